@@ -1,0 +1,1 @@
+//! HR exports that arrive as files

@@ -1,0 +1,1 @@
+//! A simulated Microsoft Graph tenant that validates, throttles and fails as documented

@@ -1,0 +1,147 @@
+//! Something wrong, or worth knowing, about one row or value, with its place.
+
+use serde::{Deserialize, Serialize};
+
+use super::WorkerId;
+
+/// What a finding is about. The names are those of the reader's contract
+/// (`docs/formats.md`); they appear in `report.json` and in `receipt.csv`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// The row has more or fewer fields than the header.
+    FieldCount,
+    /// The key occurs on several rows that say different things.
+    DuplicateConflict,
+    /// The key occurs again with the same content.
+    DuplicateIdentical,
+    /// The key was padded or held invisible characters; the cleaned form is used.
+    KeyCleaned,
+    /// The row has no key.
+    KeyMissing,
+    /// The key does not fit the declared pattern.
+    KeyFormatMismatch,
+    /// A spreadsheet turned the key into scientific notation.
+    KeyScientificNotation,
+    /// A single value is not valid text in the file's encoding.
+    EncodingError,
+    /// Header names were cleaned of spaces or invisible characters.
+    HeaderCleaned,
+    /// Two columns have the same name.
+    HeaderDuplicate,
+    /// A column has no name.
+    HeaderBlank,
+    /// The header row occurs again below.
+    HeaderRepeated,
+    /// The date is not in the declared format.
+    DateFormat,
+    /// The date does not exist in the calendar.
+    DateInvalid,
+    /// The status value is in neither list of the policy.
+    StatusUnknown,
+    /// The time zone is not in the bundled database.
+    ZoneUnknown,
+    /// No zone was given for the worker; the default one was taken.
+    TzAssumed,
+    /// The manager is in neither the roster nor the state.
+    ManagerNotInRoster,
+    /// The manager has no account yet; the reference waits.
+    ManagerWaits,
+    /// The worker is their own manager.
+    ManagerIsSelf,
+    /// Workers report to each other in a circle.
+    ManagerCycle,
+    /// A mapping expression could not be evaluated for this row.
+    MappingError,
+    /// A value that the target requires is missing.
+    RequiredMissing,
+    /// A value does not fit a limit of the target.
+    ValueRefused,
+    /// The account name is taken by somebody else, in the tenant or in this plan.
+    NameTaken,
+    /// Several accounts in the tenant carry this key.
+    AccountAmbiguous,
+    /// An account exists, is disabled, and it was not us.
+    AccountDisabledElsewhere,
+    /// A linked account is no longer in the tenant.
+    AccountGone,
+    /// The worker is inactive and has no account.
+    NeverProvisioned,
+    /// Absent from one accepted full file.
+    MissingOnce,
+    /// Absent from two accepted full files in a row: disabled.
+    MissingDisabled,
+    /// Back after a block for absence.
+    Reappeared,
+    /// The start day had passed when the worker was first seen.
+    LateHire,
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing; nothing is kept back.
+    Info,
+    /// One attribute or step is left out; the rest of the row goes on.
+    Warning,
+    /// The row is held: nothing is planned for its worker, and the worker counts as present.
+    Held,
+}
+
+/// Where a finding is, as the person who opens the file sees it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// Row as a spreadsheet counts: the header is row 1. `None`: the whole file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub row: Option<u32>,
+    /// Physical line, where it differs from the row.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub line: Option<u64>,
+    /// Header name of the column.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub column: Option<String>,
+}
+
+impl Place {
+    /// A row.
+    pub fn row(row: u32) -> Self {
+        Self { row: Some(row), line: None, column: None }
+    }
+
+    /// A cell.
+    pub fn cell(row: u32, column: impl Into<String>) -> Self {
+        Self { row: Some(row), line: None, column: Some(column.into()) }
+    }
+}
+
+/// One finding. `note` holds shapes, counts and hints, never the value itself (P11).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Finding {
+    /// Where.
+    #[serde(flatten)]
+    pub at: Place,
+    /// What.
+    pub kind: FindingKind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Whose row, where a key could be read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub worker: Option<WorkerId>,
+    /// One line for a person: what is odd and what to do.
+    pub note: String,
+}
+
+impl Finding {
+    /// A finding at a place.
+    pub fn new(kind: FindingKind, severity: Severity, at: Place, note: impl Into<String>) -> Self {
+        Self { at, kind, severity, worker: None, note: note.into() }
+    }
+
+    /// The same, with the worker it is about.
+    #[must_use]
+    pub fn of(mut self, worker: &WorkerId) -> Self {
+        self.worker = Some(worker.clone());
+        self
+    }
+}

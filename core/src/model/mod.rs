@@ -1,0 +1,13 @@
+//! The words of the house as types. No behaviour beyond what a type must guarantee.
+
+mod action;
+mod finding;
+mod ids;
+mod value;
+
+pub use action::{Account, Ending, Lookup, Op, Step, StepResult};
+pub use finding::{Finding, FindingKind, Place, Severity};
+pub use ids::{
+    AccountName, ActionId, ObjectId, OrderId, PersonKey, RunId, SourceName, WorkerId,
+};
+pub use value::{Attributes, Value, text_shape};

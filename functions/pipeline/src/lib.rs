@@ -1,0 +1,1 @@
+//! Store, commit log, queue and run: what every entry point shares

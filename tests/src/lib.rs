@@ -1,0 +1,1 @@
+//! End to end, contract, simulation and golden tests
