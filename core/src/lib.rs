@@ -2,4 +2,15 @@
 //!
 //! Invariant: no I/O, no clock, no randomness, no async. The same input gives the same bytes.
 
+pub mod delta;
+pub mod digest;
+pub mod fold;
+pub mod guards;
+pub mod mapping;
 pub mod model;
+pub mod plan;
+pub mod policy;
+pub mod references;
+pub mod report;
+pub mod roster;
+pub mod state;

@@ -1,1 +1,18 @@
-//! Microsoft Entra ID through Microsoft Graph
+//! Microsoft Entra ID through Microsoft Graph: what planning asks, and what apply writes.
+//!
+//! A target connector: it stands between the pipeline and [`rollcall_http`], and turns questions
+//! and steps into the calls of Graph v1.0. Invariant: nothing is written before the account has
+//! been read back and still is what the plan was made for (P14).
+
+mod account;
+mod batch;
+mod config;
+mod create;
+mod graph;
+mod lookup;
+mod password;
+mod probe;
+mod write;
+
+pub use config::{Entra, EntraConfig, EntraError};
+pub use probe::Probe;

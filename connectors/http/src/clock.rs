@@ -28,7 +28,10 @@ impl Clock {
     /// time is paused.
     #[must_use]
     pub fn starting_at(base: Timestamp) -> Self {
-        Self { base, started: Instant::now() }
+        Self {
+            base,
+            started: Instant::now(),
+        }
     }
 
     /// The present instant (UTC).

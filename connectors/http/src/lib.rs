@@ -3,8 +3,31 @@
 //! It stands between the connectors and the network: retry outside the rate limit, timeout
 //! inside. Invariant: no request or response body is ever logged here, at any level.
 
+mod chance;
+mod client;
 mod clock;
+mod encode;
+mod error;
+mod fault;
+mod limiter;
+mod origin;
+mod retry;
+mod secret;
+mod token;
 mod transport;
 
+pub use chance::Chance;
+pub use client::{Call, CallSpec, Client, Reply, Setup};
 pub use clock::Clock;
+pub use encode::{encode_component, encode_segment};
+pub use error::{CallError, CallErrorKind};
+pub use fault::{Fault, Situation};
+pub use limiter::{
+    Bucket, BucketUsage, Cost, Forecast, Frozen, Lane, Quotas, Share, ShareError, TenantSize,
+    ThrottleScope, cost_of, forecast,
+};
+pub use origin::{Origin, OriginError, same_origin};
+pub use retry::{Attempts, Next, Retry, RetryPolicy, retry_after};
+pub use secret::Secret;
+pub use token::{TokenError, TokenSource, TokenSpec};
 pub use transport::{BODY_BYTES_MAX, Exchange, TransportError, reqwest_exchange};

@@ -54,27 +54,34 @@ pub fn reqwest_exchange(timeout: Duration) -> Result<Exchange, TransportError> {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|e| TransportError::Request(e.without_url().to_string()))?;
-    Ok(BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
-        let client = client.clone();
-        async move {
-            let request = reqwest::Request::try_from(request)
-                .map_err(|e| TransportError::Request(e.without_url().to_string()))?;
-            let response = client.execute(request).await.map_err(|e| classify(&e))?;
-            let mut builder = http::Response::builder().status(response.status());
-            if let Some(headers) = builder.headers_mut() {
-                headers.clone_from(response.headers());
-            }
-            let body = http_body_util::Limited::new(reqwest::Body::from(response), BODY_BYTES_MAX);
-            let body = match body.collect().await {
-                Ok(collected) => collected.to_bytes(),
-                Err(e) if e.is::<http_body_util::LengthLimitError>() => {
-                    return Err(TransportError::TooLarge { limit: BODY_BYTES_MAX });
+    Ok(BoxCloneSyncService::new(tower::service_fn(
+        move |request: http::Request<Bytes>| {
+            let client = client.clone();
+            async move {
+                let request = reqwest::Request::try_from(request)
+                    .map_err(|e| TransportError::Request(e.without_url().to_string()))?;
+                let response = client.execute(request).await.map_err(|e| classify(&e))?;
+                let mut builder = http::Response::builder().status(response.status());
+                if let Some(headers) = builder.headers_mut() {
+                    headers.clone_from(response.headers());
                 }
-                Err(_) => return Err(TransportError::Reset),
-            };
-            builder.body(body).map_err(|e| TransportError::Request(e.to_string()))
-        }
-    })))
+                let body =
+                    http_body_util::Limited::new(reqwest::Body::from(response), BODY_BYTES_MAX);
+                let body = match body.collect().await {
+                    Ok(collected) => collected.to_bytes(),
+                    Err(e) if e.is::<http_body_util::LengthLimitError>() => {
+                        return Err(TransportError::TooLarge {
+                            limit: BODY_BYTES_MAX,
+                        });
+                    }
+                    Err(_) => return Err(TransportError::Reset),
+                };
+                builder
+                    .body(body)
+                    .map_err(|e| TransportError::Request(e.to_string()))
+            }
+        },
+    )))
 }
 
 fn classify(error: &reqwest::Error) -> TransportError {

@@ -76,6 +76,21 @@ impl Op {
         self.destructive()
     }
 
+    /// Must not be sent twice, whatever happened to the first answer: marked in `once/` first.
+    /// Every operation of today can be repeated without harm; passes, invitations, wipes and
+    /// mails cannot.
+    pub const fn at_most_once(self) -> bool {
+        match self {
+            Self::UserCreate
+            | Self::UserUpdate
+            | Self::UserSetManager
+            | Self::UserClearManager
+            | Self::UserEnable
+            | Self::UserDisable
+            | Self::UserRevokeSessions => false,
+        }
+    }
+
     /// Gives access: looks for a newer cut of the person just before it writes.
     pub const fn gives(self) -> bool {
         matches!(self, Self::UserEnable)

@@ -49,8 +49,6 @@ pub enum FindingKind {
     ManagerWaits,
     /// The worker is their own manager.
     ManagerIsSelf,
-    /// Workers report to each other in a circle.
-    ManagerCycle,
     /// A mapping expression could not be evaluated for this row.
     MappingError,
     /// A value that the target requires is missing.

@@ -1,0 +1,223 @@
+//! The connector itself: what it is configured with, and what can keep it from being asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rollcall_core::model::{ObjectId, Op};
+use rollcall_core::plan::Forecast;
+use rollcall_http::{
+    CallError, Chance, Client, Clock, Exchange, Origin, OriginError, Quotas, Retry, RetryPolicy,
+    Secret, Setup, Share, TenantSize, TokenSource, TokenSpec,
+};
+
+/// How long a created account is treated as possibly not replicated yet.
+const REPLICATION: Duration = Duration::from_mins(15);
+
+/// Where the tenant is, and how we may use it.
+#[derive(Debug, Clone)]
+pub struct EntraConfig {
+    /// Origin of the login host.
+    pub login_host: String,
+    /// Origin of the Graph host.
+    pub graph_host: String,
+    /// Directory (tenant) id.
+    pub tenant_id: String,
+    /// Application (client) id.
+    pub client_id: String,
+    /// The application's secret.
+    pub secret: Secret,
+    /// Sets the resource-unit quota.
+    pub tenant_size: TenantSize,
+    /// What part of the quotas is ours.
+    pub share: Share,
+    /// Decides jitter and request ids.
+    pub seed: u64,
+}
+
+impl EntraConfig {
+    /// A large tenant of the global cloud, all of our quotas, and a seed from the operating
+    /// system (0 where it gives none: jitter then repeats, which harms nothing).
+    pub fn new(tenant_id: impl Into<String>, client_id: impl Into<String>, secret: Secret) -> Self {
+        Self {
+            login_host: "https://login.microsoftonline.com".to_owned(),
+            graph_host: "https://graph.microsoft.com".to_owned(),
+            tenant_id: tenant_id.into(),
+            client_id: client_id.into(),
+            secret,
+            tenant_size: TenantSize::default(),
+            share: Share::default(),
+            seed: getrandom::u64().unwrap_or(0),
+        }
+    }
+}
+
+/// The target could not be asked. Single refused steps are endings, not errors.
+#[derive(Debug, thiserror::Error)]
+pub enum EntraError {
+    /// A setting does not fit.
+    #[error("target.entra: `{field}`: {why}")]
+    Config {
+        /// Which one.
+        field: &'static str,
+        /// What is wrong with it.
+        why: OriginError,
+    },
+    /// A call failed after all retries.
+    #[error("while {doing}: {error}: {}", .error.hint())]
+    Call {
+        /// What was asked; no values.
+        doing: &'static str,
+        /// Why.
+        error: CallError,
+    },
+}
+
+impl EntraError {
+    /// Whether asking again later can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Config { .. } => Retry::Never,
+            Self::Call { error, .. } => error.retry(),
+        }
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Config { .. } => "configuration".to_owned(),
+            Self::Call { error, .. } => error.code(),
+        }
+    }
+}
+
+/// A tenant of Microsoft Entra ID; cheap to clone.
+#[derive(Clone)]
+pub struct Entra(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    size: TenantSize,
+    share: Share,
+    /// Accounts that this process created a short while ago, and when on the clock's own scale:
+    /// a 404 on them means that the directory has not replicated them yet.
+    created: Mutex<BTreeMap<ObjectId, Duration>>,
+}
+
+impl std::fmt::Debug for Entra {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entra")
+            .field("graph", &self.client().origin().to_string())
+            .finish()
+    }
+}
+
+impl Entra {
+    /// A connector that has sent nothing yet.
+    ///
+    /// # Errors
+    /// `Config` when a host is no https origin (http is accepted for this machine only).
+    pub fn new(config: EntraConfig, exchange: Exchange, clock: Clock) -> Result<Self, EntraError> {
+        let origin = |field, text: &str| {
+            Origin::parse(text).map_err(|why| EntraError::Config { field, why })
+        };
+        let login = origin("login", &config.login_host)?;
+        let graph = origin("graph", &config.graph_host)?;
+        let chance = Arc::new(Chance::seeded(config.seed));
+        let policy = RetryPolicy::default();
+        let spec = TokenSpec {
+            login,
+            tenant_id: config.tenant_id,
+            client_id: config.client_id,
+            secret: config.secret,
+            scope: format!("{graph}/.default"),
+        };
+        let tokens = TokenSource::new(spec, exchange.clone(), clock, Arc::clone(&chance), policy);
+        let (size, share) = (config.tenant_size, config.share);
+        let quotas = Arc::new(Quotas::new(size, share, clock));
+        let client = Client::new(Setup {
+            exchange,
+            clock,
+            quotas,
+            tokens,
+            origin: graph,
+            chance,
+            policy,
+        });
+        let created = Mutex::new(BTreeMap::new());
+        Ok(Self(Arc::new(Inner {
+            client,
+            size,
+            share,
+            created,
+        })))
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// Calls, retries, throttling and waits so far, for the report.
+    pub fn usage(&self) -> serde_json::Value {
+        self.client().usage()
+    }
+
+    /// What carrying out so many actions, by name of their operation, will take by the quotas
+    /// alone. Counts the reads that re-check each precondition as well.
+    pub fn forecast(&self, actions: &BTreeMap<String, u32>) -> Forecast {
+        let mut calls = Vec::new();
+        for op in Op::ALL {
+            let times = actions.get(op.name()).copied().map_or(0, u64::from);
+            calls.extend(
+                calls_of(op)
+                    .iter()
+                    .map(|(method, template)| (*method, *template, times)),
+            );
+        }
+        let forecast = rollcall_http::forecast(self.0.size, self.0.share, &calls);
+        Forecast {
+            calls: forecast.calls,
+            bucket: forecast
+                .bucket
+                .map_or_else(String::new, |b| b.name().to_owned()),
+            seconds: forecast.seconds,
+        }
+    }
+
+    pub(crate) fn remember_created(&self, id: &ObjectId) {
+        let now = self.client().clock().elapsed();
+        let mut created = self
+            .0
+            .created
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Writes are limited to some 20 a second, so what stays is bounded by the quota.
+        created.retain(|_, at| now.saturating_sub(*at) < REPLICATION);
+        created.insert(id.clone(), now);
+    }
+
+    pub(crate) fn created_lately(&self, id: &ObjectId) -> bool {
+        let now = self.client().clock().elapsed();
+        let created = self
+            .0
+            .created
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        created
+            .get(id)
+            .is_some_and(|at| now.saturating_sub(*at) < REPLICATION)
+    }
+}
+
+/// The calls of one action, when nothing goes wrong.
+const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
+    const READ: (&str, &str) = ("GET", "/users/{id}?$select");
+    const READ_MANAGER: (&str, &str) = ("GET", "/users/{id}/manager?$select");
+    match op {
+        Op::UserCreate => &[("GET", "/users?$select"), ("POST", "/users")],
+        Op::UserUpdate | Op::UserEnable | Op::UserDisable => &[READ, ("PATCH", "/users/{id}")],
+        Op::UserSetManager => &[READ, READ_MANAGER, ("PUT", "/users/{id}/manager/$ref")],
+        Op::UserClearManager => &[READ, READ_MANAGER, ("DELETE", "/users/{id}/manager/$ref")],
+        Op::UserRevokeSessions => &[READ, ("POST", "/users/{id}/revokeSignInSessions")],
+    }
+}

@@ -1,0 +1,220 @@
+//! `check --online`: can we sign in, may we do what the plan will need, and do we reach users?
+//!
+//! Invariant: nothing is written, and the token is read, not kept.
+
+use std::fmt;
+
+use rollcall_http::Secret;
+use serde::Serialize;
+
+use crate::graph;
+use crate::{Entra, EntraError};
+
+/// One thing that we do, and the permissions of which any one allows it; the least first
+/// (permission data of microsoftgraph/microsoft-graph-devx-content).
+const NEEDS: [&[&str]; 4] = [
+    &["User.Read.All", "User.ReadWrite.All"],
+    &["User.ReadWrite.All"],
+    &["User.EnableDisableAccount.All", "User.ReadWrite.All"],
+    &["User.RevokeSessions.All", "User.ReadWrite.All"],
+];
+
+/// What a look at the tenant gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// The Graph host.
+    pub graph: String,
+    /// Application permissions that the token carries; `None` when the token cannot be read,
+    /// which is the issuer's right.
+    pub roles: Option<Vec<String>>,
+    /// Permissions that are needed and that the token lacks.
+    pub missing: Vec<String>,
+    /// Whether a user could be read.
+    pub users_readable: bool,
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "signed in to {}", self.graph)?;
+        match &self.roles {
+            Some(roles) => writeln!(f, "permissions: {}", roles.join(", "))?,
+            None => writeln!(f, "permissions: not readable from this token")?,
+        }
+        if !self.missing.is_empty() {
+            writeln!(f, "missing permissions: {}", self.missing.join(", "))?;
+        }
+        write!(
+            f,
+            "users can be read: {}",
+            if self.users_readable { "yes" } else { "no" }
+        )
+    }
+}
+
+impl Entra {
+    /// Obtains a token, compares its permissions with what is needed, and reads one user.
+    ///
+    /// # Errors
+    /// `Call` when there is no token, or when reading fails for another reason than a missing
+    /// permission.
+    pub async fn probe(&self) -> Result<Probe, EntraError> {
+        let failed = |doing, error| EntraError::Call { doing, error };
+        let token = self.client().tokens().get().await.map_err(|error| {
+            let error = rollcall_http::CallError {
+                kind: error.into(),
+                request_id: None,
+                calls: 0,
+            };
+            failed("signing in", error)
+        })?;
+        let roles = roles(&token);
+        let missing = roles.as_deref().map(missing).unwrap_or_default();
+        let users_readable = match self
+            .client()
+            .send(graph::list_users("id".to_owned(), "1"))
+            .await
+        {
+            Ok(_) => true,
+            Err(error)
+                if error
+                    .fault()
+                    .is_some_and(|fault| fault.situation == rollcall_http::Situation::Denied) =>
+            {
+                false
+            }
+            Err(error) => return Err(failed("reading one user", error)),
+        };
+        let graph = self.client().origin().to_string();
+        Ok(Probe {
+            graph,
+            roles,
+            missing,
+            users_readable,
+        })
+    }
+}
+
+fn missing(roles: &[String]) -> Vec<String> {
+    let mut missing: Vec<String> = NEEDS
+        .iter()
+        .filter(|any| !any.iter().any(|need| roles.iter().any(|role| role == need)))
+        .map(|any| any[0].to_owned())
+        .collect();
+    // One broad permission may be the only form of several needs.
+    missing.dedup();
+    missing
+}
+
+/// The `roles` claim of a token. The signature is not checked: the token is for Graph, and what
+/// it says is only compared with what we need.
+fn roles(token: &Secret) -> Option<Vec<String>> {
+    let payload = decode_base64url(token.reveal().split('.').nth(1)?)?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    let roles = match claims.get("roles") {
+        // Graph tokens without any permission carry no such claim.
+        None => &[][..],
+        Some(roles) => roles.as_array()?,
+    };
+    Some(
+        roles
+            .iter()
+            .filter_map(|role| role.as_str().map(str::to_owned))
+            .collect(),
+    )
+}
+
+/// Base64 with `-` and `_`, padding optional (RFC 4648 section 5).
+fn decode_base64url(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for byte in text.trim_end_matches('=').bytes() {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(six);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push(u8::try_from((bits >> count) & 0xff).expect("eight bits are a byte"));
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4648's test vectors, without padding and with.
+    #[test]
+    fn base64url() {
+        let table = [
+            ("", ""),
+            ("Zg", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYmE", "fooba"),
+        ];
+        for (text, plain) in table {
+            assert_eq!(decode_base64url(text).as_deref(), Some(plain.as_bytes()));
+        }
+        assert_eq!(decode_base64url("-_8"), Some(vec![0xfb, 0xff]));
+        assert_eq!(decode_base64url("a+b"), None);
+    }
+
+    /// Roles of the token → what is missing.
+    #[test]
+    fn missing_permissions() {
+        let table: [(&[&str], &[&str]); 4] = [
+            (&["User.ReadWrite.All"], &[]),
+            (
+                &[
+                    "User.Read.All",
+                    "User.RevokeSessions.All",
+                    "User.EnableDisableAccount.All",
+                ],
+                &["User.ReadWrite.All"],
+            ),
+            (
+                &["User.Read.All"],
+                &[
+                    "User.ReadWrite.All",
+                    "User.EnableDisableAccount.All",
+                    "User.RevokeSessions.All",
+                ],
+            ),
+            (
+                &[],
+                &[
+                    "User.Read.All",
+                    "User.ReadWrite.All",
+                    "User.EnableDisableAccount.All",
+                    "User.RevokeSessions.All",
+                ],
+            ),
+        ];
+        for (roles, expected) in table {
+            let roles: Vec<String> = roles.iter().map(|r| (*r).to_owned()).collect();
+            assert_eq!(missing(&roles), expected, "{roles:?}");
+        }
+    }
+
+    /// A token that is not a JWT is not an error, and a JWT without the claim has no permission.
+    #[test]
+    fn roles_of_a_token() {
+        // {"roles":["User.Read.All"]} and {}
+        assert_eq!(
+            roles(&Secret::new(
+                "e30.eyJyb2xlcyI6WyJVc2VyLlJlYWQuQWxsIl19.c2ln"
+            )),
+            Some(vec!["User.Read.All".to_owned()])
+        );
+        assert_eq!(roles(&Secret::new("e30.e30.c2ln")), Some(vec![]));
+        assert_eq!(roles(&Secret::new("opaque")), None);
+    }
+}

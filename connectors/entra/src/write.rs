@@ -1,0 +1,348 @@
+//! Carrying out one step: read the account back, check, write, say how it ended.
+//!
+//! Every step ends in an [`Ending`]; nothing here is an error to the caller. Invariant: a cut
+//! (disable, revoke) is stopped by another object or another key only, never by an edit (P14).
+
+use std::time::Duration;
+
+use rollcall_core::model::{Attributes, Ending, ObjectId, Op, Step, StepResult, Value};
+use rollcall_http::{Call, CallError, CallErrorKind, Lane, Reply, Situation, TokenError};
+use serde_json::{Value as Json, json};
+
+use crate::batch::after;
+use crate::{Entra, account, graph};
+
+/// Waits for an account that the directory has not replicated yet: about a minute in all.
+const REPLICATION_WAITS: [u64; 5] = [2, 4, 8, 16, 32];
+/// What is still missing then comes back through the schedule after this long.
+const REPLICATION_LATER: Duration = Duration::from_mins(5);
+
+/// How a step ended, and the account where it is known.
+pub(crate) type Ended = Result<(Ending, Option<ObjectId>), CallError>;
+
+/// The calls of one step, counted.
+pub(crate) struct Sender<'a> {
+    pub(crate) entra: &'a Entra,
+    pub(crate) lane: Lane,
+    calls: u32,
+    request_id: Option<String>,
+}
+
+/// What reading the account back gave.
+enum Current {
+    /// The account that the plan meant.
+    User(Json),
+    /// The step is over.
+    Over(Ending),
+}
+
+impl Entra {
+    /// Carries out one step, after checking its precondition just before writing.
+    ///
+    /// Safe to repeat: what is so already ends as `Already`. Passwords of new accounts are made
+    /// here and forgotten. Throttling beyond the retry bounds and pending replication end as
+    /// `Waiting`.
+    pub async fn apply(&self, step: &Step) -> StepResult {
+        let lane = if step.op.cut() {
+            Lane::Urgent
+        } else {
+            Lane::Bulk
+        };
+        let mut sender = Sender {
+            entra: self,
+            lane,
+            calls: 0,
+            request_id: None,
+        };
+        let ended = match step.op {
+            Op::UserCreate => sender.create(step).await,
+            Op::UserUpdate => sender.update(step).await,
+            Op::UserSetManager => sender.set_manager(step).await,
+            Op::UserClearManager => sender.clear_manager(step).await,
+            Op::UserEnable => sender.switch(step, true).await,
+            Op::UserDisable => sender.switch(step, false).await,
+            Op::UserRevokeSessions => sender.revoke(step).await,
+        };
+        let (ending, object) = match ended {
+            Ok(ended) => ended,
+            Err(error) => (sender.failed(&error), None),
+        };
+        tracing::debug!(
+            action = step.action.as_str(),
+            op = step.op.name(),
+            ending = ending.name(),
+            calls = sender.calls,
+            "A step ended."
+        );
+        StepResult {
+            ending,
+            object: object.or_else(|| step.object.clone()),
+            request_id: sender.request_id,
+            calls: sender.calls,
+        }
+    }
+}
+
+impl Sender<'_> {
+    /// Sends one call and counts it.
+    pub(crate) async fn send(&mut self, call: Call) -> Result<Reply, CallError> {
+        let sent = self.entra.client().send(call).await;
+        let (calls, request_id) = match &sent {
+            Ok(reply) => (reply.calls, Some(reply.request_id.clone())),
+            Err(error) => (error.calls, error.request_id.clone()),
+        };
+        self.calls += calls;
+        self.request_id = request_id.or(self.request_id.take());
+        sent
+    }
+
+    /// Sends a call again, a bounded time, while the answer is that something does not exist.
+    pub(crate) async fn send_until_found(&mut self, call: Call) -> Result<Reply, CallError> {
+        for wait in REPLICATION_WAITS {
+            match self.send(call.clone()).await {
+                Err(error) if not_found(&error) => {
+                    self.entra
+                        .client()
+                        .clock()
+                        .sleep(Duration::from_secs(wait))
+                        .await;
+                }
+                other => return other,
+            }
+        }
+        self.send(call).await
+    }
+
+    /// Pending replication that outlasted our patience.
+    pub(crate) fn replicating(&self) -> Ending {
+        let until = after(self.entra.client().clock(), REPLICATION_LATER);
+        Ending::Waiting {
+            until: Some(until),
+            reason: "replication".to_owned(),
+        }
+    }
+
+    /// How a step ends whose call failed.
+    fn failed(&self, error: &CallError) -> Ending {
+        let until = match &error.kind {
+            CallErrorKind::Throttled { until } => Some(*until),
+            CallErrorKind::Token(TokenError::Refused {
+                retry_after: Some(wait),
+                ..
+            }) => Some(after(self.entra.client().clock(), *wait)),
+            CallErrorKind::Refused(_)
+            | CallErrorKind::Transport(_)
+            | CallErrorKind::Token(_)
+            | CallErrorKind::Link(_)
+            | CallErrorKind::Malformed { .. } => None,
+        };
+        match until {
+            Some(until) => Ending::Waiting {
+                until: Some(until),
+                reason: "quota".to_owned(),
+            },
+            None => Ending::Failed {
+                code: error.code(),
+                hint: error.hint(),
+            },
+        }
+    }
+
+    /// Reads the account back, with the properties of `written`, and checks that it is the one
+    /// that the plan meant.
+    async fn current(&mut self, step: &Step, written: &Attributes) -> Result<Current, CallError> {
+        let Some(object) = &step.object else {
+            return Ok(Current::Over(invalid("the step names no account")));
+        };
+        let lately = self.entra.created_lately(object);
+        let select = account::select(written.keys());
+        let call = graph::read_user(graph::user_path(object), select, self.lane);
+        let read = if lately {
+            self.send_until_found(call).await
+        } else {
+            self.send(call).await
+        };
+        let user = match read {
+            Ok(reply) => reply.body,
+            Err(error) if not_found(&error) && lately => {
+                return Ok(Current::Over(self.replicating()));
+            }
+            Err(error) if not_found(&error) => {
+                return Ok(Current::Over(stale("the account is gone")));
+            }
+            Err(error) => return Err(error),
+        };
+        if user.get("id").and_then(Json::as_str) != Some(object.as_str()) {
+            return Ok(Current::Over(stale(
+                "the directory answered with another account",
+            )));
+        }
+        let key = user.get("employeeId").and_then(Json::as_str);
+        // An update that writes the key is checked like any other property it writes; and a
+        // replica that has not caught up shows a new account without its key.
+        let settles_key = written.contains_key("employeeId") || (lately && key.is_none());
+        if key != Some(step.key.as_str()) && !settles_key {
+            return Ok(Current::Over(stale(
+                "the account carries another employee id",
+            )));
+        }
+        Ok(Current::User(user))
+    }
+
+    /// Sends a write to an account; one that we made lately may not be everywhere yet.
+    async fn write(&mut self, object: &ObjectId, call: Call) -> Result<Ending, CallError> {
+        if self.entra.created_lately(object) {
+            let sent = self.send_until_found(call).await;
+            written(sent, self.replicating())
+        } else {
+            let sent = self.send(call).await;
+            written(sent, stale("the account is gone"))
+        }
+    }
+
+    async fn update(&mut self, step: &Step) -> Ended {
+        if step.write.contains_key("manager") {
+            return Ok((invalid("the manager is no attribute of an update"), None));
+        }
+        let user = match self.current(step, &step.write).await? {
+            Current::User(user) => user,
+            Current::Over(ending) => return Ok((ending, None)),
+        };
+        let mut changes = Attributes::new();
+        for (name, wanted) in &step.write {
+            let now = account::value_at(&user, name);
+            if account::same(name, &now, wanted) {
+                continue;
+            }
+            if !account::same(name, &now, step.before.get(name).unwrap_or(&Value::Null)) {
+                let why =
+                    format!("`{name}` is neither what it was at plan time nor what is wanted");
+                return Ok((Ending::Stale { why }, None));
+            }
+            changes.insert(name.clone(), wanted.clone());
+        }
+        let Some(object) = step.object.as_ref().filter(|_| !changes.is_empty()) else {
+            return Ok((Ending::Already, None));
+        };
+        let body = Json::Object(account::body(&changes, &user));
+        let ending = self
+            .write(object, graph::patch_user(object, body, self.lane))
+            .await?;
+        Ok((ending, None))
+    }
+
+    async fn switch(&mut self, step: &Step, enabled: bool) -> Ended {
+        let user = match self.current(step, &Attributes::new()).await? {
+            Current::User(user) => user,
+            Current::Over(ending) => return Ok((ending, None)),
+        };
+        let already = user.get("accountEnabled").and_then(Json::as_bool) == Some(enabled);
+        let Some(object) = step.object.as_ref().filter(|_| !already) else {
+            return Ok((Ending::Already, None));
+        };
+        let body = json!({ "accountEnabled": enabled });
+        let ending = self
+            .write(object, graph::patch_user(object, body, self.lane))
+            .await?;
+        Ok((ending, None))
+    }
+
+    async fn revoke(&mut self, step: &Step) -> Ended {
+        match (self.current(step, &Attributes::new()).await?, &step.object) {
+            (Current::User(_), Some(object)) => {
+                let call = graph::revoke_sessions(object, self.lane);
+                Ok((self.write(object, call).await?, None))
+            }
+            (Current::User(_), None) => Ok((invalid("the step names no account"), None)),
+            (Current::Over(ending), _) => Ok((ending, None)),
+        }
+    }
+
+    /// The manager as the directory has it now.
+    async fn manager_now(&mut self, object: &ObjectId) -> Result<Option<String>, CallError> {
+        match self.send(graph::read_manager(object, self.lane)).await {
+            Ok(reply) => Ok(reply
+                .body
+                .get("id")
+                .and_then(Json::as_str)
+                .map(str::to_owned)),
+            Err(error) if not_found(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn set_manager(&mut self, step: &Step) -> Ended {
+        let (Some(object), Some(manager)) = (&step.object, &step.manager) else {
+            return Ok((invalid("the step names no account or no manager"), None));
+        };
+        if let Current::Over(ending) = self.current(step, &Attributes::new()).await? {
+            return Ok((ending, None));
+        }
+        if self.manager_now(object).await?.as_deref() == Some(manager.as_str()) {
+            return Ok((Ending::Already, None));
+        }
+        let url = format!(
+            "{}{}",
+            self.entra.client().origin(),
+            graph::user_path(manager)
+        );
+        let call = graph::set_manager(object, &url, self.lane);
+        // The account was read a moment ago, so what is missing is as likely the manager.
+        let ending = if self.entra.created_lately(object) || self.entra.created_lately(manager) {
+            let sent = self.send_until_found(call).await;
+            written(sent, self.replicating())?
+        } else {
+            let gone = Ending::Waiting {
+                until: None,
+                reason: "manager".to_owned(),
+            };
+            let sent = self.send(call).await;
+            written(sent, gone)?
+        };
+        Ok((ending, None))
+    }
+
+    async fn clear_manager(&mut self, step: &Step) -> Ended {
+        let Some(object) = &step.object else {
+            return Ok((invalid("the step names no account"), None));
+        };
+        if let Current::Over(ending) = self.current(step, &Attributes::new()).await? {
+            return Ok((ending, None));
+        }
+        if self.manager_now(object).await?.is_none() {
+            return Ok((Ending::Already, None));
+        }
+        let sent = self.send(graph::clear_manager(object, self.lane)).await;
+        Ok((written(sent, Ending::Already)?, None))
+    }
+}
+
+/// How a write ended; a 404 on an account that was there a moment ago is `gone`.
+fn written(sent: Result<Reply, CallError>, gone: Ending) -> Result<Ending, CallError> {
+    match sent {
+        Ok(_) => Ok(Ending::Done),
+        Err(error) if not_found(&error) => Ok(gone),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn not_found(error: &CallError) -> bool {
+    error
+        .fault()
+        .is_some_and(|fault| fault.situation == Situation::NotFound)
+}
+
+fn stale(why: &str) -> Ending {
+    Ending::Stale {
+        why: why.to_owned(),
+    }
+}
+
+/// A step that no plan of ours makes.
+pub(crate) fn invalid(what: &str) -> Ending {
+    let hint = format!("{what}; this is a fault of Rollcall, please report it");
+    Ending::Failed {
+        code: "step_invalid".to_owned(),
+        hint,
+    }
+}

@@ -1,0 +1,188 @@
+//! A peer written by hand: it checks what it is sent and answers as documented.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use rollcall_core::model::{
+    ActionId, Attributes, Ending, ObjectId, Op, PersonKey, Step, Value as Attribute,
+};
+use rollcall_entra::{Entra, EntraConfig};
+use rollcall_http::{Clock, Exchange, Secret, TransportError};
+use serde_json::{Value, json};
+use tower::util::BoxCloneSyncService;
+
+/// What a peer gives back.
+pub type Answer = Result<Response<Bytes>, TransportError>;
+
+/// A request as the peer sees it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// When, on the clock's own scale.
+    pub at: Duration,
+    /// Method, path and query, as sent (`GET /v1.0/users?$select=id`).
+    pub line: String,
+    /// JSON body; null without one.
+    pub body: Value,
+    /// `x-ms-throttle-priority`.
+    pub priority: String,
+}
+
+/// A connector in front of a peer, and what the peer was asked.
+pub struct Stage {
+    pub entra: Entra,
+    pub clock: Clock,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+pub const SECRET: &str = "s3cret-of-the-application";
+pub const TOKEN: &str = "t0ken-of-the-tenant";
+
+/// A connector in front of a peer that answers by `handler`. The login host is answered here.
+pub fn stage(handler: impl FnMut(&Asked) -> Answer + Send + 'static) -> Stage {
+    let clock = Clock::starting_at("2026-03-16T02:00:00Z".parse().unwrap());
+    let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+    let handler = Arc::new(Mutex::new(handler));
+    let seen = Arc::clone(&asked);
+    let exchange: Exchange =
+        BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+            let answer = if request.uri().host() == Some("login.microsoftonline.com") {
+                assert_eq!(request.uri().path(), "/tenant-1/oauth2/v2.0/token");
+                let body =
+                    json!({"token_type": "Bearer", "expires_in": 86_400, "access_token": TOKEN});
+                reply(200, &body)
+            } else {
+                assert_eq!(request.uri().host(), Some("graph.microsoft.com"));
+                assert_eq!(
+                    request.headers()["authorization"],
+                    format!("Bearer {TOKEN}")
+                );
+                let one = read(&request, clock);
+                seen.lock().unwrap().push(one.clone());
+                (*handler.lock().unwrap())(&one)
+            };
+            async move { answer }
+        }));
+    let mut config = EntraConfig::new("tenant-1", "client-1", Secret::new(SECRET));
+    config.seed = 11;
+    Stage {
+        entra: Entra::new(config, exchange, clock).unwrap(),
+        clock,
+        asked,
+    }
+}
+
+fn read(request: &Request<Bytes>, clock: Clock) -> Asked {
+    let body = if request.body().is_empty() {
+        Value::Null
+    } else {
+        assert_eq!(request.headers()["content-type"], "application/json");
+        serde_json::from_slice(request.body()).unwrap()
+    };
+    let path = request.uri().path_and_query().unwrap();
+    let priority = request.headers()["x-ms-throttle-priority"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let line = format!("{} {path}", request.method());
+    Asked {
+        at: clock.elapsed(),
+        line,
+        body,
+        priority,
+    }
+}
+
+impl Stage {
+    /// Everything asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// Method and path of everything asked so far, queries left out.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |asked: &Asked| asked.line.split('?').next().unwrap().to_owned();
+        self.asked().iter().map(line).collect()
+    }
+
+    /// Carries a step out.
+    pub async fn ends(&self, step: &Step) -> Ending {
+        self.entra.apply(step).await.ending
+    }
+}
+
+/// An answer with a body; none for 204.
+pub fn reply(status: u16, body: &Value) -> Answer {
+    let bytes = if body.is_null() {
+        Bytes::new()
+    } else {
+        Bytes::from(body.to_string())
+    };
+    Ok(Response::builder().status(status).body(bytes).unwrap())
+}
+
+/// 204.
+pub fn done() -> Answer {
+    reply(204, &Value::Null)
+}
+
+/// An error in Graph's shape.
+pub fn refuse(status: u16, code: &str, message: &str) -> Answer {
+    reply(status, &error(code, message))
+}
+
+/// The body of one.
+pub fn error(code: &str, message: &str) -> Value {
+    json!({"error": {"code": code, "message": message, "innerError": {"request-id": "r"}}})
+}
+
+/// 404 as the directory gives it.
+pub fn missing() -> Answer {
+    refuse(
+        404,
+        "Request_ResourceNotFound",
+        "Resource 'x' does not exist.",
+    )
+}
+
+/// The duplicate create.
+pub fn name_taken() -> Answer {
+    let message =
+        "Another object with the same value for property userPrincipalName already exists.";
+    refuse(400, "Request_BadRequest", message)
+}
+
+/// An invented user.
+pub fn user(id: &str, key: &str, name: &str, enabled: bool) -> Value {
+    json!({"id": id, "employeeId": key, "userPrincipalName": name, "accountEnabled": enabled})
+}
+
+/// A step for account `o1` of worker `1001`.
+pub fn step(op: Op) -> Step {
+    Step {
+        action: ActionId::new("a1"),
+        person: PersonKey::new("1001"),
+        op,
+        object: (op != Op::UserCreate).then(|| ObjectId::new("o1")),
+        key: "1001".to_owned(),
+        write: Attributes::new(),
+        before: Attributes::new(),
+        manager: None,
+    }
+}
+
+/// Attributes from text pairs; the empty text is null.
+pub fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+    let value = |text: &str| {
+        if text.is_empty() {
+            Attribute::Null
+        } else {
+            Attribute::text(text)
+        }
+    };
+    pairs
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), value(text)))
+        .collect()
+}

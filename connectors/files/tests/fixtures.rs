@@ -1,0 +1,259 @@
+//! The reader against `expected.json`: every case that plain CSV in UTF-8 can answer.
+//!
+//! Protects the reader's contract. What later issues bring is listed here with the reason, so
+//! that a case is never left out by accident.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test file; a fixture of another shape is a failure"
+)]
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::PathBuf;
+
+use rollcall_files::{Options, Refused, open};
+use serde_json::Value;
+
+/// Cases that need what this reader does not do yet.
+const LATER: [(&str, &str); 19] = [
+    ("02-semicolon-cp1252.csv", "Windows-1252"),
+    ("03-unicode-text-utf16le.txt", "UTF-16"),
+    ("05-leading-zeros-lost.csv", "key patterns"),
+    ("06-preamble-and-totals.csv", "preamble and footer"),
+    ("07-trailer-count-mismatch.txt", "record types"),
+    ("08-trailer-ok.txt", "record types"),
+    ("17-dates-1900.xlsx", "workbooks"),
+    ("18-dates-1904.xlsx", "workbooks"),
+    ("19-merged-headers.xlsx", "workbooks"),
+    ("20-sheets-hidden-rows.xlsx", "workbooks"),
+    ("21-formulas.xlsx", "workbooks"),
+    ("22-ids-as-numbers.xlsx", "workbooks"),
+    ("23-password.xlsx", "workbooks"),
+    ("24-truncated.xlsx", "workbooks"),
+    (
+        "25-html-named.xls",
+        "a file name that has to be named with the format",
+    ),
+    ("26-legacy.xls", "workbooks"),
+    ("27-workers.ods", "workbooks"),
+    ("28-offset-range.xlsx", "workbooks"),
+    ("29-dates.xlsb", "workbooks"),
+];
+
+/// Finding kinds that somebody else decides: core (repeated keys, managers), mapping (dates).
+/// `key_cleaned` is ours and informational; the cases do not list it.
+const NOT_THE_READER: [&str; 5] = [
+    "duplicate_identical",
+    "duplicate_conflict",
+    "manager_not_in_roster",
+    "date_format",
+    "date_invalid",
+];
+
+/// Row, line, held, key, values.
+type RowRead = (u32, u64, bool, Option<String>, Vec<String>);
+/// Kind, row, column.
+type Place = (String, Option<u64>, Option<String>);
+
+struct Read {
+    rows: Vec<RowRead>,
+    findings: BTreeSet<Place>,
+    header: Vec<String>,
+}
+
+fn path(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures/hr/files")
+        .join(file)
+}
+
+fn expected() -> Vec<Value> {
+    let text = std::fs::read_to_string(path("expected.json")).unwrap();
+    let mut all: Value = serde_json::from_str(&text).unwrap();
+    all["cases"].as_array_mut().unwrap().drain(..).collect()
+}
+
+fn read(file: &str, key: &str, columns: &[String]) -> Result<Read, Refused> {
+    let columns = columns.to_vec();
+    let required = vec![key.to_owned()];
+    let options = Options {
+        key: key.to_owned(),
+        required,
+        columns,
+        ..Options::default()
+    };
+    let mut reader = open(File::open(path(file)).unwrap(), &options)?;
+    let header = reader.header().to_vec();
+    let mut findings = BTreeSet::new();
+    let mut rows = Vec::new();
+    let place = |f: &rollcall_core::model::Finding| {
+        let kind = serde_json::to_value(f.kind)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned();
+        (kind, f.at.row.map(u64::from), f.at.column.clone())
+    };
+    while let Some(row) = reader.next()? {
+        findings.extend(row.findings.iter().map(place));
+        let key = row.key.as_ref().map(ToString::to_string);
+        let values = row.values().map(std::borrow::Cow::into_owned).collect();
+        rows.push((row.number, row.line, row.held, key, values));
+    }
+    findings.extend(reader.header_findings().iter().map(place));
+    reader.finish()?;
+    Ok(Read {
+        rows,
+        findings,
+        header,
+    })
+}
+
+fn check(case: &Value) {
+    let file = case["file"].as_str().unwrap();
+    let key = case["options"]["key"].as_str().unwrap_or(match file {
+        "15-header-noise.csv" => "Employee ID",
+        _ => "EmployeeID",
+    });
+    let columns: Vec<String> = match case["rows"][0]["values"].as_object() {
+        Some(values) => values.keys().cloned().collect(),
+        None => vec![key.to_owned()],
+    };
+    let read = read(file, key, &columns);
+    if case["verdict"] == "refuse" {
+        let refused = read.err().expect(file);
+        assert_eq!(refused.kind.name(), case["error"]["kind"], "{file}");
+        let row = case["error"]["row"].as_u64();
+        assert_eq!(refused.row.map(u64::from), row, "{file}");
+        let text = refused.in_file(file).to_string();
+        for name in case["error"]["message_must_name"].as_array().unwrap() {
+            // Not in the file's own name, which is in front.
+            let message = text.strip_prefix(file).expect(file);
+            assert!(message.contains(name.as_str().unwrap()), "{text}");
+        }
+        return;
+    }
+    let read = read.unwrap_or_else(|refused| panic!("{file}: {refused}"));
+    if let Some(names) = case["detected"]["columns"].as_array() {
+        assert_eq!(
+            read.header,
+            names
+                .iter()
+                .map(|n| n.as_str().unwrap())
+                .collect::<Vec<_>>()
+        );
+    }
+    // Rows that core or the mapping holds are still there for us: only those named must agree.
+    for row in case["rows"].as_array().unwrap_or(&Vec::new()) {
+        let number = row["row"].as_u64().unwrap();
+        let (_, line, held, found_key, values) = read
+            .rows
+            .iter()
+            .find(|r| u64::from(r.0) == number)
+            .expect(file);
+        assert!(!held, "{file} row {number}");
+        assert_eq!(
+            *line,
+            row["line"].as_u64().unwrap_or(number),
+            "{file} row {number}"
+        );
+        assert_eq!(
+            found_key.as_deref(),
+            row["values"][key].as_str(),
+            "{file} row {number}"
+        );
+        for (column, value) in columns.iter().zip(values) {
+            // Typed columns (dates, open ends) are the mapping's.
+            if case["options"]["columns"].get(column).is_none() {
+                assert_eq!(
+                    Some(value.as_str()),
+                    row["values"][column].as_str(),
+                    "{file} {column}"
+                );
+            }
+        }
+    }
+    let mut wanted: BTreeSet<Place> = BTreeSet::new();
+    for finding in case["findings"].as_array().unwrap() {
+        let kind = finding["kind"].as_str().unwrap();
+        if !NOT_THE_READER.contains(&kind) && !kind.starts_with("header_") {
+            let column = finding["column"].as_str().map(str::to_owned);
+            wanted.insert((kind.to_owned(), finding["row"].as_u64(), column));
+        }
+    }
+    let ours = |f: &&Place| !f.0.starts_with("header_") && f.0 != "key_cleaned";
+    let found: BTreeSet<_> = read.findings.iter().filter(ours).cloned().collect();
+    assert_eq!(found, wanted, "{file}");
+}
+
+/// Every case is checked or listed with a reason; neither list can shrink unseen.
+#[test]
+fn every_case_is_read_as_expected_or_listed() {
+    let cases = expected();
+    let (later, now): (Vec<&Value>, Vec<&Value>) = cases
+        .iter()
+        .partition(|c| LATER.iter().any(|(file, _)| c["file"] == *file));
+    assert_eq!((cases.len(), later.len(), now.len()), (30, 19, 11));
+    // Each case for itself, so that one failure does not hide the others.
+    let failed = |case: &&&Value| std::panic::catch_unwind(|| check(case)).is_err();
+    let failed: Vec<&str> = now
+        .iter()
+        .filter(failed)
+        .filter_map(|case| case["file"].as_str())
+        .collect();
+    assert_eq!(
+        failed, [""; 0],
+        "cases that are not read as expected.json says"
+    );
+}
+
+/// A ragged row is held whole, and its key still counts as present.
+#[test]
+fn ragged_rows_keep_their_keys() {
+    let read = read("13-ragged.csv", "EmployeeID", &["City".to_owned()]).unwrap();
+    let held: Vec<_> = read
+        .rows
+        .iter()
+        .filter(|r| r.2)
+        .map(|r| r.3.as_deref())
+        .collect();
+    assert_eq!(held, [Some("01302"), Some("01303")]);
+}
+
+/// A name that stands twice is not guessed at.
+#[test]
+fn a_column_that_stands_twice_is_ambiguous() {
+    let columns = ["Employee ID".to_owned(), "LastName".to_owned()];
+    let options = Options {
+        key: columns[0].clone(),
+        required: columns.to_vec(),
+        columns: columns.to_vec(),
+        ..Options::default()
+    };
+    let refused = open(File::open(path("15-header-noise.csv")).unwrap(), &options)
+        .err()
+        .unwrap();
+    assert_eq!(
+        (refused.kind.name(), refused.column.as_deref()),
+        ("wrong_header", Some("LastName"))
+    );
+}
+
+/// The public sample: every row is read, none is held by the reader.
+#[test]
+fn the_public_sample_has_a_thousand_rows() {
+    let read = read(
+        "csv2scim-1000.csv",
+        "WorkerID",
+        &["WorkerStatus".to_owned()],
+    )
+    .unwrap();
+    let keys: BTreeSet<_> = read.rows.iter().filter_map(|r| r.3.as_deref()).collect();
+    let active = read.rows.iter().filter(|r| r.4 == ["Active"]).count();
+    assert_eq!(
+        (read.rows.len(), read.header.len(), keys.len(), active),
+        (1000, 24, 624, 496)
+    );
+    assert!(read.rows.iter().all(|r| !r.2));
+}

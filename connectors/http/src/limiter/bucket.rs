@@ -1,0 +1,204 @@
+//! One bucket: a limiter, a freeze, and what it has counted.
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::Clock;
+
+/// The buckets that calls of the identity service count against, app + tenant and tenant. The
+/// ones over all tenants matter to multi-tenant hosting only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bucket {
+    /// Writes of our application in this tenant.
+    WriteAppTenant,
+    /// Writes of all applications in this tenant.
+    WriteTenant,
+    /// Resource units of our application in this tenant.
+    UnitsAppTenant,
+}
+
+impl Bucket {
+    /// The tightest first: whoever waits for the last one holds the others' tokens.
+    pub const ALL: [Self; 3] = [
+        Self::WriteAppTenant,
+        Self::WriteTenant,
+        Self::UnitsAppTenant,
+    ];
+
+    /// The name in `throttling.json`, plans and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WriteAppTenant => "identity.write.app_tenant",
+            Self::WriteTenant => "identity.write.tenant",
+            Self::UnitsAppTenant => "identity.ru.app_tenant",
+        }
+    }
+}
+
+/// Governor's view of our clock: what has passed since it was made.
+#[derive(Debug, Clone)]
+struct GovernorClock(Clock);
+
+impl governor::clock::Clock for GovernorClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Burst and pace of a limiter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// Units that may pass at once.
+    pub(super) burst: u32,
+    /// Time for one unit to come back.
+    pub(super) period: Duration,
+}
+
+impl Pace {
+    /// Keeps inside `limit` units in every window of `window` seconds: a fiftieth at once, one
+    /// unit kept for the call that holds its token while it waits for another bucket, the rest
+    /// evenly. The burst is never below the dearest documented call where the limit allows.
+    pub(super) fn inside(limit: u32, window: u32) -> Self {
+        let burst = (limit / 50).max(10).min(limit / 2).max(1);
+        let even = u64::from(limit.saturating_sub(burst + 1).max(1));
+        let window = u64::from(window) * 1_000_000_000;
+        // Rounded up: a nanosecond short per unit would add up to one unit too many.
+        Self {
+            burst,
+            period: Duration::from_nanos(window.div_ceil(even)),
+        }
+    }
+}
+
+/// A bucket is frozen beyond the caller's patience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the quota is frozen until {until}")]
+pub struct Frozen {
+    /// When it thaws.
+    pub until: Timestamp,
+}
+
+/// What a bucket has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct BucketUsage {
+    /// Calls that took from it, retries included.
+    pub calls: u64,
+    /// Units taken.
+    pub units: u64,
+    /// Time that calls waited for it, added up over all callers, in milliseconds.
+    pub waited_ms: u64,
+    /// Calls that the peer throttled and that froze it.
+    pub throttled: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Meter {
+    clock: Clock,
+    burst: u32,
+    limiter: RateLimiter<NotKeyed, InMemoryState, GovernorClock, NoOpMiddleware<Duration>>,
+    counted: Mutex<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    /// On the clock's own scale; not thawed before.
+    frozen_until: Duration,
+    usage: BucketUsage,
+}
+
+impl Meter {
+    pub(super) fn new(pace: Pace, clock: Clock) -> Self {
+        let quota = Quota::with_period(pace.period)
+            .expect("a pace has a period above zero")
+            .allow_burst(NonZeroU32::new(pace.burst).expect("a pace has a burst above zero"));
+        Self {
+            clock,
+            burst: pace.burst,
+            limiter: RateLimiter::direct_with_clock(quota, GovernorClock(clock)),
+            counted: Mutex::new(Counted::default()),
+        }
+    }
+
+    fn counted<T>(&self, read: impl FnOnce(&mut Counted) -> T) -> T {
+        // Counters are whole after every statement; a panic elsewhere does not spoil them.
+        read(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Nothing passes for `wait` from now. A longer freeze stays.
+    pub(super) fn freeze(&self, wait: Duration) {
+        let until = self.clock.elapsed().saturating_add(wait);
+        self.counted(|c| c.frozen_until = c.frozen_until.max(until));
+    }
+
+    pub(super) fn count_throttled(&self) {
+        self.counted(|c| c.usage.throttled += 1);
+    }
+
+    pub(super) fn usage(&self) -> BucketUsage {
+        self.counted(|c| c.usage)
+    }
+
+    /// How long it stays frozen; zero when it is not.
+    pub(super) fn frozen_for(&self) -> Duration {
+        let until = self.counted(|c| c.frozen_until);
+        until.saturating_sub(self.clock.elapsed())
+    }
+
+    /// Waits out a freeze.
+    pub(super) async fn thawed(&self, patience: Duration) -> Result<(), Frozen> {
+        loop {
+            let left = self.frozen_for();
+            if left.is_zero() {
+                return Ok(());
+            }
+            if left > patience {
+                let left = SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX);
+                let until = self.clock.now().checked_add(left).unwrap_or(Timestamp::MAX);
+                return Err(Frozen { until });
+            }
+            let before = self.clock.elapsed();
+            self.clock.sleep(left).await;
+            self.count_wait(before);
+        }
+    }
+
+    /// Takes `units` once they are there.
+    pub(super) async fn take(&self, units: u32, patience: Duration) -> Result<(), Frozen> {
+        let mut left = units;
+        while let Some(cells) = NonZeroU32::new(left.min(self.burst)) {
+            self.thawed(patience).await?;
+            match self
+                .limiter
+                .check_n(cells)
+                .expect("never more than the burst is asked for")
+            {
+                Ok(()) => left -= cells.get(),
+                Err(refused) => {
+                    let before = self.clock.elapsed();
+                    self.clock.sleep(refused.wait_time_from(before)).await;
+                    self.count_wait(before);
+                }
+            }
+        }
+        self.counted(|c| {
+            c.usage.calls += 1;
+            c.usage.units += u64::from(units);
+        });
+        Ok(())
+    }
+
+    fn count_wait(&self, since: Duration) {
+        let waited = self.clock.elapsed().saturating_sub(since).as_millis();
+        let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+        self.counted(|c| c.usage.waited_ms = c.usage.waited_ms.saturating_add(waited));
+    }
+}

@@ -1,0 +1,258 @@
+//! The vendor's quota tables as data: `data/throttling.json`, read into types once.
+//!
+//! The file was compiled from Microsoft's public documentation (learn.microsoft.com/graph,
+//! microsoftgraph/microsoft-graph-docs-contrib, CC-BY-4.0; each row names its page). Invariant:
+//! no number of a quota or a cost is written in code.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use super::TenantSize;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Table {
+    buckets: Vec<Row>,
+    cost_rules: CostRules,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Row {
+    bucket: String,
+    window_seconds: Option<u32>,
+    limit: Option<u32>,
+    limit_by_tenant_size: Option<Limits>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+struct Limits {
+    s: u32,
+    m: u32,
+    l: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct CostRules {
+    base_costs: Vec<BaseCost>,
+    modifiers: Vec<Modifier>,
+    floor_resource_units: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct BaseCost {
+    method: String,
+    path: String,
+    base_resource_units: u32,
+    write_cost: u32,
+    with_select_resource_units: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Modifier {
+    when: When,
+    resource_units: i32,
+}
+
+/// When a modifier applies. A sentence the code does not know would be a cost it gets wrong, so
+/// reading the table fails on one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum When {
+    #[serde(rename = "$select present")]
+    Select,
+    #[serde(rename = "$expand present")]
+    Expand,
+    #[serde(rename = "$top < 20")]
+    SmallPage,
+    #[serde(rename = "POST /users in a B2C tenant")]
+    ConsumerTenant,
+}
+
+/// What one call takes from the buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Resource units.
+    pub units: u32,
+    /// Writes: 0 or 1.
+    pub writes: u32,
+}
+
+impl Cost {
+    /// Takes nothing: a batch envelope, whose items are metered one by one.
+    pub const NONE: Self = Self {
+        units: 0,
+        writes: 0,
+    };
+}
+
+pub(super) fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        serde_json::from_str(include_str!("../../data/throttling.json"))
+            .expect("the bundled quota table is read by a test of this crate")
+    })
+}
+
+impl Table {
+    /// Limit and window in seconds of a bucket.
+    pub(super) fn limit(&self, bucket: &str, size: TenantSize) -> (u32, u32) {
+        let row = self
+            .buckets
+            .iter()
+            .find(|row| row.bucket == bucket)
+            .expect("every bucket named in code is in the bundled table");
+        let by_size = row.limit_by_tenant_size.as_ref().map(|limits| match size {
+            TenantSize::S => limits.s,
+            TenantSize::M => limits.m,
+            TenantSize::L => limits.l,
+        });
+        let limit = by_size
+            .or(row.limit)
+            .expect("every identity bucket has a limit");
+        (
+            limit,
+            row.window_seconds
+                .expect("every identity bucket has a window"),
+        )
+    }
+}
+
+/// What a call costs, by method and path template.
+///
+/// The template is the path under the version root with placeholders in braces
+/// (`/users/{id}/manager/$ref`), followed by the query options that change the cost, by name and
+/// if needed with their value (`/users?$select&$top=10`). A version in front (`/v1.0`) is
+/// ignored. Exact template first, then the method's default row (a list's cost does not extend
+/// to a single item); never below the documented floor; `/$batch` itself costs nothing, its
+/// items do.
+///
+/// Source: "Identity and access service limits", learn.microsoft.com/graph/throttling-limits.
+pub fn cost_of(method: &str, template: &str) -> Cost {
+    let table = table();
+    let (path, query) = template.split_once('?').unwrap_or((template, ""));
+    let path = ["/v1.0/", "/beta/"]
+        .iter()
+        .find_map(|root| path.strip_prefix(root))
+        .map_or_else(|| path.to_owned(), |rest| format!("/{rest}"));
+    if path == "/$batch" {
+        return Cost::NONE;
+    }
+    let rows = || {
+        table
+            .cost_rules
+            .base_costs
+            .iter()
+            .filter(|row| row.method == method)
+    };
+    let Some(row) = rows()
+        .find(|row| same_template(&row.path, &path))
+        .or_else(|| rows().find(|r| r.path == "*"))
+    else {
+        // A method that the table does not know changes something: the dearest default.
+        return Cost {
+            units: 1,
+            writes: 1,
+        };
+    };
+    let option = |name: &str| {
+        query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (key == name).then_some(value)
+        })
+    };
+    let select = option("$select").is_some();
+    if let (true, Some(units)) = (select, row.with_select_resource_units) {
+        return Cost {
+            units,
+            writes: row.write_cost,
+        };
+    }
+    let mut units = i64::from(row.base_resource_units);
+    for modifier in &table.cost_rules.modifiers {
+        let applies = match modifier.when {
+            When::Select => select,
+            When::Expand => option("$expand").is_some(),
+            When::SmallPage => option("$top")
+                .and_then(|top| top.parse::<u32>().ok())
+                .is_some_and(|top| top < 20),
+            // A workforce tenant; consumer tenants are not a target.
+            When::ConsumerTenant => false,
+        };
+        if applies {
+            units += i64::from(modifier.resource_units);
+        }
+    }
+    let floor = table.cost_rules.floor_resource_units;
+    Cost {
+        units: u32::try_from(units).unwrap_or(0).max(floor),
+        writes: row.write_cost,
+    }
+}
+
+/// Same segments; anything in braces stands for anything in braces.
+fn same_template(left: &str, right: &str) -> bool {
+    let placeholder = |s: &str| s.starts_with('{') && s.ends_with('}');
+    let (mut left, mut right) = (left.split('/'), right.split('/'));
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a == b || (placeholder(a) && placeholder(b)) => {}
+            (Some(_) | None, _) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Method, template → resource units, writes, as in the published table.
+    #[test]
+    fn costs_are_those_of_the_table() {
+        let table = [
+            ("GET", "/users", 2, 0),
+            ("GET", "/users?$select", 1, 0),
+            ("GET", "/v1.0/users?$select=id&$top=999", 1, 0),
+            ("GET", "/users?$top=10&$select", 1, 0),
+            ("GET", "/users?$expand", 3, 0),
+            ("GET", "/users/{id}", 1, 0),
+            ("GET", "/users/{id}?$select", 1, 0),
+            ("GET", "/groups/{id}/transitiveMembers?$select", 4, 0),
+            ("GET", "/groups/{groupId}/members", 3, 0),
+            ("POST", "/users", 1, 1),
+            ("PATCH", "/users/{id}", 1, 1),
+            ("PUT", "/users/{id}/manager/$ref", 1, 1),
+            ("DELETE", "/users/{id}/manager/$ref", 1, 1),
+            ("POST", "/users/{id}/checkMemberGroups", 4, 0),
+            ("POST", "/directoryObjects/getByIds", 5, 0),
+            ("POST", "/directoryObjects/getByIds?$select", 2, 0),
+            ("POST", "/v1.0/$batch", 0, 0),
+            ("MERGE", "/users", 1, 1),
+        ];
+        for (method, template, units, writes) in table {
+            assert_eq!(
+                cost_of(method, template),
+                Cost { units, writes },
+                "{method} {template}"
+            );
+        }
+    }
+
+    /// The limits that the rest of the crate is tested against.
+    #[test]
+    fn limits_are_those_of_the_table() {
+        let table = table();
+        let limits = |size| table.limit("identity.ru.app_tenant", size);
+        assert_eq!(limits(TenantSize::S), (3500, 10));
+        assert_eq!(limits(TenantSize::M), (5000, 10));
+        assert_eq!(limits(TenantSize::L), (8000, 10));
+        assert_eq!(
+            table.limit("identity.write.app_tenant", TenantSize::S),
+            (3000, 150)
+        );
+        assert_eq!(
+            table.limit("identity.write.tenant", TenantSize::L),
+            (18_000, 300)
+        );
+    }
+}

@@ -1,0 +1,301 @@
+//! Access tokens by the client-credentials grant: asked for once, kept, renewed early.
+//!
+//! Stands in front of every call of a client. Source: "OAuth 2.0 client credentials flow"
+//! (MicrosoftDocs/entra-docs, v2-oauth2-client-creds-grant-flow.md). Invariant: one request at a
+//! time, however many calls wait for the token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use tower::ServiceExt as _;
+
+use crate::{
+    Attempts, Chance, Clock, Exchange, Next, Origin, Retry, RetryPolicy, Secret, TransportError,
+    encode_segment, retry_after,
+};
+
+/// How long before its end a token is renewed; half its life where that is shorter.
+const MARGIN: Duration = Duration::from_mins(5);
+
+/// What a token is asked for with.
+#[derive(Debug, Clone)]
+pub struct TokenSpec {
+    /// Where the login host lives.
+    pub login: Origin,
+    /// Directory (tenant) id.
+    pub tenant_id: String,
+    /// Application (client) id.
+    pub client_id: String,
+    /// The application's secret.
+    pub secret: Secret,
+    /// One resource with `/.default`, such as `https://graph.microsoft.com/.default`.
+    pub scope: String,
+}
+
+/// No token was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The login host refused (`error_codes` of its answer; no text is kept).
+    #[error("the login host answered {status} (AADSTS codes {codes:?})")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// AADSTS numbers.
+        codes: Vec<u32>,
+        /// When it may be asked again, where it said so and that is beyond our patience.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing came back through all tries.
+    #[error("the login host: {0}")]
+    Transport(TransportError),
+    /// The answer has no token in it.
+    #[error("the login host's answer is not in the documented form")]
+    Malformed,
+}
+
+impl TokenError {
+    /// Whether asking again can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Refused { status, codes, .. } => {
+                // 70021: a new federated credential has not spread yet (graph reference 1.3).
+                if matches!(status, 429 | 500..=599) || codes.contains(&70021) {
+                    Retry::Backoff
+                } else {
+                    Retry::Never
+                }
+            }
+            Self::Transport(error) => error.retry(),
+            Self::Malformed => Retry::Never,
+        }
+    }
+
+    /// A stable code: `AADSTS7000222` or the status.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Refused { status, codes, .. } => codes
+                .first()
+                .map_or_else(|| format!("login_{status}"), |c| format!("AADSTS{c}")),
+            Self::Transport(error) => format!("login_{}", error.code()),
+            Self::Malformed => "login_malformed_answer".to_owned(),
+        }
+    }
+
+    /// What it means and what to do.
+    pub fn hint(&self) -> &'static str {
+        let Self::Refused { codes, .. } = self else {
+            return "no access token could be had; check the login host and the network";
+        };
+        match codes.first() {
+            Some(7_000_215) => "the client secret is wrong; store the secret's value, not its id",
+            Some(7_000_222) => "the client secret has expired; make a new one",
+            Some(700_016) => "the application is not known in this tenant; check the client id",
+            Some(90_002 | 900_023) => "the tenant is not known; check the tenant id",
+            Some(7_000_112) => "the application is disabled in this tenant",
+            Some(_) | None => "no access token was given; check tenant id, client id and secret",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    token: Arc<Secret>,
+    /// On the clock's own scale.
+    renew_at: Duration,
+    ends_at: Duration,
+}
+
+/// The tokens of one application in one tenant.
+#[derive(Debug)]
+pub struct TokenSource {
+    exchange: ExchangeCell,
+    clock: Clock,
+    chance: Arc<Chance>,
+    policy: RetryPolicy,
+    spec: TokenSpec,
+    held: Mutex<Option<Held>>,
+}
+
+/// An exchange has nothing to show.
+struct ExchangeCell(Exchange);
+
+impl std::fmt::Debug for ExchangeCell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Exchange")
+    }
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    /// Seconds.
+    expires_in: u64,
+}
+
+#[derive(Deserialize, Default)]
+struct Denied {
+    #[serde(default)]
+    error_codes: Vec<u32>,
+}
+
+impl TokenSource {
+    /// Nothing is asked for until the first call needs a token.
+    ///
+    /// Own waits after a failure start at 5 s here, as Microsoft's guidance on resilience asks of
+    /// clients of the login host.
+    pub fn new(
+        spec: TokenSpec,
+        exchange: Exchange,
+        clock: Clock,
+        chance: Arc<Chance>,
+        policy: RetryPolicy,
+    ) -> Self {
+        // Own waits lie between half and all of the ceiling.
+        let policy = RetryPolicy {
+            backoff_first: Duration::from_secs(10),
+            ..policy
+        };
+        let exchange = ExchangeCell(exchange);
+        Self {
+            exchange,
+            clock,
+            chance,
+            policy,
+            spec,
+            held: Mutex::new(None),
+        }
+    }
+
+    /// A token that is good for a while.
+    ///
+    /// # Errors
+    /// [`TokenError`] when none is held and none was given. While the held one still lasts, a
+    /// login host that is only not well is not an error.
+    pub async fn get(&self) -> Result<Arc<Secret>, TokenError> {
+        let mut held = self.held.lock().await;
+        let now = self.clock.elapsed();
+        if let Some(held) = held.as_ref().filter(|held| now < held.renew_at) {
+            return Ok(Arc::clone(&held.token));
+        }
+        match self.ask().await {
+            Ok(new) => Ok(Arc::clone(&held.insert(new).token)),
+            Err(error) => match held.as_ref() {
+                Some(old)
+                    if error.retry() != Retry::Never && self.clock.elapsed() < old.ends_at =>
+                {
+                    Ok(Arc::clone(&old.token))
+                }
+                Some(_) | None => Err(error),
+            },
+        }
+    }
+
+    /// A token other than `refused`, which the peer did not accept. If somebody has renewed it
+    /// in the meantime, theirs.
+    ///
+    /// # Errors
+    /// [`TokenError`] when none was given.
+    pub async fn renew(&self, refused: &Secret) -> Result<Arc<Secret>, TokenError> {
+        let mut held = self.held.lock().await;
+        if let Some(held) = held.as_ref().filter(|held| *held.token != *refused) {
+            return Ok(Arc::clone(&held.token));
+        }
+        *held = None;
+        let new = self.ask().await?;
+        Ok(Arc::clone(&held.insert(new).token))
+    }
+
+    async fn ask(&self) -> Result<Held, TokenError> {
+        let mut attempts = Attempts::new(&self.policy, &self.chance);
+        loop {
+            let (error, class) = match self.ask_once().await {
+                Ok(held) => return Ok(held),
+                Err(failed) => failed,
+            };
+            match attempts.next(class) {
+                Next::Wait(wait) => {
+                    tracing::warn!(code = error.code(), "No access token yet; asking again.");
+                    self.clock.sleep(wait).await;
+                }
+                Next::Later(_) | Next::GiveUp => return Err(error),
+            }
+        }
+    }
+
+    async fn ask_once(&self) -> Result<Held, (TokenError, Retry)> {
+        let asked_at = self.clock.elapsed();
+        let classed = |error: TokenError| {
+            let class = error.retry();
+            (error, class)
+        };
+        let request = self
+            .request()
+            .map_err(|e| classed(TokenError::Transport(e)))?;
+        let response = self
+            .exchange
+            .0
+            .clone()
+            .oneshot(request)
+            .await
+            .map_err(|e| classed(TokenError::Transport(e)))?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            let denied: Denied = serde_json::from_slice(response.body()).unwrap_or_default();
+            let asked = retry_after(response.headers(), self.clock.now());
+            let error = TokenError::Refused {
+                status: status.as_u16(),
+                codes: denied.error_codes,
+                retry_after: asked,
+            };
+            let class = match (error.retry(), asked) {
+                (Retry::Backoff, Some(asked)) => Retry::After(asked),
+                (class @ (Retry::Backoff | Retry::Never | Retry::After(_)), _) => class,
+            };
+            return Err((error, class));
+        }
+        let granted: Granted = serde_json::from_slice(response.body())
+            .map_err(|_| (TokenError::Malformed, Retry::Never))?;
+        let life = Duration::from_secs(granted.expires_in);
+        Ok(Held {
+            token: Arc::new(Secret::new(granted.access_token)),
+            renew_at: asked_at + life.saturating_sub(MARGIN.min(life / 2)),
+            ends_at: asked_at + life,
+        })
+    }
+
+    fn request(&self) -> Result<Request<Bytes>, TransportError> {
+        let TokenSpec {
+            login,
+            tenant_id,
+            client_id,
+            secret,
+            scope,
+        } = &self.spec;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("scope", scope),
+            ("client_secret", secret.reveal()),
+        ];
+        // A segment leaves `@` as it is, which a form may too; all else that could end a field
+        // is encoded.
+        let form: Vec<String> = form
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encode_segment(value)))
+            .collect();
+        Request::builder()
+            .method(Method::POST)
+            .uri(format!(
+                "{login}/{}/oauth2/v2.0/token",
+                encode_segment(tenant_id)
+            ))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ACCEPT, "application/json")
+            .body(Bytes::from(form.join("&")))
+            .map_err(|_| TransportError::Request("the tenant id does not fit a URL".to_owned()))
+    }
+}

@@ -1,0 +1,260 @@
+//! Who has to be looked at: the roster against the state, fingerprint first.
+//!
+//! Unchanged workers cost one comparison here and nothing afterwards. Invariant: only full
+//! coverage, with every key readable, says that somebody is absent (P3).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::roster::Roster;
+use crate::state::{Hot, Lifecycle};
+
+/// What one intake covers, and so what absence from it means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coverage {
+    /// Every worker of the source. The only kind that proves absence.
+    Full,
+    /// Every worker of a part of the source.
+    Partial(String),
+    /// Only workers that changed.
+    Delta,
+    /// Nobody said.
+    Unknown,
+}
+
+impl Coverage {
+    /// Whether a missing row says something.
+    pub fn proves_absence(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Partial(_) | Self::Delta | Self::Unknown => false,
+        }
+    }
+}
+
+/// Why somebody is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The row is new or differs from the one last carried out.
+    Row,
+    /// In the state, not in the file.
+    Absent,
+    /// Something falls due.
+    Due,
+    /// Something is not done, or waits for another person.
+    Unfinished,
+    /// Mapping or policy changed: everybody is looked at.
+    Rules,
+    /// Present again after a miss.
+    Back,
+}
+
+/// One person to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Touch {
+    /// The key's hash.
+    pub key: u128,
+    /// Index into [`Roster::entries`], where the key stands in the file.
+    pub entry: Option<usize>,
+    /// Index into the hot state, where the person is known.
+    pub hot: Option<usize>,
+    /// The first cause that applies.
+    pub cause: Cause,
+}
+
+/// The comparison of one roster with the state.
+#[derive(Debug, Clone, Default)]
+pub struct Comparison {
+    /// Who has to be looked at, ascending by key hash.
+    pub touched: Vec<Touch>,
+    /// Workers whose row, rules and schedule say nothing new.
+    pub unchanged: u32,
+    /// Workers that the last accepted full file listed.
+    pub listed_before: u32,
+    /// Of those, how many this file does not list.
+    pub listed_gone: u32,
+    /// Managed accounts before this run.
+    pub managed: u32,
+}
+
+/// What the comparison has to know besides roster and state.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// What the intake covers.
+    pub coverage: &'a Coverage,
+    /// The run's instant.
+    pub now: Timestamp,
+    /// Mapping or policy is not the one that the state was made with.
+    pub rules_changed: bool,
+}
+
+/// Compares. `state` is ascending by key. One pass over both, no allocation per unchanged worker.
+pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
+    let entries = roster.entries();
+    let absence = terms.coverage.proves_absence() && roster.keyless() == 0;
+    let mut out = Comparison::default();
+    let (mut e, mut s) = (0, 0);
+    while e < entries.len() || s < state.len() {
+        let entry = entries.get(e);
+        let hot = state.get(s);
+        if let Some(hot) = hot {
+            out.managed += u32::from(hot.managed() && entry.is_none_or(|x| hot.key <= x.key));
+        }
+        match (entry, hot) {
+            (Some(entry), Some(hot)) if entry.key == hot.key => {
+                out.listed_before += u32::from(hot.listed);
+                match present(entry.held, entry.fingerprint, hot, terms) {
+                    Some(cause) => out.touched.push(Touch {
+                        key: hot.key,
+                        entry: Some(e),
+                        hot: Some(s),
+                        cause,
+                    }),
+                    None => out.unchanged += 1,
+                }
+                e += 1;
+                s += 1;
+            }
+            (Some(entry), hot) if hot.is_none_or(|h| entry.key < h.key) => {
+                let touch = Touch { key: entry.key, entry: Some(e), hot: None, cause: Cause::Row };
+                out.touched.push(touch);
+                e += 1;
+            }
+            (_, Some(hot)) => {
+                out.listed_before += u32::from(hot.listed);
+                out.listed_gone += u32::from(hot.listed);
+                if let Some(cause) = absent(absence, hot, terms.now) {
+                    out.touched.push(Touch { key: hot.key, entry: None, hot: Some(s), cause });
+                }
+                s += 1;
+            }
+            (_, None) => unreachable!("the loop ends when both are used up"),
+        }
+    }
+    out
+}
+
+fn present(held: bool, fingerprint: u128, hot: &Hot, terms: Terms<'_>) -> Option<Cause> {
+    if held || fingerprint != hot.fingerprint {
+        Some(Cause::Row)
+    } else if hot.misses > 0 || !hot.listed {
+        Some(Cause::Back)
+    } else if terms.rules_changed {
+        Some(Cause::Rules)
+    } else if hot.due.is_some_and(|due| due <= terms.now) {
+        Some(Cause::Due)
+    } else if hot.unfinished || hot.held || hot.waits {
+        Some(Cause::Unfinished)
+    } else {
+        None
+    }
+}
+
+fn absent(proves: bool, hot: &Hot, now: Timestamp) -> Option<Cause> {
+    // Somebody who was cut off, or never had an account, may leave the file: that is no miss,
+    // but the state has to learn that the file no longer lists them.
+    let open = matches!(hot.lifecycle, Lifecycle::Created | Lifecycle::Active);
+    if proves && (hot.listed || open) {
+        Some(Cause::Absent)
+    } else if hot.due.is_some_and(|due| due <= now) {
+        Some(Cause::Due)
+    } else if hot.unfinished {
+        Some(Cause::Unfinished)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roster::{Entry, RosterBuilder};
+
+    fn roster(keys: &[(u128, u128)]) -> Roster {
+        let mut builder = RosterBuilder::default();
+        for (row, (key, fingerprint)) in keys.iter().enumerate() {
+            let row = u32::try_from(row).unwrap() + 2;
+            let (key, fingerprint) = (*key, *fingerprint);
+            builder.push(Entry { key, fingerprint, byte: 0, row, held: false });
+        }
+        builder.finish()
+    }
+
+    fn hot(key: u128, fingerprint: u128, lifecycle: Lifecycle) -> Hot {
+        Hot {
+            key,
+            fingerprint,
+            due: None,
+            lifecycle,
+            misses: 0,
+            listed: true,
+            unfinished: false,
+            held: false,
+            waits: false,
+        }
+    }
+
+    fn run(roster: &Roster, state: &[Hot], coverage: &Coverage) -> Vec<(u128, Cause)> {
+        let now = "2026-03-16T02:00:00Z".parse().unwrap();
+        let terms = Terms { coverage, now, rules_changed: false };
+        compare(roster, state, terms).touched.iter().map(|t| (t.key, t.cause)).collect()
+    }
+
+    /// Each line of the rule "unchanged": design §4.
+    #[test]
+    fn only_what_says_something_new_is_looked_at() {
+        let state = [
+            hot(1, 10, Lifecycle::Active),
+            hot(2, 20, Lifecycle::Active),
+            Hot { due: Some("2026-03-16T01:00:00Z".parse().unwrap()), ..hot(3, 30, Lifecycle::Active) },
+            Hot { due: Some("2026-03-17T01:00:00Z".parse().unwrap()), ..hot(4, 40, Lifecycle::Active) },
+            Hot { unfinished: true, ..hot(5, 50, Lifecycle::Active) },
+            Hot { misses: 1, listed: false, ..hot(6, 60, Lifecycle::Active) },
+            hot(7, 70, Lifecycle::Active),
+            hot(8, 80, Lifecycle::Blocked),
+        ];
+        let file = roster(&[(1, 10), (2, 21), (3, 30), (4, 40), (5, 50), (6, 60), (9, 90)]);
+        assert_eq!(
+            run(&file, &state, &Coverage::Full),
+            [
+                (2, Cause::Row),
+                (3, Cause::Due),
+                (5, Cause::Unfinished),
+                (6, Cause::Back),
+                (7, Cause::Absent),
+                (8, Cause::Absent),
+                (9, Cause::Row),
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_full_file_with_readable_keys_proves_absence() {
+        let state = [hot(1, 10, Lifecycle::Active), hot(2, 20, Lifecycle::Active)];
+        let file = roster(&[(1, 10)]);
+        for coverage in [Coverage::Partial("Berlin".into()), Coverage::Delta, Coverage::Unknown] {
+            assert_eq!(run(&file, &state, &coverage), [], "{coverage:?}");
+        }
+        let mut builder = RosterBuilder::default();
+        builder.push(Entry { key: 1, fingerprint: 10, byte: 0, row: 2, held: false });
+        builder.push_keyless();
+        assert_eq!(run(&builder.finish(), &state, &Coverage::Full), []);
+        assert_eq!(run(&file, &state, &Coverage::Full), [(2, Cause::Absent)]);
+    }
+
+    #[test]
+    fn counts_what_the_guards_need() {
+        let state = [
+            hot(1, 10, Lifecycle::Active),
+            hot(2, 20, Lifecycle::Blocked),
+            hot(3, 30, Lifecycle::None),
+            Hot { listed: false, ..hot(4, 40, Lifecycle::Active) },
+        ];
+        let now = "2026-03-16T02:00:00Z".parse().unwrap();
+        let terms = Terms { coverage: &Coverage::Full, now, rules_changed: false };
+        let out = compare(&roster(&[(1, 10), (5, 50)]), &state, terms);
+        assert_eq!((out.managed, out.listed_before, out.listed_gone), (3, 3, 2));
+        assert_eq!(out.unchanged, 1);
+    }
+}

@@ -1,0 +1,264 @@
+//! Guards: what may be wrong with the size of a change, and what is kept back until people agree.
+//!
+//! Gates judge a whole intake and park it; budgets and protection keep back single actions and
+//! let the rest go (P3, P9). Invariant: every guard says what it counted and what it allows.
+
+use crate::delta::Comparison;
+use crate::model::{AccountName, ObjectId, Op, WorkerId};
+use crate::plan::{GuardVerdict, WorkOrder};
+use crate::policy::Policy;
+
+/// Parks an intake: rows against the last accepted full file.
+pub const ROW_COUNT: &str = "row_count";
+/// Parks an intake: workers of the last full file that this one does not list.
+pub const KEY_SET: &str = "key_set";
+/// Parks an intake: rows with a status that the policy does not know.
+pub const STATUS_UNKNOWN: &str = "status_unknown";
+/// Parks an intake: share of inactive rows against the last accepted full file.
+pub const INACTIVE_SHARE: &str = "inactive_share";
+/// Keeps back disables over the budget of a rolling 24 hours.
+pub const DISABLES: &str = "disables";
+/// Keeps back everything about a protected person.
+pub const PROTECTED: &str = "protected";
+
+/// What kind of approval releases what a guard keeps back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The whole intake.
+    Intake,
+    /// Actions over a budget.
+    Budget,
+    /// Actions on a protected person.
+    Protected,
+}
+
+/// The kind of a guard, by its name; `None` for a name that no guard has.
+pub fn kind(guard: &str) -> Option<Kind> {
+    match guard {
+        ROW_COUNT | KEY_SET | STATUS_UNKNOWN | INACTIVE_SHARE => Some(Kind::Intake),
+        DISABLES => Some(Kind::Budget),
+        PROTECTED => Some(Kind::Protected),
+        _ => None,
+    }
+}
+
+/// How many distinct people have to agree to release what a guard keeps back.
+pub fn approvers(policy: &Policy, kind: Kind) -> u8 {
+    match kind {
+        Kind::Intake => policy.approvals.intake,
+        Kind::Budget => policy.approvals.over_budget,
+        Kind::Protected => policy.approvals.protected,
+    }
+}
+
+/// What an intake counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IntakeCounts {
+    /// All rows.
+    pub rows: u32,
+    /// Rows with an inactive status.
+    pub inactive: u32,
+    /// Rows whose status is in neither list.
+    pub unknown_status: u32,
+}
+
+/// Judges a whole intake. `baseline` is the last accepted full file, if there was one.
+pub fn gates(
+    policy: &Policy,
+    full: bool,
+    now: IntakeCounts,
+    baseline: Option<IntakeCounts>,
+    comparison: &Comparison,
+) -> Vec<GuardVerdict> {
+    let gates = &policy.gates;
+    let mut out = Vec::new();
+    let unknown = percent(now.unknown_status, now.rows);
+    out.push(GuardVerdict {
+        name: STATUS_UNKNOWN.to_owned(),
+        counted: round(unknown),
+        limit: gates.unknown_status_pct,
+        tripped: unknown > gates.unknown_status_pct && now.unknown_status > gates.rows_min,
+        why: format!(
+            "{} of {} rows have a status that the policy does not know ({unknown:.1} %)",
+            now.unknown_status, now.rows
+        ),
+    });
+    let Some(before) = baseline.filter(|_| full) else { return out };
+    let off = now.rows.abs_diff(before.rows);
+    let share = percent(off, before.rows);
+    out.push(GuardVerdict {
+        name: ROW_COUNT.to_owned(),
+        counted: round(share),
+        limit: gates.row_count_pct,
+        tripped: share > gates.row_count_pct && off > gates.rows_min,
+        why: format!(
+            "{} rows, {} in the last accepted full file ({share:.1} % off)",
+            now.rows, before.rows
+        ),
+    });
+    let gone = percent(comparison.listed_gone, comparison.listed_before);
+    out.push(GuardVerdict {
+        name: KEY_SET.to_owned(),
+        counted: round(gone),
+        limit: gates.key_set_pct,
+        tripped: gone > gates.key_set_pct && comparison.listed_gone > gates.rows_min,
+        why: format!(
+            "{} of {} workers of the last accepted full file are not in this one ({gone:.1} %)",
+            comparison.listed_gone, comparison.listed_before
+        ),
+    });
+    let points =
+        (percent(now.inactive, now.rows) - percent(before.inactive, before.rows)).abs();
+    let moved = now.inactive.abs_diff(before.inactive);
+    out.push(GuardVerdict {
+        name: INACTIVE_SHARE.to_owned(),
+        counted: round(points),
+        limit: gates.inactive_share_points,
+        tripped: points > gates.inactive_share_points && moved > gates.rows_min,
+        why: format!(
+            "{} of {} rows are inactive, {} of {} in the last accepted full file ({points:.1} \
+             points)",
+            now.inactive, now.rows, before.inactive, before.rows
+        ),
+    });
+    out
+}
+
+/// Judges the disables of a plan. `before` are those of the last 24 hours, `planned` those of
+/// this plan, due and scheduled, without those of protected persons.
+pub fn disables(policy: &Policy, before: u32, planned: u32, managed: u32) -> GuardVerdict {
+    let limit = policy.budgets.disables.limit(managed);
+    let counted = before.saturating_add(planned);
+    GuardVerdict {
+        name: DISABLES.to_owned(),
+        counted: f64::from(counted),
+        limit: f64::from(limit),
+        tripped: planned > 0 && counted > limit,
+        why: format!(
+            "{planned} accounts would be disabled, {before} were in the last 24 hours; the limit \
+             is {limit} of {managed} managed accounts"
+        ),
+    }
+}
+
+/// Whether the policy protects a person: by worker id, sign-in name or object id.
+pub fn protects(
+    policy: &Policy,
+    worker: &WorkerId,
+    name: Option<&AccountName>,
+    object: Option<&ObjectId>,
+) -> bool {
+    let set = &policy.protected;
+    set.workers.iter().any(|w| w == worker.as_str())
+        || set.accounts.iter().any(|account| {
+            object.is_some_and(|o| o.as_str().eq_ignore_ascii_case(account))
+                || name.is_some_and(|n| {
+                    crate::policy::name_key(n.reveal()) == crate::policy::name_key(account)
+                })
+        })
+}
+
+/// Keeps back everything in an order of a protected person.
+pub fn hold_protected(order: &mut WorkOrder) {
+    order.hold(PROTECTED, "the person is in the protected set", |_| true);
+}
+
+/// Keeps back what is destructive in an order, and what depends on it.
+pub fn hold_destructive(order: &mut WorkOrder, verdict: &GuardVerdict) {
+    order.hold(DISABLES, &verdict.why, |a| a.destructive);
+}
+
+/// How many accounts an order disables, now or on a day that is known.
+pub fn disables_in(order: &WorkOrder) -> u32 {
+    let count = order
+        .actions
+        .iter()
+        .chain(&order.scheduled)
+        .filter(|a| a.op == Op::UserDisable)
+        .count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn percent(part: u32, whole: u32) -> f64 {
+    if whole == 0 { 0.0 } else { f64::from(part) * 100.0 / f64::from(whole) }
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> Policy {
+        Policy::parse(
+            "format_version = 1\n[status]\nactive = [\"A\"]\ninactive = [\"I\"]\n\
+             [protected]\nworkers = [\"9\"]\naccounts = [\"Glass@woodgrove.example\"]\n",
+            "policy.toml",
+        )
+        .unwrap()
+    }
+
+    fn tripped(now: IntakeCounts, before: IntakeCounts, gone: u32) -> Vec<String> {
+        let comparison =
+            Comparison { listed_before: before.rows, listed_gone: gone, ..Comparison::default() };
+        gates(&policy(), true, now, Some(before), &comparison)
+            .into_iter()
+            .filter(|v| v.tripped)
+            .map(|v| v.name)
+            .collect()
+    }
+
+    #[test]
+    fn each_gate_trips_just_above_its_limit() {
+        let counts = |rows, inactive, unknown_status| IntakeCounts { rows, inactive, unknown_status };
+        let base = counts(1000, 100, 0);
+        let cases: [(&str, IntakeCounts, u32, &[&str]); 8] = [
+            ("the same", base, 0, &[]),
+            ("5 % fewer", counts(950, 95, 0), 50, &[]),
+            ("a row more than 5 % fewer", counts(949, 95, 0), 50, &[ROW_COUNT]),
+            ("more than 5 % more", counts(1051, 105, 0), 0, &[ROW_COUNT]),
+            ("other people", base, 51, &[KEY_SET]),
+            ("half", counts(500, 50, 0), 500, &[ROW_COUNT, KEY_SET]),
+            ("1.1 % unknown", counts(1000, 100, 11), 0, &[STATUS_UNKNOWN]),
+            ("mass inactivation", counts(1000, 151, 0), 0, &[INACTIVE_SHARE]),
+        ];
+        for (name, now, gone, expected) in cases {
+            assert_eq!(tripped(now, base, gone), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_person_of_twenty_may_leave() {
+        let counts = |rows| IntakeCounts { rows, ..IntakeCounts::default() };
+        assert_eq!(tripped(counts(18), counts(20), 2), Vec::<String>::new());
+        assert_eq!(tripped(counts(16), counts(20), 4), [ROW_COUNT, KEY_SET]);
+    }
+
+    #[test]
+    fn a_first_file_has_nothing_to_differ_from() {
+        let now = IntakeCounts { rows: 10, inactive: 9, unknown_status: 0 };
+        let verdicts = gates(&policy(), true, now, None, &Comparison::default());
+        assert_eq!(verdicts.len(), 1);
+        assert!(!verdicts[0].tripped);
+    }
+
+    #[test]
+    fn the_budget_counts_the_last_day_too() {
+        assert!(!disables(&policy(), 0, 400, 20_000).tripped);
+        assert!(disables(&policy(), 1, 400, 20_000).tripped);
+        assert!(!disables(&policy(), 500, 0, 20_000).tripped);
+        assert!(disables(&policy(), 0, 11, 100).tripped);
+    }
+
+    #[test]
+    fn protection_goes_by_worker_name_and_object() {
+        let policy = policy();
+        let other = WorkerId::new("1");
+        let name = AccountName::new("glass@WOODGROVE.example");
+        assert!(protects(&policy, &WorkerId::new("9"), None, None));
+        assert!(protects(&policy, &other, Some(&name), None));
+        assert!(!protects(&policy, &other, None, Some(&ObjectId::new("x"))));
+    }
+}

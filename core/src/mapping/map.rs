@@ -1,0 +1,390 @@
+//! One row through a mapping.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::expression::{EvalContext, Evaluated, Input, Lookup};
+use super::file::{Apply, AttributeRule, DateFormat, DateRule, From, Mapping, ZoneRule};
+use super::properties::Kind;
+use crate::model::{
+    Attributes, Finding, FindingKind, Place, Severity, Value, WorkerId, text_shape,
+};
+use crate::state::Identity;
+
+/// A mapping with its columns found in one header: what a million rows go through.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    mapping: Mapping,
+    key: usize,
+    status: usize,
+    manager: Option<usize>,
+    hire: Option<usize>,
+    last_day: Option<usize>,
+    zone: Option<usize>,
+    /// Columns that each attribute reads, in the order of its slots.
+    slots: Vec<Vec<usize>>,
+    names: Vec<String>,
+}
+
+/// What the mapping made of one row.
+#[derive(Debug, Clone)]
+pub struct Mapped {
+    /// The wanted account. Its attributes are only to be used where no finding holds the row.
+    pub identity: Identity,
+    /// Key, status and dates are beyond doubt, whatever is odd about attributes: enough to cut
+    /// somebody off.
+    pub facts_sound: bool,
+    /// What is odd.
+    pub findings: Vec<Finding>,
+}
+
+impl Mapping {
+    /// Finds the columns in a header.
+    ///
+    /// # Errors
+    /// The names that the header does not have.
+    pub fn bind(&self, header: &[String]) -> Result<Bound, Vec<String>> {
+        let mut missing = Vec::new();
+        let mut find = |name: &String| {
+            header.iter().position(|h| h == name).unwrap_or_else(|| {
+                missing.push(name.clone());
+                0
+            })
+        };
+        let worker = &self.worker;
+        let bound = Bound {
+            key: find(&worker.key),
+            status: find(&worker.status),
+            manager: worker.manager.as_ref().map(&mut find),
+            hire: worker.hire_date.as_ref().map(|d| find(&d.column)),
+            last_day: worker.last_day.as_ref().map(|d| find(&d.column)),
+            zone: match &worker.time_zone {
+                Some(ZoneRule::Column(column)) => Some(find(column)),
+                Some(ZoneRule::Constant(_)) | None => None,
+            },
+            slots: self
+                .attributes
+                .iter()
+                .map(|attribute| match &attribute.from {
+                    From::Source(column) => vec![find(column)],
+                    From::Constant(_) => Vec::new(),
+                    From::Expression(e) => e.attributes().iter().map(&mut find).collect(),
+                })
+                .collect(),
+            names: header.to_vec(),
+            mapping: self.clone(),
+        };
+        if missing.is_empty() { Ok(bound) } else { Err(missing) }
+    }
+}
+
+impl Bound {
+    /// The place of the key column.
+    pub fn key(&self) -> usize {
+        self.key
+    }
+
+    /// The place of the status column.
+    pub fn status(&self) -> usize {
+        self.status
+    }
+
+    /// The place of the manager column.
+    pub fn manager(&self) -> Option<usize> {
+        self.manager
+    }
+
+    /// Maps one row. `value` gives the cleaned text of a column by its place in the header.
+    pub fn map<'a>(&self, value: &dyn Fn(usize) -> &'a str, row: u32, now: Timestamp) -> Mapped {
+        let mut findings = Vec::new();
+        let mut hold = |kind, column: &str, note: String| {
+            let at = Place::cell(row, column);
+            findings.push(Finding::new(kind, Severity::Held, at, note));
+        };
+        let rules = &self.mapping.worker;
+        let key = value(self.key);
+        if let Some(pattern) = &rules.key_pattern
+            && !fits(pattern, key)
+        {
+            let note = format!("{} does not fit the declared pattern", text_shape(key));
+            hold(FindingKind::KeyFormatMismatch, &rules.key, note);
+        }
+        let mut date = |rule: &Option<DateRule>, at: Option<usize>| {
+            let (rule, at) = (rule.as_ref()?, at?);
+            match parse_date(rule, value(at)) {
+                Ok(date) => date,
+                Err((kind, note)) => {
+                    hold(kind, &rule.column, note);
+                    None
+                }
+            }
+        };
+        let hire = date(&rules.hire_date, self.hire);
+        let last_day = date(&rules.last_day, self.last_day);
+        let zone = match &rules.time_zone {
+            Some(ZoneRule::Constant(zone)) => Some(zone.clone()),
+            Some(ZoneRule::Column(_)) => {
+                self.zone.map(value).filter(|z| !z.is_empty()).map(str::to_owned)
+            }
+            None => None,
+        };
+        let mut identity = Identity {
+            worker: WorkerId::new(key),
+            status: value(self.status).to_owned(),
+            manager: self.manager.map(value).filter(|m| !m.is_empty()).map(WorkerId::new),
+            hire,
+            last_day,
+            zone,
+            always: Attributes::new(),
+            on_create: Attributes::new(),
+        };
+        let facts_sound = findings.is_empty();
+        let mut hold = |kind, column: &str, note: String| {
+            let at = Place::cell(row, column);
+            findings.push(Finding::new(kind, Severity::Held, at, note));
+        };
+        for (rule, slots) in self.mapping.attributes.iter().zip(&self.slots) {
+            self.attribute(rule, slots, value, now, &mut identity, &mut hold);
+        }
+        Mapped { identity, facts_sound, findings }
+    }
+
+    fn attribute<'a>(
+        &self,
+        rule: &AttributeRule,
+        slots: &[usize],
+        value: &dyn Fn(usize) -> &'a str,
+        now: Timestamp,
+        identity: &mut Identity,
+        hold: &mut dyn FnMut(FindingKind, &str, String),
+    ) {
+        let column = slots.first().map_or(rule.target.as_str(), |at| self.names[*at].as_str());
+        let text: Option<Cow<'_, str>> = match &rule.from {
+            From::Source(_) => slots.first().map(|at| Cow::Borrowed(value(*at))),
+            From::Constant(text) => Some(Cow::Borrowed(text)),
+            From::Expression(expression) => {
+                match expression.evaluate(&Cells { slots, value }, &EvalContext { now }) {
+                    Ok(Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) => return,
+                    Ok(Evaluated::Value(Value::List(items))) if items.len() > 1 => {
+                        let note = format!(
+                            "attribute `{}`: {} values; it takes one",
+                            rule.target,
+                            items.len()
+                        );
+                        hold(FindingKind::ValueRefused, column, note);
+                        return;
+                    }
+                    Ok(Evaluated::Value(value)) => as_text(value).map(Cow::Owned),
+                    Err(error) => {
+                        let note = format!("attribute `{}`: {error}", rule.target);
+                        hold(FindingKind::MappingError, column, note);
+                        return;
+                    }
+                }
+            }
+        };
+        let text = text.filter(|t| !t.is_empty());
+        let on_create = rule.apply == Apply::Create;
+        let Some(text) = text else {
+            if rule.required {
+                let note = format!("no value for `{}`, which is required", rule.target);
+                hold(FindingKind::RequiredMissing, column, note);
+            } else if let Some(default) = &rule.default {
+                let value = typed(rule.kind, default.clone());
+                identity.on_create.insert(rule.target.clone(), value);
+            } else if rule.clear_when_empty && !on_create {
+                identity.always.insert(rule.target.clone(), Value::Null);
+            }
+            return;
+        };
+        if let Some(problem) = rule.kind.problem(&text) {
+            let note = format!("attribute `{}`: {problem}", rule.target);
+            hold(FindingKind::ValueRefused, column, note);
+            return;
+        }
+        let list = if on_create { &mut identity.on_create } else { &mut identity.always };
+        list.insert(rule.target.clone(), typed(rule.kind, text.into_owned()));
+    }
+}
+
+/// The cells of a row as an expression sees them. A cell is text, also when it is empty.
+struct Cells<'s, 'v, 'a> {
+    slots: &'s [usize],
+    value: &'v dyn Fn(usize) -> &'a str,
+}
+
+impl Lookup for Cells<'_, '_, '_> {
+    fn get(&self, slot: usize) -> Input<'_> {
+        self.slots.get(slot).map_or(Input::Null, |at| Input::Text((self.value)(*at)))
+    }
+}
+
+/// As the directory takes it and gives it back.
+fn typed(kind: Kind, text: String) -> Value {
+    match kind {
+        Kind::OneOfList => Value::List(vec![Value::Text(text)]),
+        Kind::Text(_) | Kind::Instant | Kind::Country | Kind::SignInName => Value::Text(text),
+    }
+}
+
+fn as_text(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::Text(text) => Some(text),
+        Value::Bool(true) => Some("True".to_owned()),
+        Value::Bool(false) => Some("False".to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::List(items) => items.into_iter().next().and_then(as_text),
+    }
+}
+
+/// `#` one digit, `@` one letter, a final `*` anything, everything else itself.
+fn fits(pattern: &str, key: &str) -> bool {
+    let mut key = key.chars();
+    for wanted in pattern.chars() {
+        let fits = match wanted {
+            '*' => return true,
+            '#' => key.next().is_some_and(|c| c.is_ascii_digit()),
+            '@' => key.next().is_some_and(char::is_alphabetic),
+            other => key.next() == Some(other),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    key.next().is_none()
+}
+
+type Doubt = (FindingKind, String);
+
+fn parse_date(rule: &DateRule, text: &str) -> Result<Option<Date>, Doubt> {
+    if text.is_empty() || rule.open.iter().any(|o| o == text) {
+        return Ok(None);
+    }
+    let form = |why: &str| (FindingKind::DateFormat, format!("{}: {why}", text_shape(text)));
+    let expected = match rule.format {
+        DateFormat::Iso => "a date like 2026-03-16 is declared for this column",
+        DateFormat::DayFirst => "a date like 16/03/2026 is declared for this column",
+        DateFormat::MonthFirst => "a date like 03/16/2026 is declared for this column",
+        DateFormat::Compact => "a date like 20260316 is declared for this column",
+    };
+    let (year, month, day) = split_date(rule.format, text).ok_or_else(|| form(expected))?;
+    Date::new(year, month, day).map(Some).map_err(|_| {
+        (FindingKind::DateInvalid, format!("{}: no such day in the calendar", text_shape(text)))
+    })
+}
+
+/// What may stand behind an ISO day without moving it: nothing, a time, an offset.
+fn iso_tail(rest: &str) -> bool {
+    let digit = |at: usize| rest.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    let pair = |at: usize| digit(at) && digit(at + 1) && rest.as_bytes().get(at + 2) == Some(&b':');
+    match rest.chars().next() {
+        None => true,
+        Some('Z') => rest.len() == 1,
+        Some('T' | ' ') => pair(1),
+        Some('+' | '-') => pair(1) && digit(4) && digit(5) && rest.len() == 6,
+        Some(_) => false,
+    }
+}
+
+fn split_date(format: DateFormat, text: &str) -> Option<(i16, i8, i8)> {
+    let digits = |t: &str, n: usize| t.len() == n && t.bytes().all(|b| b.is_ascii_digit());
+    let number = |t: &str| t.parse::<i16>().ok();
+    let small = |t: &str| t.parse::<i8>().ok();
+    match format {
+        DateFormat::Iso => {
+            let (day, rest) = text.split_at_checked(10)?;
+            if !iso_tail(rest) {
+                return None;
+            }
+            let mut parts = day.split('-');
+            let (y, m, d) = (parts.next()?, parts.next()?, parts.next()?);
+            (digits(y, 4) && digits(m, 2) && digits(d, 2))
+                .then(|| Some((number(y)?, small(m)?, small(d)?)))?
+        }
+        DateFormat::Compact => {
+            if !digits(text, 8) {
+                return None;
+            }
+            Some((number(&text[..4])?, small(&text[4..6])?, small(&text[6..])?))
+        }
+        DateFormat::DayFirst | DateFormat::MonthFirst => {
+            let separator = text.chars().find(|c| !c.is_ascii_digit())?;
+            if !['/', '.', '-'].contains(&separator) {
+                return None;
+            }
+            let parts: Vec<&str> = text.split(separator).collect();
+            let [first, second, year] = parts[..] else { return None };
+            let short = |t: &str| digits(t, 1) || digits(t, 2);
+            if !short(first) || !short(second) || !digits(year, 4) {
+                return None;
+            }
+            let (day, month) = match format {
+                DateFormat::MonthFirst => (second, first),
+                DateFormat::DayFirst | DateFormat::Iso | DateFormat::Compact => (first, second),
+            };
+            Some((number(year)?, small(month)?, small(day)?))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(format: DateFormat, text: &str) -> Result<Option<String>, FindingKind> {
+        let open = vec!["31/12/9999".to_owned(), "00000000".to_owned()];
+        let rule = DateRule { column: "D".to_owned(), format, open };
+        parse_date(&rule, text).map(|d| d.map(|d| d.to_string())).map_err(|(kind, note)| {
+            assert!(text.len() < 5 || !note.contains(text), "{note}");
+            kind
+        })
+    }
+
+    #[test]
+    fn one_declared_form_a_column_anything_else_is_a_doubt() {
+        use DateFormat::{Compact, DayFirst, Iso, MonthFirst};
+        use FindingKind::{DateFormat as Form, DateInvalid};
+        let day = |t: &str| Ok(Some(t.to_owned()));
+        for (format, text, expected) in [
+            (Iso, "2026-04-03", day("2026-04-03")),
+            (Iso, "2026-04-03-07:00", day("2026-04-03")),
+            (Iso, "2026-04-03T00:00:00Z", day("2026-04-03")),
+            (Iso, "2026-04-03 foo", Err(Form)),
+            (Iso, "2026-04-03-xx", Err(Form)),
+            (Iso, "2026-04-03-04", Err(Form)),
+            (Iso, "03/04/2026", Err(Form)),
+            (Iso, "46115", Err(Form)),
+            (Iso, "3-Apr-26", Err(Form)),
+            (Iso, "2026-02-30", Err(DateInvalid)),
+            (Iso, "", Ok(None)),
+            (Iso, "00000000", Ok(None)),
+            (DayFirst, "03/04/2026", day("2026-04-03")),
+            (DayFirst, "31/12/9999", Ok(None)),
+            (DayFirst, "3.4.2026", day("2026-04-03")),
+            (DayFirst, "2026-04-03", Err(Form)),
+            (MonthFirst, "03/04/2026", day("2026-03-04")),
+            (MonthFirst, "13/04/2026", Err(DateInvalid)),
+            (Compact, "20260403", day("2026-04-03")),
+            (Compact, "2026043", Err(Form)),
+        ] {
+            assert_eq!(date(format, text), expected, "{format:?} {text}");
+        }
+    }
+
+    #[test]
+    fn a_key_pattern_is_exact() {
+        for (pattern, key, expected) in [
+            ("#####", "00101", true),
+            ("#####", "101", false),
+            ("#####", "001015", false),
+            ("@@-###", "DE-101", true),
+            ("EMP*", "EMP7", true),
+            ("EMP*", "XMP7", false),
+        ] {
+            assert_eq!(fits(pattern, key), expected, "{pattern} {key}");
+        }
+    }
+}

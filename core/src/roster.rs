@@ -1,0 +1,162 @@
+//! The roster: all workers of one source at one moment, as an index that fits in memory.
+//!
+//! The rows themselves stream by; what stays per row is a key hash, a fingerprint and where the
+//! sealed row begins (P13). Invariant: a key that stands on several rows that differ is present
+//! and held, never believed.
+
+/// One row as the index keeps it: 48 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// [`crate::digest::worker_hash`] of the key.
+    pub key: u128,
+    /// Hash over the columns that are read.
+    pub fingerprint: u128,
+    /// Where the sealed row begins, in bytes.
+    pub byte: u64,
+    /// Row as a spreadsheet counts.
+    pub row: u32,
+    /// The row is held: its key is present, its values are not believed.
+    pub held: bool,
+}
+
+/// A key that stands on more than one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeated {
+    /// The key's hash.
+    pub key: u128,
+    /// Its rows, ascending.
+    pub rows: Vec<Entry>,
+    /// Whether the rows differ in anything that is read.
+    pub conflict: bool,
+}
+
+/// Collects rows in file order.
+#[derive(Debug, Default)]
+pub struct RosterBuilder {
+    entries: Vec<Entry>,
+    keyless: u32,
+}
+
+impl RosterBuilder {
+    /// A row with a key.
+    pub fn push(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// A row whose key cannot be read: somebody unknown is present.
+    pub fn push_keyless(&mut self) {
+        self.keyless += 1;
+    }
+
+    /// Sorts and joins rows of the same key.
+    pub fn finish(self) -> Roster {
+        let Self { mut entries, keyless } = self;
+        let rows = u32::try_from(entries.len()).unwrap_or(u32::MAX).saturating_add(keyless);
+        entries.sort_unstable_by_key(|e| (e.key, e.row));
+        let mut repeated = Vec::new();
+        let mut kept = 0;
+        let mut at = 0;
+        while at < entries.len() {
+            let mut end = at + 1;
+            while end < entries.len() && entries[end].key == entries[at].key {
+                end += 1;
+            }
+            let group = &entries[at..end];
+            let mut first = group[0];
+            if group.len() > 1 {
+                let conflict = group
+                    .iter()
+                    .any(|e| e.fingerprint != first.fingerprint || e.held != first.held);
+                first.held |= conflict;
+                repeated.push(Repeated { key: first.key, rows: group.to_vec(), conflict });
+            }
+            entries[kept] = first;
+            kept += 1;
+            at = end;
+        }
+        entries.truncate(kept);
+        Roster { entries, repeated, keyless, rows }
+    }
+}
+
+/// Every key of one source, once, in order of hash.
+#[derive(Debug, Clone, Default)]
+pub struct Roster {
+    entries: Vec<Entry>,
+    repeated: Vec<Repeated>,
+    keyless: u32,
+    rows: u32,
+}
+
+impl Roster {
+    /// One entry a key, ascending by hash. For identical rows the first one stands.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The keys that stand on more than one row, ascending by hash.
+    pub fn repeated(&self) -> &[Repeated] {
+        &self.repeated
+    }
+
+    /// Rows whose key cannot be read. While there are any, absence proves nothing.
+    pub fn keyless(&self) -> u32 {
+        self.keyless
+    }
+
+    /// All rows, repeated and keyless ones included.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Whether the key stands in the file, held or not.
+    pub fn contains(&self, key: u128) -> bool {
+        self.entries.binary_search_by_key(&key, |e| e.key).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: u128, fingerprint: u128, row: u32) -> Entry {
+        Entry { key, fingerprint, byte: u64::from(row) * 10, row, held: false }
+    }
+
+    fn roster(entries: &[Entry]) -> Roster {
+        let mut builder = RosterBuilder::default();
+        for entry in entries {
+            builder.push(*entry);
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn a_key_with_two_contents_is_present_and_held() {
+        let roster = roster(&[entry(5, 1, 2), entry(3, 9, 3), entry(5, 2, 4)]);
+        assert_eq!(roster.rows(), 3);
+        assert_eq!(roster.entries().len(), 2);
+        let held = roster.entries().iter().find(|e| e.key == 5).unwrap();
+        assert!(held.held);
+        assert!(roster.contains(5) && roster.contains(3) && !roster.contains(4));
+        assert_eq!(roster.repeated().len(), 1);
+        assert!(roster.repeated()[0].conflict);
+        assert_eq!(roster.repeated()[0].rows.iter().map(|e| e.row).collect::<Vec<_>>(), [2, 4]);
+    }
+
+    #[test]
+    fn the_same_row_twice_counts_once_and_the_first_place_stands() {
+        let roster = roster(&[entry(5, 1, 7), entry(5, 1, 2)]);
+        assert_eq!(roster.entries().len(), 1);
+        assert_eq!(roster.entries()[0].row, 2);
+        assert!(!roster.entries()[0].held);
+        assert!(!roster.repeated()[0].conflict);
+    }
+
+    #[test]
+    fn a_held_copy_of_a_clean_row_holds_the_key() {
+        let mut held = entry(5, 1, 3);
+        held.held = true;
+        assert!(roster(&[entry(5, 1, 2), held]).entries()[0].held);
+    }
+}

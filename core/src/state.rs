@@ -1,0 +1,214 @@
+//! What is known of each person between runs.
+//!
+//! Hot facts ([`Hot`], a few tens of bytes) are read on every run; the rest ([`Person`]) only
+//! for persons that a run touches. Invariant: state records what was applied, never what was
+//! hoped; everything in it can be recomputed from the log.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{AccountName, Attributes, ObjectId, PersonKey, SourceName, WorkerId};
+
+/// Where the account of a person stands, as far as we made it so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Lifecycle {
+    /// No account that we know of.
+    #[default]
+    None,
+    /// Made, not yet enabled: the person has not started.
+    Created,
+    /// In use.
+    Active,
+    /// Cut off by us.
+    Blocked,
+}
+
+/// Why we blocked somebody: decides what brings them back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockCause {
+    /// The status in the roster.
+    Status,
+    /// The last day has passed.
+    LastDay,
+    /// Absent from two full files in a row.
+    Absence,
+}
+
+/// A block that we carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// When it was due.
+    pub due: Timestamp,
+    /// Why.
+    pub cause: BlockCause,
+}
+
+/// The wanted account of a person: one accepted row after mapping.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The key of the row.
+    pub worker: WorkerId,
+    /// The status as HR writes it.
+    pub status: String,
+    /// Whose report the worker is; `None` where the cell is empty.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub manager: Option<WorkerId>,
+    /// First day of work.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hire: Option<jiff::civil::Date>,
+    /// Last day of work, inclusive.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_day: Option<jiff::civil::Date>,
+    /// IANA zone of the worker's place.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub zone: Option<String>,
+    /// Attributes kept in step; null clears.
+    pub always: Attributes,
+    /// Attributes written on creation only.
+    pub on_create: Attributes,
+}
+
+/// Everything known of one person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    /// The key.
+    pub person: PersonKey,
+    /// Which feed.
+    pub source: SourceName,
+    /// The worker id there.
+    pub worker: WorkerId,
+    /// Where the account stands.
+    pub lifecycle: Lifecycle,
+    /// Accepted full files in a row without this worker: 0, 1 or 2.
+    pub misses: u8,
+    /// The worker stood in the last accepted full file.
+    pub listed: bool,
+    /// Something planned is not done: planned again by every run and release.
+    pub unfinished: bool,
+    /// Kept back by a guard: planned again by the next intake, not by a release.
+    pub held: bool,
+    /// Whose account a manager reference waits for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waits_for: Option<WorkerId>,
+    /// The fingerprint of the row that was last carried out; 0 = none.
+    #[serde(with = "hex128")]
+    pub fingerprint: u128,
+    /// The earliest instant at which something falls due without HR saying anything new.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due: Option<Timestamp>,
+    /// The linked account.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub object: Option<ObjectId>,
+    /// Its sign-in name when we last wrote or saw it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<AccountName>,
+    /// Attribute values that were applied.
+    pub applied: Attributes,
+    /// The manager that was applied.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub manager: Option<WorkerId>,
+    /// The block in force.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub block: Option<Block>,
+    /// The newest accepted row after mapping.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wanted: Option<Identity>,
+    /// Counts folds that changed something; part of every action id.
+    pub revision: u32,
+}
+
+impl Person {
+    /// Somebody seen for the first time.
+    pub fn new(source: SourceName, worker: WorkerId) -> Self {
+        Self {
+            person: PersonKey::new(worker.as_str()),
+            source,
+            worker,
+            lifecycle: Lifecycle::None,
+            misses: 0,
+            listed: false,
+            unfinished: false,
+            held: false,
+            waits_for: None,
+            fingerprint: 0,
+            due: None,
+            object: None,
+            name: None,
+            applied: Attributes::new(),
+            manager: None,
+            block: None,
+            wanted: None,
+            revision: 0,
+        }
+    }
+
+    /// The hot facts.
+    pub fn hot(&self) -> Hot {
+        Hot {
+            key: crate::digest::worker_hash(&self.source, &self.worker),
+            fingerprint: self.fingerprint,
+            due: self.due,
+            lifecycle: self.lifecycle,
+            misses: self.misses,
+            listed: self.listed,
+            unfinished: self.unfinished,
+            held: self.held,
+            waits: self.waits_for.is_some(),
+        }
+    }
+}
+
+/// What is read of everybody on every run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, one column each")]
+pub struct Hot {
+    /// [`crate::digest::worker_hash`].
+    pub key: u128,
+    /// See [`Person::fingerprint`].
+    pub fingerprint: u128,
+    /// See [`Person::due`].
+    pub due: Option<Timestamp>,
+    /// See [`Person::lifecycle`].
+    pub lifecycle: Lifecycle,
+    /// See [`Person::misses`].
+    pub misses: u8,
+    /// See [`Person::listed`].
+    pub listed: bool,
+    /// See [`Person::unfinished`].
+    pub unfinished: bool,
+    /// See [`Person::held`].
+    pub held: bool,
+    /// A manager reference waits.
+    pub waits: bool,
+}
+
+impl Hot {
+    /// Whether the person has an account that we manage: what budgets take their percent of.
+    pub fn managed(&self) -> bool {
+        self.lifecycle != Lifecycle::None
+    }
+}
+
+/// 128-bit hashes as 32 hexadecimal digits in JSON.
+pub mod hex128 {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    /// Writes.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(value: &u128, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&format!("{value:032x}"))
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// When the text is not hexadecimal.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
+        let text = String::deserialize(from)?;
+        u128::from_str_radix(&text, 16).map_err(|_| D::Error::custom("not a 128-bit hash"))
+    }
+}
