@@ -1,1 +1,23 @@
-//! Store, commit log, queue and run: what every entry point shares
+//! Store, commit log, queue and run: what every entry point shares.
+//!
+//! Everything with a side effect hangs together here, in the order of the flow: pull, plan,
+//! apply, fold, report. Invariant: the tenant is never written to except by an action of a
+//! stored plan.
+
+pub mod apply;
+pub mod approve;
+pub mod config;
+pub mod entra;
+pub mod log;
+pub mod once;
+pub mod plan;
+pub mod pull;
+pub mod queue;
+pub mod report;
+pub mod rows;
+pub mod run;
+pub mod state;
+pub mod store;
+pub mod status;
+pub mod target;
+pub mod verify;

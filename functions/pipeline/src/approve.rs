@@ -1,0 +1,159 @@
+//! Approval: names the plan by its hash, and is given by whom the credentials prove (P14).
+
+use jiff::Timestamp;
+use rollcall_core::guards::{self, Kind};
+use serde::{Deserialize, Serialize};
+
+use crate::log::{self, Approved, Event, Objects};
+use crate::run::{Pipeline, RunError, Step};
+
+/// Who agrees: an identity that credentials prove, never a flag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approver(pub String);
+
+/// What somebody agrees to.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The run.
+    pub run: &'a str,
+    /// Digest of the plan, in full or its first 12 digits at least.
+    pub plan: &'a str,
+    /// One guard; all that wait when absent.
+    pub guard: Option<&'a str>,
+    /// Why.
+    pub reason: &'a str,
+}
+
+/// How far an approval brought one guard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Granted {
+    /// The guard.
+    pub guard: String,
+    /// Distinct people that agree now.
+    pub have: u8,
+    /// How many it takes.
+    pub need: u8,
+}
+
+/// `runs/<run>/approvals/<plan-hash>-<guard>-<n>.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    plan_sha256: String,
+    guard: String,
+    by: Approver,
+    at: Timestamp,
+    reason: String,
+}
+
+impl Pipeline {
+    /// Records an approval.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] when the plan is not the one that waits, when the guard keeps
+    /// nothing back, or when this person has agreed already.
+    pub async fn approve(
+        &self,
+        request: &Request<'_>,
+        by: &Approver,
+        now: Timestamp,
+    ) -> Result<Vec<Granted>, RunError> {
+        loop {
+            match self.try_approve(request, by, now).await {
+                Ok(granted) => return Ok(granted),
+                Err(Step::Lost) => {}
+                Err(Step::Failed(error)) => return Err(*error),
+            }
+        }
+    }
+
+    async fn try_approve(
+        &self,
+        request: &Request<'_>,
+        by: &Approver,
+        now: Timestamp,
+    ) -> Result<Vec<Granted>, Step> {
+        let refuse = |why: String| Step::from(RunError::Refused(why));
+        if request.reason.trim().is_empty() {
+            return Err(refuse("an approval needs a reason: --reason TEXT".to_owned()));
+        }
+        let head = log::head(&self.store).await?;
+        let Some(pending) = head.standing.pending.clone() else {
+            return Err(refuse("nothing waits for an approval".to_owned()));
+        };
+        if pending.run.as_str() != request.run {
+            return Err(refuse(format!(
+                "run {} does not wait for an approval; run {} does. A newer plan voids an older \
+                 one",
+                request.run, pending.run
+            )));
+        }
+        if request.plan.len() < 12 || !pending.plan_sha256.starts_with(request.plan) {
+            return Err(refuse(format!(
+                "the plan that waits is {}, not {}; read that one before approving it",
+                pending.plan_sha256, request.plan
+            )));
+        }
+        let open: Vec<String> = pending
+            .guards
+            .iter()
+            .filter(|g| !pending.approved.contains(g))
+            .filter(|g| request.guard.is_none_or(|wanted| wanted == *g))
+            .cloned()
+            .collect();
+        if open.is_empty() {
+            return Err(refuse(format!(
+                "guard {} keeps nothing back in this plan; waiting: {}",
+                request.guard.unwrap_or("(any)"),
+                pending.guards.join(", ")
+            )));
+        }
+        let mut head = head;
+        let mut out = Vec::new();
+        for guard in open {
+            let Some(kind) = guards::kind(&guard) else { continue };
+            let need = guards::approvers(&self.settings.policy, kind);
+            let prefix = format!("runs/{}/approvals", pending.run);
+            let stem = format!("{}-{guard}-", pending.plan_sha256);
+            let mut records: Vec<Record> = Vec::new();
+            for listed in self.store.list(&prefix).await? {
+                if listed.key.rsplit('/').next().is_some_and(|n| n.starts_with(&stem)) {
+                    records.push(self.store.json(&listed.key).await?);
+                }
+            }
+            if records.iter().any(|r| r.by == *by) {
+                return Err(refuse(format!(
+                    "{} agreed to {guard} already; it takes {need} different people",
+                    by.0
+                )));
+            }
+            let day = jiff::SignedDuration::from_hours(24);
+            let number = records.len() + 1;
+            let record = Record {
+                plan_sha256: pending.plan_sha256.clone(),
+                guard: guard.clone(),
+                by: by.clone(),
+                at: now,
+                reason: request.reason.to_owned(),
+            };
+            let bytes = serde_json::to_vec_pretty(&record).expect("an approval is always JSON");
+            let stored = self.store.put_new(&format!("{prefix}/{stem}{number}.json"), bytes).await?;
+            records.push(record);
+            let fresh = records.iter().filter(|r| now.duration_since(r.at) <= day).count();
+            let have = u8::try_from(fresh).unwrap_or(u8::MAX);
+            let event = Event::Approval(Approved {
+                plan_sha256: pending.plan_sha256.clone(),
+                guard: guard.clone(),
+                by: by.0.clone(),
+                complete: have >= need,
+            });
+            let objects = Objects { evidence: vec![stored], values: Vec::new() };
+            head = self.commit(&head, &pending.run, event, objects).await?;
+            out.push(Granted { guard, have, need });
+            if kind == Kind::Intake && have >= need {
+                // One approval accepts the intake and with it every gate that parked it.
+                break;
+            }
+        }
+        Ok(out)
+    }
+}

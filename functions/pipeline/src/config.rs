@@ -1,0 +1,400 @@
+//! `rollcall.toml`: typed and strict. Parsing and checking touch nothing but the files named.
+//!
+//! Two steps: `parse` (syntax, with line and caret) and `Settings::read` (the files it names,
+//! every mistake in one list). Only then is anything connected.
+
+use std::path::{Path, PathBuf};
+
+use rollcall_core::delta::Coverage;
+use rollcall_core::digest::EvidenceKey;
+use rollcall_core::mapping::Mapping;
+use rollcall_core::model::SourceName;
+use rollcall_core::policy::Policy;
+use serde::Deserialize;
+
+/// The evidence key that starter configurations for the rehearsal tenant ship with: the same
+/// everywhere, so that rehearsals can be compared, and refused for a real tenant.
+pub const REHEARSAL_KEY: &str = "rehearsal only: this key is public\n";
+
+/// The file as written.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// 1.
+    pub format_version: u32,
+    /// Folder of the store, relative to this file.
+    #[serde(default = "here")]
+    pub store: PathBuf,
+    /// The attribute mapping, relative to this file.
+    pub mapping: PathBuf,
+    /// The lifecycle policy, relative to this file.
+    pub policy: PathBuf,
+    /// What evidence is protected with.
+    pub evidence: Evidence,
+    /// Where HR data come from.
+    pub source: Source,
+    /// Where accounts live.
+    pub target: Target,
+}
+
+fn here() -> PathBuf {
+    PathBuf::from(".")
+}
+
+/// What evidence is protected with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// File whose bytes are the key of all value digests, relative to this file.
+    pub key_file: PathBuf,
+}
+
+/// One HR feed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// What it is called in state and reports.
+    pub name: String,
+    /// What absence from a file means. Only `full` proves it.
+    #[serde(default)]
+    pub coverage: CoverageSetting,
+    /// A CSV export.
+    pub csv: Csv,
+}
+
+/// What a file of the feed covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoverageSetting {
+    /// Every worker.
+    Full,
+    /// Every worker of a part.
+    Partial,
+    /// Only changes.
+    Delta,
+    /// Nobody said: absence proves nothing.
+    #[default]
+    Unknown,
+}
+
+/// How the CSV is written.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Csv {
+    /// One character; found from the header when absent.
+    #[serde(default)]
+    pub delimiter: Option<char>,
+}
+
+/// Where accounts live: exactly one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Target {
+    /// A simulated tenant inside this process.
+    Rehearsal(Rehearsal),
+    /// Microsoft Entra ID.
+    Entra(Entra),
+}
+
+/// A simulated tenant.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rehearsal {
+    /// Domains that sign-in names may have.
+    pub verified_domains: Vec<String>,
+    /// File that keeps its users between runs, relative to this file. Without it the tenant is
+    /// empty each time.
+    pub tenant_file: Option<PathBuf>,
+    /// Share of calls that fail in a documented way, 0 to 1.
+    pub fault_share: f64,
+    /// Which calls those are.
+    pub fault_seed: u64,
+}
+
+/// Microsoft Entra ID through Microsoft Graph.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entra {
+    /// Directory (tenant) id.
+    pub tenant_id: String,
+    /// Application (client) id.
+    pub client_id: String,
+    /// Name of the environment variable that holds the client secret.
+    pub client_secret_env: String,
+    /// Users in the tenant: `S` under 50, `M` 50 to 500, `L` above (sets the read quota).
+    #[serde(default = "large")]
+    pub tenant_size: TenantSize,
+    /// Share of every quota that Rollcall may use, above 0 to 1.
+    #[serde(default = "whole")]
+    pub share: f64,
+    /// Login origin; the global cloud when absent.
+    #[serde(default = "login")]
+    pub login: String,
+    /// Graph origin; the global cloud when absent.
+    #[serde(default = "graph")]
+    pub graph: String,
+}
+
+/// Size class of a tenant (learn.microsoft.com/graph/throttling-limits).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum TenantSize {
+    /// Fewer than 50 users.
+    S,
+    /// 50 to 500 users.
+    M,
+    /// More than 500 users.
+    L,
+}
+
+fn large() -> TenantSize {
+    TenantSize::L
+}
+fn whole() -> f64 {
+    1.0
+}
+fn login() -> String {
+    "https://login.microsoftonline.com".to_owned()
+}
+fn graph() -> String {
+    "https://graph.microsoft.com".to_owned()
+}
+
+/// Everything that is wrong with a configuration, each entry with the file it is about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
+pub struct ConfigError {
+    /// One entry a mistake.
+    pub problems: Vec<String>,
+}
+
+impl ConfigError {
+    fn one(problem: String) -> Self {
+        Self { problems: vec![problem] }
+    }
+}
+
+/// A checked configuration with the files it names.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The file as written.
+    pub config: Config,
+    /// Where it lies: everything in it is relative to this.
+    pub folder: PathBuf,
+    /// The mapping.
+    pub mapping: Mapping,
+    /// The mapping file's text: sealed with each plan.
+    pub mapping_text: String,
+    /// The policy.
+    pub policy: Policy,
+    /// The policy file's text: sealed with each plan.
+    pub policy_text: String,
+    /// What evidence is protected with.
+    pub key: EvidenceKey,
+}
+
+impl Settings {
+    /// Reads and checks a configuration and all it names. Connects to nothing.
+    ///
+    /// # Errors
+    /// Every mistake of every file, where the syntax allows going on.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = read(path)?;
+        let config: Config = toml::from_str(&text)
+            .map_err(|e| ConfigError::one(format!("{}:\n{e}", path.display())))?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let mut problems: Vec<String> = config
+            .problems()
+            .into_iter()
+            .map(|p| format!("{}: {p}", path.display()))
+            .collect();
+        let mut load = |file: &Path| {
+            read(&folder.join(file)).map_err(|e| problems.extend(e.problems)).ok()
+        };
+        let mapping_text = load(&config.mapping);
+        let policy_text = load(&config.policy);
+        let key = load(&config.evidence.key_file);
+        let name = |file: &Path| folder.join(file).display().to_string();
+        let mapping = mapping_text.as_ref().and_then(|text| {
+            Mapping::parse(text, &name(&config.mapping))
+                .map_err(|e| problems.push(e.to_string()))
+                .ok()
+        });
+        let policy = policy_text.as_ref().and_then(|text| {
+            Policy::parse(text, &name(&config.policy))
+                .map_err(|e| problems.push(e.to_string()))
+                .ok()
+        });
+        if let Some(key) = &key {
+            problems.extend(key_problem(key, &config.target, &name(&config.evidence.key_file)));
+        }
+        match (mapping, mapping_text, policy, policy_text, key) {
+            (
+                Some(mapping),
+                Some(mapping_text),
+                Some(policy),
+                Some(policy_text),
+                Some(key),
+            ) if problems.is_empty() => Ok(Self {
+                key: EvidenceKey::new(key.into_bytes()),
+                config,
+                folder,
+                mapping,
+                mapping_text,
+                policy,
+                policy_text,
+            }),
+            _ => Err(ConfigError { problems }),
+        }
+    }
+
+    /// The feed's name.
+    pub fn source(&self) -> SourceName {
+        SourceName::new(&self.config.source.name)
+    }
+
+    /// What absence from a file means.
+    pub fn coverage(&self) -> Coverage {
+        match self.config.source.coverage {
+            CoverageSetting::Full => Coverage::Full,
+            CoverageSetting::Partial => Coverage::Partial(self.config.source.name.clone()),
+            CoverageSetting::Delta => Coverage::Delta,
+            CoverageSetting::Unknown => Coverage::Unknown,
+        }
+    }
+}
+
+impl Config {
+    fn problems(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.format_version != 1 {
+            out.push(format!(
+                "`format_version` is {}; this version of rollcall reads 1",
+                self.format_version
+            ));
+        }
+        let name = &self.source.name;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
+            out.push(
+                "`source.name` takes 1 to 40 letters, digits, `-` or `_`: it is part of keys"
+                    .to_owned(),
+            );
+        }
+        if let Some(delimiter) = self.source.csv.delimiter
+            && !delimiter.is_ascii()
+        {
+            out.push("`source.csv.delimiter` must be one ASCII character".to_owned());
+        }
+        match &self.target {
+            Target::Rehearsal(rehearsal) => {
+                if !(0.0..=1.0).contains(&rehearsal.fault_share) {
+                    out.push("`target.rehearsal.fault_share` must be from 0 to 1".to_owned());
+                }
+            }
+            Target::Entra(entra) => {
+                if !(entra.share > 0.0 && entra.share <= 1.0) {
+                    out.push("`target.entra.share` must be above 0 and at most 1".to_owned());
+                }
+                for (name, origin) in [("login", &entra.login), ("graph", &entra.graph)] {
+                    let loopback = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+                    if !origin.starts_with("https://")
+                        && !loopback.iter().any(|l| origin.starts_with(l))
+                    {
+                        out.push(format!(
+                            "`target.entra.{name}` must be an https origin (http only on this \
+                             machine, for a rehearsal tenant)"
+                        ));
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+fn key_problem(key: &str, target: &Target, file: &str) -> Option<String> {
+    if key.trim().len() < 16 {
+        return Some(format!(
+            "{file}: an evidence key needs at least 16 characters; make one with \
+             `head -c 32 /dev/urandom | base64`"
+        ));
+    }
+    match target {
+        Target::Entra(entra) if key == REHEARSAL_KEY && entra.graph.starts_with("https://") => {
+            Some(format!(
+                "{file}: this key is the public one of rehearsals; make your own with \
+                 `head -c 32 /dev/urandom | base64`"
+            ))
+        }
+        Target::Entra(_) | Target::Rehearsal(_) => None,
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|e| ConfigError::one(format!("{}: cannot be read: {e}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+format_version = 1
+mapping = "mapping.toml"
+policy = "policy.toml"
+[evidence]
+key_file = "evidence.key"
+[source]
+name = "hr"
+coverage = "full"
+[source.csv]
+[target.rehearsal]
+verified_domains = ["woodgrove.example"]
+"#;
+
+    #[test]
+    fn a_typo_is_shown_with_its_line_and_what_is_allowed() {
+        let text = GOOD.replace("coverage = \"full\"", "coverage = \"ful\"");
+        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
+        assert!(error.contains("line 9") && error.contains("`full`"), "{error}");
+        let text = GOOD.replace("verified_domains", "domains");
+        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
+        assert!(error.contains("line 12") && error.contains("verified_domains"), "{error}");
+    }
+
+    #[test]
+    fn absence_means_nothing_unless_somebody_says_so() {
+        let config: Config = toml::from_str(&GOOD.replace("coverage = \"full\"\n", "")).unwrap();
+        assert_eq!(config.source.coverage, CoverageSetting::Unknown);
+    }
+
+    #[test]
+    fn a_real_tenant_is_not_protected_by_the_public_key() {
+        let entra = r#"
+[target.entra]
+tenant_id = "t"
+client_id = "c"
+client_secret_env = "S"
+share = 1.5
+graph = "http://graph.example"
+"#;
+        let text = format!("{}{entra}", GOOD.split("[target.").next().unwrap());
+        let config: Config = toml::from_str(&text).unwrap();
+        assert_eq!(config.problems().len(), 2, "{:?}", config.problems());
+        let local = text.replace("graph = \"http://graph.example\"", "");
+        let config: Config = toml::from_str(&local).unwrap();
+        assert!(key_problem(REHEARSAL_KEY, &config.target, "k").is_some());
+        assert!(key_problem("0123456789abcdef0123", &config.target, "k").is_none());
+        assert!(key_problem("short", &config.target, "k").is_some());
+    }
+
+    #[test]
+    fn missing_files_are_all_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.toml");
+        std::fs::write(&path, GOOD).unwrap();
+        let error = Settings::read(&path).unwrap_err();
+        assert_eq!(error.problems.len(), 3, "{error}");
+    }
+}

@@ -1,0 +1,59 @@
+//! Microsoft Entra ID as a target of the pipeline.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use rollcall_core::model::{Account, Lookup, Step, StepResult};
+use rollcall_core::plan::Forecast;
+use rollcall_core::policy::Target as Kind;
+use rollcall_entra::{Entra, EntraError};
+
+use crate::target::{Target, TargetError};
+
+/// The adapter: the connector knows Graph, the pipeline knows targets.
+#[derive(Debug, Clone)]
+pub struct EntraTarget(Entra);
+
+impl EntraTarget {
+    /// Around a connector.
+    pub fn new(entra: Entra) -> Self {
+        Self(entra)
+    }
+}
+
+fn failed(error: &EntraError) -> TargetError {
+    TargetError { target: "entra".to_owned(), why: error.to_string() }
+}
+
+impl Target for EntraTarget {
+    fn kind(&self) -> Kind {
+        Kind {
+            key_attribute: "employeeId".to_owned(),
+            name_attribute: "userPrincipalName".to_owned(),
+        }
+    }
+
+    fn list<'a>(&'a self, attributes: &'a [String]) -> BoxFuture<'a, Result<Vec<Account>, TargetError>> {
+        Box::pin(async move { self.0.list_accounts(attributes).await.map_err(|e| failed(&e)) })
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        lookups: &'a [Lookup],
+        attributes: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Vec<Account>>, TargetError>> {
+        Box::pin(async move { self.0.look_up(lookups, attributes).await.map_err(|e| failed(&e)) })
+    }
+
+    fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {
+        Box::pin(self.0.apply(step))
+    }
+
+    fn forecast(&self, actions: &BTreeMap<String, u32>) -> Forecast {
+        self.0.forecast(actions)
+    }
+
+    fn usage(&self) -> serde_json::Value {
+        self.0.usage()
+    }
+}

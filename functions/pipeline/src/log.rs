@@ -1,0 +1,496 @@
+//! The commit log: `log/<generation>.json`, put-if-absent, never changed.
+//!
+//! The newest entry is the head. Each names the hash of the one before, the objects it makes
+//! real with their hashes, and the standing: the fold of the log up to itself, so that the head
+//! alone is enough to go on. Invariant: of two writers at the same generation one wins and the
+//! other starts over from the new head.
+
+use jiff::Timestamp;
+use rollcall_core::delta::Coverage;
+use rollcall_core::digest::sha256;
+use rollcall_core::model::RunId;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{ObjectRef, Store, StoreError, parse};
+
+/// Version of the entries.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Its place: 1 is the first.
+    pub generation: u64,
+    /// SHA-256 of the entry before, as stored; `None` for the first.
+    pub previous: Option<String>,
+    /// Tells our own entry from a rival's after a lost answer.
+    pub nonce: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The pass it belongs to.
+    pub run: RunId,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// The evidence that this entry makes real.
+    pub accepts: Vec<ObjectRef>,
+    /// Personal values that go with it: they expire, and may be erased.
+    pub values: Vec<ObjectRef>,
+    /// The fold of the log up to and with this entry.
+    pub standing: Standing,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Event {
+    /// A delivery was received and sealed.
+    Intake(Intake),
+    /// A plan was made.
+    Plan(Planned),
+    /// Somebody agreed.
+    Approval(Approved),
+    /// Outcomes went into the state.
+    Fold(Folded),
+    /// The report is written, the run is over.
+    Close(Closed),
+}
+
+/// A sealed delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intake {
+    /// The feed.
+    pub source: String,
+    /// Name of the file.
+    pub file: String,
+    /// Tells this delivery from another one of the same bytes: name and time of arrival.
+    pub delivery: String,
+    /// SHA-256 of the bytes received.
+    pub sha256: String,
+    /// The moment that the data describe.
+    pub as_of: Timestamp,
+    /// What it covers.
+    pub coverage: Coverage,
+    /// Data rows.
+    pub rows: u32,
+    /// The instant of the run: every plan of it uses this one.
+    pub now: Timestamp,
+}
+
+/// A stored plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Planned {
+    /// `None` for a release.
+    pub intake: Option<Intake>,
+    /// The plan's instant.
+    pub now: Timestamp,
+    /// Digest of all its bytes: what an approval names.
+    pub plan_sha256: String,
+    /// A gate parked the intake: it is not accepted.
+    pub parked: bool,
+    /// Guards that keep something back.
+    pub guards: Vec<String>,
+    /// Orders in it.
+    pub orders: u32,
+    /// Inactive rows of the intake.
+    pub inactive: u32,
+    /// Accounts that the plan disables or schedules to, held ones left out.
+    pub disables: u32,
+    /// Those that a budget keeps back.
+    pub disables_held: u32,
+    /// Meaning of the mapping and the policy that it was made with.
+    pub rules: Rules,
+}
+
+/// Hashes of mapping and policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Of the mapping.
+    pub mapping_sha256: String,
+    /// Of the policy.
+    pub policy_sha256: String,
+}
+
+/// An approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    /// The plan that was approved.
+    pub plan_sha256: String,
+    /// The guard.
+    pub guard: String,
+    /// Who the credentials prove.
+    pub by: String,
+    /// This approval is the last one needed.
+    pub complete: bool,
+}
+
+/// Where the state stands after a fold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folded {
+    /// The files that make up the state now.
+    pub state: StateRef,
+    /// Actions by how they ended.
+    pub outcomes: std::collections::BTreeMap<String, u32>,
+}
+
+/// A run that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// Anything waits for an approval.
+    pub held: bool,
+}
+
+/// The Parquet files of the state: a base, and deltas in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct StateRef {
+    /// All persons at some generation.
+    pub base: Option<ObjectRef>,
+    /// Persons that changed since, oldest first.
+    pub deltas: Vec<ObjectRef>,
+}
+
+/// The newest accepted full intake: what gates compare with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The run that brought it.
+    pub run: RunId,
+    /// The moment it describes.
+    pub as_of: Timestamp,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// Rows.
+    pub rows: u32,
+    /// Inactive rows.
+    pub inactive: u32,
+    /// Whether it was a full one.
+    pub full: bool,
+}
+
+/// How far an unfinished run has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Sealed, not planned.
+    Sealed,
+    /// Planned, its outcomes not folded.
+    Planned,
+    /// Folded, or parked: only the report is missing.
+    Folded,
+}
+
+/// A run that is not over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRun {
+    /// Which.
+    pub run: RunId,
+    /// How far.
+    pub stage: Stage,
+    /// The generation of its newest intake or plan entry.
+    pub generation: u64,
+}
+
+/// A plan that keeps something back for an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The run.
+    pub run: RunId,
+    /// Generation of its plan entry.
+    pub generation: u64,
+    /// Its plan.
+    pub plan_sha256: String,
+    /// The guards that wait.
+    pub guards: Vec<String>,
+    /// The guards that are approved.
+    pub approved: Vec<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A delivery that was taken in, whether or not it was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// See [`Intake::sha256`].
+    pub sha256: String,
+    /// See [`Intake::delivery`].
+    pub delivery: String,
+    /// See [`Intake::file`].
+    pub file: String,
+    /// The run that took it.
+    pub run: RunId,
+}
+
+/// Disables that a plan let through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disables {
+    /// The plan's instant.
+    pub at: Timestamp,
+    /// How many.
+    pub count: u32,
+}
+
+/// The fold of the log.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Standing {
+    /// The newest accepted intake.
+    pub accepted: Option<Accepted>,
+    /// The last deliveries, newest last; at most [`DELIVERIES_MAX`].
+    pub deliveries: Vec<Delivery>,
+    /// The state.
+    pub state: StateRef,
+    /// What the state was made with.
+    pub rules: Option<Rules>,
+    /// Disables of the last 24 hours.
+    pub disables: Vec<Disables>,
+    /// Runs that are not over, oldest first.
+    pub open: Vec<OpenRun>,
+    /// The newest plan that waits for approvals. A newer intake's plan voids it.
+    pub pending: Option<Pending>,
+}
+
+/// How many deliveries are remembered by hash: over a year of nightly files.
+pub const DELIVERIES_MAX: usize = 400;
+
+impl Standing {
+    /// Disables that count into the rolling 24 hours before `now`.
+    pub fn disables_before(&self, now: Timestamp) -> u32 {
+        let from = now - jiff::SignedDuration::from_hours(24);
+        self.disables.iter().filter(|d| d.at > from && d.at <= now).map(|d| d.count).sum()
+    }
+
+    /// What stands after `event`. Pure: `verify` computes it again.
+    #[must_use]
+    pub fn after(&self, run: &RunId, at: Timestamp, generation: u64, event: &Event) -> Self {
+        let mut next = self.clone();
+        match event {
+            Event::Intake(intake) => {
+                next.deliveries.push(Delivery {
+                    sha256: intake.sha256.clone(),
+                    delivery: intake.delivery.clone(),
+                    file: intake.file.clone(),
+                    run: run.clone(),
+                });
+                let surplus = next.deliveries.len().saturating_sub(DELIVERIES_MAX);
+                next.deliveries.drain(..surplus);
+                next.open.push(OpenRun { run: run.clone(), stage: Stage::Sealed, generation });
+            }
+            Event::Plan(plan) => {
+                let stage = if plan.parked { Stage::Folded } else { Stage::Planned };
+                next.set_stage(run, stage, generation);
+                if let Some(intake) = &plan.intake {
+                    next.pending = None;
+                    if !plan.parked {
+                        next.accept(run, intake, plan.inactive, at);
+                        next.rules = Some(plan.rules.clone());
+                    }
+                }
+                if !plan.guards.is_empty() {
+                    next.pending = Some(Pending {
+                        run: run.clone(),
+                        generation,
+                        plan_sha256: plan.plan_sha256.clone(),
+                        guards: plan.guards.clone(),
+                        approved: Vec::new(),
+                        since: plan.now,
+                    });
+                }
+                if !plan.parked {
+                    next.count_disables(plan.now, plan.disables);
+                }
+            }
+            Event::Approval(approval) => {
+                if approval.complete
+                    && let Some(pending) = &mut next.pending
+                    && pending.plan_sha256 == approval.plan_sha256
+                {
+                    pending.approved.push(approval.guard.clone());
+                    let generation = pending.generation;
+                    next.set_stage(run, Stage::Planned, generation);
+                }
+            }
+            Event::Fold(fold) => {
+                next.state = fold.state.clone();
+                next.set_stage(run, Stage::Folded, generation);
+            }
+            Event::Close(_) => next.open.retain(|open| open.run != *run),
+        }
+        next
+    }
+
+    /// A parked intake that was approved counts as accepted from then on.
+    pub fn accept(&mut self, run: &RunId, intake: &Intake, inactive: u32, at: Timestamp) {
+        self.accepted = Some(Accepted {
+            run: run.clone(),
+            as_of: intake.as_of,
+            at,
+            rows: intake.rows,
+            inactive,
+            full: intake.coverage.proves_absence(),
+        });
+    }
+
+    /// Adds disables to the rolling count.
+    pub fn count_disables(&mut self, at: Timestamp, count: u32) {
+        let from = at - jiff::SignedDuration::from_hours(24);
+        self.disables.retain(|d| d.at > from);
+        if count > 0 {
+            self.disables.push(Disables { at, count });
+        }
+    }
+
+    fn set_stage(&mut self, run: &RunId, stage: Stage, generation: u64) {
+        match self.open.iter_mut().find(|open| open.run == *run) {
+            Some(open) => {
+                open.stage = stage;
+                open.generation = generation;
+            }
+            None => self.open.push(OpenRun { run: run.clone(), stage, generation }),
+        }
+    }
+}
+
+/// The head: the newest entry, and the hash of its bytes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Head {
+    /// Generation of the newest entry; 0 = an empty log.
+    pub generation: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: Option<String>,
+    /// What stands.
+    pub standing: Standing,
+}
+
+/// Why a commit was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Another writer was faster: read the head and start over.
+    #[error("another run committed generation {0} first")]
+    Lost(u64),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The objects that an entry makes real.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Objects {
+    /// Evidence.
+    pub evidence: Vec<ObjectRef>,
+    /// Personal values.
+    pub values: Vec<ObjectRef>,
+}
+
+/// The key of a generation.
+pub fn key(generation: u64) -> String {
+    format!("log/{generation:012}.json")
+}
+
+/// Reads the head.
+///
+/// # Errors
+/// When the store fails or the newest entry cannot be read.
+pub async fn head(store: &Store) -> Result<Head, StoreError> {
+    let newest = newest_generation(store).await?;
+    if newest == 0 {
+        return Ok(Head::default());
+    }
+    let bytes = store.get(&key(newest)).await?;
+    let entry: Entry = parse(&key(newest), &bytes)?;
+    Ok(Head { generation: newest, sha256: Some(sha256(&bytes)), standing: entry.standing })
+}
+
+async fn newest_generation(store: &Store) -> Result<u64, StoreError> {
+    let keys = store.list("log").await?;
+    let Some(last) = keys.iter().rev().find(|l| l.key.ends_with(".json")) else { return Ok(0) };
+    let digits = last.key.trim_start_matches("log/").trim_end_matches(".json");
+    digits.parse().map_err(|_| StoreError::Corrupt {
+        key: last.key.clone(),
+        why: "a log entry is named by 12 digits".to_owned(),
+    })
+}
+
+/// Reads one entry and the hash of its bytes.
+///
+/// # Errors
+/// When it is absent or cannot be read.
+pub async fn entry(store: &Store, generation: u64) -> Result<(Entry, String), StoreError> {
+    let bytes = store.get(&key(generation)).await?;
+    Ok((parse(&key(generation), &bytes)?, sha256(&bytes)))
+}
+
+/// Commits an event on top of `head`.
+///
+/// # Errors
+/// [`CommitError::Lost`] when another writer took the generation. An entry with our own nonce
+/// is ours, also when the store said that something was there: a put may have worked before its
+/// answer was lost.
+pub async fn commit(
+    store: &Store,
+    head: &Head,
+    run: &RunId,
+    at: Timestamp,
+    nonce: &str,
+    event: Event,
+    objects: Objects,
+) -> Result<Head, CommitError> {
+    let generation = head.generation + 1;
+    let mut standing = head.standing.after(run, at, generation, &event);
+    if let Event::Approval(approval) = &event {
+        accept_approved(store, &head.standing, &mut standing, approval, at).await?;
+    }
+    let entry = Entry {
+        format_version: FORMAT_VERSION,
+        generation,
+        previous: head.sha256.clone(),
+        nonce: nonce.to_owned(),
+        at,
+        run: run.clone(),
+        event,
+        accepts: objects.evidence,
+        values: objects.values,
+        standing: standing.clone(),
+    };
+    let bytes = serde_json::to_vec_pretty(&entry).expect("a log entry is always JSON");
+    let ours = || Head { generation, sha256: Some(sha256(&bytes)), standing };
+    match store.create(&key(generation), bytes.clone()).await {
+        Ok(()) => Ok(ours()),
+        Err(error) => match store.find(&key(generation)).await? {
+            Some(stored) if stored == bytes => Ok(ours()),
+            Some(_) => Err(CommitError::Lost(generation)),
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// What an approval that completes adds to the standing: the parked intake is accepted, the
+/// disables that it lets go count from now on.
+///
+/// # Errors
+/// When the plan's entry cannot be read.
+pub async fn accept_approved(
+    store: &Store,
+    before: &Standing,
+    standing: &mut Standing,
+    approval: &Approved,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    use rollcall_core::guards::{Kind, kind};
+    let Some(pending) = before.pending.as_ref().filter(|_| approval.complete) else {
+        return Ok(());
+    };
+    let (planned, _) = entry(store, pending.generation).await?;
+    let Event::Plan(plan) = planned.event else { return Ok(()) };
+    match kind(&approval.guard) {
+        Some(Kind::Intake) => {
+            if let Some(intake) = &plan.intake {
+                standing.accept(&pending.run, intake, plan.inactive, at);
+                standing.rules = Some(plan.rules.clone());
+            }
+            standing.count_disables(at, plan.disables);
+        }
+        Some(Kind::Budget) => standing.count_disables(at, plan.disables_held),
+        Some(Kind::Protected) | None => {}
+    }
+    Ok(())
+}

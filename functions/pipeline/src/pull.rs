@@ -1,0 +1,392 @@
+//! Pull: a delivery is checked, sealed and committed; nothing else is touched.
+//!
+//! Structural doubt refuses a file and leaves everything as it was (P3, P4): the file stays in
+//! the inbox, the log gets no entry. What is sealed holds only the columns that mapping and
+//! policy read (P11).
+
+use std::io::{Read, Seek as _, SeekFrom};
+use std::path::Path;
+
+use jiff::Timestamp;
+use rollcall_core::digest::Sha256Stream;
+use rollcall_core::model::{Finding, RunId};
+use rollcall_files::{Options, SealedWriter};
+
+use crate::log::{self, CommitError, Event, Intake, Objects};
+use crate::run::{Pipeline, RunError, nonce, run_id};
+use crate::store::{Listed, ReadSeek, StoreError};
+
+/// Names of uploads that are not finished, and of companions that are no rosters.
+const UNFINISHED: [&str; 5] = [".filepart", ".tmp", ".part", ".incomplete", ".crdownload"];
+
+/// A file that was not taken. Nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The file.
+    pub file: String,
+    /// A stable name: `duplicate_file`, `stale_file`, `truncated`, `empty` ...
+    pub kind: String,
+    /// Where, what and what to do.
+    pub message: String,
+}
+
+/// What a pull came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pulled {
+    /// Sealed and committed.
+    Sealed {
+        /// The new run.
+        run: RunId,
+        /// The file.
+        file: String,
+    },
+    /// Not taken.
+    Refused(Refusal),
+    /// Nothing is there to take.
+    Nothing,
+}
+
+/// A file that may be taken.
+#[derive(Debug, Clone)]
+struct Candidate {
+    name: String,
+    key: Option<String>,
+    delivery: String,
+    as_of: Option<Timestamp>,
+    modified: Timestamp,
+}
+
+impl Pipeline {
+    /// Takes the oldest delivery in the inbox that was not refused in this call (`passed_over`).
+    ///
+    /// # Errors
+    /// When the store fails. A refused file is no error.
+    pub async fn pull_inbox(
+        &self,
+        now: Timestamp,
+        passed_over: &[String],
+    ) -> Result<Pulled, RunError> {
+        loop {
+            let mut candidates = self.candidates().await?;
+            candidates.retain(|c| !passed_over.contains(&c.name));
+            let Some(candidate) = candidates.into_iter().next() else { return Ok(Pulled::Nothing) };
+            let key = candidate.key.clone().unwrap_or_default();
+            let from = self.store.open(&key).await?;
+            match self.take(&candidate, from, now).await {
+                Ok(Pulled::Nothing) | Err(Attempt::Lost) => {}
+                Ok(pulled) => return Ok(pulled),
+                Err(Attempt::Failed(error)) => return Err(*error),
+            }
+        }
+    }
+
+    /// Takes a file from anywhere on this machine; it stays where it is.
+    ///
+    /// # Errors
+    /// When the store fails. A file that is missing or cannot be read is refused.
+    pub async fn pull_file(&self, path: &Path, now: Timestamp) -> Result<Pulled, RunError> {
+        let name = path.file_name().map_or_else(
+            || path.display().to_string(),
+            |n| n.to_string_lossy().into_owned(),
+        );
+        loop {
+            // Opening through the reader gives its words for a missing file or a directory.
+            let options = self.options();
+            if let Err(refused) = rollcall_files::open_file(path, &options) {
+                return Ok(Pulled::Refused(refusal(&name, &refused)));
+            }
+            let fail = |e: std::io::Error| StoreError::Backend {
+                key: name.clone(),
+                why: e.to_string(),
+            };
+            let file = std::fs::File::open(path).map_err(fail)?;
+            let meta = file.metadata().map_err(fail)?;
+            let modified = meta.modified().ok().and_then(|m| Timestamp::try_from(m).ok());
+            let modified = modified.unwrap_or(Timestamp::UNIX_EPOCH);
+            let candidate = Candidate {
+                delivery: format!("{name} {modified} {}", meta.len()),
+                as_of: as_of_in(&name),
+                name: name.clone(),
+                key: None,
+                modified,
+            };
+            match self.take(&candidate, Box::new(file), now).await {
+                Ok(Pulled::Nothing) => {
+                    let kind = "duplicate_file".to_owned();
+                    let message = format!("{name}: this delivery was taken already");
+                    return Ok(Pulled::Refused(Refusal { file: name, kind, message }));
+                }
+                Ok(pulled) => return Ok(pulled),
+                Err(Attempt::Lost) => {}
+                Err(Attempt::Failed(error)) => return Err(*error),
+            }
+        }
+    }
+
+    /// What lies in the inbox, oldest first: by the instant in the name, else by arrival.
+    async fn candidates(&self) -> Result<Vec<Candidate>, StoreError> {
+        let mut out: Vec<Candidate> = self
+            .store
+            .list("inbox")
+            .await?
+            .into_iter()
+            .filter_map(|listed: Listed| {
+                let name = listed.key.strip_prefix("inbox/")?.to_owned();
+                let lower = name.to_lowercase();
+                let roster = lower.ends_with(".csv") || lower.ends_with(".txt");
+                let hidden = name.starts_with('.') || name.contains('/');
+                if hidden || !roster || UNFINISHED.iter().any(|u| lower.ends_with(u)) {
+                    return None;
+                }
+                Some(Candidate {
+                    delivery: format!("{name} {} {}", listed.modified, listed.bytes),
+                    as_of: as_of_in(&name),
+                    key: Some(listed.key),
+                    modified: listed.modified,
+                    name,
+                })
+            })
+            .collect();
+        out.sort_by(|a, b| {
+            let at = |c: &Candidate| c.as_of.unwrap_or(c.modified);
+            at(a).cmp(&at(b)).then_with(|| a.name.cmp(&b.name))
+        });
+        Ok(out)
+    }
+
+    fn options(&self) -> Options {
+        let mapping = &self.settings.mapping;
+        Options {
+            key: mapping.key_column().to_owned(),
+            delimiter: self.settings.config.source.csv.delimiter.and_then(|c| u8::try_from(c).ok()),
+            required: mapping.columns().into_iter().collect(),
+            columns: mapping.columns().into_iter().collect(),
+            ..Options::default()
+        }
+    }
+
+    async fn take(
+        &self,
+        candidate: &Candidate,
+        mut from: Box<dyn ReadSeek>,
+        now: Timestamp,
+    ) -> Result<Pulled, Attempt> {
+        let name = &candidate.name;
+        let head = log::head(&self.store).await?;
+        let sha256 = hash(&mut from).map_err(|why| StoreError::Backend {
+            key: name.clone(),
+            why: why.to_string(),
+        })?;
+        let known = head.standing.deliveries.iter().rev().find(|d| d.sha256 == sha256);
+        if let Some(known) = known {
+            if let Some(key) = candidate.key.as_ref().filter(|_| known.delivery == candidate.delivery)
+            {
+                // Taken before a crash, or by another process: only its removal is missing.
+                self.store.delete(key).await?;
+                return Ok(Pulled::Nothing);
+            }
+            let message = format!(
+                "{name}: the same bytes as `{}` of run {}; a file that HR wrote anew has other \
+                 bytes: ask for one, or remove this copy from the inbox",
+                known.file, known.run
+            );
+            return Ok(refuse(name, "duplicate_file", message));
+        }
+        let as_of = candidate.as_of.unwrap_or(now);
+        if let Some(accepted) = &head.standing.accepted
+            && as_of <= accepted.as_of
+        {
+            let message = format!(
+                "{name}: describes {as_of}, and data of {} are accepted already; an older file \
+                 changes nothing",
+                accepted.as_of
+            );
+            return Ok(refuse(name, "stale_file", message));
+        }
+        let run = run_id(now);
+        let sealed = tempfile::tempfile().map_err(|e| backend(name, &e))?;
+        let (rows, findings, mut sealed) = match self.seal(from, sealed) {
+            Ok(done) => done,
+            Err(Sealing::Refused(refused)) => {
+                return Ok(Pulled::Refused(refusal(name, &refused)));
+            }
+            Err(Sealing::Io(error)) => return Err(backend(name, &error).into()),
+        };
+        sealed.seek(SeekFrom::Start(0)).map_err(|e| backend(name, &e))?;
+        let stored =
+            self.store.put_stream(&format!("values/{run}/rows.csv"), &mut sealed).await?;
+        let intake = Intake {
+            source: self.settings.config.source.name.clone(),
+            file: name.clone(),
+            delivery: candidate.delivery.clone(),
+            sha256,
+            as_of,
+            coverage: self.settings.coverage(),
+            rows,
+            now,
+        };
+        let facts = serde_json::to_vec_pretty(&intake).expect("an intake is always JSON");
+        let facts = self.store.put_new(&format!("runs/{run}/intake.json"), facts).await?;
+        let noted = self.store.put_new(&format!("runs/{run}/reading.jsonl"), findings).await?;
+        let objects = Objects { evidence: vec![facts, noted], values: vec![stored] };
+        let at = self.clock.now();
+        match log::commit(&self.store, &head, &run, at, &nonce(), Event::Intake(intake), objects)
+            .await
+        {
+            Ok(_) => {}
+            Err(CommitError::Lost(_)) => {
+                // Nothing refers to what was sealed: take it away and look again.
+                self.store.delete(&format!("values/{run}/rows.csv")).await?;
+                self.store.delete(&format!("runs/{run}/intake.json")).await?;
+                self.store.delete(&format!("runs/{run}/reading.jsonl")).await?;
+                return Err(Attempt::Lost);
+            }
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+        if let Some(key) = &candidate.key {
+            self.store.delete(key).await?;
+        }
+        Ok(Pulled::Sealed { run, file: name.clone() })
+    }
+
+    /// Reads every row and writes what is read of it. One pass, nothing kept.
+    fn seal(
+        &self,
+        mut from: Box<dyn ReadSeek>,
+        to: std::fs::File,
+    ) -> Result<(u32, Vec<u8>, std::fs::File), Sealing> {
+        from.seek(SeekFrom::Start(0))?;
+        let options = self.options();
+        let mut reader = rollcall_files::open(from, &options)?;
+        let out = std::io::BufWriter::with_capacity(256 * 1024, to);
+        let mut writer = SealedWriter::new(out, &options.key, &options.columns)?;
+        let mut findings = Vec::new();
+        let mut note = |found: &[Finding]| -> std::io::Result<()> {
+            for finding in found {
+                serde_json::to_writer(&mut findings, finding)?;
+                findings.push(b'\n');
+            }
+            Ok(())
+        };
+        while let Some(row) = reader.next()? {
+            writer.write(&row)?;
+            note(row.findings)?;
+        }
+        note(reader.header_findings())?;
+        let totals = reader.finish()?;
+        let out = writer.finish()?;
+        let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        Ok((totals.rows, findings, out))
+    }
+}
+
+enum Sealing {
+    Refused(rollcall_files::Refused),
+    Io(std::io::Error),
+}
+
+impl From<rollcall_files::Refused> for Sealing {
+    fn from(refused: rollcall_files::Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<std::io::Error> for Sealing {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+enum Attempt {
+    Lost,
+    Failed(Box<RunError>),
+}
+
+impl From<StoreError> for Attempt {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(Box::new(error.into()))
+    }
+}
+
+fn backend(name: &str, error: &std::io::Error) -> StoreError {
+    StoreError::Backend { key: name.to_owned(), why: error.to_string() }
+}
+
+fn refuse(file: &str, kind: &str, message: String) -> Pulled {
+    Pulled::Refused(Refusal { file: file.to_owned(), kind: kind.to_owned(), message })
+}
+
+fn refusal(name: &str, refused: &rollcall_files::Refused) -> Refusal {
+    Refusal {
+        file: name.to_owned(),
+        kind: refused.kind.name().to_owned(),
+        message: refused.clone().in_file(name).to_string(),
+    }
+}
+
+fn hash(from: &mut Box<dyn ReadSeek>) -> std::io::Result<String> {
+    from.seek(SeekFrom::Start(0))?;
+    let mut hash = Sha256Stream::default();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let read = from.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hash.finish());
+        }
+        hash.update(&buffer[..read]);
+    }
+}
+
+/// The moment that a file name states: `20260316T020000Z`, `2026-03-16` or `20260316` (00:00
+/// UTC), not part of a longer number. The last one in the name counts.
+fn as_of_in(name: &str) -> Option<Timestamp> {
+    let bytes = name.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let mut found = None;
+    for start in 0..bytes.len() {
+        if (start > 0 && digit(start - 1)) || !name.is_char_boundary(start) {
+            continue;
+        }
+        let text = |len: usize| name.get(start..start + len);
+        let instant = text(16).and_then(|t| {
+            let ends = !digit(start + 16);
+            let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", t).ok()?;
+            ends.then(|| at.to_zoned(jiff::tz::TimeZone::UTC).ok()).flatten()
+        });
+        let day = |t: &str, format: &str| {
+            let date = jiff::civil::Date::strptime(format, t).ok()?;
+            date.to_zoned(jiff::tz::TimeZone::UTC).ok()
+        };
+        let dashed = text(10).filter(|_| !digit(start + 10)).and_then(|t| day(t, "%Y-%m-%d"));
+        let compact = text(8).filter(|_| !digit(start + 8)).and_then(|t| day(t, "%Y%m%d"));
+        if let Some(at) = instant.or(dashed).or(compact)
+            && (1990..2200).contains(&at.year())
+        {
+            found = Some(at.timestamp());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_states_the_moment() {
+        for (name, expected) in [
+            ("woodgrove_workers_FULL_20260316T020000Z.csv", Some("2026-03-16T02:00:00Z")),
+            ("woodgrove_workers_FULL_20260316T020000Z (1).csv", Some("2026-03-16T02:00:00Z")),
+            ("export-2026-03-16.csv", Some("2026-03-16T00:00:00Z")),
+            ("hr_20260316.csv", Some("2026-03-16T00:00:00Z")),
+            ("csv2scim-1000.csv", None),
+            ("feed-202603161.csv", None),
+            ("feed-20261316.csv", None),
+            ("größe-20260316-ü.csv", Some("2026-03-16T00:00:00Z")),
+            ("workers.csv", None),
+        ] {
+            let expected = expected.map(|t| t.parse().unwrap());
+            assert_eq!(as_of_in(name), expected, "{name}");
+        }
+    }
+}

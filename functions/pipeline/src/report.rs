@@ -1,0 +1,332 @@
+//! The report of a run: plan, journal and findings joined into one value and three files.
+//!
+//! Its numbers come from the stored plan and the stored outcomes, each action once (P12).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rollcall_core::fold::{Outcomes, PersonLine};
+use rollcall_core::model::{ActionId, Ending, Finding, Op, PersonKey, RunId, Severity};
+use rollcall_core::plan::{Action, ActionValues, FORMAT_VERSION, PlanSummary, WorkOrder};
+use rollcall_core::policy::DeltaKind;
+use rollcall_core::report::{
+    Change, Hold, IntakeFacts, Lateness, OutcomeCounts, ReceiptRow, Report, RunKind,
+    count_findings, html, receipt_header, receipt_line,
+};
+
+use crate::apply::Lines;
+use crate::log::Intake;
+use crate::rows::SealedRows;
+use crate::store::{Store, StoreError, parse};
+
+/// What a report is made from.
+pub struct Material<'a> {
+    /// The run.
+    pub run: &'a RunId,
+    /// The delivery; `None` for a release.
+    pub intake: Option<&'a Intake>,
+    /// `plan.json`.
+    pub summary: PlanSummary,
+    /// Where the orders lie.
+    pub plan: &'a str,
+    /// Where their values lie.
+    pub values: &'a str,
+    /// Where the persons lie.
+    pub persons: &'a str,
+    /// Where the findings lie.
+    pub findings: &'a str,
+    /// The journal.
+    pub outcomes: &'a Outcomes,
+    /// Guards that were approved.
+    pub approved: &'a [String],
+    /// When the report is written.
+    pub finished: Timestamp,
+    /// What the target counted.
+    pub usage: serde_json::Value,
+}
+
+/// Joins everything.
+///
+/// # Errors
+/// When a stored object cannot be read.
+pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, StoreError> {
+    let values = read_values(store, material.values).await?;
+    let mut counts = OutcomeCounts::default();
+    let mut changes = Vec::new();
+    let mut holds: BTreeMap<String, (Hold, BTreeSet<PersonKey>)> = BTreeMap::new();
+    let mut lateness = Vec::new();
+    let mut late_open = 0;
+    let mut first: Option<Timestamp> = None;
+    let mut last: Option<Timestamp> = None;
+    let mut lines = Lines::open(store, material.plan).await?;
+    while let Some((_, line)) = lines.next()? {
+        let order: WorkOrder = parse(material.plan, &line)?;
+        let due = order.due(material.approved, material.summary.now);
+        let due_ids: BTreeSet<&ActionId> = due.iter().map(|a| &a.id).collect();
+        for action in due {
+            let outcome = material.outcomes.get(&action.id);
+            let (status, note) = match outcome {
+                Some(outcome) => {
+                    counts.add(&outcome.ending);
+                    (outcome.ending.name().to_owned(), note(&outcome.ending))
+                }
+                None => ("open".to_owned(), "planned; nothing is on record yet".to_owned()),
+            };
+            if let Some(outcome) = outcome {
+                first = Some(first.map_or(outcome.at, |at| at.min(outcome.at)));
+                last = last.max(Some(outcome.at));
+            }
+            if action.op == Op::UserDisable {
+                match outcome.filter(|o| o.ending.settled()) {
+                    Some(o) => lateness.push(o.at.duration_since(action.due).as_secs_f64().max(0.0)),
+                    None => late_open += 1,
+                }
+            }
+            let mut change = change(&order, action, &values, status, note);
+            change.at = outcome.map(|o| o.at);
+            change.request_id = outcome.and_then(|o| o.request_id.clone());
+            changes.push(change);
+        }
+        for action in &order.scheduled {
+            let note = match &action.after {
+                Some(person) if action.due == Timestamp::MAX => {
+                    format!("waits until {person} has an account")
+                }
+                Some(_) | None => String::new(),
+            };
+            changes.push(change(&order, action, &values, "scheduled".to_owned(), note));
+        }
+        for held in &order.held {
+            let open: Vec<&Action> =
+                held.actions.iter().filter(|a| !due_ids.contains(&a.id)).collect();
+            if open.is_empty() || material.approved.contains(&held.by) {
+                continue;
+            }
+            let (hold, persons) = holds.entry(held.by.clone()).or_insert_with(|| {
+                let approve = format!(
+                    "rollcall approve {} --plan {} --guard {} --reason TEXT",
+                    material.run, material.summary.plan_sha256, held.by
+                );
+                let (by, why) = (held.by.clone(), held.why.clone());
+                (Hold { by, why, persons: 0, ops: BTreeMap::new(), approve }, BTreeSet::new())
+            });
+            persons.insert(order.person.clone());
+            for action in open {
+                *hold.ops.entry(action.op.name().to_owned()).or_default() += 1;
+                counts.held += 1;
+                late_open += u32::from(
+                    action.op == Op::UserDisable && action.due <= material.summary.now,
+                );
+                let status = "held".to_owned();
+                changes.push(change(&order, action, &values, status, held.why.clone()));
+            }
+        }
+    }
+    changes.sort_by(|a, b| a.person.cmp(&b.person));
+    let findings = read_findings(store, material.findings).await?;
+    let apply_seconds = match (first, last) {
+        (Some(first), Some(last)) => last.duration_since(first).as_secs_f64(),
+        _ => 0.0,
+    };
+    Ok(Report {
+        format_version: FORMAT_VERSION,
+        run: material.run.clone(),
+        kind: if material.intake.is_some() { RunKind::Run } else { RunKind::Release },
+        intake: material.intake.map(|i| IntakeFacts {
+            source: i.source.clone(),
+            file: i.file.clone(),
+            sha256: i.sha256.clone(),
+            rows: i.rows,
+            as_of: i.as_of,
+            coverage: i.coverage.clone(),
+        }),
+        now: material.summary.now,
+        finished: material.finished,
+        apply_seconds,
+        verdict: material.summary.verdict,
+        plan_sha256: material.summary.plan_sha256.clone(),
+        actions_sha256: material.summary.actions_sha256.clone(),
+        counts: material.summary.counts.clone(),
+        outcomes: counts,
+        guards: material.summary.guards.clone(),
+        holds: holds
+            .into_values()
+            .map(|(hold, persons)| Hold {
+                persons: u32::try_from(persons.len()).unwrap_or(u32::MAX),
+                ..hold
+            })
+            .collect(),
+        changes,
+        finding_counts: count_findings(&findings),
+        findings,
+        lateness: quantiles(lateness, late_open),
+        forecast: material.summary.forecast.clone(),
+        target: material.usage.clone(),
+    })
+}
+
+fn change(
+    order: &WorkOrder,
+    action: &Action,
+    values: &BTreeMap<ActionId, ActionValues>,
+    status: String,
+    note: String,
+) -> Change {
+    let values = values.get(&action.id);
+    Change {
+        person: order.person.clone(),
+        delta: order.delta,
+        op: action.op,
+        reason: action.reason.words(),
+        rule: action.rule.clone(),
+        due: (action.due != Timestamp::MAX).then_some(action.due),
+        row: action.source.row,
+        before: values.map(|v| v.before.clone()).unwrap_or_default(),
+        after: values.map(|v| v.after.clone()).unwrap_or_default(),
+        manager: action.args.get("manager").cloned(),
+        status,
+        note,
+        at: None,
+        request_id: None,
+    }
+}
+
+fn note(ending: &Ending) -> String {
+    match ending {
+        Ending::Done | Ending::Already => String::new(),
+        Ending::Failed { code, hint } => format!("{code}: {hint}"),
+        Ending::Stale { why } => why.clone(),
+        Ending::Waiting { until: Some(until), reason } => format!("for {reason}, until {until}"),
+        Ending::Waiting { until: None, reason } => format!("for {reason}"),
+        Ending::Held { by } => format!("kept back by {by}"),
+        Ending::Unknown { hint } => hint.clone(),
+    }
+}
+
+fn quantiles(mut seconds: Vec<f64>, open: u32) -> Lateness {
+    seconds.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a length is a place in it"
+        )]
+        let place = (share * seconds.len() as f64).ceil() as usize;
+        seconds.get(place.saturating_sub(1)).copied().unwrap_or(0.0)
+    };
+    Lateness {
+        disabled: u32::try_from(seconds.len()).unwrap_or(u32::MAX),
+        p50_seconds: at(0.5),
+        p95_seconds: at(0.95),
+        max_seconds: at(1.0),
+        open,
+    }
+}
+
+/// Before and after of every action of a plan. Expired values are simply not there.
+///
+/// # Errors
+/// When they are there and cannot be read.
+pub async fn read_values(
+    store: &Store,
+    key: &str,
+) -> Result<BTreeMap<ActionId, ActionValues>, StoreError> {
+    let mut out = BTreeMap::new();
+    let mut lines = match Lines::open(store, key).await {
+        Ok(lines) => lines,
+        Err(StoreError::NotFound(_)) => return Ok(out),
+        Err(e) => return Err(e),
+    };
+    while let Some((_, line)) = lines.next()? {
+        let value: ActionValues = parse(key, &line)?;
+        out.insert(value.id.clone(), value);
+    }
+    Ok(out)
+}
+
+async fn read_findings(store: &Store, key: &str) -> Result<Vec<Finding>, StoreError> {
+    let mut out = Vec::new();
+    let mut lines = Lines::open(store, key).await?;
+    while let Some((_, line)) = lines.next()? {
+        out.push(parse(key, &line)?);
+    }
+    Ok(out)
+}
+
+/// Writes `report.html`, `report.json` and, for a delivery, `receipt.csv`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn write(
+    store: &Store,
+    report: &Report,
+    persons: &str,
+    rows: Option<SealedRows>,
+) -> Result<(), StoreError> {
+    let folder = format!("runs/{}/report", report.run);
+    let json = serde_json::to_vec_pretty(report).expect("a report is always JSON");
+    store.put(&format!("{folder}/report.json"), json).await?;
+    store.put(&format!("{folder}/report.html"), html(report)).await?;
+    if let Some(mut rows) = rows {
+        let receipt = receipt(store, report, persons, &mut rows).await?;
+        store.put(&format!("{folder}/receipt.csv"), receipt).await?;
+    }
+    Ok(())
+}
+
+/// One line for every row that HR sent: accepted, held and why, applied.
+async fn receipt(
+    store: &Store,
+    report: &Report,
+    persons: &str,
+    rows: &mut SealedRows,
+) -> Result<String, StoreError> {
+    let mut touched: BTreeMap<u32, (DeltaKind, PersonKey)> = BTreeMap::new();
+    let mut lines = Lines::open(store, persons).await?;
+    while let Some((_, line)) = lines.next()? {
+        let line: PersonLine = parse(persons, &line)?;
+        if let Some(row) = line.row {
+            touched.insert(row, (line.delta, line.person.person));
+        }
+    }
+    let mut applied: BTreeMap<&PersonKey, Vec<String>> = BTreeMap::new();
+    for change in &report.changes {
+        applied.entry(&change.person).or_default().push(format!("{} {}", change.op, change.status));
+    }
+    let mut found: BTreeMap<u32, (Severity, Vec<String>)> = BTreeMap::new();
+    for finding in &report.findings {
+        if let Some(row) = finding.at.row {
+            let slot = found.entry(row).or_insert((finding.severity, Vec::new()));
+            slot.0 = slot.0.max(finding.severity);
+            slot.1.push(finding.note.clone());
+        }
+    }
+    let mut out = receipt_header().to_owned();
+    rows.scan(|row| {
+        let (severity, why) = match found.get(&row.row) {
+            Some((severity, notes)) => (Some(*severity), notes.join("; ")),
+            None => (None, String::new()),
+        };
+        let touched = touched.get(&row.row);
+        let held = row.held || severity == Some(Severity::Held);
+        let verdict = if held {
+            "held"
+        } else if touched.is_some() {
+            "accepted"
+        } else {
+            "unchanged"
+        };
+        let done = touched.filter(|_| !held).and_then(|(_, p)| applied.get(p));
+        receipt_line(
+            &ReceiptRow {
+                row: row.row,
+                worker: row.key.unwrap_or_default().to_owned(),
+                verdict: verdict.to_owned(),
+                why,
+                applied: done.map(|d| d.join("; ")).unwrap_or_default(),
+            },
+            &mut out,
+        );
+    })?;
+    Ok(out)
+}

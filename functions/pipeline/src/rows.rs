@@ -1,0 +1,137 @@
+//! Sealed rows as planning reads them: streamed for the index, fetched one by one where a
+//! person is touched.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rollcall_core::mapping::{Bound, Mapped, Mapping};
+use rollcall_core::model::Finding;
+use rollcall_files::{SealedReader, SealedRecord, fingerprint};
+
+use crate::store::{ObjectRef, ReadSeek, Store, StoreError};
+
+/// The sealed rows of one delivery.
+pub struct SealedRows {
+    reader: SealedReader<Box<dyn ReadSeek>>,
+    bound: Arc<Bound>,
+    store_key: String,
+    findings: Vec<Finding>,
+}
+
+/// One row as it streams by.
+#[derive(Debug)]
+pub struct Scanned<'a> {
+    /// Row as a spreadsheet counts.
+    pub row: u32,
+    /// The key, where it could be read.
+    pub key: Option<&'a str>,
+    /// The status as HR writes it.
+    pub status: &'a str,
+    /// Not to be believed.
+    pub held: bool,
+    /// Hash over everything that is read.
+    pub fingerprint: u128,
+    /// Where the row begins.
+    pub byte: u64,
+}
+
+/// One row that was fetched.
+#[derive(Debug)]
+pub struct Fetched {
+    record: SealedRecord,
+    key: usize,
+}
+
+impl Fetched {
+    /// The key, where it could be read.
+    pub fn key(&self) -> Option<&str> {
+        Some(self.record.value(self.key)).filter(|k| !k.is_empty())
+    }
+}
+
+impl SealedRows {
+    /// Opens sealed rows; `findings` are those that the reader noted when it sealed them.
+    ///
+    /// # Errors
+    /// When nothing is stored there, or the rows lack a column that the mapping reads.
+    pub async fn open(
+        store: &Store,
+        rows: &ObjectRef,
+        findings: &ObjectRef,
+        mapping: &Mapping,
+    ) -> Result<Self, StoreError> {
+        let corrupt =
+            |why: String| StoreError::Corrupt { key: rows.key.clone(), why };
+        let from = store.open(&rows.key).await?;
+        let reader = SealedReader::open(from, mapping.key_column())
+            .map_err(|e| corrupt(e.to_string()))?;
+        let bound = mapping.bind(reader.columns()).map_err(|missing| {
+            corrupt(format!(
+                "the mapping now reads {}, which this delivery was not sealed with; pull a new one",
+                missing.join(", ")
+            ))
+        })?;
+        let mut found = Vec::new();
+        let bytes = store.get(&findings.key).await?;
+        for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+            found.push(crate::store::parse(&findings.key, line)?);
+        }
+        Ok(Self { reader, bound: Arc::new(bound), store_key: rows.key.clone(), findings: found })
+    }
+
+    /// What the reader noted.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.findings.clone()
+    }
+
+    /// Header name of the key column.
+    pub fn key_column(&self) -> String {
+        self.reader.columns()[self.bound.key()].clone()
+    }
+
+    /// Streams every row, in the order of the file.
+    ///
+    /// # Errors
+    /// When a row cannot be read back.
+    pub fn scan(&mut self, mut each: impl FnMut(&Scanned<'_>)) -> Result<(), StoreError> {
+        let mut scratch = Vec::new();
+        let status = self.bound.status();
+        let result = self.reader.scan(|row| {
+            each(&Scanned {
+                row: row.row,
+                key: row.key(),
+                status: row.value(status).unwrap_or_default(),
+                held: row.held,
+                fingerprint: fingerprint(row.values(), &mut scratch),
+                byte: row.byte,
+            });
+        });
+        result.map_err(|e| self.fail(&e))
+    }
+
+    /// The row that begins at a byte.
+    ///
+    /// # Errors
+    /// When it cannot be read back.
+    pub fn at(&mut self, byte: u64) -> Result<Fetched, StoreError> {
+        match self.reader.at(byte) {
+            Ok(record) => Ok(Fetched { record, key: self.bound.key() }),
+            Err(e) => Err(self.fail(&e)),
+        }
+    }
+
+    /// A row through the mapping.
+    pub fn map(&self, row: &Fetched, now: Timestamp) -> Mapped {
+        self.bound.map(&|at| row.record.value(at), row.record.row, now)
+    }
+
+    /// The manager that a row names.
+    pub fn manager(&self, row: &Fetched) -> Option<String> {
+        let text = row.record.value(self.bound.manager()?);
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn fail(&self, error: &std::io::Error) -> StoreError {
+        StoreError::Corrupt { key: self.store_key.clone(), why: error.to_string() }
+    }
+}

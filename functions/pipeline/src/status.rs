@@ -1,0 +1,101 @@
+//! Status: what is late, stale, waiting or held, computed from what should have happened (P16).
+
+use jiff::Timestamp;
+use rollcall_core::state::Lifecycle;
+use serde::Serialize;
+
+use crate::log::{self, OpenRun, Pending};
+use crate::run::{Pipeline, RunError};
+use crate::state::State;
+
+/// How things stand.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// Version of this form.
+    pub format_version: u32,
+    /// When it was asked.
+    pub now: Timestamp,
+    /// Generation of the head of the log.
+    pub generation: u64,
+    /// Hours since the newest intake was accepted; `None` = never.
+    pub source_age_hours: Option<f64>,
+    /// The source is older than the policy allows.
+    pub stale: bool,
+    /// Persons known, and those with an account that we manage.
+    pub persons: u32,
+    /// Managed accounts.
+    pub managed: u32,
+    /// Persons for whom something is past due.
+    pub late: u32,
+    /// The longest of those, in seconds.
+    pub late_seconds_max: f64,
+    /// Persons with something that is not done.
+    pub unfinished: u32,
+    /// Persons with a reference that waits for another person's account.
+    pub waiting: u32,
+    /// Persons with something that a guard keeps back.
+    pub held: u32,
+    /// Accounts that are blocked.
+    pub blocked: u32,
+    /// The next instant at which something falls due.
+    pub next_due: Option<Timestamp>,
+    /// Runs that are not over.
+    pub open: Vec<OpenRun>,
+    /// The plan that waits for an approval.
+    pub pending: Option<Pending>,
+}
+
+impl Pipeline {
+    /// Computes the status at an instant. Reads only.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn status(&self, now: Timestamp) -> Result<Status, RunError> {
+        let head = log::head(&self.store).await?;
+        let state = State::load(&self.store, &head.standing.state).await?;
+        let age = head.standing.accepted.as_ref().map(|a| now.duration_since(a.at).as_secs_f64() / 3600.0);
+        let limit = f64::from(self.settings.policy.gates.max_source_age_h);
+        let mut out = Status {
+            format_version: 1,
+            now,
+            generation: head.generation,
+            source_age_hours: age,
+            stale: age.is_some_and(|age| age > limit),
+            persons: u32::try_from(state.hot().len()).unwrap_or(u32::MAX),
+            managed: 0,
+            late: 0,
+            late_seconds_max: 0.0,
+            unfinished: 0,
+            waiting: 0,
+            held: 0,
+            blocked: 0,
+            next_due: None,
+            open: head.standing.open.clone(),
+            pending: head.standing.pending.clone(),
+        };
+        for hot in state.hot() {
+            out.managed += u32::from(hot.managed());
+            out.unfinished += u32::from(hot.unfinished);
+            out.waiting += u32::from(hot.waits);
+            out.held += u32::from(hot.held);
+            out.blocked += u32::from(hot.lifecycle == Lifecycle::Blocked);
+            if let Some(due) = hot.due {
+                if due <= now {
+                    out.late += 1;
+                    let seconds = now.duration_since(due).as_secs_f64();
+                    out.late_seconds_max = out.late_seconds_max.max(seconds);
+                } else {
+                    out.next_due = Some(out.next_due.map_or(due, |next| next.min(due)));
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Status {
+    /// Something should have happened and did not.
+    pub fn alarming(&self) -> bool {
+        self.stale || self.late > 0 || self.unfinished > 0 || !self.open.is_empty()
+    }
+}

@@ -1,0 +1,368 @@
+//! The store: a folder or a bucket prefix, the same keys in both (design §4).
+//!
+//! Everything stored goes through here. Put-if-absent is all that is asked of what lies
+//! beneath. Invariant: evidence is never overwritten.
+
+use std::io::{Read, Seek};
+use std::path::Path as FsPath;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use object_store::path::Path;
+use object_store::{
+    GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
+    PutPayload, WriteMultipart,
+};
+
+/// Why the store did not do what it was asked. Keys hold ids only, never names of people.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing is stored there.
+    #[error("nothing is stored at `{0}`")]
+    NotFound(String),
+    /// Put-if-absent found something else there.
+    #[error("`{0}` exists already, with other content")]
+    Exists(String),
+    /// What lies beneath failed.
+    #[error("the store failed at `{key}`: {why}")]
+    Backend {
+        /// The key.
+        key: String,
+        /// What it said.
+        why: String,
+    },
+    /// A stored object is not what it should be.
+    #[error("`{key}` cannot be read back: {why}")]
+    Corrupt {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// A handle on one store; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<dyn ObjectStore>,
+}
+
+/// An object and what it must hash to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ObjectRef {
+    /// Where.
+    pub key: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// How many.
+    pub bytes: u64,
+}
+
+/// One entry of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The key.
+    pub key: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// When it was last written.
+    pub modified: jiff::Timestamp,
+}
+
+/// Something that can be read from any place.
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+impl Store {
+    /// A folder; made if absent. Writes reach the disk before they are believed.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or opened.
+    pub fn folder(path: &FsPath) -> Result<Self, StoreError> {
+        let fail = |why: String| StoreError::Backend { key: path.display().to_string(), why };
+        std::fs::create_dir_all(path).map_err(|e| fail(e.to_string()))?;
+        let inner = object_store::local::LocalFileSystem::new_with_prefix(path)
+            .map_err(|e| fail(e.to_string()))?
+            .with_fsync(true);
+        Ok(Self::over(Arc::new(inner)))
+    }
+
+    /// Over any object store.
+    pub fn over(inner: Arc<dyn ObjectStore>) -> Self {
+        Self { inner }
+    }
+
+    /// What lies beneath: for putting something around it.
+    pub fn inner(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.inner)
+    }
+
+    /// Writes `bytes` where nothing is yet. Finding the very same bytes there is success: a put
+    /// may be repeated after its answer was lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when something else is there.
+    pub async fn put_new(&self, key: &str, bytes: impl Into<Bytes>) -> Result<ObjectRef, StoreError> {
+        let bytes = bytes.into();
+        let reference = reference(key, &bytes);
+        match self.create(key, bytes.clone()).await {
+            Ok(()) => Ok(reference),
+            Err(StoreError::Exists(_)) => {
+                if self.get(key).await? == bytes {
+                    Ok(reference)
+                } else {
+                    Err(StoreError::Exists(key.to_owned()))
+                }
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Put-if-absent without reading back: `Exists` also when the same bytes are there.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when anything is there.
+    pub async fn create(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), StoreError> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self
+            .inner
+            .put_opts(&path(key)?, PutPayload::from(bytes.into()), options)
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(
+                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+            ) => Err(StoreError::Exists(key.to_owned())),
+            Err(e) => Err(backend(key, &e)),
+        }
+    }
+
+    /// Writes, replacing what is there. For `report/` and for values only: evidence is never
+    /// overwritten.
+    ///
+    /// # Errors
+    /// When what lies beneath fails.
+    pub async fn put(&self, key: &str, bytes: impl Into<Bytes>) -> Result<ObjectRef, StoreError> {
+        let bytes = bytes.into();
+        let reference = reference(key, &bytes);
+        self.inner
+            .put(&path(key)?, PutPayload::from(bytes))
+            .await
+            .map_err(|e| backend(key, &e))?;
+        Ok(reference)
+    }
+
+    /// Writes everything that `from` gives, in parts when it is large. The key must be this
+    /// process's own (it carries a run id or a nonce): parts cannot be put if absent.
+    ///
+    /// # Errors
+    /// When the store or the reader fails.
+    pub async fn put_stream(
+        &self,
+        key: &str,
+        from: &mut (impl Read + Send),
+    ) -> Result<ObjectRef, StoreError> {
+        let io = |e: std::io::Error| StoreError::Backend {
+            key: key.to_owned(),
+            why: format!("temporary file: {e}"),
+        };
+        let mut hash = rollcall_core::digest::Sha256Stream::default();
+        let mut bytes = 0;
+        let first = part(from).map_err(io)?;
+        if first.len() < PART_BYTES {
+            return self.put(key, first).await;
+        }
+        let upload = self.inner.put_multipart(&path(key)?).await.map_err(|e| backend(key, &e))?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
+        let mut next = first;
+        while !next.is_empty() {
+            hash.update(&next);
+            bytes += next.len() as u64;
+            upload.put(next.into());
+            upload.wait_for_capacity(2).await.map_err(|e| backend(key, &e))?;
+            next = part(from).map_err(io)?;
+        }
+        upload.finish().await.map_err(|e| backend(key, &e))?;
+        Ok(ObjectRef { key: key.to_owned(), sha256: hash.finish(), bytes })
+    }
+
+    /// Writes evidence: put-if-absent at `key`, and where another process was there first with
+    /// other bytes, or where it is too large for one put, at the same key with a nonce before
+    /// its ending. The log entry says which one counts.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn put_evidence(
+        &self,
+        key: &str,
+        nonce: &str,
+        bytes: Vec<u8>,
+    ) -> Result<ObjectRef, StoreError> {
+        let (stem, ending) = key.rsplit_once('.').unwrap_or((key, "bin"));
+        let own = format!("{stem}-{nonce}.{ending}");
+        if bytes.len() >= PART_BYTES {
+            return self.put_stream(&own, &mut bytes.as_slice()).await;
+        }
+        let bytes = Bytes::from(bytes);
+        match self.put_new(key, bytes.clone()).await {
+            Err(StoreError::Exists(_)) => self.put_new(&own, bytes).await,
+            other => other,
+        }
+    }
+
+    /// The bytes at a key.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when nothing is there.
+    pub async fn get(&self, key: &str) -> Result<Bytes, StoreError> {
+        let found = self.inner.get(&path(key)?).await.map_err(|e| backend(key, &e))?;
+        found.bytes().await.map_err(|e| backend(key, &e))
+    }
+
+    /// The bytes at a key, `None` when nothing is there.
+    ///
+    /// # Errors
+    /// When what lies beneath fails.
+    pub async fn find(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        match self.get(key).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StoreError::NotFound(_)) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Some bytes of an object.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn get_range(&self, key: &str, range: std::ops::Range<u64>) -> Result<Bytes, StoreError> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let found =
+            self.inner.get_opts(&path(key)?, options).await.map_err(|e| backend(key, &e))?;
+        found.bytes().await.map_err(|e| backend(key, &e))
+    }
+
+    /// An object to read from any place: the file itself in a folder store, a temporary copy
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn open(&self, key: &str) -> Result<Box<dyn ReadSeek>, StoreError> {
+        let found = self.inner.get(&path(key)?).await.map_err(|e| backend(key, &e))?;
+        match found.payload {
+            GetResultPayload::File(file, _) => Ok(Box::new(file)),
+            GetResultPayload::Stream(mut stream) => {
+                let io = |e: std::io::Error| StoreError::Backend {
+                    key: key.to_owned(),
+                    why: format!("temporary copy: {e}"),
+                };
+                let mut file = tempfile::tempfile().map_err(io)?;
+                while let Some(part) = stream.try_next().await.map_err(|e| backend(key, &e))? {
+                    std::io::Write::write_all(&mut file, &part).map_err(io)?;
+                }
+                file.rewind().map_err(io)?;
+                Ok(Box::new(file))
+            }
+        }
+    }
+
+    /// Everything below a prefix, by key.
+    ///
+    /// # Errors
+    /// When what lies beneath fails.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let mut out: Vec<Listed> = self
+            .inner
+            .list(Some(&path(prefix)?))
+            .map_ok(|meta| Listed {
+                key: meta.location.to_string(),
+                bytes: meta.size,
+                modified: jiff::Timestamp::from_millisecond(meta.last_modified.timestamp_millis())
+                    .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+            })
+            .try_collect()
+            .await
+            .map_err(|e| backend(prefix, &e))?;
+        out.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(out)
+    }
+
+    /// Everything below a prefix from `after` on, `after` itself left out.
+    ///
+    /// # Errors
+    /// When what lies beneath fails.
+    pub async fn list_after(&self, prefix: &str, after: &str) -> Result<Vec<String>, StoreError> {
+        let mut out: Vec<String> = self
+            .inner
+            .list_with_offset(Some(&path(prefix)?), &path(after)?)
+            .map_ok(|meta| meta.location.to_string())
+            .try_collect()
+            .await
+            .map_err(|e| backend(prefix, &e))?;
+        out.sort();
+        Ok(out)
+    }
+
+    /// Takes an object away; absent is fine.
+    ///
+    /// # Errors
+    /// When what lies beneath fails.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        match self.inner.delete(&path(key)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(backend(key, &e)),
+        }
+    }
+
+    /// A JSON object at a key.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it is not what `T` asks for.
+    pub async fn json<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<T, StoreError> {
+        let bytes = self.get(key).await?;
+        parse(key, &bytes)
+    }
+}
+
+/// From this size on an object goes up in parts.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+
+/// The next part, full unless the reader is at its end.
+fn part(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    from.take(PART_BYTES as u64).read_to_end(&mut out)?;
+    Ok(out)
+}
+
+/// Reads JSON that came from `key`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn parse<T: serde::de::DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|e| StoreError::Corrupt {
+        key: key.to_owned(),
+        why: format!("line {}, column {}: not the expected form", e.line(), e.column()),
+    })
+}
+
+/// The reference to bytes at a key.
+pub fn reference(key: &str, bytes: &[u8]) -> ObjectRef {
+    ObjectRef {
+        key: key.to_owned(),
+        sha256: rollcall_core::digest::sha256(bytes),
+        bytes: bytes.len() as u64,
+    }
+}
+
+fn path(key: &str) -> Result<Path, StoreError> {
+    Path::parse(key).map_err(|e| StoreError::Backend { key: key.to_owned(), why: e.to_string() })
+}
+
+fn backend(key: &str, error: &object_store::Error) -> StoreError {
+    if matches!(error, object_store::Error::NotFound { .. }) {
+        StoreError::NotFound(key.to_owned())
+    } else {
+        StoreError::Backend { key: key.to_owned(), why: error.to_string() }
+    }
+}

@@ -1,0 +1,42 @@
+//! The port to a target system: what planning asks and what apply writes.
+
+use futures::future::BoxFuture;
+use rollcall_core::model::{Account, Lookup, Step, StepResult};
+use rollcall_core::plan::Forecast;
+use rollcall_core::policy::Target as Kind;
+
+/// Why a target could not be asked at all: credentials, permissions, an outage beyond all
+/// retries. Single refusals are outcomes, not errors.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{target}: {why}")]
+pub struct TargetError {
+    /// Which target.
+    pub target: String,
+    /// What happened and what to do; no values.
+    pub why: String,
+}
+
+/// A system that accounts live in.
+pub trait Target: Send + Sync {
+    /// What core has to know of this kind of target.
+    fn kind(&self) -> Kind;
+
+    /// Every account, with the attributes named.
+    fn list<'a>(&'a self, attributes: &'a [String]) -> BoxFuture<'a, Result<Vec<Account>, TargetError>>;
+
+    /// The accounts behind each question, in the order of the questions.
+    fn look_up<'a>(
+        &'a self,
+        lookups: &'a [Lookup],
+        attributes: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Vec<Account>>, TargetError>>;
+
+    /// Carries out one step, after checking its precondition.
+    fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;
+
+    /// What a plan of so many actions by operation will take.
+    fn forecast(&self, actions: &std::collections::BTreeMap<String, u32>) -> Forecast;
+
+    /// Calls, throttling and waits so far, for the report.
+    fn usage(&self) -> serde_json::Value;
+}

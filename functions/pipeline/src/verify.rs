@@ -1,0 +1,219 @@
+//! Verify: walk the chain, hash everything again, and make every plan again from what is stored.
+//!
+//! Nothing here trusts what a run said about itself. Invariant: reads only.
+
+use rollcall_core::digest::{Sha256Stream, sha256};
+use rollcall_core::guards::IntakeCounts;
+use rollcall_core::mapping::Mapping;
+use rollcall_core::policy::Policy;
+use serde::Serialize;
+
+use crate::log::{self, Entry, Event, Standing};
+use crate::plan::{self, Answers, Request};
+use crate::run::{Pipeline, RunError};
+use crate::state::State;
+use crate::store::{ObjectRef, Store, StoreError, parse};
+
+/// What a walk found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Verified {
+    /// Version of this form.
+    pub format_version: u32,
+    /// Log entries.
+    pub entries: u64,
+    /// Evidence objects whose bytes hash to what the log says.
+    pub objects: u64,
+    /// Values that are no longer stored: expired or erased, which is no fault.
+    pub values_gone: u64,
+    /// Plans made again with the same bytes.
+    pub plans_replayed: u64,
+    /// Plans whose inputs are no longer all stored.
+    pub plans_not_replayed: u64,
+    /// Generation and hash of the head: keep it elsewhere, and `--head` proves later that
+    /// nothing was cut off.
+    pub head: Option<String>,
+    /// Everything that is wrong.
+    pub problems: Vec<String>,
+}
+
+impl Pipeline {
+    /// Walks everything. `head` (`GENERATION:SHA256`) must be part of the chain.
+    ///
+    /// # Errors
+    /// When the store fails; what is wrong with the evidence is in the result.
+    pub async fn verify(&self, expected: Option<&str>) -> Result<Verified, RunError> {
+        let mut out = Verified { format_version: 1, ..Verified::default() };
+        let mut previous: Option<String> = None;
+        let mut standing = Standing::default();
+        let mut seen = expected.is_none();
+        let newest = log::head(&self.store).await?.generation;
+        for generation in 1..=newest {
+            let key = log::key(generation);
+            let bytes = match self.store.get(&key).await {
+                Ok(bytes) => bytes,
+                Err(StoreError::NotFound(_)) => {
+                    out.problems.push(format!("{key} is missing"));
+                    previous = None;
+                    continue;
+                }
+                Err(e) => return Err(e.into()),
+            };
+            let entry: Entry = match parse(&key, &bytes) {
+                Ok(entry) => entry,
+                Err(e) => {
+                    out.problems.push(e.to_string());
+                    continue;
+                }
+            };
+            out.entries += 1;
+            if entry.generation != generation {
+                out.problems.push(format!("{key} says that it is generation {}", entry.generation));
+            }
+            if entry.previous != previous {
+                out.problems.push(format!("{key} does not follow the entry before it"));
+            }
+            self.objects(&entry, &mut out).await?;
+            let before = standing.clone();
+            let mut after = before.after(&entry.run, entry.at, generation, &entry.event);
+            if let Event::Approval(approval) = &entry.event {
+                log::accept_approved(&self.store, &before, &mut after, approval, entry.at).await?;
+            }
+            if after != entry.standing {
+                out.problems.push(format!("{key}: its standing is not the fold of the log"));
+            }
+            if matches!(entry.event, Event::Plan(_)) {
+                match self.replay(&entry, &before).await {
+                    Ok(Some(problem)) => out.problems.push(format!("{key}: {problem}")),
+                    Ok(None) => out.plans_replayed += 1,
+                    Err(StoreError::NotFound(_)) => out.plans_not_replayed += 1,
+                    Err(e) => out.problems.push(format!("{key}: {e}")),
+                }
+            }
+            standing = entry.standing;
+            let hash = sha256(&bytes);
+            let here = format!("{generation}:{hash}");
+            seen |= expected == Some(here.as_str());
+            out.head = Some(here);
+            previous = Some(hash);
+        }
+        if !seen {
+            out.problems.push("the head that was given is not in this chain".to_owned());
+        }
+        Ok(out)
+    }
+
+    async fn objects(&self, entry: &Entry, out: &mut Verified) -> Result<(), StoreError> {
+        for object in &entry.accepts {
+            match check(&self.store, object).await? {
+                Check::Same => out.objects += 1,
+                Check::Gone => out.problems.push(format!("{} is missing", object.key)),
+                Check::Changed => out.problems.push(format!("{} was changed", object.key)),
+            }
+        }
+        for object in &entry.values {
+            match check(&self.store, object).await? {
+                Check::Same => {}
+                Check::Gone => out.values_gone += 1,
+                Check::Changed => out.problems.push(format!("{} was changed", object.key)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a plan again from its stored inputs. `Some` says what differs.
+    async fn replay(&self, entry: &Entry, before: &Standing) -> Result<Option<String>, StoreError> {
+        let stored = self.stored(entry.generation).await?;
+        let text = |name: &str| {
+            entry.accepts.iter().find(|o| {
+                o.key.rsplit('/').next().is_some_and(|n| n.starts_with(name) && n.ends_with(".toml"))
+            })
+        };
+        let (Some(mapping), Some(policy)) = (text("mapping"), text("policy")) else {
+            return Ok(Some("the mapping or the policy is not among its evidence".to_owned()));
+        };
+        let read = |bytes: bytes::Bytes| String::from_utf8_lossy(&bytes).into_owned();
+        let mapping = read(self.store.get(&mapping.key).await?);
+        let policy = read(self.store.get(&policy.key).await?);
+        let (Ok(mapping), Ok(policy)) =
+            (Mapping::parse(&mapping, "mapping.toml"), Policy::parse(&policy, "policy.toml"))
+        else {
+            return Ok(Some("its mapping or policy cannot be read by this version".to_owned()));
+        };
+        let tenant = &stored.tenant()?.key;
+        let answers = Answers::stored(tenant, &self.store.get(tenant).await?)?;
+        let state = State::load(&self.store, &before.state).await?;
+        let planned = &stored.planned;
+        let intake = match &planned.intake {
+            Some(intake) => {
+                let sealed = self.intake_entry(&stored.run, entry.generation).await?;
+                Some((intake, Self::open_rows(&self.store, &sealed, &mapping).await?))
+            }
+            None => None,
+        };
+        let accepted = before.accepted.as_ref();
+        let oldest = jiff::SignedDuration::from_hours(i64::from(policy.gates.max_source_age_h));
+        let forecast = stored.summary.forecast.clone();
+        let request = Request {
+            now: planned.now,
+            source: self.settings.source(),
+            stale: intake.is_none()
+                && accepted.is_none_or(|a| planned.now.duration_since(a.at) > oldest),
+            intake,
+            state: &state,
+            baseline: accepted.filter(|a| a.full).map(|a| IntakeCounts {
+                rows: a.rows,
+                inactive: a.inactive,
+                unknown_status: 0,
+            }),
+            first_load: accepted.is_none(),
+            rules_changed: before.rules.as_ref().is_some_and(|r| *r != planned.rules),
+            disables_before: before.disables_before(planned.now),
+            mapping: &mapping,
+            policy: &policy,
+            key: &self.settings.key,
+            kind: self.target.kind(),
+            // How fast the target is depends on quotas, not on the plan: taken as recorded.
+            forecast: &|_| forecast.clone(),
+        };
+        let made = match plan::make(&self.store, request, answers).await {
+            Ok(made) => made,
+            Err(plan::PlanError::Store(e)) => return Err(e),
+            Err(e) => return Ok(Some(format!("cannot be made again: {e}"))),
+        };
+        if made.summary.plan_sha256 == planned.plan_sha256 {
+            Ok(None)
+        } else {
+            Ok(Some(format!(
+                "made again it is plan {}, not {}",
+                made.summary.plan_sha256, planned.plan_sha256
+            )))
+        }
+    }
+}
+
+enum Check {
+    Same,
+    Gone,
+    Changed,
+}
+
+async fn check(store: &Store, object: &ObjectRef) -> Result<Check, StoreError> {
+    let mut from = match store.open(&object.key).await {
+        Ok(from) => from,
+        Err(StoreError::NotFound(_)) => return Ok(Check::Gone),
+        Err(e) => return Err(e),
+    };
+    let mut hash = Sha256Stream::default();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let read = from.read(&mut buffer).map_err(|e| StoreError::Backend {
+            key: object.key.clone(),
+            why: e.to_string(),
+        })?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+    }
+    Ok(if hash.finish() == object.sha256 { Check::Same } else { Check::Changed })
+}
