@@ -117,7 +117,12 @@ pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
                 s += 1;
             }
             (Some(entry), hot) if hot.is_none_or(|h| entry.key < h.key) => {
-                let touch = Touch { key: entry.key, entry: Some(e), hot: None, cause: Cause::Row };
+                let touch = Touch {
+                    key: entry.key,
+                    entry: Some(e),
+                    hot: None,
+                    cause: Cause::Row,
+                };
                 out.touched.push(touch);
                 e += 1;
             }
@@ -125,7 +130,12 @@ pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
                 out.listed_before += u32::from(hot.listed);
                 out.listed_gone += u32::from(hot.listed);
                 if let Some(cause) = absent(absence, hot, terms.now) {
-                    out.touched.push(Touch { key: hot.key, entry: None, hot: Some(s), cause });
+                    out.touched.push(Touch {
+                        key: hot.key,
+                        entry: None,
+                        hot: Some(s),
+                        cause,
+                    });
                 }
                 s += 1;
             }
@@ -176,7 +186,13 @@ mod tests {
         for (row, (key, fingerprint)) in keys.iter().enumerate() {
             let row = u32::try_from(row).unwrap() + 2;
             let (key, fingerprint) = (*key, *fingerprint);
-            builder.push(Entry { key, fingerprint, byte: 0, row, held: false });
+            builder.push(Entry {
+                key,
+                fingerprint,
+                byte: 0,
+                row,
+                held: false,
+            });
         }
         builder.finish()
     }
@@ -197,8 +213,16 @@ mod tests {
 
     fn run(roster: &Roster, state: &[Hot], coverage: &Coverage) -> Vec<(u128, Cause)> {
         let now = "2026-03-16T02:00:00Z".parse().unwrap();
-        let terms = Terms { coverage, now, rules_changed: false };
-        compare(roster, state, terms).touched.iter().map(|t| (t.key, t.cause)).collect()
+        let terms = Terms {
+            coverage,
+            now,
+            rules_changed: false,
+        };
+        compare(roster, state, terms)
+            .touched
+            .iter()
+            .map(|t| (t.key, t.cause))
+            .collect()
     }
 
     /// Each line of the rule "unchanged": design §4.
@@ -207,14 +231,35 @@ mod tests {
         let state = [
             hot(1, 10, Lifecycle::Active),
             hot(2, 20, Lifecycle::Active),
-            Hot { due: Some("2026-03-16T01:00:00Z".parse().unwrap()), ..hot(3, 30, Lifecycle::Active) },
-            Hot { due: Some("2026-03-17T01:00:00Z".parse().unwrap()), ..hot(4, 40, Lifecycle::Active) },
-            Hot { unfinished: true, ..hot(5, 50, Lifecycle::Active) },
-            Hot { misses: 1, listed: false, ..hot(6, 60, Lifecycle::Active) },
+            Hot {
+                due: Some("2026-03-16T01:00:00Z".parse().unwrap()),
+                ..hot(3, 30, Lifecycle::Active)
+            },
+            Hot {
+                due: Some("2026-03-17T01:00:00Z".parse().unwrap()),
+                ..hot(4, 40, Lifecycle::Active)
+            },
+            Hot {
+                unfinished: true,
+                ..hot(5, 50, Lifecycle::Active)
+            },
+            Hot {
+                misses: 1,
+                listed: false,
+                ..hot(6, 60, Lifecycle::Active)
+            },
             hot(7, 70, Lifecycle::Active),
             hot(8, 80, Lifecycle::Blocked),
         ];
-        let file = roster(&[(1, 10), (2, 21), (3, 30), (4, 40), (5, 50), (6, 60), (9, 90)]);
+        let file = roster(&[
+            (1, 10),
+            (2, 21),
+            (3, 30),
+            (4, 40),
+            (5, 50),
+            (6, 60),
+            (9, 90),
+        ]);
         assert_eq!(
             run(&file, &state, &Coverage::Full),
             [
@@ -233,11 +278,21 @@ mod tests {
     fn only_a_full_file_with_readable_keys_proves_absence() {
         let state = [hot(1, 10, Lifecycle::Active), hot(2, 20, Lifecycle::Active)];
         let file = roster(&[(1, 10)]);
-        for coverage in [Coverage::Partial("Berlin".into()), Coverage::Delta, Coverage::Unknown] {
+        for coverage in [
+            Coverage::Partial("Berlin".into()),
+            Coverage::Delta,
+            Coverage::Unknown,
+        ] {
             assert_eq!(run(&file, &state, &coverage), [], "{coverage:?}");
         }
         let mut builder = RosterBuilder::default();
-        builder.push(Entry { key: 1, fingerprint: 10, byte: 0, row: 2, held: false });
+        builder.push(Entry {
+            key: 1,
+            fingerprint: 10,
+            byte: 0,
+            row: 2,
+            held: false,
+        });
         builder.push_keyless();
         assert_eq!(run(&builder.finish(), &state, &Coverage::Full), []);
         assert_eq!(run(&file, &state, &Coverage::Full), [(2, Cause::Absent)]);
@@ -249,10 +304,17 @@ mod tests {
             hot(1, 10, Lifecycle::Active),
             hot(2, 20, Lifecycle::Blocked),
             hot(3, 30, Lifecycle::None),
-            Hot { listed: false, ..hot(4, 40, Lifecycle::Active) },
+            Hot {
+                listed: false,
+                ..hot(4, 40, Lifecycle::Active)
+            },
         ];
         let now = "2026-03-16T02:00:00Z".parse().unwrap();
-        let terms = Terms { coverage: &Coverage::Full, now, rules_changed: false };
+        let terms = Terms {
+            coverage: &Coverage::Full,
+            now,
+            rules_changed: false,
+        };
         let out = compare(&roster(&[(1, 10), (5, 50)]), &state, terms);
         assert_eq!((out.managed, out.listed_before, out.listed_gone), (3, 3, 2));
         assert_eq!(out.unchanged, 1);

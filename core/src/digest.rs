@@ -12,10 +12,12 @@ use crate::model::{PersonKey, SourceName, Value, WorkerId};
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String cannot fail");
-        out
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            write!(out, "{byte:02x}").expect("writing to a String cannot fail");
+            out
+        })
 }
 
 /// SHA-256 as lower-case hexadecimal.
@@ -147,7 +149,10 @@ mod tests {
         let first = key.salt(&PersonKey::new("1")).digest("department", &value);
         let second = key.salt(&PersonKey::new("2")).digest("department", &value);
         assert_ne!(first, second);
-        assert_eq!(first, key.salt(&PersonKey::new("1")).digest("department", &value));
+        assert_eq!(
+            first,
+            key.salt(&PersonKey::new("1")).digest("department", &value)
+        );
         assert_eq!(format!("{key:?}"), "[secret]");
     }
 

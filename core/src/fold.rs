@@ -102,7 +102,14 @@ pub fn fold(
             && outcome.ending.settled()
         {
             changed = true;
-            apply(&mut person, action, values.get(&action.id), outcome, target, cut_settled);
+            apply(
+                &mut person,
+                action,
+                values.get(&action.id),
+                outcome,
+                target,
+                cut_settled,
+            );
         } else {
             open = true;
             if let Some(Ending::Waiting { until, .. }) = outcome.map(|o| &o.ending) {
@@ -112,7 +119,9 @@ pub fn fold(
     }
     person.unfinished = open;
     person.held = order.held.iter().any(|h| {
-        h.actions.iter().any(|a| !released.iter().any(|r| r.id == a.id))
+        h.actions
+            .iter()
+            .any(|a| !released.iter().any(|r| r.id == a.id))
     });
     if let Some(until) = waiting {
         person.due = Some(person.due.map_or(until, |due| due.min(until)));
@@ -174,10 +183,10 @@ fn apply(
         Op::UserDisable | Op::UserRevokeSessions => {
             if cut_settled {
                 person.lifecycle = Lifecycle::Blocked;
-                person.block = action
-                    .reason
-                    .block_cause()
-                    .map(|cause| Block { due: action.due, cause });
+                person.block = action.reason.block_cause().map(|cause| Block {
+                    due: action.due,
+                    cause,
+                });
             }
         }
     }

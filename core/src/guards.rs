@@ -72,6 +72,14 @@ pub fn gates(
 ) -> Vec<GuardVerdict> {
     let gates = &policy.gates;
     let mut out = Vec::new();
+    // Over its percentage and let through all the same: the reader should not wonder.
+    let few = |over: bool, count: u32| {
+        if over && count <= gates.rows_min {
+            format!("; up to {} rows are never held", gates.rows_min)
+        } else {
+            String::new()
+        }
+    };
     let unknown = percent(now.unknown_status, now.rows);
     out.push(GuardVerdict {
         name: STATUS_UNKNOWN.to_owned(),
@@ -79,11 +87,15 @@ pub fn gates(
         limit: gates.unknown_status_pct,
         tripped: unknown > gates.unknown_status_pct && now.unknown_status > gates.rows_min,
         why: format!(
-            "{} of {} rows have a status that the policy does not know ({unknown:.1} %)",
-            now.unknown_status, now.rows
+            "{} of {} rows have a status that the policy does not know ({unknown:.1} %){}",
+            now.unknown_status,
+            now.rows,
+            few(unknown > gates.unknown_status_pct, now.unknown_status)
         ),
     });
-    let Some(before) = baseline.filter(|_| full) else { return out };
+    let Some(before) = baseline.filter(|_| full) else {
+        return out;
+    };
     let off = now.rows.abs_diff(before.rows);
     let share = percent(off, before.rows);
     out.push(GuardVerdict {
@@ -92,8 +104,10 @@ pub fn gates(
         limit: gates.row_count_pct,
         tripped: share > gates.row_count_pct && off > gates.rows_min,
         why: format!(
-            "{} rows, {} in the last accepted full file ({share:.1} % off)",
-            now.rows, before.rows
+            "{} rows, {} in the last accepted full file ({share:.1} % off){}",
+            now.rows,
+            before.rows,
+            few(share > gates.row_count_pct, off)
         ),
     });
     let gone = percent(comparison.listed_gone, comparison.listed_before);
@@ -103,12 +117,13 @@ pub fn gates(
         limit: gates.key_set_pct,
         tripped: gone > gates.key_set_pct && comparison.listed_gone > gates.rows_min,
         why: format!(
-            "{} of {} workers of the last accepted full file are not in this one ({gone:.1} %)",
-            comparison.listed_gone, comparison.listed_before
+            "{} of {} workers of the last accepted full file are not in this one ({gone:.1} %){}",
+            comparison.listed_gone,
+            comparison.listed_before,
+            few(gone > gates.key_set_pct, comparison.listed_gone)
         ),
     });
-    let points =
-        (percent(now.inactive, now.rows) - percent(before.inactive, before.rows)).abs();
+    let points = (percent(now.inactive, now.rows) - percent(before.inactive, before.rows)).abs();
     let moved = now.inactive.abs_diff(before.inactive);
     out.push(GuardVerdict {
         name: INACTIVE_SHARE.to_owned(),
@@ -180,7 +195,11 @@ pub fn disables_in(order: &WorkOrder) -> u32 {
 }
 
 fn percent(part: u32, whole: u32) -> f64 {
-    if whole == 0 { 0.0 } else { f64::from(part) * 100.0 / f64::from(whole) }
+    if whole == 0 {
+        0.0
+    } else {
+        f64::from(part) * 100.0 / f64::from(whole)
+    }
 }
 
 fn round(value: f64) -> f64 {
@@ -201,8 +220,11 @@ mod tests {
     }
 
     fn tripped(now: IntakeCounts, before: IntakeCounts, gone: u32) -> Vec<String> {
-        let comparison =
-            Comparison { listed_before: before.rows, listed_gone: gone, ..Comparison::default() };
+        let comparison = Comparison {
+            listed_before: before.rows,
+            listed_gone: gone,
+            ..Comparison::default()
+        };
         gates(&policy(), true, now, Some(before), &comparison)
             .into_iter()
             .filter(|v| v.tripped)
@@ -212,17 +234,31 @@ mod tests {
 
     #[test]
     fn each_gate_trips_just_above_its_limit() {
-        let counts = |rows, inactive, unknown_status| IntakeCounts { rows, inactive, unknown_status };
+        let counts = |rows, inactive, unknown_status| IntakeCounts {
+            rows,
+            inactive,
+            unknown_status,
+        };
         let base = counts(1000, 100, 0);
         let cases: [(&str, IntakeCounts, u32, &[&str]); 8] = [
             ("the same", base, 0, &[]),
             ("5 % fewer", counts(950, 95, 0), 50, &[]),
-            ("a row more than 5 % fewer", counts(949, 95, 0), 50, &[ROW_COUNT]),
+            (
+                "a row more than 5 % fewer",
+                counts(949, 95, 0),
+                50,
+                &[ROW_COUNT],
+            ),
             ("more than 5 % more", counts(1051, 105, 0), 0, &[ROW_COUNT]),
             ("other people", base, 51, &[KEY_SET]),
             ("half", counts(500, 50, 0), 500, &[ROW_COUNT, KEY_SET]),
             ("1.1 % unknown", counts(1000, 100, 11), 0, &[STATUS_UNKNOWN]),
-            ("mass inactivation", counts(1000, 151, 0), 0, &[INACTIVE_SHARE]),
+            (
+                "mass inactivation",
+                counts(1000, 151, 0),
+                0,
+                &[INACTIVE_SHARE],
+            ),
         ];
         for (name, now, gone, expected) in cases {
             assert_eq!(tripped(now, base, gone), expected, "{name}");
@@ -231,14 +267,21 @@ mod tests {
 
     #[test]
     fn one_person_of_twenty_may_leave() {
-        let counts = |rows| IntakeCounts { rows, ..IntakeCounts::default() };
+        let counts = |rows| IntakeCounts {
+            rows,
+            ..IntakeCounts::default()
+        };
         assert_eq!(tripped(counts(18), counts(20), 2), Vec::<String>::new());
         assert_eq!(tripped(counts(16), counts(20), 4), [ROW_COUNT, KEY_SET]);
     }
 
     #[test]
     fn a_first_file_has_nothing_to_differ_from() {
-        let now = IntakeCounts { rows: 10, inactive: 9, unknown_status: 0 };
+        let now = IntakeCounts {
+            rows: 10,
+            inactive: 9,
+            unknown_status: 0,
+        };
         let verdicts = gates(&policy(), true, now, None, &Comparison::default());
         assert_eq!(verdicts.len(), 1);
         assert!(!verdicts[0].tripped);

@@ -9,9 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Salt, sha256_parts};
-use crate::model::{
-    ActionId, Attributes, ObjectId, Op, OrderId, PersonKey, Value, WorkerId,
-};
+use crate::model::{ActionId, Attributes, ObjectId, Op, OrderId, PersonKey, Value, WorkerId};
 use crate::policy::{DeltaKind, Draft, DraftAction, Reason};
 
 /// Version of every stored format of this crate.
@@ -164,7 +162,9 @@ pub fn seal(
 ) -> (WorkOrder, Vec<ActionValues>) {
     let mut values = Vec::new();
     let mut seal_all = |list: &[DraftAction]| -> Vec<Action> {
-        list.iter().map(|a| seal_action(draft, a, revision, source, salt, &mut values)).collect()
+        list.iter()
+            .map(|a| seal_action(draft, a, revision, source, salt, &mut values))
+            .collect()
     };
     let actions = seal_all(&draft.actions);
     let scheduled = seal_all(&draft.scheduled);
@@ -194,8 +194,11 @@ fn seal_action(
     salt: &Salt,
     values: &mut Vec<ActionValues>,
 ) -> Action {
-    let mut args: BTreeMap<String, String> =
-        action.after.iter().map(|(name, value)| (name.clone(), salt.digest(name, value))).collect();
+    let mut args: BTreeMap<String, String> = action
+        .after
+        .iter()
+        .map(|(name, value)| (name.clone(), salt.digest(name, value)))
+        .collect();
     if let Some(manager) = &action.manager {
         args.insert("manager".to_owned(), manager.as_str().to_owned());
     }
@@ -370,7 +373,8 @@ impl PlanHasher {
     pub fn finish(mut self, summary: &mut PlanSummary) {
         summary.actions_sha256 = self.actions.finish();
         summary.plan_sha256 = String::new();
-        self.all.update(&serde_json::to_vec(summary).expect("a summary is always JSON"));
+        self.all
+            .update(&serde_json::to_vec(summary).expect("a summary is always JSON"));
         summary.plan_sha256 = self.all.finish();
     }
 }

@@ -35,7 +35,10 @@ pub fn resolve(
     reference: Reference,
     row: Option<u32>,
 ) -> Option<Finding> {
-    let at = draft.actions.iter().position(|a| a.op == Op::UserSetManager)?;
+    let at = draft
+        .actions
+        .iter()
+        .position(|a| a.op == Op::UserSetManager)?;
     match reference {
         Reference::Account => {
             person.waits_for = None;
@@ -51,7 +54,13 @@ pub fn resolve(
             person.waits_for = Some(manager.clone());
             draft.scheduled.push(action);
             let note = format!("manager {manager} has no account yet; set as soon as there is one");
-            Some(finding(person, FindingKind::ManagerWaits, Severity::Info, row, note))
+            Some(finding(
+                person,
+                FindingKind::ManagerWaits,
+                Severity::Info,
+                row,
+                note,
+            ))
         }
         Reference::Unknown => {
             let manager = draft.actions.remove(at).manager?;
@@ -60,7 +69,13 @@ pub fn resolve(
                 "manager {manager} is in no row of the file and unknown; the manager is left as \
                  it is"
             );
-            Some(finding(person, FindingKind::ManagerNotInRoster, Severity::Warning, row, note))
+            Some(finding(
+                person,
+                FindingKind::ManagerNotInRoster,
+                Severity::Warning,
+                row,
+                note,
+            ))
         }
     }
 }
@@ -72,6 +87,10 @@ fn finding(
     row: Option<u32>,
     note: String,
 ) -> Finding {
-    let at = Place { row, line: None, column: None };
+    let at = Place {
+        row,
+        line: None,
+        column: None,
+    };
     Finding::new(kind, severity, at, note).of(&person.worker)
 }

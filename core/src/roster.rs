@@ -50,8 +50,13 @@ impl RosterBuilder {
 
     /// Sorts and joins rows of the same key.
     pub fn finish(self) -> Roster {
-        let Self { mut entries, keyless } = self;
-        let rows = u32::try_from(entries.len()).unwrap_or(u32::MAX).saturating_add(keyless);
+        let Self {
+            mut entries,
+            keyless,
+        } = self;
+        let rows = u32::try_from(entries.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(keyless);
         entries.sort_unstable_by_key(|e| (e.key, e.row));
         let mut repeated = Vec::new();
         let mut kept = 0;
@@ -68,14 +73,23 @@ impl RosterBuilder {
                     .iter()
                     .any(|e| e.fingerprint != first.fingerprint || e.held != first.held);
                 first.held |= conflict;
-                repeated.push(Repeated { key: first.key, rows: group.to_vec(), conflict });
+                repeated.push(Repeated {
+                    key: first.key,
+                    rows: group.to_vec(),
+                    conflict,
+                });
             }
             entries[kept] = first;
             kept += 1;
             at = end;
         }
         entries.truncate(kept);
-        Roster { entries, repeated, keyless, rows }
+        Roster {
+            entries,
+            repeated,
+            keyless,
+            rows,
+        }
     }
 }
 
@@ -120,7 +134,13 @@ mod tests {
     use super::*;
 
     fn entry(key: u128, fingerprint: u128, row: u32) -> Entry {
-        Entry { key, fingerprint, byte: u64::from(row) * 10, row, held: false }
+        Entry {
+            key,
+            fingerprint,
+            byte: u64::from(row) * 10,
+            row,
+            held: false,
+        }
     }
 
     fn roster(entries: &[Entry]) -> Roster {
@@ -141,7 +161,14 @@ mod tests {
         assert!(roster.contains(5) && roster.contains(3) && !roster.contains(4));
         assert_eq!(roster.repeated().len(), 1);
         assert!(roster.repeated()[0].conflict);
-        assert_eq!(roster.repeated()[0].rows.iter().map(|e| e.row).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(
+            roster.repeated()[0]
+                .rows
+                .iter()
+                .map(|e| e.row)
+                .collect::<Vec<_>>(),
+            [2, 4]
+        );
     }
 
     #[test]

@@ -162,7 +162,10 @@ impl Person {
 
 /// What is read of everybody on every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, one column each")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, one column each"
+)]
 pub struct Hot {
     /// [`crate::digest::worker_hash`].
     pub key: u128,

@@ -24,9 +24,21 @@ pub(crate) fn clean_name(text: &str) -> String {
     let visible: String = text
         .chars()
         .filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{2060}'))
-        .map(|c| if c.is_whitespace() || c == '\u{a0}' { ' ' } else { c })
+        .map(|c| {
+            if c.is_whitespace() || c == '\u{a0}' {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect();
-    visible.split(' ').filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ").nfc().collect()
+    visible
+        .split(' ')
+        .filter(|w| !w.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .nfc()
+        .collect()
 }
 
 #[cfg(test)]

@@ -81,9 +81,16 @@ pub fn open<R: Read + Seek>(mut from: R, options: &Options) -> Result<Reader<R>,
     let bytes = from.seek(SeekFrom::End(0)).map_err(fail)?;
     from.seek(SeekFrom::Start(0)).map_err(fail)?;
     let mut head = Vec::new();
-    from.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(fail)?;
+    from.by_ref()
+        .take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)
+        .map_err(fail)?;
     recognise(&head)?;
-    let mut start = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut start = if head.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    };
     let mut delimiter = options.delimiter;
     let mut first_line = 1;
     if let Some((declared, length)) = separator_line(&head[start..]) {
@@ -102,7 +109,11 @@ pub fn open<R: Read + Seek>(mut from: R, options: &Options) -> Result<Reader<R>,
         .has_headers(false)
         .flexible(true)
         .buffer_capacity(BUFFER_BYTES)
-        .from_reader(Bounded { inner: from, given: 0, limit: u64::MAX });
+        .from_reader(Bounded {
+            inner: from,
+            given: 0,
+            limit: u64::MAX,
+        });
     csv.get_mut().allow(0, options.limits.row_bytes_max);
     let mut record = ByteRecord::new();
     if !csv.read_byte_record(&mut record).map_err(|e| broken(&e))? {
@@ -227,13 +238,18 @@ impl<R: Read + Seek> Reader<R> {
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Refused> {
         loop {
             let before = self.csv.position().clone();
-            self.csv.get_mut().allow(before.byte(), self.limits.row_bytes_max);
+            self.csv
+                .get_mut()
+                .allow(before.byte(), self.limits.row_bytes_max);
             match self.csv.read_byte_record(&mut self.record) {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
                 Err(e) if too_long(&e) => {
                     let line = before.line() + self.offset;
-                    return Err(self.too_long(u32::try_from(line - self.extra_lines).unwrap_or(u32::MAX), line));
+                    return Err(self.too_long(
+                        u32::try_from(line - self.extra_lines).unwrap_or(u32::MAX),
+                        line,
+                    ));
                 }
                 Err(e) => return Err(broken(&e)),
             }
@@ -246,7 +262,11 @@ impl<R: Read + Seek> Reader<R> {
                 continue;
             }
             if self.record == self.names {
-                let at = Place { row: Some(number), line: Some(line), column: None };
+                let at = Place {
+                    row: Some(number),
+                    line: Some(line),
+                    column: None,
+                };
                 self.header.findings.push(Finding::new(
                     FindingKind::HeaderRepeated,
                     Severity::Info,
@@ -255,7 +275,9 @@ impl<R: Read + Seek> Reader<R> {
                 ));
                 continue;
             }
-            if inside > 0 && let Some(rows) = self.swallowed() {
+            if inside > 0
+                && let Some(rows) = self.swallowed()
+            {
                 let message = format!(
                     "a quoted value holds what looks like {rows} whole rows: a quote that opens in \
                      this row is probably never closed"
@@ -284,7 +306,8 @@ impl<R: Read + Seek> Reader<R> {
 
     fn too_long(&self, row: u32, line: u64) -> Refused {
         let message = format!("the row has over {} bytes", self.limits.row_bytes_max);
-        let hint = "a quote that opens in it is probably never closed; have the export written anew";
+        let hint =
+            "a quote that opens in it is probably never closed; have the export written anew";
         Refused::new(RefusalKind::TooLarge, message, hint).at(row, line)
     }
 
@@ -298,7 +321,13 @@ impl<R: Read + Seek> Reader<R> {
         let rows: usize = self
             .record
             .iter()
-            .map(|value| value.split(|b| *b == b'\n').skip(1).filter(|l| whole(l)).count())
+            .map(|value| {
+                value
+                    .split(|b| *b == b'\n')
+                    .skip(1)
+                    .filter(|l| whole(l))
+                    .count()
+            })
             .sum();
         (rows > 0).then_some(rows)
     }
@@ -309,7 +338,9 @@ impl<R: Read + Seek> Reader<R> {
         // In a ragged row only the first column is where it should be.
         let trusted = expected == found || self.header.key == 0;
         let key_bytes = self.record.get(self.header.key).filter(|_| trusted);
-        let key = key_bytes.and_then(|b| std::str::from_utf8(b).ok()).map(clean);
+        let key = key_bytes
+            .and_then(|b| std::str::from_utf8(b).ok())
+            .map(clean);
         let mut key = key.filter(|k| !k.is_empty());
         let rounded = key.as_deref().filter(|k| scientific(k)).map(text_shape);
         if rounded.is_some() {
@@ -340,7 +371,9 @@ impl<R: Read + Seek> Reader<R> {
         if std::str::from_utf8(self.record.as_slice()).is_err() {
             let bad = (0..found)
                 .find(|at| std::str::from_utf8(self.record.get(*at).unwrap_or_default()).is_err());
-            let name = bad.and_then(|at| self.header.names.get(at)).map(String::as_str);
+            let name = bad
+                .and_then(|at| self.header.names.get(at))
+                .map(String::as_str);
             let note = "a byte that is not UTF-8".to_owned();
             find(FindingKind::EncodingError, Severity::Held, name, note);
             self.bad_rows += 1;
@@ -382,7 +415,8 @@ impl<R: Read + Seek> Reader<R> {
                     FindingKind::KeyCleaned,
                     Severity::Info,
                     Some(key_name),
-                    "invisible characters around or in the key; it is taken without them".to_owned(),
+                    "invisible characters around or in the key; it is taken without them"
+                        .to_owned(),
                 );
             }
             (Some(_), None) => {}
@@ -406,7 +440,9 @@ impl<R: Read + Seek> Reader<R> {
     /// middle of a row, when it ends in NUL bytes, or when it is in another encoding. A file cut
     /// exactly at a line end looks whole: only a trailer or a count can tell.
     pub fn finish(self) -> Result<Totals, Refused> {
-        let Some(last) = self.last else { return Err(no_rows()) };
+        let Some(last) = self.last else {
+            return Err(no_rows());
+        };
         if let Some(refused) = self.first_bad
             && (self.bad_rows - 1).saturating_mul(100) >= self.rows * BAD_ROWS_PERCENT
         {
@@ -434,7 +470,10 @@ impl<R: Read + Seek> Reader<R> {
         if !ended && last.fields < self.header.names.len() {
             return cut("the last row is short and has no line end");
         }
-        Ok(Totals { rows: self.rows, bytes: self.bytes })
+        Ok(Totals {
+            rows: self.rows,
+            bytes: self.bytes,
+        })
     }
 
     /// The row of the header, as a spreadsheet counts.
@@ -455,7 +494,11 @@ fn broken(error: &csv::Error) -> Refused {
     if let csv::ErrorKind::Io(e) = error.kind() {
         return Refused::io(e);
     }
-    Refused::new(RefusalKind::Unreadable, error.to_string(), "deliver the file again")
+    Refused::new(
+        RefusalKind::Unreadable,
+        error.to_string(),
+        "deliver the file again",
+    )
 }
 
 fn newlines(record: &ByteRecord) -> u64 {
@@ -463,8 +506,12 @@ fn newlines(record: &ByteRecord) -> u64 {
 }
 
 fn too_long(error: &csv::Error) -> bool {
-    let csv::ErrorKind::Io(error) = error.kind() else { return false };
-    error.get_ref().is_some_and(|e| e.is::<TooLong>())
+    let csv::ErrorKind::Io(error) = error.kind() else {
+        return false;
+    };
+    error
+        .get_ref()
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooLong>)
 }
 
 /// Whether a quote that opens a value is still open at the end. A quote inside an unquoted value
@@ -491,7 +538,9 @@ fn ends_in_quotes(tail: &[u8], delimiter: u8) -> bool {
 
 /// `1.00235E+05`: digits, a point or a comma, `E`, a sign, digits.
 fn scientific(key: &str) -> bool {
-    let Some((mantissa, exponent)) = key.split_once(['E', 'e']) else { return false };
+    let Some((mantissa, exponent)) = key.split_once(['E', 'e']) else {
+        return false;
+    };
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     let signed = exponent.strip_prefix(['+', '-']);
     let number = mantissa.split_once(['.', ',']).map_or_else(
@@ -504,7 +553,11 @@ fn scientific(key: &str) -> bool {
 fn recognise(head: &[u8]) -> Result<(), Refused> {
     if head.is_empty() {
         let hint = "the export or the upload failed; deliver the file again";
-        return Err(Refused::new(RefusalKind::Empty, "the file has 0 bytes", hint));
+        return Err(Refused::new(
+            RefusalKind::Empty,
+            "the file has 0 bytes",
+            hint,
+        ));
     }
     let text = "save it as CSV in UTF-8";
     let found = if head.starts_with(b"PK\x03\x04") {
@@ -519,7 +572,9 @@ fn recognise(head: &[u8]) -> Result<(), Refused> {
         let begin = head.trim_ascii_start();
         let lower: Vec<u8> = begin.iter().take(16).map(u8::to_ascii_lowercase).collect();
         let page = [&b"<html"[..], b"<!doctype", b"<?xml", b"<table"];
-        page.iter().any(|p| lower.starts_with(p)).then_some(("a web page or XML", text))
+        page.iter()
+            .any(|p| lower.starts_with(p))
+            .then_some(("a web page or XML", text))
     };
     match found {
         None if head.iter().all(|b| *b == 0) => Err(Refused::new(
@@ -529,7 +584,11 @@ fn recognise(head: &[u8]) -> Result<(), Refused> {
         )),
         None => Ok(()),
         Some((what, hint)) => Err(Refused::new(
-            if what.starts_with("UTF-16") { RefusalKind::NotUtf8 } else { RefusalKind::WrongFormat },
+            if what.starts_with("UTF-16") {
+                RefusalKind::NotUtf8
+            } else {
+                RefusalKind::WrongFormat
+            },
             format!("this is {what}, not CSV in UTF-8"),
             hint,
         )),
@@ -540,7 +599,9 @@ fn recognise(head: &[u8]) -> Result<(), Refused> {
 fn separator_line(head: &[u8]) -> Option<(u8, usize)> {
     let end = head.iter().position(|b| *b == b'\n')?;
     let line = head[..end].trim_ascii_end();
-    let rest = line.strip_prefix(b"sep=").or_else(|| line.strip_prefix(b"SEP="))?;
+    let rest = line
+        .strip_prefix(b"sep=")
+        .or_else(|| line.strip_prefix(b"SEP="))?;
     match rest {
         [delimiter] => Some((*delimiter, end + 1)),
         _ => None,
@@ -565,22 +626,40 @@ fn find_delimiter(head: &[u8], options: &Options) -> u8 {
                 .count(),
             Ok(false) | Err(_) => 0,
         };
-        (found, head[..line_end].iter().filter(|b| **b == delimiter).count())
+        (
+            found,
+            head[..line_end].iter().filter(|b| **b == delimiter).count(),
+        )
     };
-    let best = [b'^', b'|', b'\t', b';', b','].into_iter().max_by_key(|d| score(*d));
+    let best = [b'^', b'|', b'\t', b';', b',']
+        .into_iter()
+        .max_by_key(|d| score(*d));
     best.unwrap_or(b',')
 }
 
 fn header(record: &ByteRecord, options: &Options) -> Result<Header, Refused> {
     if record.len() > options.limits.columns_max {
-        let message = format!("{} columns; the limit is {}", record.len(), options.limits.columns_max);
-        return Err(Refused::new(RefusalKind::TooLarge, message, "is this the right file?"));
+        let message = format!(
+            "{} columns; the limit is {}",
+            record.len(),
+            options.limits.columns_max
+        );
+        return Err(Refused::new(
+            RefusalKind::TooLarge,
+            message,
+            "is this the right file?",
+        ));
     }
     let mut names: Vec<String> = Vec::with_capacity(record.len());
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut findings = Vec::new();
     let mut note = |kind, column: &str, text: &str| {
-        findings.push(Finding::new(kind, Severity::Info, Place::cell(1, column), text));
+        findings.push(Finding::new(
+            kind,
+            Severity::Info,
+            Place::cell(1, column),
+            text,
+        ));
     };
     for (at, raw) in record.iter().enumerate() {
         let Ok(raw) = std::str::from_utf8(raw) else {
@@ -590,7 +669,11 @@ fn header(record: &ByteRecord, options: &Options) -> Result<Header, Refused> {
         };
         let mut name = clean_name(raw);
         if name != raw {
-            note(FindingKind::HeaderCleaned, &name, "spaces or invisible characters removed");
+            note(
+                FindingKind::HeaderCleaned,
+                &name,
+                "spaces or invisible characters removed",
+            );
         }
         if name.is_empty() {
             name = format!("column {}", at + 1);
@@ -599,13 +682,20 @@ fn header(record: &ByteRecord, options: &Options) -> Result<Header, Refused> {
         let count = seen.entry(name.clone()).or_insert(0);
         *count += 1;
         if *count > 1 {
-            note(FindingKind::HeaderDuplicate, &name, "the name occurs more than once");
+            note(
+                FindingKind::HeaderDuplicate,
+                &name,
+                "the name occurs more than once",
+            );
             name = format!("{name}#{count}");
         }
         names.push(name);
     }
-    let missing: Vec<&String> =
-        options.required.iter().filter(|r| !names.contains(r)).collect();
+    let missing: Vec<&String> = options
+        .required
+        .iter()
+        .filter(|r| !names.contains(r))
+        .collect();
     if let Some(first) = missing.first() {
         let list: Vec<String> = missing.iter().map(|m| format!("`{m}`")).collect();
         let like = names.iter().find(|n| n.eq_ignore_ascii_case(first));
@@ -614,13 +704,23 @@ fn header(record: &ByteRecord, options: &Options) -> Result<Header, Refused> {
         let has = if missing.len() < options.required.len() {
             shown(&names)
         } else {
-            format!("{} columns, none of them wanted: is the header missing?", names.len())
+            format!(
+                "{} columns, none of them wanted: is the header missing?",
+                names.len()
+            )
         };
-        let message = format!("the header has no column {}{near}; it has {has}", list.join(", "));
+        let message = format!(
+            "the header has no column {}{near}; it has {has}",
+            list.join(", ")
+        );
         let hint = "deliver the usual columns, or change the mapping";
         return Err(Refused::new(RefusalKind::WrongHeader, message, hint).at(1, 1));
     }
-    if let Some(double) = options.required.iter().find(|r| seen.get(*r).is_some_and(|n| *n > 1)) {
+    if let Some(double) = options
+        .required
+        .iter()
+        .find(|r| seen.get(*r).is_some_and(|n| *n > 1))
+    {
         let message = "the column is there more than once";
         let hint = "say which one is meant: rename one of them, or read `NAME#2` in the mapping";
         let refused = Refused::new(RefusalKind::WrongHeader, message, hint);
@@ -632,13 +732,21 @@ fn header(record: &ByteRecord, options: &Options) -> Result<Header, Refused> {
         Refused::new(RefusalKind::WrongHeader, message, "change the mapping")
     })?;
     let columns = options.columns.iter().filter_map(place).collect();
-    Ok(Header { names, key, columns, findings })
+    Ok(Header {
+        names,
+        key,
+        columns,
+        findings,
+    })
 }
 
 /// Header names for a message: not personal, but perhaps many.
 fn shown(names: &[String]) -> String {
     let list: Vec<String> = names.iter().take(30).map(|n| format!("`{n}`")).collect();
     let more = names.len().saturating_sub(30);
-    if more > 0 { format!("{} and {more} more", list.join(", ")) } else { list.join(", ") }
+    if more > 0 {
+        format!("{} and {more} more", list.join(", "))
+    } else {
+        list.join(", ")
+    }
 }
-

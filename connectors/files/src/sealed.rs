@@ -35,12 +35,20 @@ impl<W: Write> SealedWriter<W> {
     /// When `to` fails, or when the key is not among the columns.
     pub fn new(to: W, key: &str, columns: &[String]) -> std::io::Result<Self> {
         if !columns.iter().any(|c| c == key) {
-            return Err(std::io::Error::other(format!("the key column `{key}` is not kept")));
+            return Err(std::io::Error::other(format!(
+                "the key column `{key}` is not kept"
+            )));
         }
-        let mut csv = csv::WriterBuilder::new().buffer_capacity(256 * 1024).from_writer(to);
+        let mut csv = csv::WriterBuilder::new()
+            .buffer_capacity(256 * 1024)
+            .from_writer(to);
         let fixed = ["#row", "#held"].into_iter();
-        csv.write_record(fixed.chain(columns.iter().map(String::as_str))).map_err(into_io)?;
-        Ok(Self { csv, number: String::new() })
+        csv.write_record(fixed.chain(columns.iter().map(String::as_str)))
+            .map_err(into_io)?;
+        Ok(Self {
+            csv,
+            number: String::new(),
+        })
     }
 
     /// Writes one row.
@@ -52,7 +60,9 @@ impl<W: Write> SealedWriter<W> {
         self.number.clear();
         write!(self.number, "{}", row.number).expect("a String takes everything");
         self.csv.write_field(&self.number).map_err(into_io)?;
-        self.csv.write_field(if row.held { "1" } else { "0" }).map_err(into_io)?;
+        self.csv
+            .write_field(if row.held { "1" } else { "0" })
+            .map_err(into_io)?;
         for value in row.values() {
             self.csv.write_field(value.as_ref()).map_err(into_io)?;
         }
@@ -64,7 +74,9 @@ impl<W: Write> SealedWriter<W> {
     /// # Errors
     /// When the medium fails.
     pub fn finish(self) -> std::io::Result<W> {
-        self.csv.into_inner().map_err(|e| std::io::Error::other(e.to_string()))
+        self.csv
+            .into_inner()
+            .map_err(|e| std::io::Error::other(e.to_string()))
     }
 }
 
@@ -141,7 +153,9 @@ impl<R: Read + Seek> SealedReader<R> {
     /// # Errors
     /// When it is no file of sealed rows, or the medium fails.
     pub fn open(mut from: R, key: &str) -> std::io::Result<Self> {
-        let mut csv = csv::ReaderBuilder::new().has_headers(false).from_reader(from.by_ref());
+        let mut csv = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(from.by_ref());
         let mut header = StringRecord::new();
         csv.read_record(&mut header).map_err(into_io)?;
         let mut names = header.iter().map(str::to_owned);
@@ -188,7 +202,13 @@ impl<R: Read + Seek> SealedReader<R> {
                 return Ok(());
             }
             let (row, held) = prefix(record.get(0), record.get(1))?;
-            each(&Sealed { row, held, byte, record: &record, key: self.key });
+            each(&Sealed {
+                row,
+                held,
+                byte,
+                record: &record,
+                key: self.key,
+            });
         }
     }
 
@@ -281,6 +301,8 @@ fn prefix(row: Option<&[u8]>, held: Option<&[u8]>) -> std::io::Result<(u32, bool
     match (text.and_then(|t| t.parse().ok()), held) {
         (Some(row), Some(b"0")) => Ok((row, false)),
         (Some(row), Some(b"1")) => Ok((row, true)),
-        _ => Err(std::io::Error::other("a sealed row does not begin with its number and mark")),
+        _ => Err(std::io::Error::other(
+            "a sealed row does not begin with its number and mark",
+        )),
     }
 }

@@ -60,9 +60,14 @@ fn run(mapping: &Mapping, case: &Case) -> Result<CaseResult, String> {
     let header: Vec<String> = mapping.columns().into_iter().collect();
     let strange: Vec<&String> = case.row.keys().filter(|k| !header.contains(k)).collect();
     if !strange.is_empty() {
-        return Err(format!("case `{}`: the mapping reads no column {strange:?}", case.name));
+        return Err(format!(
+            "case `{}`: the mapping reads no column {strange:?}",
+            case.name
+        ));
     }
-    let bound = mapping.bind(&header).map_err(|missing| format!("no column {missing:?}"))?;
+    let bound = mapping
+        .bind(&header)
+        .map_err(|missing| format!("no column {missing:?}"))?;
     let value = |at: usize| case.row.get(&header[at]).map_or("", String::as_str);
     let mapped = bound.map(&value, 2, case.now);
     let mut differences = Vec::new();
@@ -83,16 +88,24 @@ fn run(mapping: &Mapping, case: &Case) -> Result<CaseResult, String> {
             // TOML has no null: the empty text stands for "cleared".
             let cleared = |v: &&Value| v.as_text().is_some_and(str::is_empty);
             let expected = case.expect.get(&name);
-            let expected = if expected.as_ref().is_some_and(cleared) { Some(&Value::Null) } else { expected };
+            let expected = if expected.as_ref().is_some_and(cleared) {
+                Some(&Value::Null)
+            } else {
+                expected
+            };
             let came = came.get(&name);
             if expected != came {
-                let show = |v: Option<&Value>| v.map_or_else(|| "nothing".to_owned(), crate::plan::plain);
+                let show =
+                    |v: Option<&Value>| v.map_or_else(|| "nothing".to_owned(), crate::plan::plain);
                 let line = format!("{name}: expected {}, came {}", show(expected), show(came));
                 differences.push(line);
             }
         }
     }
-    Ok(CaseResult { name: case.name.clone(), differences })
+    Ok(CaseResult {
+        name: case.name.clone(),
+        differences,
+    })
 }
 
 #[cfg(test)]
@@ -118,7 +131,12 @@ mod tests {
             let results = run_cases(&mapping, cases).unwrap();
             assert!(results.len() >= 2);
             for result in results {
-                assert_eq!(result.differences, Vec::<String>::new(), "{name}: {}", result.name);
+                assert_eq!(
+                    result.differences,
+                    Vec::<String>::new(),
+                    "{name}: {}",
+                    result.name
+                );
             }
         }
     }
@@ -127,9 +145,13 @@ mod tests {
     fn a_wrong_expectation_is_told() {
         let mapping = include_str!("../../../mappings/demo/mapping.toml");
         let mapping = Mapping::parse(mapping, "demo").unwrap();
-        let cases = include_str!("../../../mappings/demo/cases.toml").replace("\"Sales\"\njob", "\"Finance\"\njob");
+        let cases = include_str!("../../../mappings/demo/cases.toml")
+            .replace("\"Sales\"\njob", "\"Finance\"\njob");
         let results = run_cases(&mapping, &cases).unwrap();
-        assert_eq!(results[0].differences, ["department: expected Finance, came Sales"]);
+        assert_eq!(
+            results[0].differences,
+            ["department: expected Finance, came Sales"]
+        );
         assert!(run_cases(&mapping, "case = []").is_err());
     }
 }

@@ -160,7 +160,12 @@ pub struct MappingFileError {
 }
 
 /// No account can be made without these: they are mapped, and a row without a value is held.
-const NEVER_EMPTY: [&str; 4] = ["userPrincipalName", "employeeId", "displayName", "mailNickname"];
+const NEVER_EMPTY: [&str; 4] = [
+    "userPrincipalName",
+    "employeeId",
+    "displayName",
+    "mailNickname",
+];
 
 impl Mapping {
     /// Reads and checks a mapping file.
@@ -168,7 +173,10 @@ impl Mapping {
     /// # Errors
     /// Every mistake found, not only the first one of the checks behind the syntax.
     pub fn parse(text: &str, file: &str) -> Result<Self, MappingFileError> {
-        let refuse = |problems| MappingFileError { file: file.to_owned(), problems };
+        let refuse = |problems| MappingFileError {
+            file: file.to_owned(),
+            problems,
+        };
         let parsed: MappingFile =
             toml::from_str(text).map_err(|e| refuse(vec![format!("\n{e}")]))?;
         let mut problems = Vec::new();
@@ -201,11 +209,17 @@ impl Mapping {
         }
         for target in NEVER_EMPTY {
             if !seen.contains(target) {
-                problems.push(format!("no attribute `{target}`: accounts cannot be made without"));
+                problems.push(format!(
+                    "no attribute `{target}`: accounts cannot be made without"
+                ));
             }
         }
         if problems.is_empty() {
-            Ok(Self { worker: parsed.worker, attributes, hash })
+            Ok(Self {
+                worker: parsed.worker,
+                attributes,
+                hash,
+            })
         } else {
             Err(refuse(problems))
         }
@@ -222,7 +236,13 @@ impl Mapping {
         let mut out: BTreeSet<String> = [&worker.key, &worker.status]
             .into_iter()
             .chain(&worker.manager)
-            .chain(worker.hire_date.iter().chain(&worker.last_day).map(|d| &d.column))
+            .chain(
+                worker
+                    .hire_date
+                    .iter()
+                    .chain(&worker.last_day)
+                    .map(|d| &d.column),
+            )
             .cloned()
             .collect();
         if let Some(ZoneRule::Column(column)) = &worker.time_zone {
@@ -256,7 +276,9 @@ fn rule(file: AttributeFile, key: &str) -> Result<AttributeRule, String> {
     let Some(kind) = properties::kind(&target) else {
         let near = properties::nearest(&target)
             .map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
-        return Err(format!("attribute `{target}` is not one that Rollcall writes{near}"));
+        return Err(format!(
+            "attribute `{target}` is not one that Rollcall writes{near}"
+        ));
     };
     let from = match (file.source, file.constant, file.expression) {
         (Some(source), None, None) => From::Source(source),
@@ -288,7 +310,10 @@ fn rule(file: AttributeFile, key: &str) -> Result<AttributeRule, String> {
         From::Constant(constant) => Some(("constant", constant)),
         From::Source(_) | From::Expression(_) => None,
     };
-    for (what, text) in fixed.into_iter().chain(file.default.as_ref().map(|d| ("default", d))) {
+    for (what, text) in fixed
+        .into_iter()
+        .chain(file.default.as_ref().map(|d| ("default", d)))
+    {
         if let Some(problem) = kind.problem(text) {
             return Err(format!("attribute `{target}`, `{what}`: {problem}"));
         }
@@ -300,7 +325,9 @@ fn rule(file: AttributeFile, key: &str) -> Result<AttributeRule, String> {
         ));
     }
     if file.clear_when_empty && NEVER_EMPTY.contains(&target.as_str()) {
-        return Err(format!("attribute `{target}` cannot be cleared in the directory"));
+        return Err(format!(
+            "attribute `{target}` cannot be cleared in the directory"
+        ));
     }
     Ok(AttributeRule {
         from,
@@ -346,7 +373,10 @@ mod tests {
         )
         .unwrap_err();
         assert_eq!(error.problems.len(), 4, "{error}");
-        assert!(error.to_string().contains("did you mean `jobTitle`?"), "{error}");
+        assert!(
+            error.to_string().contains("did you mean `jobTitle`?"),
+            "{error}"
+        );
         assert!(error.to_string().contains("line 1, column 1"), "{error}");
     }
 

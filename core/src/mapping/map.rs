@@ -76,7 +76,11 @@ impl Mapping {
             names: header.to_vec(),
             mapping: self.clone(),
         };
-        if missing.is_empty() { Ok(bound) } else { Err(missing) }
+        if missing.is_empty() {
+            Ok(bound)
+        } else {
+            Err(missing)
+        }
     }
 }
 
@@ -125,15 +129,21 @@ impl Bound {
         let last_day = date(&rules.last_day, self.last_day);
         let zone = match &rules.time_zone {
             Some(ZoneRule::Constant(zone)) => Some(zone.clone()),
-            Some(ZoneRule::Column(_)) => {
-                self.zone.map(value).filter(|z| !z.is_empty()).map(str::to_owned)
-            }
+            Some(ZoneRule::Column(_)) => self
+                .zone
+                .map(value)
+                .filter(|z| !z.is_empty())
+                .map(str::to_owned),
             None => None,
         };
         let mut identity = Identity {
             worker: WorkerId::new(key),
             status: value(self.status).to_owned(),
-            manager: self.manager.map(value).filter(|m| !m.is_empty()).map(WorkerId::new),
+            manager: self
+                .manager
+                .map(value)
+                .filter(|m| !m.is_empty())
+                .map(WorkerId::new),
             hire,
             last_day,
             zone,
@@ -148,7 +158,11 @@ impl Bound {
         for (rule, slots) in self.mapping.attributes.iter().zip(&self.slots) {
             self.attribute(rule, slots, value, now, &mut identity, &mut hold);
         }
-        Mapped { identity, facts_sound, findings }
+        Mapped {
+            identity,
+            facts_sound,
+            findings,
+        }
     }
 
     fn attribute<'a>(
@@ -160,7 +174,9 @@ impl Bound {
         identity: &mut Identity,
         hold: &mut dyn FnMut(FindingKind, &str, String),
     ) {
-        let column = slots.first().map_or(rule.target.as_str(), |at| self.names[*at].as_str());
+        let column = slots
+            .first()
+            .map_or(rule.target.as_str(), |at| self.names[*at].as_str());
         let text: Option<Cow<'_, str>> = match &rule.from {
             From::Source(_) => slots.first().map(|at| Cow::Borrowed(value(*at))),
             From::Constant(text) => Some(Cow::Borrowed(text)),
@@ -204,7 +220,11 @@ impl Bound {
             hold(FindingKind::ValueRefused, column, note);
             return;
         }
-        let list = if on_create { &mut identity.on_create } else { &mut identity.always };
+        let list = if on_create {
+            &mut identity.on_create
+        } else {
+            &mut identity.always
+        };
         list.insert(rule.target.clone(), typed(rule.kind, text.into_owned()));
     }
 }
@@ -217,7 +237,9 @@ struct Cells<'s, 'v, 'a> {
 
 impl Lookup for Cells<'_, '_, '_> {
     fn get(&self, slot: usize) -> Input<'_> {
-        self.slots.get(slot).map_or(Input::Null, |at| Input::Text((self.value)(*at)))
+        self.slots
+            .get(slot)
+            .map_or(Input::Null, |at| Input::Text((self.value)(*at)))
     }
 }
 
@@ -263,7 +285,12 @@ fn parse_date(rule: &DateRule, text: &str) -> Result<Option<Date>, Doubt> {
     if text.is_empty() || rule.open.iter().any(|o| o == text) {
         return Ok(None);
     }
-    let form = |why: &str| (FindingKind::DateFormat, format!("{}: {why}", text_shape(text)));
+    let form = |why: &str| {
+        (
+            FindingKind::DateFormat,
+            format!("{}: {why}", text_shape(text)),
+        )
+    };
     let expected = match rule.format {
         DateFormat::Iso => "a date like 2026-03-16 is declared for this column",
         DateFormat::DayFirst => "a date like 16/03/2026 is declared for this column",
@@ -272,7 +299,10 @@ fn parse_date(rule: &DateRule, text: &str) -> Result<Option<Date>, Doubt> {
     };
     let (year, month, day) = split_date(rule.format, text).ok_or_else(|| form(expected))?;
     Date::new(year, month, day).map(Some).map_err(|_| {
-        (FindingKind::DateInvalid, format!("{}: no such day in the calendar", text_shape(text)))
+        (
+            FindingKind::DateInvalid,
+            format!("{}: no such day in the calendar", text_shape(text)),
+        )
     })
 }
 
@@ -316,7 +346,9 @@ fn split_date(format: DateFormat, text: &str) -> Option<(i16, i8, i8)> {
                 return None;
             }
             let parts: Vec<&str> = text.split(separator).collect();
-            let [first, second, year] = parts[..] else { return None };
+            let [first, second, year] = parts[..] else {
+                return None;
+            };
             let short = |t: &str| digits(t, 1) || digits(t, 2);
             if !short(first) || !short(second) || !digits(year, 4) {
                 return None;
@@ -336,11 +368,17 @@ mod tests {
 
     fn date(format: DateFormat, text: &str) -> Result<Option<String>, FindingKind> {
         let open = vec!["31/12/9999".to_owned(), "00000000".to_owned()];
-        let rule = DateRule { column: "D".to_owned(), format, open };
-        parse_date(&rule, text).map(|d| d.map(|d| d.to_string())).map_err(|(kind, note)| {
-            assert!(text.len() < 5 || !note.contains(text), "{note}");
-            kind
-        })
+        let rule = DateRule {
+            column: "D".to_owned(),
+            format,
+            open,
+        };
+        parse_date(&rule, text)
+            .map(|d| d.map(|d| d.to_string()))
+            .map_err(|(kind, note)| {
+                assert!(text.len() < 5 || !note.contains(text), "{note}");
+                kind
+            })
     }
 
     #[test]

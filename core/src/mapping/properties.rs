@@ -38,21 +38,66 @@ const PROPERTIES: [(&str, Kind); 42] = [
     ("mailNickname", Kind::Text(64)),
     ("mobilePhone", Kind::Text(64)),
     ("officeLocation", Kind::Text(128)),
-    ("onPremisesExtensionAttributes.extensionAttribute1", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute10", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute11", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute12", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute13", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute14", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute15", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute2", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute3", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute4", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute5", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute6", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute7", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute8", Kind::Text(1024)),
-    ("onPremisesExtensionAttributes.extensionAttribute9", Kind::Text(1024)),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute1",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute10",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute11",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute12",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute13",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute14",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute15",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute2",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute3",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute4",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute5",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute6",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute7",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute8",
+        Kind::Text(1024),
+    ),
+    (
+        "onPremisesExtensionAttributes.extensionAttribute9",
+        Kind::Text(1024),
+    ),
     ("postalCode", Kind::Text(40)),
     ("preferredLanguage", Kind::Text(16)),
     ("state", Kind::Text(128)),
@@ -66,7 +111,10 @@ const PROPERTIES: [(&str, Kind); 42] = [
 
 /// How a property is written; `None` for one that a mapping may not write.
 pub(super) fn kind(name: &str) -> Option<Kind> {
-    PROPERTIES.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind)
+    PROPERTIES
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, kind)| *kind)
 }
 
 /// The property whose name is nearest, if one is near.
@@ -107,7 +155,9 @@ fn sign_in_name_problem(text: &str) -> Option<String> {
     };
     let allowed = |c: char| c.is_ascii_alphanumeric() || "'.-_!#^~".contains(c);
     if local.is_empty() || local.len() > 64 || domain.is_empty() || domain.len() > 48 {
-        return Some("a sign-in name has 1 to 64 characters before the `@`, 1 to 48 behind".to_owned());
+        return Some(
+            "a sign-in name has 1 to 64 characters before the `@`, 1 to 48 behind".to_owned(),
+        );
     }
     if !local.chars().all(allowed) || local.ends_with('.') || local.starts_with('.') {
         return Some(

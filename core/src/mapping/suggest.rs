@@ -9,7 +9,11 @@ pub(super) fn nearest<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let wrong: Vec<char> = wrong.chars().take(64).flat_map(char::to_lowercase).collect();
+    let wrong: Vec<char> = wrong
+        .chars()
+        .take(64)
+        .flat_map(char::to_lowercase)
+        .collect();
     known
         .into_iter()
         .map(|name| {
@@ -33,7 +37,9 @@ fn distance(a: &[char], b: &[char]) -> usize {
         let mut corner = row[0];
         row[0] = i + 1;
         for (j, y) in b.iter().enumerate() {
-            let best = (corner + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            let best = (corner + usize::from(x != y))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
             corner = row[j + 1];
             row[j + 1] = best;
         }

@@ -104,12 +104,20 @@ pub struct Place {
 impl Place {
     /// A row.
     pub fn row(row: u32) -> Self {
-        Self { row: Some(row), line: None, column: None }
+        Self {
+            row: Some(row),
+            line: None,
+            column: None,
+        }
     }
 
     /// A cell.
     pub fn cell(row: u32, column: impl Into<String>) -> Self {
-        Self { row: Some(row), line: None, column: Some(column.into()) }
+        Self {
+            row: Some(row),
+            line: None,
+            column: Some(column.into()),
+        }
     }
 }
 
@@ -133,7 +141,13 @@ pub struct Finding {
 impl Finding {
     /// A finding at a place.
     pub fn new(kind: FindingKind, severity: Severity, at: Place, note: impl Into<String>) -> Self {
-        Self { at, kind, severity, worker: None, note: note.into() }
+        Self {
+            at,
+            kind,
+            severity,
+            worker: None,
+            note: note.into(),
+        }
     }
 
     /// The same, with the worker it is about.

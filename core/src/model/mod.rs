@@ -7,7 +7,5 @@ mod value;
 
 pub use action::{Account, Ending, Lookup, Op, Step, StepResult};
 pub use finding::{Finding, FindingKind, Place, Severity};
-pub use ids::{
-    AccountName, ActionId, ObjectId, OrderId, PersonKey, RunId, SourceName, WorkerId,
-};
+pub use ids::{AccountName, ActionId, ObjectId, OrderId, PersonKey, RunId, SourceName, WorkerId};
 pub use value::{Attributes, Value, text_shape};

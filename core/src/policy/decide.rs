@@ -151,7 +151,9 @@ impl Subject {
         if let Some(object) = &self.person.object {
             return vec![Lookup::Id(object.clone())];
         }
-        let Some(identity) = self.identity() else { return Vec::new() };
+        let Some(identity) = self.identity() else {
+            return Vec::new();
+        };
         let mut out = vec![Lookup::Key(identity.worker.as_str().to_owned())];
         out.extend(wanted_name(identity, target).map(Lookup::Name));
         out
@@ -255,28 +257,58 @@ pub fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> D
     let mut row = None;
     let mut doubt = false;
     let identity = match seen {
-        Seen::Row { row: at, fingerprint, identity, sound } => {
+        Seen::Row {
+            row: at,
+            fingerprint,
+            identity,
+            sound,
+        } => {
             row = Some(at);
             doubt = !sound;
             person.fingerprint = fingerprint;
             person.misses = 0;
             person.listed = true;
-            if sound { identity } else { with_known_attributes(identity, &person) }
+            if sound {
+                identity
+            } else {
+                with_known_attributes(identity, &person)
+            }
         }
         Seen::Held => {
             person.misses = 0;
             person.listed = true;
-            return Decision { draft: None, person, findings, held: true };
+            return Decision {
+                draft: None,
+                person,
+                findings,
+                held: true,
+            };
         }
         Seen::Absent => return absent(person, answers, cx),
         Seen::Before => match person.wanted.clone() {
             Some(identity) => identity,
-            None => return Decision { draft: None, person, findings, held: false },
+            None => {
+                return Decision {
+                    draft: None,
+                    person,
+                    findings,
+                    held: false,
+                };
+            }
         },
     };
-    let mut desk = Desk { cx, row, person, findings: std::mem::take(&mut findings) };
+    let mut desk = Desk {
+        cx,
+        row,
+        person,
+        findings: std::mem::take(&mut findings),
+    };
     let mut draft = desk.work(identity, answers);
-    let Desk { mut person, findings, .. } = desk;
+    let Desk {
+        mut person,
+        findings,
+        ..
+    } = desk;
     if doubt && let Some(some) = &mut draft {
         // The row is held, but nobody stays inside because a phone number is odd.
         some.actions.retain(|a| a.op.cut());
@@ -293,7 +325,12 @@ pub fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> D
         // The row is looked at again next time, and the last good one stays in force.
         person.fingerprint = 0;
     }
-    Decision { draft, person, findings, held }
+    Decision {
+        draft,
+        person,
+        findings,
+        held,
+    }
 }
 
 /// The facts of a row whose attributes are in doubt, with the attributes of the last good one.
@@ -309,7 +346,12 @@ fn with_known_attributes(row: Identity, person: &Person) -> Identity {
 /// The second accepted full file in a row without the worker cuts off; the first is reported.
 fn absent(mut person: Person, answers: &[Vec<Account>], cx: &Context<'_>) -> Decision {
     let was_listed = std::mem::replace(&mut person.listed, false);
-    let done = |person, findings| Decision { draft: None, person, findings, held: false };
+    let done = |person, findings| Decision {
+        draft: None,
+        person,
+        findings,
+        held: false,
+    };
     let open = matches!(person.lifecycle, Lifecycle::Created | Lifecycle::Active);
     if !open {
         // Nobody to cut off: a worker who left, or never had an account, may leave the file.
@@ -335,12 +377,28 @@ fn absent(mut person: Person, answers: &[Vec<Account>], cx: &Context<'_>) -> Dec
         return done(person, Vec::new());
     }
     let worker = person.worker.clone();
-    let mut desk = Desk { cx, row: None, person, findings: Vec::new() };
-    let Some(account) = desk.linked(answers) else {
-        let Desk { person, findings, .. } = desk;
-        return Decision { draft: None, person, findings, held: true };
+    let mut desk = Desk {
+        cx,
+        row: None,
+        person,
+        findings: Vec::new(),
     };
-    let cut = Cut { due: cx.now, cause: BlockCause::Absence, reason: Reason::AbsentTwice };
+    let Some(account) = desk.linked(answers) else {
+        let Desk {
+            person, findings, ..
+        } = desk;
+        return Decision {
+            draft: None,
+            person,
+            findings,
+            held: true,
+        };
+    };
+    let cut = Cut {
+        due: cx.now,
+        cause: BlockCause::Absence,
+        reason: Reason::AbsentTwice,
+    };
     let actions = cut_actions(&account, &cut, "absence.second");
     desk.find(
         FindingKind::MissingDisabled,
@@ -348,7 +406,11 @@ fn absent(mut person: Person, answers: &[Vec<Account>], cx: &Context<'_>) -> Dec
         None,
         "in no row of two full files in a row; disabled and signed out, nothing else",
     );
-    let Desk { mut person, findings, .. } = desk;
+    let Desk {
+        mut person,
+        findings,
+        ..
+    } = desk;
     person.due = None;
     let draft = Draft {
         person: person.person.clone(),
@@ -358,7 +420,12 @@ fn absent(mut person: Person, answers: &[Vec<Account>], cx: &Context<'_>) -> Dec
         actions,
         scheduled: Vec::new(),
     };
-    Decision { draft: Some(draft), person, findings, held: false }
+    Decision {
+        draft: Some(draft),
+        person,
+        findings,
+        held: false,
+    }
 }
 
 /// What there is to work on.
@@ -394,8 +461,13 @@ impl Desk<'_> {
         column: Option<&str>,
         note: impl Into<String>,
     ) {
-        let at = Place { row: self.row, line: None, column: column.map(str::to_owned) };
-        self.findings.push(Finding::new(kind, severity, at, note).of(&self.person.worker));
+        let at = Place {
+            row: self.row,
+            line: None,
+            column: column.map(str::to_owned),
+        };
+        self.findings
+            .push(Finding::new(kind, severity, at, note).of(&self.person.worker));
     }
 
     fn work(&mut self, identity: Identity, answers: &[Vec<Account>]) -> Option<Draft> {
@@ -479,7 +551,10 @@ impl Desk<'_> {
             FindingKind::ZoneUnknown,
             Severity::Held,
             None,
-            format!("time zone {} is not in the IANA database", text_shape(&name)),
+            format!(
+                "time zone {} is not in the IANA database",
+                text_shape(&name)
+            ),
         );
         None
     }
@@ -488,7 +563,11 @@ impl Desk<'_> {
     fn cut(&self, identity: &Identity, class: StatusClass, zone: &TimeZone) -> Option<Cut> {
         if let Some(date) = identity.last_day {
             let due = day_start(date.saturating_add(1.day()), zone);
-            return Some(Cut { due, cause: BlockCause::LastDay, reason: Reason::LastDay { date } });
+            return Some(Cut {
+                due,
+                cause: BlockCause::LastDay,
+                reason: Reason::LastDay { date },
+            });
         }
         match class {
             StatusClass::Active | StatusClass::Unknown => None,
@@ -497,7 +576,11 @@ impl Desk<'_> {
                     Some(block) if self.person.lifecycle == Lifecycle::Blocked => block.due,
                     Some(_) | None => self.cx.now,
                 };
-                Some(Cut { due, cause: BlockCause::Status, reason: Reason::StatusInactive })
+                Some(Cut {
+                    due,
+                    cause: BlockCause::Status,
+                    reason: Reason::StatusInactive,
+                })
             }
         }
     }
@@ -535,7 +618,12 @@ impl Desk<'_> {
     fn linked(&mut self, answers: &[Vec<Account>]) -> Option<Account> {
         let account = answers.first().and_then(|found| found.first()).cloned();
         match account {
-            Some(account) if account.key.as_deref().is_none_or(|k| k == self.person.worker.as_str()) => {
+            Some(account)
+                if account
+                    .key
+                    .as_deref()
+                    .is_none_or(|k| k == self.person.worker.as_str()) =>
+            {
                 Some(account)
             }
             Some(_) => {
@@ -637,7 +725,10 @@ impl Desk<'_> {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         after.insert(cx.target.name_attribute.clone(), Value::text(name.reveal()));
-        after.insert(cx.target.key_attribute.clone(), Value::text(identity.worker.as_str()));
+        after.insert(
+            cx.target.key_attribute.clone(),
+            Value::text(identity.worker.as_str()),
+        );
         let mut steps = vec![DraftAction {
             op: Op::UserCreate,
             due: create,
@@ -666,9 +757,15 @@ impl Desk<'_> {
         let blocked = self.person.lifecycle == Lifecycle::Blocked;
         let mut steps = Vec::new();
         if blocked && !account.enabled {
-            let absence =
-                self.person.block.is_some_and(|block| block.cause == BlockCause::Absence);
-            let reason = if absence { Reason::Reappeared } else { Reason::InForceAgain };
+            let absence = self
+                .person
+                .block
+                .is_some_and(|block| block.cause == BlockCause::Absence);
+            let reason = if absence {
+                Reason::Reappeared
+            } else {
+                Reason::InForceAgain
+            };
             if absence {
                 self.find(
                     FindingKind::Reappeared,
@@ -677,7 +774,12 @@ impl Desk<'_> {
                     "in the file again after a block for absence: enabled",
                 );
             }
-            steps.push(simple(Op::UserEnable, now, reason, "leaver_reversed.enable"));
+            steps.push(simple(
+                Op::UserEnable,
+                now,
+                reason,
+                "leaver_reversed.enable",
+            ));
         }
         let (before, after): (Attributes, Attributes) = identity
             .always
@@ -723,7 +825,8 @@ impl Desk<'_> {
         later_cut(&mut steps, cut);
         let delta = if blocked {
             DeltaKind::Rehire
-        } else if self.person.lifecycle == Lifecycle::Created && steps.iter().any(|s| s.op.gives()) {
+        } else if self.person.lifecycle == Lifecycle::Created && steps.iter().any(|s| s.op.gives())
+        {
             DeltaKind::Joiner
         } else if moved && linked_before {
             DeltaKind::Mover
@@ -787,7 +890,10 @@ fn cut_actions(account: &Account, cut: &Cut, rule: &str) -> Vec<DraftAction> {
         manager: None,
     };
     let disable = account.enabled.then(|| step(Op::UserDisable));
-    disable.into_iter().chain([step(Op::UserRevokeSessions)]).collect()
+    disable
+        .into_iter()
+        .chain([step(Op::UserRevokeSessions)])
+        .collect()
 }
 
 /// A cut in the future is part of the schedule from the day it is known.
@@ -817,11 +923,26 @@ fn simple(op: Op, due: Timestamp, reason: Reason, rule: &str) -> DraftAction {
 fn day_start(date: Date, zone: &TimeZone) -> Timestamp {
     zone.to_ambiguous_zoned(date.at(0, 0, 0, 0))
         .compatible()
-        .map_or_else(|_| if date.year() > 0 { Timestamp::MAX } else { Timestamp::MIN }, |z| z.timestamp())
+        .map_or_else(
+            |_| {
+                if date.year() > 0 {
+                    Timestamp::MAX
+                } else {
+                    Timestamp::MIN
+                }
+            },
+            |z| z.timestamp(),
+        )
 }
 
 fn wanted_name(identity: &Identity, target: &Target) -> Option<AccountName> {
     let name = &target.name_attribute;
-    let value = identity.on_create.get(name).or_else(|| identity.always.get(name))?;
-    value.as_text().filter(|t| !t.is_empty()).map(AccountName::new)
+    let value = identity
+        .on_create
+        .get(name)
+        .or_else(|| identity.always.get(name))?;
+    value
+        .as_text()
+        .filter(|t| !t.is_empty())
+        .map(AccountName::new)
 }

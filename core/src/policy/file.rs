@@ -87,9 +87,17 @@ pub struct Mover {
 
 impl Default for Mover {
     fn default() -> Self {
-        let names =
-            ["department", "companyName", "jobTitle", "officeLocation", "employeeType", "manager"];
-        Self { attributes: names.map(str::to_owned).to_vec() }
+        let names = [
+            "department",
+            "companyName",
+            "jobTitle",
+            "officeLocation",
+            "employeeType",
+            "manager",
+        ];
+        Self {
+            attributes: names.map(str::to_owned).to_vec(),
+        }
     }
 }
 
@@ -104,7 +112,9 @@ pub struct Absence {
 
 impl Default for Absence {
     fn default() -> Self {
-        Self { second_miss_disables: true }
+        Self {
+            second_miss_disables: true,
+        }
     }
 }
 
@@ -167,7 +177,10 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { count: 10, percent: 2.0 }
+        Self {
+            count: 10,
+            percent: 2.0,
+        }
     }
 }
 
@@ -208,7 +221,11 @@ pub struct Approvals {
 
 impl Default for Approvals {
     fn default() -> Self {
-        Self { intake: 1, over_budget: 2, protected: 2 }
+        Self {
+            intake: 1,
+            over_budget: 2,
+            protected: 2,
+        }
     }
 }
 
@@ -228,11 +245,17 @@ impl Policy {
     /// # Errors
     /// Every mistake found, not only the first one of the checks behind the syntax.
     pub fn parse(text: &str, file: &str) -> Result<Self, PolicyFileError> {
-        let refuse = |problems| PolicyFileError { file: file.to_owned(), problems };
-        let policy: Self =
-            toml::from_str(text).map_err(|e| refuse(vec![format!("\n{e}")]))?;
+        let refuse = |problems| PolicyFileError {
+            file: file.to_owned(),
+            problems,
+        };
+        let policy: Self = toml::from_str(text).map_err(|e| refuse(vec![format!("\n{e}")]))?;
         let problems = policy.problems();
-        if problems.is_empty() { Ok(policy) } else { Err(refuse(problems)) }
+        if problems.is_empty() {
+            Ok(policy)
+        } else {
+            Err(refuse(problems))
+        }
     }
 
     fn problems(&self) -> Vec<String> {
@@ -248,7 +271,9 @@ impl Policy {
         }
         for value in &self.status.active {
             if self.status.inactive.contains(value) {
-                out.push(format!("`{value}` is in `status.active` and in `status.inactive`"));
+                out.push(format!(
+                    "`{value}` is in `status.active` and in `status.inactive`"
+                ));
             }
         }
         if let Some(zone) = &self.default_zone
@@ -262,7 +287,10 @@ impl Policy {
             ("gates.row_count_pct", self.gates.row_count_pct),
             ("gates.key_set_pct", self.gates.key_set_pct),
             ("gates.unknown_status_pct", self.gates.unknown_status_pct),
-            ("gates.inactive_share_points", self.gates.inactive_share_points),
+            (
+                "gates.inactive_share_points",
+                self.gates.inactive_share_points,
+            ),
             ("budgets.disables.percent", self.budgets.disables.percent),
         ] {
             if !(0.0..=100.0).contains(&percent) {
@@ -275,7 +303,9 @@ impl Policy {
             ("approvals.protected", self.approvals.protected),
         ] {
             if count == 0 {
-                out.push(format!("`{name}` is 0; what waits for approval needs at least 1"));
+                out.push(format!(
+                    "`{name}` is 0; what waits for approval needs at least 1"
+                ));
             }
         }
         out

@@ -9,9 +9,10 @@ mod file;
 mod tests;
 
 pub use decide::{
-    Context, Decision, DeltaKind, Draft, DraftAction, Reason, Seen, Subject, Target, decide, name_key,
+    Context, Decision, DeltaKind, Draft, DraftAction, Reason, Seen, Subject, Target, decide,
+    name_key,
 };
 pub use file::{
     Absence, Approvals, Budget, Budgets, Gates, Joiner, Managers, Mover, Policy, PolicyFileError,
-    Protected, Statuses, StatusClass,
+    Protected, StatusClass, Statuses,
 };

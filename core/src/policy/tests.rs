@@ -35,7 +35,11 @@ fn identity(row: &str) -> Identity {
         last_day: None,
         zone: None,
         always: [("employeeId".to_owned(), Value::from("1"))].into(),
-        on_create: [("userPrincipalName".to_owned(), Value::from("one@woodgrove.example"))].into(),
+        on_create: [(
+            "userPrincipalName".to_owned(),
+            Value::from("one@woodgrove.example"),
+        )]
+        .into(),
     };
     for word in row.split_whitespace() {
         let (name, value) = word.split_once('=').unwrap();
@@ -46,10 +50,14 @@ fn identity(row: &str) -> Identity {
             "zone" => identity.zone = Some(value.to_owned()),
             "manager" => identity.manager = Some(WorkerId::new(value)),
             "dept" => {
-                identity.always.insert("department".to_owned(), value.into());
+                identity
+                    .always
+                    .insert("department".to_owned(), value.into());
             }
             "phone" => {
-                identity.always.insert("mobilePhone".to_owned(), value.into());
+                identity
+                    .always
+                    .insert("mobilePhone".to_owned(), value.into());
             }
             _ => panic!("unknown word {word}"),
         }
@@ -79,7 +87,10 @@ fn person(lifecycle: Lifecycle) -> Person {
     }
     if lifecycle == Lifecycle::Blocked {
         let due = "2027-03-01T00:00:00Z".parse().unwrap();
-        person.block = Some(Block { due, cause: BlockCause::Status });
+        person.block = Some(Block {
+            due,
+            cause: BlockCause::Status,
+        });
     }
     person
 }
@@ -95,10 +106,21 @@ struct Case<'a> {
     findings: &'a [FindingKind],
 }
 
-fn steps(subject: Subject, answers: &[Vec<Account>], policy: &Policy, now: &str) -> (Option<DeltaKind>, Vec<String>, Vec<FindingKind>) {
+fn steps(
+    subject: Subject,
+    answers: &[Vec<Account>],
+    policy: &Policy,
+    now: &str,
+) -> (Option<DeltaKind>, Vec<String>, Vec<FindingKind>) {
     let target = target();
     let now: Timestamp = now.parse().unwrap();
-    let cx = Context { now, policy, target: &target, first_load: false, stale: false };
+    let cx = Context {
+        now,
+        policy,
+        target: &target,
+        first_load: false,
+        stale: false,
+    };
     let decision = decide(subject, answers, &cx);
     let kinds = decision.findings.iter().map(|f| f.kind).collect();
     let delta = decision.draft.as_ref().map(|d| d.delta);
@@ -106,9 +128,17 @@ fn steps(subject: Subject, answers: &[Vec<Account>], policy: &Policy, now: &str)
     if let Some(draft) = decision.draft {
         assert!(draft.actions.iter().all(|a| a.due <= now));
         assert!(draft.scheduled.iter().all(|a| a.due > now));
-        assert_eq!(decision.person.due, draft.scheduled.iter().map(|a| a.due).min());
+        assert_eq!(
+            decision.person.due,
+            draft.scheduled.iter().map(|a| a.due).min()
+        );
         out.extend(draft.actions.iter().map(|a| a.op.name().to_owned()));
-        out.extend(draft.scheduled.iter().map(|a| format!("{}@{}", a.op, a.due)));
+        out.extend(
+            draft
+                .scheduled
+                .iter()
+                .map(|a| format!("{}@{}", a.op, a.due)),
+        );
     }
     (delta, out, kinds)
 }
@@ -120,156 +150,280 @@ fn facts_become_steps() {
     let cases = [
         Case {
             name: "new, in force, no date",
-            lifecycle: Nobody, account: None, row: "dept=IT",
-            delta: Some(Joiner), steps: &["user.create", "user.enable"], findings: &[],
+            lifecycle: Nobody,
+            account: None,
+            row: "dept=IT",
+            delta: Some(Joiner),
+            steps: &["user.create", "user.enable"],
+            findings: &[],
         },
         Case {
             name: "new with a manager",
-            lifecycle: Nobody, account: None, row: "manager=2",
-            delta: Some(Joiner), steps: &["user.create", "user.setManager", "user.enable"], findings: &[],
+            lifecycle: Nobody,
+            account: None,
+            row: "manager=2",
+            delta: Some(Joiner),
+            steps: &["user.create", "user.setManager", "user.enable"],
+            findings: &[],
         },
         Case {
             // 00:00 in Berlin on the 22nd is 23:00Z the day before, still winter time.
             name: "starts in a week: made now, enabled at local midnight",
-            lifecycle: Nobody, account: None, row: "hire=2027-03-22",
-            delta: Some(Joiner), steps: &["user.create", "user.enable@2027-03-21T23:00:00Z"], findings: &[],
+            lifecycle: Nobody,
+            account: None,
+            row: "hire=2027-03-22",
+            delta: Some(Joiner),
+            steps: &["user.create", "user.enable@2027-03-21T23:00:00Z"],
+            findings: &[],
         },
         Case {
             // Summer time has begun: 00:00 in Berlin is 22:00Z.
             name: "starts in six weeks: made fourteen local days before",
-            lifecycle: Nobody, account: None, row: "hire=2027-04-26",
+            lifecycle: Nobody,
+            account: None,
+            row: "hire=2027-04-26",
             delta: Some(Joiner),
-            steps: &["user.create@2027-04-11T22:00:00Z", "user.enable@2027-04-25T22:00:00Z"], findings: &[],
+            steps: &[
+                "user.create@2027-04-11T22:00:00Z",
+                "user.enable@2027-04-25T22:00:00Z",
+            ],
+            findings: &[],
         },
         Case {
             name: "a zone of its own",
-            lifecycle: Nobody, account: None, row: "hire=2027-03-22 zone=America/New_York",
-            delta: Some(Joiner), steps: &["user.create", "user.enable@2027-03-22T04:00:00Z"], findings: &[],
+            lifecycle: Nobody,
+            account: None,
+            row: "hire=2027-03-22 zone=America/New_York",
+            delta: Some(Joiner),
+            steps: &["user.create", "user.enable@2027-03-22T04:00:00Z"],
+            findings: &[],
         },
         Case {
             name: "first seen after the first day",
-            lifecycle: Nobody, account: None, row: "hire=2027-03-01",
-            delta: Some(Joiner), steps: &["user.create", "user.enable"], findings: &[FindingKind::LateHire],
+            lifecycle: Nobody,
+            account: None,
+            row: "hire=2027-03-01",
+            delta: Some(Joiner),
+            steps: &["user.create", "user.enable"],
+            findings: &[FindingKind::LateHire],
         },
         Case {
             name: "new and inactive: never provisioned",
-            lifecycle: Nobody, account: None, row: "status=I",
-            delta: None, steps: &[], findings: &[FindingKind::NeverProvisioned],
+            lifecycle: Nobody,
+            account: None,
+            row: "status=I",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::NeverProvisioned],
         },
         Case {
             name: "an unknown status is held, never a leaver",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "status=X dept=IT",
-            delta: None, steps: &[], findings: &[FindingKind::StatusUnknown],
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "status=X dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::StatusUnknown],
         },
         Case {
             name: "the same",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "dept=IT",
-            delta: None, steps: &[], findings: &[],
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[],
         },
         Case {
             name: "another department",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "dept=HR",
-            delta: Some(Mover), steps: &["user.update"], findings: &[],
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "dept=HR",
+            delta: Some(Mover),
+            steps: &["user.update"],
+            findings: &[],
         },
         Case {
             name: "another phone is no move",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "dept=IT phone=5",
-            delta: Some(Update), steps: &["user.update"], findings: &[],
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "dept=IT phone=5",
+            delta: Some(Update),
+            steps: &["user.update"],
+            findings: &[],
         },
         Case {
             name: "another manager",
-            lifecycle: Active, account: Some(account(true, "")), row: "manager=2",
-            delta: Some(Mover), steps: &["user.setManager"], findings: &[],
+            lifecycle: Active,
+            account: Some(account(true, "")),
+            row: "manager=2",
+            delta: Some(Mover),
+            steps: &["user.setManager"],
+            findings: &[],
         },
         Case {
             name: "their own manager",
-            lifecycle: Active, account: Some(account(true, "")), row: "manager=1",
-            delta: None, steps: &[], findings: &[FindingKind::ManagerIsSelf],
+            lifecycle: Active,
+            account: Some(account(true, "")),
+            row: "manager=1",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::ManagerIsSelf],
         },
         Case {
             name: "left, without a date: at once",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "status=I dept=HR",
-            delta: Some(Leaver), steps: &["user.disable", "user.revokeSessions"], findings: &[],
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "status=I dept=HR",
+            delta: Some(Leaver),
+            steps: &["user.disable", "user.revokeSessions"],
+            findings: &[],
         },
         Case {
             name: "left, and somebody disabled it already: the sessions still go",
-            lifecycle: Active, account: Some(account(false, "IT")), row: "status=I dept=IT",
-            delta: Some(Leaver), steps: &["user.revokeSessions"], findings: &[],
+            lifecycle: Active,
+            account: Some(account(false, "IT")),
+            row: "status=I dept=IT",
+            delta: Some(Leaver),
+            steps: &["user.revokeSessions"],
+            findings: &[],
         },
         Case {
             name: "the date decides, not the status: cut after the last local day",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "status=I last=2027-03-31 dept=IT",
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "status=I last=2027-03-31 dept=IT",
             delta: Some(Leaver),
-            steps: &["user.disable@2027-03-31T22:00:00Z", "user.revokeSessions@2027-03-31T22:00:00Z"],
+            steps: &[
+                "user.disable@2027-03-31T22:00:00Z",
+                "user.revokeSessions@2027-03-31T22:00:00Z",
+            ],
             findings: &[],
         },
         Case {
             name: "the last day has passed although the status says active",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "last=2027-03-14 dept=IT",
-            delta: Some(Leaver), steps: &["user.disable", "user.revokeSessions"], findings: &[],
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "last=2027-03-14 dept=IT",
+            delta: Some(Leaver),
+            steps: &["user.disable", "user.revokeSessions"],
+            findings: &[],
         },
         Case {
             name: "the last day is today: still in force",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "last=2027-03-15 dept=IT",
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "last=2027-03-15 dept=IT",
             delta: Some(Leaver),
-            steps: &["user.disable@2027-03-15T23:00:00Z", "user.revokeSessions@2027-03-15T23:00:00Z"],
+            steps: &[
+                "user.disable@2027-03-15T23:00:00Z",
+                "user.revokeSessions@2027-03-15T23:00:00Z",
+            ],
             findings: &[],
         },
         Case {
             name: "blocked and still inactive",
-            lifecycle: Blocked, account: Some(account(false, "IT")), row: "status=I dept=IT",
-            delta: None, steps: &[], findings: &[],
+            lifecycle: Blocked,
+            account: Some(account(false, "IT")),
+            row: "status=I dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[],
         },
         Case {
             name: "blocked, and somebody enabled the account: cut again",
-            lifecycle: Blocked, account: Some(account(true, "IT")), row: "status=I dept=IT",
-            delta: Some(Leaver), steps: &["user.disable", "user.revokeSessions"], findings: &[],
+            lifecycle: Blocked,
+            account: Some(account(true, "IT")),
+            row: "status=I dept=IT",
+            delta: Some(Leaver),
+            steps: &["user.disable", "user.revokeSessions"],
+            findings: &[],
         },
         Case {
             name: "blocked and in force again",
-            lifecycle: Blocked, account: Some(account(false, "IT")), row: "dept=HR",
-            delta: Some(Rehire), steps: &["user.enable", "user.update"], findings: &[],
+            lifecycle: Blocked,
+            account: Some(account(false, "IT")),
+            row: "dept=HR",
+            delta: Some(Rehire),
+            steps: &["user.enable", "user.update"],
+            findings: &[],
         },
         Case {
             name: "made, the day has come",
-            lifecycle: Created, account: Some(account(false, "IT")), row: "hire=2027-03-15 dept=IT",
-            delta: Some(Joiner), steps: &["user.enable"], findings: &[],
+            lifecycle: Created,
+            account: Some(account(false, "IT")),
+            row: "hire=2027-03-15 dept=IT",
+            delta: Some(Joiner),
+            steps: &["user.enable"],
+            findings: &[],
         },
         Case {
             name: "made, the day was moved",
-            lifecycle: Created, account: Some(account(false, "IT")), row: "hire=2027-03-29 dept=IT",
-            delta: Some(Joiner), steps: &["user.enable@2027-03-28T22:00:00Z"], findings: &[],
+            lifecycle: Created,
+            account: Some(account(false, "IT")),
+            row: "hire=2027-03-29 dept=IT",
+            delta: Some(Joiner),
+            steps: &["user.enable@2027-03-28T22:00:00Z"],
+            findings: &[],
         },
         Case {
             name: "in force, disabled by somebody else: left so",
-            lifecycle: Active, account: Some(account(false, "IT")), row: "dept=IT",
-            delta: None, steps: &[], findings: &[FindingKind::AccountDisabledElsewhere],
+            lifecycle: Active,
+            account: Some(account(false, "IT")),
+            row: "dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::AccountDisabledElsewhere],
         },
         Case {
             name: "an account that nobody linked: adopted",
-            lifecycle: Nobody, account: Some(account(true, "IT")), row: "dept=HR",
-            delta: Some(Update), steps: &["user.update"], findings: &[],
+            lifecycle: Nobody,
+            account: Some(account(true, "IT")),
+            row: "dept=HR",
+            delta: Some(Update),
+            steps: &["user.update"],
+            findings: &[],
         },
         Case {
             name: "inactive, and an account from before our time: cut",
-            lifecycle: Nobody, account: Some(account(true, "IT")), row: "status=I dept=IT",
-            delta: Some(Leaver), steps: &["user.disable", "user.revokeSessions"], findings: &[],
+            lifecycle: Nobody,
+            account: Some(account(true, "IT")),
+            row: "status=I dept=IT",
+            delta: Some(Leaver),
+            steps: &["user.disable", "user.revokeSessions"],
+            findings: &[],
         },
         Case {
             name: "the account was deleted by somebody",
-            lifecycle: Active, account: None, row: "status=I dept=IT",
-            delta: None, steps: &[], findings: &[FindingKind::AccountGone],
+            lifecycle: Active,
+            account: None,
+            row: "status=I dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::AccountGone],
         },
         Case {
             name: "a zone that does not exist",
-            lifecycle: Active, account: Some(account(true, "IT")), row: "status=I zone=Mars/Base",
-            delta: None, steps: &[], findings: &[FindingKind::ZoneUnknown],
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "status=I zone=Mars/Base",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::ZoneUnknown],
         },
     ];
     let policy = policy("");
     for case in cases {
-        let seen = Seen::Row { row: 2, fingerprint: 7, identity: identity(case.row), sound: true };
-        let subject = Subject { person: person(case.lifecycle), seen };
+        let seen = Seen::Row {
+            row: 2,
+            fingerprint: 7,
+            identity: identity(case.row),
+            sound: true,
+        };
+        let subject = Subject {
+            person: person(case.lifecycle),
+            seen,
+        };
         let answers = [case.account.into_iter().collect(), Vec::new()];
         let (delta, steps, findings) = steps(subject, &answers, &policy, NOW);
         assert_eq!(steps, case.steps, "{}", case.name);
@@ -283,14 +437,25 @@ fn a_taken_name_or_two_accounts_hold_the_joiner() {
     let policy = policy("");
     let subject = || Subject {
         person: person(Lifecycle::None),
-        seen: Seen::Row { row: 2, fingerprint: 7, identity: identity(""), sound: true },
+        seen: Seen::Row {
+            row: 2,
+            fingerprint: 7,
+            identity: identity(""),
+            sound: true,
+        },
     };
-    let other = Account { key: None, ..account(true, "") };
+    let other = Account {
+        key: None,
+        ..account(true, "")
+    };
     let (_, planned, found) = steps(subject(), &[vec![], vec![other]], &policy, NOW);
     assert_eq!((planned.len(), found), (0, vec![FindingKind::NameTaken]));
     let twins = vec![account(true, ""), account(true, "")];
     let (_, planned, found) = steps(subject(), &[twins, vec![]], &policy, NOW);
-    assert_eq!((planned.len(), found), (0, vec![FindingKind::AccountAmbiguous]));
+    assert_eq!(
+        (planned.len(), found),
+        (0, vec![FindingKind::AccountAmbiguous])
+    );
 }
 
 #[test]
@@ -298,9 +463,24 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
     let policy = policy("");
     let target = target();
     let now: Timestamp = NOW.parse().unwrap();
-    let cx = Context { now, policy: &policy, target: &target, first_load: false, stale: false };
+    let cx = Context {
+        now,
+        policy: &policy,
+        target: &target,
+        first_load: false,
+        stale: false,
+    };
     let here = [vec![account(true, "")]];
-    let absent = |person| decide(Subject { person, seen: Seen::Absent }, &here, &cx);
+    let absent = |person| {
+        decide(
+            Subject {
+                person,
+                seen: Seen::Absent,
+            },
+            &here,
+            &cx,
+        )
+    };
 
     let first = absent(person(Lifecycle::Active));
     assert!(first.draft.is_none());
@@ -308,17 +488,31 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
     assert_eq!((first.person.misses, first.person.listed), (1, false));
 
     let second = absent(first.person.clone());
-    let ops: Vec<&str> =
-        second.draft.as_ref().unwrap().actions.iter().map(|a| a.op.name()).collect();
+    let ops: Vec<&str> = second
+        .draft
+        .as_ref()
+        .unwrap()
+        .actions
+        .iter()
+        .map(|a| a.op.name())
+        .collect();
     assert_eq!(ops, ["user.disable", "user.revokeSessions"]);
     assert_eq!(second.findings[0].kind, FindingKind::MissingDisabled);
 
     let kept_back = absent(second.person.clone());
-    assert!(kept_back.draft.is_some(), "a cut that was kept back is planned again");
+    assert!(
+        kept_back.draft.is_some(),
+        "a cut that was kept back is planned again"
+    );
 
     let back = Subject {
         person: first.person,
-        seen: Seen::Row { row: 2, fingerprint: 7, identity: identity(""), sound: true },
+        seen: Seen::Row {
+            row: 2,
+            fingerprint: 7,
+            identity: identity(""),
+            sound: true,
+        },
     };
     let back = decide(back, &here, &cx);
     assert!(back.draft.is_none());
@@ -326,10 +520,25 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
 
     let mut blocked = second.person;
     blocked.lifecycle = Lifecycle::Blocked;
-    blocked.block = Some(Block { due: now, cause: BlockCause::Absence });
-    let seen = Seen::Row { row: 2, fingerprint: 7, identity: identity(""), sound: true };
-    let (delta, planned, found) =
-        steps(Subject { person: blocked, seen }, &[vec![account(false, "")]], &policy, NOW);
+    blocked.block = Some(Block {
+        due: now,
+        cause: BlockCause::Absence,
+    });
+    let seen = Seen::Row {
+        row: 2,
+        fingerprint: 7,
+        identity: identity(""),
+        sound: true,
+    };
+    let (delta, planned, found) = steps(
+        Subject {
+            person: blocked,
+            seen,
+        },
+        &[vec![account(false, "")]],
+        &policy,
+        NOW,
+    );
     assert_eq!(delta, Some(DeltaKind::Rehire));
     assert_eq!(planned, ["user.enable"]);
     assert_eq!(found, [FindingKind::Reappeared]);
@@ -343,8 +552,21 @@ fn a_held_row_counts_as_present_and_says_nothing_else() {
     missed.listed = false;
     let target = target();
     let now: Timestamp = NOW.parse().unwrap();
-    let cx = Context { now, policy: &policy, target: &target, first_load: false, stale: false };
-    let decision = decide(Subject { person: missed, seen: Seen::Held }, &[vec![]], &cx);
+    let cx = Context {
+        now,
+        policy: &policy,
+        target: &target,
+        first_load: false,
+        stale: false,
+    };
+    let decision = decide(
+        Subject {
+            person: missed,
+            seen: Seen::Held,
+        },
+        &[vec![]],
+        &cx,
+    );
     assert!(decision.held && decision.draft.is_none());
     assert_eq!((decision.person.misses, decision.person.listed), (0, true));
 }
@@ -354,18 +576,40 @@ fn an_odd_attribute_holds_the_row_but_not_the_cut() {
     let policy = policy("");
     let target = target();
     let now: Timestamp = NOW.parse().unwrap();
-    let cx = Context { now, policy: &policy, target: &target, first_load: false, stale: false };
+    let cx = Context {
+        now,
+        policy: &policy,
+        target: &target,
+        first_load: false,
+        stale: false,
+    };
     let decide_row = |row: &str, lifecycle, account: Option<Account>| {
-        let seen = Seen::Row { row: 2, fingerprint: 7, identity: identity(row), sound: false };
-        let subject = Subject { person: person(lifecycle), seen };
+        let seen = Seen::Row {
+            row: 2,
+            fingerprint: 7,
+            identity: identity(row),
+            sound: false,
+        };
+        let subject = Subject {
+            person: person(lifecycle),
+            seen,
+        };
         let decision = decide(subject, &[account.into_iter().collect(), vec![]], &cx);
         assert!(decision.held);
         assert_eq!(decision.person.fingerprint, 0, "looked at again next time");
-        decision.draft.map_or(0, |d| d.actions.len() * 10 + d.scheduled.len())
+        decision
+            .draft
+            .map_or(0, |d| d.actions.len() * 10 + d.scheduled.len())
     };
     let here = || Some(account(true, "IT"));
-    assert_eq!(decide_row("status=I dept=HR", Lifecycle::Active, here()), 20);
-    assert_eq!(decide_row("last=2027-03-31 dept=HR", Lifecycle::Active, here()), 2);
+    assert_eq!(
+        decide_row("status=I dept=HR", Lifecycle::Active, here()),
+        20
+    );
+    assert_eq!(
+        decide_row("last=2027-03-31 dept=HR", Lifecycle::Active, here()),
+        2
+    );
     assert_eq!(decide_row("dept=HR", Lifecycle::Active, here()), 0);
     assert_eq!(decide_row("dept=HR", Lifecycle::None, None), 0);
 }
@@ -375,17 +619,41 @@ fn a_stale_source_lets_only_dated_cuts_go() {
     let policy = policy("");
     let target = target();
     let now: Timestamp = NOW.parse().unwrap();
-    let cx = Context { now, policy: &policy, target: &target, first_load: false, stale: true };
+    let cx = Context {
+        now,
+        policy: &policy,
+        target: &target,
+        first_load: false,
+        stale: true,
+    };
     let mut starter = person(Lifecycle::Created);
     starter.wanted = Some(identity("hire=2027-03-15 dept=IT"));
     let here = [vec![account(false, "IT")]];
-    let decision = decide(Subject { person: starter, seen: Seen::Before }, &here, &cx);
-    assert!(decision.draft.is_some_and(|d| d.actions.is_empty() && d.scheduled.len() == 1));
+    let decision = decide(
+        Subject {
+            person: starter,
+            seen: Seen::Before,
+        },
+        &here,
+        &cx,
+    );
+    assert!(
+        decision
+            .draft
+            .is_some_and(|d| d.actions.is_empty() && d.scheduled.len() == 1)
+    );
 
     let mut leaver = person(Lifecycle::Active);
     leaver.wanted = Some(identity("last=2027-03-14 dept=HR"));
     let here = [vec![account(true, "IT")]];
-    let decision = decide(Subject { person: leaver, seen: Seen::Before }, &here, &cx);
+    let decision = decide(
+        Subject {
+            person: leaver,
+            seen: Seen::Before,
+        },
+        &here,
+        &cx,
+    );
     assert_eq!(decision.draft.unwrap().actions.len(), 2);
 }
 
@@ -395,10 +663,22 @@ fn an_empty_manager_clears_only_where_that_is_allowed() {
     reports.manager = Some(WorkerId::new("2"));
     let subject = |p: &Person| Subject {
         person: p.clone(),
-        seen: Seen::Row { row: 2, fingerprint: 7, identity: identity(""), sound: true },
+        seen: Seen::Row {
+            row: 2,
+            fingerprint: 7,
+            identity: identity(""),
+            sound: true,
+        },
     };
     let here = [vec![account(true, "")]];
-    assert!(steps(subject(&reports), &here, &policy(""), NOW).1.is_empty());
+    assert!(
+        steps(subject(&reports), &here, &policy(""), NOW)
+            .1
+            .is_empty()
+    );
     let allowed = policy("[managers]\nno_manager_ok = [\"1\"]\n");
-    assert_eq!(steps(subject(&reports), &here, &allowed, NOW).1, ["user.clearManager"]);
+    assert_eq!(
+        steps(subject(&reports), &here, &allowed, NOW).1,
+        ["user.clearManager"]
+    );
 }

@@ -226,10 +226,13 @@ impl OutcomeCounts {
 pub fn count_findings(findings: &[Finding]) -> Vec<FindingCount> {
     let mut by_kind: BTreeMap<FindingKind, (Severity, u32, Vec<&str>)> = BTreeMap::new();
     for finding in findings {
-        let slot = by_kind.entry(finding.kind).or_insert((finding.severity, 0, Vec::new()));
+        let slot = by_kind
+            .entry(finding.kind)
+            .or_insert((finding.severity, 0, Vec::new()));
         slot.0 = slot.0.max(finding.severity);
         slot.1 += 1;
-        slot.2.extend(finding.worker.as_ref().map(crate::model::WorkerId::as_str));
+        slot.2
+            .extend(finding.worker.as_ref().map(crate::model::WorkerId::as_str));
     }
     let mut out: Vec<FindingCount> = by_kind
         .into_iter()
@@ -237,7 +240,12 @@ pub fn count_findings(findings: &[Finding]) -> Vec<FindingCount> {
             workers.sort_unstable();
             workers.dedup();
             let workers = u32::try_from(workers.len()).unwrap_or(u32::MAX);
-            FindingCount { kind, severity, findings, workers }
+            FindingCount {
+                kind,
+                severity,
+                findings,
+                workers,
+            }
         })
         .collect();
     out.sort_by_key(|c| (std::cmp::Reverse(c.severity), c.kind));

@@ -29,7 +29,7 @@ use crate::target::Target;
 /// Orders in work at once, by lane. Quotas bind long before this does.
 const WORKERS: [(Lane, usize); 2] = [(Lane::Urgent, 4), (Lane::Bulk, 12)];
 /// Longer than an order can take: its calls, each with all its retries.
-const VISIBILITY: Duration = Duration::from_secs(3600);
+const VISIBILITY: Duration = Duration::from_hours(1);
 /// Orders whose outcomes are written in one segment: what a crash can make us look at again.
 const SEGMENT_ORDERS: usize = 32;
 
@@ -134,7 +134,10 @@ impl Applier<'_> {
             applier: self,
             job,
             objects: Mutex::new(objects),
-            journal: Mutex::new(Journal { known, ..Journal::default() }),
+            journal: Mutex::new(Journal {
+                known,
+                ..Journal::default()
+            }),
             total: first.len() as u64,
         };
         work.wave(&first).await?;
@@ -143,7 +146,10 @@ impl Applier<'_> {
             work.total += second.len() as u64;
             work.wave(&second).await?;
         }
-        let journal = work.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let journal = work
+            .journal
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         Ok(journal.known)
     }
 
@@ -158,8 +164,14 @@ impl Applier<'_> {
                 continue;
             }
             out.push(Indexed {
-                lane: if due.iter().any(|a| a.op.cut()) { Lane::Urgent } else { Lane::Bulk },
-                waits: due.iter().find_map(|a| Some((a.id.clone(), a.after.clone()?))),
+                lane: if due.iter().any(|a| a.op.cut()) {
+                    Lane::Urgent
+                } else {
+                    Lane::Bulk
+                },
+                waits: due
+                    .iter()
+                    .find_map(|a| Some((a.id.clone(), a.after.clone()?))),
                 actions: due.iter().map(|a| a.id.clone()).collect(),
                 order: order.order,
                 person: order.person,
@@ -186,12 +198,18 @@ impl Work<'_> {
     }
 
     fn object(&self, person: &PersonKey) -> Option<ObjectId> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner).get(person).cloned()
+        self.objects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(person)
+            .cloned()
     }
 
     /// A manager reference waited, and the account is there now.
     fn can_go_on(&self, order: &Indexed) -> bool {
-        let Some((action, manager)) = &order.waits else { return false };
+        let Some((action, manager)) = &order.waits else {
+            return false;
+        };
         let waits = match self.journal().known.get(action).map(|o| &o.ending) {
             Some(Ending::Waiting { reason, .. }) => reason == "manager",
             Some(
@@ -230,7 +248,9 @@ impl Work<'_> {
                 .collect();
             queue.send(lane, envelopes).await?;
         }
-        let workers = WORKERS.iter().flat_map(|(lane, n)| std::iter::repeat_n(*lane, *n));
+        let workers = WORKERS
+            .iter()
+            .flat_map(|(lane, n)| std::iter::repeat_n(*lane, *n));
         let ends = join_all(workers.map(|lane| self.worker(lane))).await;
         let written = self.flush().await;
         ends.into_iter().collect::<Result<(), _>>()?;
@@ -239,7 +259,11 @@ impl Work<'_> {
 
     fn next_send(&self, order: &Indexed) -> u32 {
         let journal = self.journal();
-        let sends = order.actions.iter().filter_map(|a| journal.known.get(a)).map(|o| o.send);
+        let sends = order
+            .actions
+            .iter()
+            .filter_map(|a| journal.known.get(a))
+            .map(|o| o.send);
         sends.max().unwrap_or(0) + 1
     }
 
@@ -303,14 +327,23 @@ impl Work<'_> {
         let mut object = order.object.clone().or_else(|| self.object(&order.person));
         let mut broken = None;
         for action in order.due(&self.job.approved, self.job.now) {
-            let settled =
-                self.journal().known.get(&action.id).is_some_and(|o| o.ending.settled());
+            let settled = self
+                .journal()
+                .known
+                .get(&action.id)
+                .is_some_and(|o| o.ending.settled());
             if settled {
                 continue;
             }
             let result = match &broken {
-                Some(op) => ended(Ending::Waiting { until: None, reason: format!("{op}") }),
-                None => self.action(message, order, action, values, object.as_ref()).await?,
+                Some(op) => ended(Ending::Waiting {
+                    until: None,
+                    reason: format!("{op}"),
+                }),
+                None => {
+                    self.action(message, order, action, values, object.as_ref())
+                        .await?
+                }
             };
             if let Some(made) = &result.object {
                 object = Some(made.clone());
@@ -348,13 +381,17 @@ impl Work<'_> {
         object: Option<&ObjectId>,
     ) -> Result<StepResult, ApplyError> {
         let manager = match &action.after {
-            Some(person) => match self.object(person) {
-                Some(manager) => Some(manager),
-                None => {
+            Some(person) => {
+                if let Some(manager) = self.object(person) {
+                    Some(manager)
+                } else {
                     let reason = "manager".to_owned();
-                    return Ok(ended(Ending::Waiting { until: None, reason }));
+                    return Ok(ended(Ending::Waiting {
+                        until: None,
+                        reason,
+                    }));
                 }
-            },
+            }
             None => None,
         };
         if action.op.cut() {
@@ -377,7 +414,10 @@ impl Work<'_> {
             person: order.person.clone(),
             op: action.op,
             object: object.cloned(),
-            key: order.workers.first().map_or_else(String::new, |w| w.as_str().to_owned()),
+            key: order
+                .workers
+                .first()
+                .map_or_else(String::new, |w| w.as_str().to_owned()),
             write,
             before,
             manager,
@@ -402,10 +442,16 @@ impl Work<'_> {
             }
             let calls = cut.iter().map(|r| r.calls).sum::<u32>() + result.calls;
             let ending = match cut.into_iter().find(|r| !r.ending.settled()) {
-                None => Ending::Stale { why: "cut off meanwhile; taken back".to_owned() },
+                None => Ending::Stale {
+                    why: "cut off meanwhile; taken back".to_owned(),
+                },
                 Some(failed) => failed.ending,
             };
-            return Ok(StepResult { ending, calls, ..result });
+            return Ok(StepResult {
+                ending,
+                calls,
+                ..result
+            });
         }
         Ok(result)
     }
@@ -413,7 +459,11 @@ impl Work<'_> {
     async fn mark_stop(&self, message: &Message, person: &PersonKey) -> Result<(), ApplyError> {
         let generation = self.job.generation;
         let key = format!("{}/{generation:012}.json", stops(person));
-        let stop = Stop { generation, run: self.job.run.clone(), order: message.order.clone() };
+        let stop = Stop {
+            generation,
+            run: self.job.run.clone(),
+            order: message.order.clone(),
+        };
         let bytes = serde_json::to_vec(&stop).expect("a stop is always JSON");
         self.applier.store.put_new(&key, bytes).await?;
         Ok(())
@@ -422,7 +472,9 @@ impl Work<'_> {
     /// Whether a newer plan than this one cut the person off.
     async fn stopped(&self, person: &PersonKey) -> Result<bool, ApplyError> {
         let newest = self.applier.store.list(&stops(person)).await?.pop();
-        let Some(newest) = newest else { return Ok(false) };
+        let Some(newest) = newest else {
+            return Ok(false);
+        };
         let stop: Stop = self.applier.store.json(&newest.key).await?;
         Ok(stop.generation > self.job.generation)
     }
@@ -453,7 +505,11 @@ impl Work<'_> {
             let mut journal = self.journal();
             journal.segments += 1;
             let outcomes = std::mem::take(&mut journal.unwritten);
-            (outcomes, std::mem::take(&mut journal.unacknowledged), journal.segments)
+            (
+                outcomes,
+                std::mem::take(&mut journal.unacknowledged),
+                journal.segments,
+            )
         };
         if !outcomes.is_empty() {
             let mut bytes = Vec::new();
@@ -473,11 +529,19 @@ impl Work<'_> {
 }
 
 fn ended(ending: Ending) -> StepResult {
-    StepResult { ending, object: None, request_id: None, calls: 0 }
+    StepResult {
+        ending,
+        object: None,
+        request_id: None,
+        calls: 0,
+    }
 }
 
 fn stops(person: &PersonKey) -> String {
-    format!("stops/{}", &sha256_parts(&[person.as_str().as_bytes()])[..32])
+    format!(
+        "stops/{}",
+        &sha256_parts(&[person.as_str().as_bytes()])[..32]
+    )
 }
 
 fn segments(run: &RunId) -> String {
@@ -506,10 +570,16 @@ pub async fn outcomes(store: &Store, run: &RunId) -> Result<Outcomes, StoreError
 pub async fn segment_refs(store: &Store, run: &RunId) -> Result<Vec<ObjectRef>, StoreError> {
     let mut out = Vec::new();
     for segment in store.list(&segments(run)).await? {
-        out.push(crate::store::reference(&segment.key, &store.get(&segment.key).await?));
+        out.push(crate::store::reference(
+            &segment.key,
+            &store.get(&segment.key).await?,
+        ));
     }
     Ok(out)
 }
+
+/// First byte and one past the last, and the bytes between.
+pub type Line = ((u64, u64), Vec<u8>);
 
 /// The lines of a stored object with their byte ranges, newline left out.
 pub struct Lines {
@@ -536,11 +606,18 @@ impl Lines {
     ///
     /// # Errors
     /// When it cannot be read.
-    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend its error this way")]
-    pub fn next(&mut self) -> Result<Option<((u64, u64), Vec<u8>)>, StoreError> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator cannot lend its error this way"
+    )]
+    pub fn next(&mut self) -> Result<Option<Line>, StoreError> {
         let mut line = Vec::new();
-        let read = std::io::BufRead::read_until(&mut self.from, b'\n', &mut line)
-            .map_err(|e| StoreError::Backend { key: self.key.clone(), why: e.to_string() })?;
+        let read = std::io::BufRead::read_until(&mut self.from, b'\n', &mut line).map_err(|e| {
+            StoreError::Backend {
+                key: self.key.clone(),
+                why: e.to_string(),
+            }
+        })?;
         if read == 0 {
             return Ok(None);
         }

@@ -74,7 +74,9 @@ impl Pipeline {
     ) -> Result<Vec<Granted>, Step> {
         let refuse = |why: String| Step::from(RunError::Refused(why));
         if request.reason.trim().is_empty() {
-            return Err(refuse("an approval needs a reason: --reason TEXT".to_owned()));
+            return Err(refuse(
+                "an approval needs a reason: --reason TEXT".to_owned(),
+            ));
         }
         let head = log::head(&self.store).await?;
         let Some(pending) = head.standing.pending.clone() else {
@@ -110,13 +112,20 @@ impl Pipeline {
         let mut head = head;
         let mut out = Vec::new();
         for guard in open {
-            let Some(kind) = guards::kind(&guard) else { continue };
+            let Some(kind) = guards::kind(&guard) else {
+                continue;
+            };
             let need = guards::approvers(&self.settings.policy, kind);
             let prefix = format!("runs/{}/approvals", pending.run);
             let stem = format!("{}-{guard}-", pending.plan_sha256);
             let mut records: Vec<Record> = Vec::new();
             for listed in self.store.list(&prefix).await? {
-                if listed.key.rsplit('/').next().is_some_and(|n| n.starts_with(&stem)) {
+                if listed
+                    .key
+                    .rsplit('/')
+                    .next()
+                    .is_some_and(|n| n.starts_with(&stem))
+                {
                     records.push(self.store.json(&listed.key).await?);
                 }
             }
@@ -136,9 +145,15 @@ impl Pipeline {
                 reason: request.reason.to_owned(),
             };
             let bytes = serde_json::to_vec_pretty(&record).expect("an approval is always JSON");
-            let stored = self.store.put_new(&format!("{prefix}/{stem}{number}.json"), bytes).await?;
+            let stored = self
+                .store
+                .put_new(&format!("{prefix}/{stem}{number}.json"), bytes)
+                .await?;
             records.push(record);
-            let fresh = records.iter().filter(|r| now.duration_since(r.at) <= day).count();
+            let fresh = records
+                .iter()
+                .filter(|r| now.duration_since(r.at) <= day)
+                .count();
             let have = u8::try_from(fresh).unwrap_or(u8::MAX);
             let event = Event::Approval(Approved {
                 plan_sha256: pending.plan_sha256.clone(),
@@ -146,7 +161,10 @@ impl Pipeline {
                 by: by.0.clone(),
                 complete: have >= need,
             });
-            let objects = Objects { evidence: vec![stored], values: Vec::new() };
+            let objects = Objects {
+                evidence: vec![stored],
+                values: Vec::new(),
+            };
             head = self.commit(&head, &pending.run, event, objects).await?;
             out.push(Granted { guard, have, need });
             if kind == Kind::Intake && have >= need {

@@ -169,7 +169,9 @@ pub struct ConfigError {
 
 impl ConfigError {
     fn one(problem: String) -> Self {
-        Self { problems: vec![problem] }
+        Self {
+            problems: vec![problem],
+        }
     }
 }
 
@@ -208,7 +210,9 @@ impl Settings {
             .map(|p| format!("{}: {p}", path.display()))
             .collect();
         let mut load = |file: &Path| {
-            read(&folder.join(file)).map_err(|e| problems.extend(e.problems)).ok()
+            read(&folder.join(file))
+                .map_err(|e| problems.extend(e.problems))
+                .ok()
         };
         let mapping_text = load(&config.mapping);
         let policy_text = load(&config.policy);
@@ -225,24 +229,26 @@ impl Settings {
                 .ok()
         });
         if let Some(key) = &key {
-            problems.extend(key_problem(key, &config.target, &name(&config.evidence.key_file)));
+            problems.extend(key_problem(
+                key,
+                &config.target,
+                &name(&config.evidence.key_file),
+            ));
         }
         match (mapping, mapping_text, policy, policy_text, key) {
-            (
-                Some(mapping),
-                Some(mapping_text),
-                Some(policy),
-                Some(policy_text),
-                Some(key),
-            ) if problems.is_empty() => Ok(Self {
-                key: EvidenceKey::new(key.into_bytes()),
-                config,
-                folder,
-                mapping,
-                mapping_text,
-                policy,
-                policy_text,
-            }),
+            (Some(mapping), Some(mapping_text), Some(policy), Some(policy_text), Some(key))
+                if problems.is_empty() =>
+            {
+                Ok(Self {
+                    key: EvidenceKey::new(key.into_bytes()),
+                    config,
+                    folder,
+                    mapping,
+                    mapping_text,
+                    policy,
+                    policy_text,
+                })
+            }
             _ => Err(ConfigError { problems }),
         }
     }
@@ -357,10 +363,16 @@ verified_domains = ["woodgrove.example"]
     fn a_typo_is_shown_with_its_line_and_what_is_allowed() {
         let text = GOOD.replace("coverage = \"full\"", "coverage = \"ful\"");
         let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
-        assert!(error.contains("line 9") && error.contains("`full`"), "{error}");
+        assert!(
+            error.contains("line 9") && error.contains("`full`"),
+            "{error}"
+        );
         let text = GOOD.replace("verified_domains", "domains");
         let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
-        assert!(error.contains("line 12") && error.contains("verified_domains"), "{error}");
+        assert!(
+            error.contains("line 12") && error.contains("verified_domains"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -22,7 +22,10 @@ impl EntraTarget {
 }
 
 fn failed(error: &EntraError) -> TargetError {
-    TargetError { target: "entra".to_owned(), why: error.to_string() }
+    TargetError {
+        target: "entra".to_owned(),
+        why: error.to_string(),
+    }
 }
 
 impl Target for EntraTarget {
@@ -33,8 +36,16 @@ impl Target for EntraTarget {
         }
     }
 
-    fn list<'a>(&'a self, attributes: &'a [String]) -> BoxFuture<'a, Result<Vec<Account>, TargetError>> {
-        Box::pin(async move { self.0.list_accounts(attributes).await.map_err(|e| failed(&e)) })
+    fn list<'a>(
+        &'a self,
+        attributes: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Account>, TargetError>> {
+        Box::pin(async move {
+            self.0
+                .list_accounts(attributes)
+                .await
+                .map_err(|e| failed(&e))
+        })
     }
 
     fn look_up<'a>(
@@ -42,7 +53,12 @@ impl Target for EntraTarget {
         lookups: &'a [Lookup],
         attributes: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Account>>, TargetError>> {
-        Box::pin(async move { self.0.look_up(lookups, attributes).await.map_err(|e| failed(&e)) })
+        Box::pin(async move {
+            self.0
+                .look_up(lookups, attributes)
+                .await
+                .map_err(|e| failed(&e))
+        })
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {

@@ -17,7 +17,7 @@ pub mod report;
 pub mod rows;
 pub mod run;
 pub mod state;
-pub mod store;
 pub mod status;
+pub mod store;
 pub mod target;
 pub mod verify;

@@ -256,7 +256,11 @@ impl Standing {
     /// Disables that count into the rolling 24 hours before `now`.
     pub fn disables_before(&self, now: Timestamp) -> u32 {
         let from = now - jiff::SignedDuration::from_hours(24);
-        self.disables.iter().filter(|d| d.at > from && d.at <= now).map(|d| d.count).sum()
+        self.disables
+            .iter()
+            .filter(|d| d.at > from && d.at <= now)
+            .map(|d| d.count)
+            .sum()
     }
 
     /// What stands after `event`. Pure: `verify` computes it again.
@@ -273,10 +277,18 @@ impl Standing {
                 });
                 let surplus = next.deliveries.len().saturating_sub(DELIVERIES_MAX);
                 next.deliveries.drain(..surplus);
-                next.open.push(OpenRun { run: run.clone(), stage: Stage::Sealed, generation });
+                next.open.push(OpenRun {
+                    run: run.clone(),
+                    stage: Stage::Sealed,
+                    generation,
+                });
             }
             Event::Plan(plan) => {
-                let stage = if plan.parked { Stage::Folded } else { Stage::Planned };
+                let stage = if plan.parked {
+                    Stage::Folded
+                } else {
+                    Stage::Planned
+                };
                 next.set_stage(run, stage, generation);
                 if let Some(intake) = &plan.intake {
                     next.pending = None;
@@ -345,7 +357,11 @@ impl Standing {
                 open.stage = stage;
                 open.generation = generation;
             }
-            None => self.open.push(OpenRun { run: run.clone(), stage, generation }),
+            None => self.open.push(OpenRun {
+                run: run.clone(),
+                stage,
+                generation,
+            }),
         }
     }
 }
@@ -397,13 +413,28 @@ pub async fn head(store: &Store) -> Result<Head, StoreError> {
     }
     let bytes = store.get(&key(newest)).await?;
     let entry: Entry = parse(&key(newest), &bytes)?;
-    Ok(Head { generation: newest, sha256: Some(sha256(&bytes)), standing: entry.standing })
+    Ok(Head {
+        generation: newest,
+        sha256: Some(sha256(&bytes)),
+        standing: entry.standing,
+    })
 }
 
 async fn newest_generation(store: &Store) -> Result<u64, StoreError> {
     let keys = store.list("log").await?;
-    let Some(last) = keys.iter().rev().find(|l| l.key.ends_with(".json")) else { return Ok(0) };
-    let digits = last.key.trim_start_matches("log/").trim_end_matches(".json");
+    // Names sort as numbers do; other files beside them are none of ours.
+    let is_entry = |l: &&crate::store::Listed| {
+        l.key
+            .strip_suffix(".json")
+            .is_some_and(|n| n.ends_with(|c: char| c.is_ascii_digit()))
+    };
+    let Some(last) = keys.iter().rev().find(is_entry) else {
+        return Ok(0);
+    };
+    let digits = last
+        .key
+        .trim_start_matches("log/")
+        .trim_end_matches(".json");
     digits.parse().map_err(|_| StoreError::Corrupt {
         key: last.key.clone(),
         why: "a log entry is named by 12 digits".to_owned(),
@@ -452,7 +483,11 @@ pub async fn commit(
         standing: standing.clone(),
     };
     let bytes = serde_json::to_vec_pretty(&entry).expect("a log entry is always JSON");
-    let ours = || Head { generation, sha256: Some(sha256(&bytes)), standing };
+    let ours = || Head {
+        generation,
+        sha256: Some(sha256(&bytes)),
+        standing,
+    };
     match store.create(&key(generation), bytes.clone()).await {
         Ok(()) => Ok(ours()),
         Err(error) => match store.find(&key(generation)).await? {
@@ -480,7 +515,9 @@ pub async fn accept_approved(
         return Ok(());
     };
     let (planned, _) = entry(store, pending.generation).await?;
-    let Event::Plan(plan) = planned.event else { return Ok(()) };
+    let Event::Plan(plan) = planned.event else {
+        return Ok(());
+    };
     match kind(&approval.guard) {
         Some(Kind::Intake) => {
             if let Some(intake) = &plan.intake {

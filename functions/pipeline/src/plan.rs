@@ -18,8 +18,8 @@ use rollcall_core::model::{
     Account, Finding, FindingKind, Lookup, Op, Place, Severity, SourceName, WorkerId,
 };
 use rollcall_core::plan::{
-    Counts, FORMAT_VERSION, Forecast, GuardVerdict, Inputs, PlanHasher, PlanSummary, SourceRow, Verdict,
-    WorkOrder, seal,
+    Counts, FORMAT_VERSION, Forecast, GuardVerdict, Inputs, PlanHasher, PlanSummary, SourceRow,
+    Verdict, WorkOrder, seal,
 };
 use rollcall_core::policy::{
     Context, DeltaKind, Draft, Policy, Seen, StatusClass, Subject, Target as Kind, decide,
@@ -163,8 +163,12 @@ impl Listing {
     fn new(accounts: Vec<Account>) -> Self {
         let mut by: BTreeMap<Lookup, Vec<usize>> = BTreeMap::new();
         for (at, account) in accounts.iter().enumerate() {
-            by.entry(Lookup::Id(account.id.clone())).or_default().push(at);
-            by.entry(folded(&Lookup::Name(account.name.clone()))).or_default().push(at);
+            by.entry(Lookup::Id(account.id.clone()))
+                .or_default()
+                .push(at);
+            by.entry(folded(&Lookup::Name(account.name.clone())))
+                .or_default()
+                .push(at);
             if let Some(key) = &account.key {
                 by.entry(Lookup::Key(key.clone())).or_default().push(at);
             }
@@ -213,7 +217,10 @@ impl Desk<'_> {
                 .collect::<Result<_, _>>()?,
         };
         for (question, answer) in questions.into_iter().zip(&answers) {
-            let line = Answered { question, answer: answer.clone() };
+            let line = Answered {
+                question,
+                answer: answer.clone(),
+            };
             serde_json::to_writer(&mut self.record, &line).expect("an answer is always JSON");
             self.record.push(b'\n');
         }
@@ -269,15 +276,23 @@ pub async fn make(
     };
     let scan = match &mut rows {
         Some(rows) => scan(rows, &request, &mut findings)?,
-        None => Scan { roster: Roster::default(), counts: IntakeCounts::default() },
+        None => Scan {
+            roster: Roster::default(),
+            counts: IntakeCounts::default(),
+        },
     };
-    let comparison = match rows_are_new {
-        true => delta::compare(
+    let comparison = if rows_are_new {
+        delta::compare(
             &scan.roster,
             request.state.hot(),
-            Terms { coverage: &coverage, now: request.now, rules_changed: request.rules_changed },
-        ),
-        false => due(request.state, request.now),
+            Terms {
+                coverage: &coverage,
+                now: request.now,
+                rules_changed: request.rules_changed,
+            },
+        )
+    } else {
+        due(request.state, request.now)
     };
     let cx = Context {
         now: request.now,
@@ -289,7 +304,12 @@ pub async fn make(
     let mut desk = Desk {
         listing: None,
         answers,
-        attributes: request.mapping.targets().iter().map(|t| (*t).to_owned()).collect(),
+        attributes: request
+            .mapping
+            .targets()
+            .iter()
+            .map(|t| (*t).to_owned())
+            .collect(),
         record: Vec::new(),
     };
     desk.open(comparison.touched.len()).await?;
@@ -303,17 +323,26 @@ pub async fn make(
         inactive: scan.counts.inactive,
         ..Counts::default()
     };
-    let mut held_rows: BTreeSet<u32> =
-        findings.iter().filter(|f| f.severity == Severity::Held).filter_map(|f| f.at.row).collect();
+    let mut held_rows: BTreeSet<u32> = findings
+        .iter()
+        .filter(|f| f.severity == Severity::Held)
+        .filter_map(|f| f.at.row)
+        .collect();
     for chunk in comparison.touched.chunks(CHUNK) {
         let subjects = subjects(store, chunk, &scan, &mut rows, &request, &mut findings).await?;
-        let questions: Vec<Vec<Lookup>> =
-            subjects.iter().map(|s| s.subject.questions(&request.kind)).collect();
+        let questions: Vec<Vec<Lookup>> = subjects
+            .iter()
+            .map(|s| s.subject.questions(&request.kind))
+            .collect();
         let flat: Vec<Lookup> = questions.iter().flatten().cloned().collect();
         let mut answers = desk.ask(flat).await?.into_iter();
         for (ready, questions) in subjects.into_iter().zip(questions) {
             let answers: Vec<Vec<Account>> = answers.by_ref().take(questions.len()).collect();
-            let Ready { subject, row, known } = ready;
+            let Ready {
+                subject,
+                row,
+                known,
+            } = ready;
             let before = subject.person.clone();
             let decision = decide(subject, &answers, &cx);
             if decision.held {
@@ -324,7 +353,10 @@ pub async fn make(
             let person = decision.person;
             let brief = Brief {
                 key: person.hot().key,
-                name: draft.as_ref().and_then(|d| d.new_name(&request.kind)).map(|n| name_hash(&n)),
+                name: draft
+                    .as_ref()
+                    .and_then(|d| d.new_name(&request.kind))
+                    .map(|n| name_hash(&n)),
                 at: spool.stream_position()?,
                 disables: draft.as_ref().map_or(0, disables),
                 creates: draft.as_ref().is_some_and(creates),
@@ -338,9 +370,17 @@ pub async fn make(
             };
             let changed = person != before || (!known && !decision.held);
             if draft.is_none() && !changed {
+                // Looked at, and nothing came of it.
+                counts.unchanged += u32::from(row.is_some() && !decision.held);
                 continue;
             }
-            let line = Spooled { draft, person, row, changed, known };
+            let line = Spooled {
+                draft,
+                person,
+                row,
+                changed,
+                known,
+            };
             serde_json::to_writer(&mut spool, &line).map_err(std::io::Error::from)?;
             spool.write_all(b"\n")?;
             briefs.push(brief);
@@ -355,18 +395,27 @@ pub async fn make(
         .map(|(_, b)| b.key)
         .collect();
     coming.sort_unstable();
-    let planned: u32 = briefs.iter().filter(|b| !b.protected).map(|b| b.disables).sum();
-    let budget =
-        guards::disables(request.policy, request.disables_before, planned, comparison.managed);
-    let gates = match rows_are_new {
-        true => guards::gates(
+    let planned: u32 = briefs
+        .iter()
+        .filter(|b| !b.protected)
+        .map(|b| b.disables)
+        .sum();
+    let budget = guards::disables(
+        request.policy,
+        request.disables_before,
+        planned,
+        comparison.managed,
+    );
+    let gates = if rows_are_new {
+        guards::gates(
             request.policy,
             coverage.proves_absence(),
             scan.counts,
             request.baseline,
             &comparison,
-        ),
-        false => Vec::new(),
+        )
+    } else {
+        Vec::new()
     };
     let gate = gates.iter().find(|g| g.tripped).cloned();
 
@@ -408,8 +457,13 @@ pub async fn make(
     for (at, brief) in briefs.iter().enumerate() {
         line.clear();
         std::io::BufRead::read_until(&mut reader, b'\n', &mut line)?;
-        let Spooled { draft, mut person, row, changed, known } =
-            serde_json::from_slice(&line).map_err(std::io::Error::from)?;
+        let Spooled {
+            draft,
+            mut person,
+            row,
+            changed,
+            known,
+        } = serde_json::from_slice(&line).map_err(std::io::Error::from)?;
         let mut draft = draft;
         if taken.contains(&at) {
             draft = None;
@@ -417,9 +471,14 @@ pub async fn make(
             held_rows.extend(row);
             let note = "another worker of this plan wants the same sign-in name; the one with the \
                         lower worker id keeps it";
-            let place = Place { row, line: None, column: None };
+            let place = Place {
+                row,
+                line: None,
+                column: None,
+            };
             findings.push(
-                Finding::new(FindingKind::NameTaken, Severity::Held, place, note).of(&person.worker),
+                Finding::new(FindingKind::NameTaken, Severity::Held, place, note)
+                    .of(&person.worker),
             );
         }
         if let Some(draft) = &mut draft
@@ -433,7 +492,10 @@ pub async fn make(
         let mut order_id = None;
         let mut delta = DeltaKind::None;
         if let Some(draft) = draft {
-            let source = SourceRow { file: file.clone(), row };
+            let source = SourceRow {
+                file: file.clone(),
+                row,
+            };
             let salt = request.key.salt(&person.person);
             let (mut order, values) = seal(&draft, person.revision, &source, &salt);
             if brief.protected {
@@ -465,9 +527,16 @@ pub async fn make(
             delta = order.delta;
         }
         if changed || order_id.is_some() || !known {
-            let line = PersonLine { order: order_id, delta, row, person };
+            let line = PersonLine {
+                order: order_id,
+                delta,
+                row,
+                person,
+            };
             serde_json::to_writer(&mut out.persons, &line).expect("a person is always JSON");
             out.persons.push(b'\n');
+        } else {
+            counts.unchanged += u32::from(row.is_some());
         }
     }
 
@@ -546,7 +615,11 @@ async fn subjects(
             (None, Some(worker)) => Person::new(request.source.clone(), worker),
             (None, None) => continue,
         };
-        out.push(Ready { subject: Subject { person, seen }, row, known });
+        out.push(Ready {
+            subject: Subject { person, seen },
+            row,
+            known,
+        });
     }
     Ok(out)
 }
@@ -678,7 +751,12 @@ fn due(state: &State, now: Timestamp) -> Comparison {
         };
         // What a guard keeps back waits for people, not for the clock.
         if !hot.held || falls_due {
-            out.touched.push(Touch { key: hot.key, entry: None, hot: Some(at), cause });
+            out.touched.push(Touch {
+                key: hot.key,
+                entry: None,
+                hot: Some(at),
+                cause,
+            });
         }
     }
     out
@@ -686,7 +764,8 @@ fn due(state: &State, now: Timestamp) -> Comparison {
 
 fn reference(manager: u128, state: &State, coming: &[u128], roster: &Roster) -> Reference {
     let known = state.find(manager);
-    if known.is_some_and(rollcall_core::state::Hot::managed) || coming.binary_search(&manager).is_ok()
+    if known.is_some_and(rollcall_core::state::Hot::managed)
+        || coming.binary_search(&manager).is_ok()
     {
         Reference::Account
     } else if known.is_some() || roster.contains(manager) {
@@ -701,8 +780,11 @@ fn name_conflicts(
     briefs: &[Brief],
     spool: &mut (impl std::io::Read + std::io::Seek),
 ) -> Result<BTreeSet<usize>, PlanError> {
-    let mut names: Vec<(u128, usize)> =
-        briefs.iter().enumerate().filter_map(|(at, b)| Some((b.name?, at))).collect();
+    let mut names: Vec<(u128, usize)> = briefs
+        .iter()
+        .enumerate()
+        .filter_map(|(at, b)| Some((b.name?, at)))
+        .collect();
     names.sort_unstable();
     let mut taken = BTreeSet::new();
     for group in names.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() > 1) {
@@ -726,7 +808,14 @@ fn name_hash(name: &str) -> u128 {
 }
 
 fn disables(draft: &Draft) -> u32 {
-    number(draft.actions.iter().chain(&draft.scheduled).filter(|a| a.op == Op::UserDisable).count())
+    number(
+        draft
+            .actions
+            .iter()
+            .chain(&draft.scheduled)
+            .filter(|a| a.op == Op::UserDisable)
+            .count(),
+    )
 }
 
 fn creates(draft: &Draft) -> bool {
@@ -734,7 +823,11 @@ fn creates(draft: &Draft) -> bool {
 }
 
 fn held_disables(order: &WorkOrder) -> u32 {
-    let held = order.held.iter().filter(|h| h.by == guards::DISABLES).flat_map(|h| &h.actions);
+    let held = order
+        .held
+        .iter()
+        .filter(|h| h.by == guards::DISABLES)
+        .flat_map(|h| &h.actions);
     number(held.filter(|a| a.op == Op::UserDisable).count())
 }
 

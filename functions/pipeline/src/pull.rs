@@ -69,7 +69,9 @@ impl Pipeline {
         loop {
             let mut candidates = self.candidates().await?;
             candidates.retain(|c| !passed_over.contains(&c.name));
-            let Some(candidate) = candidates.into_iter().next() else { return Ok(Pulled::Nothing) };
+            let Some(candidate) = candidates.into_iter().next() else {
+                return Ok(Pulled::Nothing);
+            };
             let key = candidate.key.clone().unwrap_or_default();
             let from = self.store.open(&key).await?;
             match self.take(&candidate, from, now).await {
@@ -101,7 +103,10 @@ impl Pipeline {
             };
             let file = std::fs::File::open(path).map_err(fail)?;
             let meta = file.metadata().map_err(fail)?;
-            let modified = meta.modified().ok().and_then(|m| Timestamp::try_from(m).ok());
+            let modified = meta
+                .modified()
+                .ok()
+                .and_then(|m| Timestamp::try_from(m).ok());
             let modified = modified.unwrap_or(Timestamp::UNIX_EPOCH);
             let candidate = Candidate {
                 delivery: format!("{name} {modified} {}", meta.len()),
@@ -114,7 +119,11 @@ impl Pipeline {
                 Ok(Pulled::Nothing) => {
                     let kind = "duplicate_file".to_owned();
                     let message = format!("{name}: this delivery was taken already");
-                    return Ok(Pulled::Refused(Refusal { file: name, kind, message }));
+                    return Ok(Pulled::Refused(Refusal {
+                        file: name,
+                        kind,
+                        message,
+                    }));
                 }
                 Ok(pulled) => return Ok(pulled),
                 Err(Attempt::Lost) => {}
@@ -133,7 +142,8 @@ impl Pipeline {
             .filter_map(|listed: Listed| {
                 let name = listed.key.strip_prefix("inbox/")?.to_owned();
                 let lower = name.to_lowercase();
-                let roster = lower.ends_with(".csv") || lower.ends_with(".txt");
+                let ending = lower.rsplit_once('.').map_or("", |(_, ending)| ending);
+                let roster = ["csv", "txt"].contains(&ending);
                 let hidden = name.starts_with('.') || name.contains('/');
                 if hidden || !roster || UNFINISHED.iter().any(|u| lower.ends_with(u)) {
                     return None;
@@ -158,7 +168,13 @@ impl Pipeline {
         let mapping = &self.settings.mapping;
         Options {
             key: mapping.key_column().to_owned(),
-            delimiter: self.settings.config.source.csv.delimiter.and_then(|c| u8::try_from(c).ok()),
+            delimiter: self
+                .settings
+                .config
+                .source
+                .csv
+                .delimiter
+                .and_then(|c| u8::try_from(c).ok()),
             required: mapping.columns().into_iter().collect(),
             columns: mapping.columns().into_iter().collect(),
             ..Options::default()
@@ -177,9 +193,17 @@ impl Pipeline {
             key: name.clone(),
             why: why.to_string(),
         })?;
-        let known = head.standing.deliveries.iter().rev().find(|d| d.sha256 == sha256);
+        let known = head
+            .standing
+            .deliveries
+            .iter()
+            .rev()
+            .find(|d| d.sha256 == sha256);
         if let Some(known) = known {
-            if let Some(key) = candidate.key.as_ref().filter(|_| known.delivery == candidate.delivery)
+            if let Some(key) = candidate
+                .key
+                .as_ref()
+                .filter(|_| known.delivery == candidate.delivery)
             {
                 // Taken before a crash, or by another process: only its removal is missing.
                 self.store.delete(key).await?;
@@ -212,9 +236,13 @@ impl Pipeline {
             }
             Err(Sealing::Io(error)) => return Err(backend(name, &error).into()),
         };
-        sealed.seek(SeekFrom::Start(0)).map_err(|e| backend(name, &e))?;
-        let stored =
-            self.store.put_stream(&format!("values/{run}/rows.csv"), &mut sealed).await?;
+        sealed
+            .seek(SeekFrom::Start(0))
+            .map_err(|e| backend(name, &e))?;
+        let stored = self
+            .store
+            .put_stream(&format!("values/{run}/rows.csv"), &mut sealed)
+            .await?;
         let intake = Intake {
             source: self.settings.config.source.name.clone(),
             file: name.clone(),
@@ -226,19 +254,40 @@ impl Pipeline {
             now,
         };
         let facts = serde_json::to_vec_pretty(&intake).expect("an intake is always JSON");
-        let facts = self.store.put_new(&format!("runs/{run}/intake.json"), facts).await?;
-        let noted = self.store.put_new(&format!("runs/{run}/reading.jsonl"), findings).await?;
-        let objects = Objects { evidence: vec![facts, noted], values: vec![stored] };
+        let facts = self
+            .store
+            .put_new(&format!("runs/{run}/intake.json"), facts)
+            .await?;
+        let noted = self
+            .store
+            .put_new(&format!("runs/{run}/reading.jsonl"), findings)
+            .await?;
+        let objects = Objects {
+            evidence: vec![facts, noted],
+            values: vec![stored],
+        };
         let at = self.clock.now();
-        match log::commit(&self.store, &head, &run, at, &nonce(), Event::Intake(intake), objects)
-            .await
+        match log::commit(
+            &self.store,
+            &head,
+            &run,
+            at,
+            &nonce(),
+            Event::Intake(intake),
+            objects,
+        )
+        .await
         {
             Ok(_) => {}
             Err(CommitError::Lost(_)) => {
                 // Nothing refers to what was sealed: take it away and look again.
                 self.store.delete(&format!("values/{run}/rows.csv")).await?;
-                self.store.delete(&format!("runs/{run}/intake.json")).await?;
-                self.store.delete(&format!("runs/{run}/reading.jsonl")).await?;
+                self.store
+                    .delete(&format!("runs/{run}/intake.json"))
+                    .await?;
+                self.store
+                    .delete(&format!("runs/{run}/reading.jsonl"))
+                    .await?;
                 return Err(Attempt::Lost);
             }
             Err(CommitError::Store(error)) => return Err(error.into()),
@@ -246,7 +295,10 @@ impl Pipeline {
         if let Some(key) = &candidate.key {
             self.store.delete(key).await?;
         }
-        Ok(Pulled::Sealed { run, file: name.clone() })
+        Ok(Pulled::Sealed {
+            run,
+            file: name.clone(),
+        })
     }
 
     /// Reads every row and writes what is read of it. One pass, nothing kept.
@@ -275,7 +327,9 @@ impl Pipeline {
         note(reader.header_findings())?;
         let totals = reader.finish()?;
         let out = writer.finish()?;
-        let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        let out = out
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?;
         Ok((totals.rows, findings, out))
     }
 }
@@ -309,11 +363,18 @@ impl From<StoreError> for Attempt {
 }
 
 fn backend(name: &str, error: &std::io::Error) -> StoreError {
-    StoreError::Backend { key: name.to_owned(), why: error.to_string() }
+    StoreError::Backend {
+        key: name.to_owned(),
+        why: error.to_string(),
+    }
 }
 
 fn refuse(file: &str, kind: &str, message: String) -> Pulled {
-    Pulled::Refused(Refusal { file: file.to_owned(), kind: kind.to_owned(), message })
+    Pulled::Refused(Refusal {
+        file: file.to_owned(),
+        kind: kind.to_owned(),
+        message,
+    })
 }
 
 fn refusal(name: &str, refused: &rollcall_files::Refused) -> Refusal {
@@ -351,14 +412,19 @@ fn as_of_in(name: &str) -> Option<Timestamp> {
         let instant = text(16).and_then(|t| {
             let ends = !digit(start + 16);
             let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", t).ok()?;
-            ends.then(|| at.to_zoned(jiff::tz::TimeZone::UTC).ok()).flatten()
+            ends.then(|| at.to_zoned(jiff::tz::TimeZone::UTC).ok())
+                .flatten()
         });
         let day = |t: &str, format: &str| {
             let date = jiff::civil::Date::strptime(format, t).ok()?;
             date.to_zoned(jiff::tz::TimeZone::UTC).ok()
         };
-        let dashed = text(10).filter(|_| !digit(start + 10)).and_then(|t| day(t, "%Y-%m-%d"));
-        let compact = text(8).filter(|_| !digit(start + 8)).and_then(|t| day(t, "%Y%m%d"));
+        let dashed = text(10)
+            .filter(|_| !digit(start + 10))
+            .and_then(|t| day(t, "%Y-%m-%d"));
+        let compact = text(8)
+            .filter(|_| !digit(start + 8))
+            .and_then(|t| day(t, "%Y%m%d"));
         if let Some(at) = instant.or(dashed).or(compact)
             && (1990..2200).contains(&at.year())
         {
@@ -375,8 +441,14 @@ mod tests {
     #[test]
     fn the_name_states_the_moment() {
         for (name, expected) in [
-            ("woodgrove_workers_FULL_20260316T020000Z.csv", Some("2026-03-16T02:00:00Z")),
-            ("woodgrove_workers_FULL_20260316T020000Z (1).csv", Some("2026-03-16T02:00:00Z")),
+            (
+                "woodgrove_workers_FULL_20260316T020000Z.csv",
+                Some("2026-03-16T02:00:00Z"),
+            ),
+            (
+                "woodgrove_workers_FULL_20260316T020000Z (1).csv",
+                Some("2026-03-16T02:00:00Z"),
+            ),
             ("export-2026-03-16.csv", Some("2026-03-16T00:00:00Z")),
             ("hr_20260316.csv", Some("2026-03-16T00:00:00Z")),
             ("csv2scim-1000.csv", None),

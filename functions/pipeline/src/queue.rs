@@ -17,7 +17,7 @@ use rollcall_http::Clock;
 use serde::{Deserialize, Serialize};
 
 /// How long a deduplication id is remembered (SQS FIFO: 5 minutes).
-pub const DEDUPLICATION: Duration = Duration::from_secs(300);
+pub const DEDUPLICATION: Duration = Duration::from_mins(5);
 /// Deliveries of one message before it is a dead letter.
 pub const RECEIVES_MAX: u32 = 5;
 
@@ -93,20 +93,16 @@ pub enum QueueError {
 /// The port. Each lane is a queue of its own.
 pub trait Queue: Send + Sync {
     /// Sends; an id that was sent in the last five minutes is taken and not delivered again.
-    fn send<'a>(
-        &'a self,
-        lane: Lane,
-        envelopes: Vec<Envelope>,
-    ) -> BoxFuture<'a, Result<(), QueueError>>;
+    fn send(&self, lane: Lane, envelopes: Vec<Envelope>) -> BoxFuture<'_, Result<(), QueueError>>;
 
     /// Up to `most` messages that nobody else has, invisible to others for `visibility`. Empty
     /// when there is nothing to hand out now.
-    fn receive<'a>(
-        &'a self,
+    fn receive(
+        &self,
         lane: Lane,
         most: usize,
         visibility: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Delivery>, QueueError>>;
+    ) -> BoxFuture<'_, Result<Vec<Delivery>, QueueError>>;
 
     /// The message is dealt with.
     fn acknowledge<'a>(
@@ -132,7 +128,7 @@ pub trait Queue: Send + Sync {
     ) -> BoxFuture<'a, Result<(), QueueError>>;
 
     /// Bodies and reasons of the dead letters.
-    fn dead_letters<'a>(&'a self, lane: Lane) -> BoxFuture<'a, Result<Vec<(String, String)>, QueueError>>;
+    fn dead_letters(&self, lane: Lane) -> BoxFuture<'_, Result<Vec<(String, String)>, QueueError>>;
 }
 
 #[derive(Debug)]
@@ -167,7 +163,11 @@ pub struct EmbeddedQueue {
 impl EmbeddedQueue {
     /// An empty queue.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, urgent: Mutex::default(), bulk: Mutex::default() }
+        Self {
+            clock,
+            urgent: Mutex::default(),
+            bulk: Mutex::default(),
+        }
     }
 
     fn lane(&self, lane: Lane) -> MutexGuard<'_, LaneState> {
@@ -184,7 +184,8 @@ impl EmbeddedQueue {
 impl LaneState {
     /// Gives back what was kept too long, at the front: its group has to stay in order.
     fn expire(&mut self, now: Duration) {
-        self.sent.retain(|_, at| now.saturating_sub(*at) < DEDUPLICATION);
+        self.sent
+            .retain(|_, at| now.saturating_sub(*at) < DEDUPLICATION);
         let late: Vec<String> = self
             .in_flight
             .iter()
@@ -200,7 +201,10 @@ impl LaneState {
 
     fn give_back(&mut self, stored: Stored) {
         if stored.receives >= RECEIVES_MAX {
-            self.dead.push((stored.envelope.body, format!("delivered {RECEIVES_MAX} times")));
+            self.dead.push((
+                stored.envelope.body,
+                format!("delivered {RECEIVES_MAX} times"),
+            ));
         } else {
             self.waiting.push_front(stored);
         }
@@ -208,11 +212,7 @@ impl LaneState {
 }
 
 impl Queue for EmbeddedQueue {
-    fn send<'a>(
-        &'a self,
-        lane: Lane,
-        envelopes: Vec<Envelope>,
-    ) -> BoxFuture<'a, Result<(), QueueError>> {
+    fn send(&self, lane: Lane, envelopes: Vec<Envelope>) -> BoxFuture<'_, Result<(), QueueError>> {
         Box::pin(async move {
             let now = self.clock.elapsed();
             let mut state = self.lane(lane);
@@ -221,23 +221,29 @@ impl Queue for EmbeddedQueue {
                     continue;
                 }
                 state.sent.insert(envelope.deduplication_id.clone(), now);
-                state.waiting.push_back(Stored { envelope, receives: 0 });
+                state.waiting.push_back(Stored {
+                    envelope,
+                    receives: 0,
+                });
             }
             Ok(())
         })
     }
 
-    fn receive<'a>(
-        &'a self,
+    fn receive(
+        &self,
         lane: Lane,
         most: usize,
         visibility: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Delivery>, QueueError>> {
+    ) -> BoxFuture<'_, Result<Vec<Delivery>, QueueError>> {
         Box::pin(async move {
             let until = self.clock.elapsed() + visibility;
             let mut state = self.lane(lane);
-            let mut busy: BTreeSet<PersonKey> =
-                state.in_flight.values().map(|f| f.stored.envelope.group.clone()).collect();
+            let mut busy: BTreeSet<PersonKey> = state
+                .in_flight
+                .values()
+                .map(|f| f.stored.envelope.group.clone())
+                .collect();
             let mut out = Vec::new();
             let mut at = 0;
             while out.len() < most && at < state.waiting.len() {
@@ -245,7 +251,9 @@ impl Queue for EmbeddedQueue {
                     at += 1;
                     continue;
                 }
-                let Some(mut stored) = state.waiting.remove(at) else { break };
+                let Some(mut stored) = state.waiting.remove(at) else {
+                    break;
+                };
                 stored.receives += 1;
                 state.receipts += 1;
                 let receipt = format!("r{}", state.receipts);
@@ -266,7 +274,11 @@ impl Queue for EmbeddedQueue {
         receipt: &'a str,
     ) -> BoxFuture<'a, Result<(), QueueError>> {
         Box::pin(async move {
-            self.lane(lane).in_flight.remove(receipt).map(|_| ()).ok_or(QueueError::Expired)
+            self.lane(lane)
+                .in_flight
+                .remove(receipt)
+                .map(|_| ())
+                .ok_or(QueueError::Expired)
         })
     }
 
@@ -299,12 +311,14 @@ impl Queue for EmbeddedQueue {
         Box::pin(async move {
             let mut state = self.lane(lane);
             let out = state.in_flight.remove(receipt).ok_or(QueueError::Expired)?;
-            state.dead.push((out.stored.envelope.body, reason.to_owned()));
+            state
+                .dead
+                .push((out.stored.envelope.body, reason.to_owned()));
             Ok(())
         })
     }
 
-    fn dead_letters<'a>(&'a self, lane: Lane) -> BoxFuture<'a, Result<Vec<(String, String)>, QueueError>> {
+    fn dead_letters(&self, lane: Lane) -> BoxFuture<'_, Result<Vec<(String, String)>, QueueError>> {
         Box::pin(async move { Ok(self.lane(lane).dead.clone()) })
     }
 }

@@ -70,7 +70,10 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                     counts.add(&outcome.ending);
                     (outcome.ending.name().to_owned(), note(&outcome.ending))
                 }
-                None => ("open".to_owned(), "planned; nothing is on record yet".to_owned()),
+                None => (
+                    "open".to_owned(),
+                    "planned; nothing is on record yet".to_owned(),
+                ),
             };
             if let Some(outcome) = outcome {
                 first = Some(first.map_or(outcome.at, |at| at.min(outcome.at)));
@@ -78,7 +81,9 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
             }
             if action.op == Op::UserDisable {
                 match outcome.filter(|o| o.ending.settled()) {
-                    Some(o) => lateness.push(o.at.duration_since(action.due).as_secs_f64().max(0.0)),
+                    Some(o) => {
+                        lateness.push(o.at.duration_since(action.due).as_secs_f64().max(0.0));
+                    }
                     None => late_open += 1,
                 }
             }
@@ -94,11 +99,20 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 }
                 Some(_) | None => String::new(),
             };
-            changes.push(change(&order, action, &values, "scheduled".to_owned(), note));
+            changes.push(change(
+                &order,
+                action,
+                &values,
+                "scheduled".to_owned(),
+                note,
+            ));
         }
         for held in &order.held {
-            let open: Vec<&Action> =
-                held.actions.iter().filter(|a| !due_ids.contains(&a.id)).collect();
+            let open: Vec<&Action> = held
+                .actions
+                .iter()
+                .filter(|a| !due_ids.contains(&a.id))
+                .collect();
             if open.is_empty() || material.approved.contains(&held.by) {
                 continue;
             }
@@ -108,15 +122,23 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                     material.run, material.summary.plan_sha256, held.by
                 );
                 let (by, why) = (held.by.clone(), held.why.clone());
-                (Hold { by, why, persons: 0, ops: BTreeMap::new(), approve }, BTreeSet::new())
+                (
+                    Hold {
+                        by,
+                        why,
+                        persons: 0,
+                        ops: BTreeMap::new(),
+                        approve,
+                    },
+                    BTreeSet::new(),
+                )
             });
             persons.insert(order.person.clone());
             for action in open {
                 *hold.ops.entry(action.op.name().to_owned()).or_default() += 1;
                 counts.held += 1;
-                late_open += u32::from(
-                    action.op == Op::UserDisable && action.due <= material.summary.now,
-                );
+                late_open +=
+                    u32::from(action.op == Op::UserDisable && action.due <= material.summary.now);
                 let status = "held".to_owned();
                 changes.push(change(&order, action, &values, status, held.why.clone()));
             }
@@ -131,7 +153,11 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
     Ok(Report {
         format_version: FORMAT_VERSION,
         run: material.run.clone(),
-        kind: if material.intake.is_some() { RunKind::Run } else { RunKind::Release },
+        kind: if material.intake.is_some() {
+            RunKind::Run
+        } else {
+            RunKind::Release
+        },
         intake: material.intake.map(|i| IntakeFacts {
             source: i.source.clone(),
             file: i.file.clone(),
@@ -196,8 +222,14 @@ fn note(ending: &Ending) -> String {
         Ending::Done | Ending::Already => String::new(),
         Ending::Failed { code, hint } => format!("{code}: {hint}"),
         Ending::Stale { why } => why.clone(),
-        Ending::Waiting { until: Some(until), reason } => format!("for {reason}, until {until}"),
-        Ending::Waiting { until: None, reason } => format!("for {reason}"),
+        Ending::Waiting {
+            until: Some(until),
+            reason,
+        } => format!("for {reason}, until {until}"),
+        Ending::Waiting {
+            until: None,
+            reason,
+        } => format!("for {reason}"),
         Ending::Held { by } => format!("kept back by {by}"),
         Ending::Unknown { hint } => hint.clone(),
     }
@@ -266,7 +298,9 @@ pub async fn write(
     let folder = format!("runs/{}/report", report.run);
     let json = serde_json::to_vec_pretty(report).expect("a report is always JSON");
     store.put(&format!("{folder}/report.json"), json).await?;
-    store.put(&format!("{folder}/report.html"), html(report)).await?;
+    store
+        .put(&format!("{folder}/report.html"), html(report))
+        .await?;
     if let Some(mut rows) = rows {
         let receipt = receipt(store, report, persons, &mut rows).await?;
         store.put(&format!("{folder}/receipt.csv"), receipt).await?;
@@ -291,7 +325,10 @@ async fn receipt(
     }
     let mut applied: BTreeMap<&PersonKey, Vec<String>> = BTreeMap::new();
     for change in &report.changes {
-        applied.entry(&change.person).or_default().push(format!("{} {}", change.op, change.status));
+        applied
+            .entry(&change.person)
+            .or_default()
+            .push(format!("{} {}", change.op, change.status));
     }
     let mut found: BTreeMap<u32, (Severity, Vec<String>)> = BTreeMap::new();
     for finding in &report.findings {

@@ -60,11 +60,13 @@ impl SealedRows {
         findings: &ObjectRef,
         mapping: &Mapping,
     ) -> Result<Self, StoreError> {
-        let corrupt =
-            |why: String| StoreError::Corrupt { key: rows.key.clone(), why };
+        let corrupt = |why: String| StoreError::Corrupt {
+            key: rows.key.clone(),
+            why,
+        };
         let from = store.open(&rows.key).await?;
-        let reader = SealedReader::open(from, mapping.key_column())
-            .map_err(|e| corrupt(e.to_string()))?;
+        let reader =
+            SealedReader::open(from, mapping.key_column()).map_err(|e| corrupt(e.to_string()))?;
         let bound = mapping.bind(reader.columns()).map_err(|missing| {
             corrupt(format!(
                 "the mapping now reads {}, which this delivery was not sealed with; pull a new one",
@@ -76,7 +78,12 @@ impl SealedRows {
         for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
             found.push(crate::store::parse(&findings.key, line)?);
         }
-        Ok(Self { reader, bound: Arc::new(bound), store_key: rows.key.clone(), findings: found })
+        Ok(Self {
+            reader,
+            bound: Arc::new(bound),
+            store_key: rows.key.clone(),
+            findings: found,
+        })
     }
 
     /// What the reader noted.
@@ -115,14 +122,18 @@ impl SealedRows {
     /// When it cannot be read back.
     pub fn at(&mut self, byte: u64) -> Result<Fetched, StoreError> {
         match self.reader.at(byte) {
-            Ok(record) => Ok(Fetched { record, key: self.bound.key() }),
+            Ok(record) => Ok(Fetched {
+                record,
+                key: self.bound.key(),
+            }),
             Err(e) => Err(self.fail(&e)),
         }
     }
 
     /// A row through the mapping.
     pub fn map(&self, row: &Fetched, now: Timestamp) -> Mapped {
-        self.bound.map(&|at| row.record.value(at), row.record.row, now)
+        self.bound
+            .map(&|at| row.record.value(at), row.record.row, now)
     }
 
     /// The manager that a row names.
@@ -132,6 +143,9 @@ impl SealedRows {
     }
 
     fn fail(&self, error: &std::io::Error) -> StoreError {
-        StoreError::Corrupt { key: self.store_key.clone(), why: error.to_string() }
+        StoreError::Corrupt {
+            key: self.store_key.clone(),
+            why: error.to_string(),
+        }
     }
 }

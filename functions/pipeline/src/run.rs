@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::{Outcomes, PersonLine, fold};
-use rollcall_core::guards::IntakeCounts;
+use rollcall_core::guards::{IntakeCounts, Kind, kind};
 use rollcall_core::model::{ActionId, ObjectId, PersonKey, RunId, WorkerId};
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
 use rollcall_core::report::Report;
@@ -61,7 +61,7 @@ impl From<PlanError> for RunError {
         match error {
             PlanError::Store(e) => Self::Store(e),
             PlanError::Target(e) => Self::Target(e),
-            other => Self::Plan(other),
+            PlanError::Mapping(_) | PlanError::Spool(_) => Self::Plan(error),
         }
     }
 }
@@ -111,29 +111,12 @@ pub struct Stored {
 }
 
 impl Stored {
-    fn object<'a>(list: &'a [ObjectRef], stem: &str) -> Result<&'a ObjectRef, StoreError> {
-        let fits = |o: &&ObjectRef| {
-            let name = o.key.rsplit('/').next().unwrap_or_default();
-            let base = name.split_once('.').map_or(name, |(base, _)| base);
-            base == stem || base.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-'))
-        };
-        list.iter().find(fits).ok_or_else(|| StoreError::Corrupt {
-            key: "log".to_owned(),
-            why: format!("the plan's entry names no `{stem}`"),
-        })
-    }
-
     /// `plan.jsonl`.
     ///
     /// # Errors
     /// When the entry does not name it.
     pub fn plan(&self) -> Result<&ObjectRef, StoreError> {
-        let lines: Vec<ObjectRef> =
-            self.evidence.iter().filter(|o| o.key.ends_with(".jsonl")).cloned().collect();
-        let found = Self::object(&lines, "plan")?;
-        self.evidence.iter().find(|o| o.key == found.key).ok_or_else(|| {
-            StoreError::NotFound("plan.jsonl".to_owned())
-        })
+        named(&self.evidence, "plan.jsonl")
     }
 
     /// `findings.jsonl`.
@@ -141,7 +124,7 @@ impl Stored {
     /// # Errors
     /// When the entry does not name it.
     pub fn findings(&self) -> Result<&ObjectRef, StoreError> {
-        Self::object(&self.evidence, "findings")
+        named(&self.evidence, "findings.jsonl")
     }
 
     /// `actions.jsonl`: before and after.
@@ -149,7 +132,7 @@ impl Stored {
     /// # Errors
     /// When the entry does not name it.
     pub fn actions(&self) -> Result<&ObjectRef, StoreError> {
-        Self::object(&self.values, "actions")
+        named(&self.values, "actions.jsonl")
     }
 
     /// `persons.jsonl`.
@@ -157,7 +140,7 @@ impl Stored {
     /// # Errors
     /// When the entry does not name it.
     pub fn persons(&self) -> Result<&ObjectRef, StoreError> {
-        Self::object(&self.values, "persons")
+        named(&self.values, "persons.jsonl")
     }
 
     /// `tenant.jsonl`.
@@ -165,8 +148,18 @@ impl Stored {
     /// # Errors
     /// When the entry does not name it.
     pub fn tenant(&self) -> Result<&ObjectRef, StoreError> {
-        Self::object(&self.values, "tenant")
+        named(&self.values, "tenant.jsonl")
     }
+}
+
+/// The object of a name among those of a log entry.
+pub(crate) fn named<'a>(list: &'a [ObjectRef], name: &str) -> Result<&'a ObjectRef, StoreError> {
+    list.iter()
+        .find(|o| o.is(name))
+        .ok_or_else(|| StoreError::Corrupt {
+            key: "log".to_owned(),
+            why: format!("the entry names no `{name}`"),
+        })
 }
 
 /// A new random nonce: 8 hexadecimal digits.
@@ -197,7 +190,9 @@ impl Pipeline {
                 Stage::Planned => until >= Until::Applied,
                 Stage::Folded => until >= Until::Closed,
             });
-            let Some(open) = next.cloned() else { return Ok(out) };
+            let Some(open) = next.cloned() else {
+                return Ok(out);
+            };
             match self.step(&head, &open).await {
                 Ok(Some(finished)) => {
                     out.retain(|f| f.run != finished.run);
@@ -218,8 +213,14 @@ impl Pipeline {
                     return Err(corrupt("an open run does not begin with an intake").into());
                 };
                 let made = self.make(head, Some((intake, &entry)), intake.now).await?;
-                let stored = self.commit_plan(head, &open.run, Some(intake.clone()), made).await?;
-                Ok(Some(Finished { run: open.run.clone(), stored, report: None }))
+                let stored = self
+                    .commit_plan(head, &open.run, Some(intake.clone()), made)
+                    .await?;
+                Ok(Some(Finished {
+                    run: open.run.clone(),
+                    stored,
+                    report: None,
+                }))
             }
             Stage::Planned => {
                 let stored = self.stored(open.generation).await?;
@@ -231,10 +232,17 @@ impl Pipeline {
                 let generation = self.plan_generation(&open.run, open.generation).await?;
                 let stored = self.stored(generation).await?;
                 let report = self.report(head, &stored).await?;
-                let closed = Closed { held: !report.holds.is_empty() };
-                self.commit(head, &open.run, Event::Close(closed), Objects::default()).await?;
+                let closed = Closed {
+                    held: !report.holds.is_empty(),
+                };
+                self.commit(head, &open.run, Event::Close(closed), Objects::default())
+                    .await?;
                 let run = open.run.clone();
-                Ok(Some(Finished { run, stored, report: Some(report) }))
+                Ok(Some(Finished {
+                    run,
+                    stored,
+                    report: Some(report),
+                }))
             }
         }
     }
@@ -277,15 +285,13 @@ impl Pipeline {
         };
         let rules = self.rules();
         let accepted = head.standing.accepted.as_ref();
-        let oldest = jiff::SignedDuration::from_hours(i64::from(
-            settings.policy.gates.max_source_age_h,
-        ));
+        let oldest =
+            jiff::SignedDuration::from_hours(i64::from(settings.policy.gates.max_source_age_h));
         let target = &self.target;
         let request = Request {
             now,
             source: settings.source(),
-            stale: intake.is_none()
-                && accepted.is_none_or(|a| now.duration_since(a.at) > oldest),
+            stale: intake.is_none() && accepted.is_none_or(|a| now.duration_since(a.at) > oldest),
             intake: rows,
             state: &state,
             baseline: accepted.filter(|a| a.full).map(|a| IntakeCounts {
@@ -327,8 +333,14 @@ impl Pipeline {
             ("plan.jsonl", made.plan),
             ("plan.json", summary),
             ("findings.jsonl", made.findings),
-            ("mapping.toml", self.settings.mapping_text.clone().into_bytes()),
-            ("policy.toml", self.settings.policy_text.clone().into_bytes()),
+            (
+                "mapping.toml",
+                self.settings.mapping_text.clone().into_bytes(),
+            ),
+            (
+                "policy.toml",
+                self.settings.policy_text.clone().into_bytes(),
+            ),
         ] {
             let key = format!("runs/{run}/{name}");
             evidence.push(store.put_evidence(&key, &nonce, bytes).await?);
@@ -354,8 +366,13 @@ impl Pipeline {
             rules: self.rules(),
             intake,
         };
-        let objects = Objects { evidence: evidence.clone(), values: values.clone() };
-        let next = self.commit(head, run, Event::Plan(planned.clone()), objects).await?;
+        let objects = Objects {
+            evidence: evidence.clone(),
+            values: values.clone(),
+        };
+        let next = self
+            .commit(head, run, Event::Plan(planned.clone()), objects)
+            .await?;
         Ok(Stored {
             run: run.clone(),
             generation: next.generation,
@@ -375,12 +392,7 @@ impl Pipeline {
         let Event::Plan(planned) = entry.event else {
             return Err(corrupt("the entry is not a plan"));
         };
-        let key = Stored::object(
-            &entry.accepts.iter().filter(|o| o.key.ends_with(".json")).cloned().collect::<Vec<_>>(),
-            "plan",
-        )?
-        .key
-        .clone();
+        let key = named(&entry.accepts, "plan.json")?.key.clone();
         Ok(Stored {
             run: entry.run,
             generation,
@@ -407,9 +419,12 @@ impl Pipeline {
         let ours = pending.filter(|p| p.plan_sha256 == stored.planned.plan_sha256);
         let mut approved = ours.map(|p| p.approved.clone()).unwrap_or_default();
         // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
-        use rollcall_core::guards::{Kind, kind};
         if approved.iter().any(|g| kind(g) == Some(Kind::Intake)) {
-            let all = stored.planned.guards.iter().filter(|g| kind(g) == Some(Kind::Intake));
+            let all = stored
+                .planned
+                .guards
+                .iter()
+                .filter(|g| kind(g) == Some(Kind::Intake));
             approved.extend(all.cloned());
         }
         approved
@@ -449,7 +464,10 @@ impl Pipeline {
         let mut lines = Lines::open(&self.store, plan).await?;
         while let Some((_, line)) = lines.next()? {
             let order: WorkOrder = parse(plan, &line)?;
-            let all = order.actions.iter().chain(order.held.iter().flat_map(|h| &h.actions));
+            let all = order
+                .actions
+                .iter()
+                .chain(order.held.iter().flat_map(|h| &h.actions));
             wanted.extend(all.filter_map(|a| a.args.get("manager")).map(WorkerId::new));
         }
         wanted.sort();
@@ -464,7 +482,10 @@ impl Pipeline {
             })
             .collect();
         let persons = state.persons(&self.store, &places).await?;
-        Ok(persons.into_iter().filter_map(|p| Some((p.person, p.object?))).collect())
+        Ok(persons
+            .into_iter()
+            .filter_map(|p| Some((p.person, p.object?)))
+            .collect())
     }
 
     async fn fold(&self, head: &Head, stored: &Stored, outcomes: &Outcomes) -> Result<(), Step> {
@@ -485,12 +506,16 @@ impl Pipeline {
         for outcome in outcomes.iter() {
             *counts.entry(outcome.ending.name().to_owned()).or_default() += 1;
         }
-        let folded = Folded { state: next.clone(), outcomes: counts };
+        let folded = Folded {
+            state: next.clone(),
+            outcomes: counts,
+        };
         let objects = Objects {
             evidence: apply::segment_refs(&self.store, &stored.run).await?,
             values: next.base.iter().chain(&next.deltas).cloned().collect(),
         };
-        self.commit(head, &stored.run, Event::Fold(folded), objects).await?;
+        self.commit(head, &stored.run, Event::Fold(folded), objects)
+            .await?;
         Ok(())
     }
 
@@ -543,9 +568,11 @@ impl Pipeline {
         intake: &Entry,
         mapping: &rollcall_core::mapping::Mapping,
     ) -> Result<SealedRows, StoreError> {
-        let rows = intake.values.first().ok_or_else(|| corrupt("no sealed rows"))?;
-        let noted = intake.accepts.iter().find(|o| o.key.ends_with("/reading.jsonl"));
-        let noted = noted.ok_or_else(|| corrupt("no findings of the reader"))?;
+        let rows = intake
+            .values
+            .first()
+            .ok_or_else(|| corrupt("no sealed rows"))?;
+        let noted = named(&intake.accepts, "reading.jsonl")?;
         SealedRows::open(store, rows, noted, mapping).await
     }
 
@@ -658,7 +685,10 @@ impl From<CommitError> for Step {
 }
 
 fn corrupt(why: &str) -> StoreError {
-    StoreError::Corrupt { key: "log".to_owned(), why: why.to_owned() }
+    StoreError::Corrupt {
+        key: "log".to_owned(),
+        why: why.to_owned(),
+    }
 }
 
 /// Persons after their outcomes, in the order of the plan: one pass over three files.
@@ -699,7 +729,14 @@ impl Folding<'_> {
             .filter(|a| !order.actions.iter().any(|o| o.id == a.id))
             .cloned()
             .collect();
-        Ok(fold(person, &order, &released, &values, self.outcomes, &self.kind))
+        Ok(fold(
+            person,
+            &order,
+            &released,
+            &values,
+            self.outcomes,
+            &self.kind,
+        ))
     }
 }
 

@@ -33,7 +33,15 @@ const BATCH_ROWS: usize = 4096;
 /// Deltas before the state is written anew as one base.
 const DELTAS_MAX: usize = 12;
 const HOT_COLUMNS: [&str; 9] = [
-    "key", "fingerprint", "due", "lifecycle", "misses", "listed", "unfinished", "held", "waits",
+    "key",
+    "fingerprint",
+    "due",
+    "lifecycle",
+    "misses",
+    "listed",
+    "unfinished",
+    "held",
+    "waits",
 ];
 
 fn schema() -> SchemaRef {
@@ -72,7 +80,10 @@ impl State {
     /// When a file is absent, has another hash than the log says, or cannot be read.
     pub async fn load(store: &Store, at: &StateRef) -> Result<Self, StoreError> {
         let files: Vec<ObjectRef> = at.base.iter().chain(&at.deltas).cloned().collect();
-        let mut state = Self { files, ..Self::default() };
+        let mut state = Self {
+            files,
+            ..Self::default()
+        };
         for index in 0..state.files.len() {
             let bytes = fetch(store, &state.files[index]).await?;
             let newer = read_hot(&state.files[index].key, bytes)?;
@@ -89,7 +100,9 @@ impl State {
             self.hot = newer;
             return;
         }
-        let old = std::mem::take(&mut self.hot).into_iter().zip(std::mem::take(&mut self.places));
+        let old = std::mem::take(&mut self.hot)
+            .into_iter()
+            .zip(std::mem::take(&mut self.places));
         let mut old = old.peekable();
         let mut put = |hot, place| {
             self.hot.push(hot);
@@ -115,7 +128,10 @@ impl State {
 
     /// One person's hot facts by key.
     pub fn find(&self, key: u128) -> Option<&Hot> {
-        self.hot.binary_search_by_key(&key, |h| h.key).ok().map(|at| &self.hot[at])
+        self.hot
+            .binary_search_by_key(&key, |h| h.key)
+            .ok()
+            .map(|at| &self.hot[at])
     }
 
     /// SHA-256 over the hashes of the files: what the state is, as an input of a plan.
@@ -129,7 +145,11 @@ impl State {
     ///
     /// # Errors
     /// As [`State::load`].
-    pub async fn persons(&self, store: &Store, indices: &[usize]) -> Result<Vec<Person>, StoreError> {
+    pub async fn persons(
+        &self,
+        store: &Store,
+        indices: &[usize],
+    ) -> Result<Vec<Person>, StoreError> {
         let mut wanted: BTreeMap<u16, Vec<(u32, usize)>> = BTreeMap::new();
         for (slot, index) in indices.iter().enumerate() {
             let (file, row) = self.places[*index];
@@ -145,10 +165,12 @@ impl State {
                 out[*slot] = Some(person);
             }
         }
-        out.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| StoreError::Corrupt {
-            key: "state".to_owned(),
-            why: "a file has fewer rows than its hot columns".to_owned(),
-        })
+        out.into_iter()
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| StoreError::Corrupt {
+                key: "state".to_owned(),
+                why: "a file has fewer rows than its hot columns".to_owned(),
+            })
     }
 }
 
@@ -167,9 +189,17 @@ pub async fn write(
     let folder = format!("state/{generation:012}");
     let mut next = current.clone();
     if current.deltas.len() < DELTAS_MAX {
-        let kind = if current.base.is_none() { "base" } else { "delta" };
-        let Some(bytes) = encode(changed)? else { return Ok(next) };
-        let file = store.put_new(&format!("{folder}/{kind}-{nonce}.parquet"), bytes).await?;
+        let kind = if current.base.is_none() {
+            "base"
+        } else {
+            "delta"
+        };
+        let Some(bytes) = encode(changed)? else {
+            return Ok(next);
+        };
+        let file = store
+            .put_new(&format!("{folder}/{kind}-{nonce}.parquet"), bytes)
+            .await?;
         if next.base.is_none() {
             next.base = Some(file);
         } else {
@@ -184,15 +214,23 @@ pub async fn write(
         newest.insert(person.hot().key, person);
     }
     let mut everybody = Vec::with_capacity(state.hot.len());
-    for chunk in (0..state.hot.len()).collect::<Vec<_>>().chunks(16 * BATCH_ROWS) {
+    for chunk in (0..state.hot.len())
+        .collect::<Vec<_>>()
+        .chunks(16 * BATCH_ROWS)
+    {
         everybody.extend(state.persons(store, chunk).await?);
     }
     for person in everybody {
         newest.entry(person.hot().key).or_insert(person);
     }
     let bytes = encode(newest.into_values().map(Ok))?.unwrap_or_default();
-    let base = store.put_new(&format!("{folder}/base-{nonce}.parquet"), bytes).await?;
-    Ok(StateRef { base: Some(base), deltas: Vec::new() })
+    let base = store
+        .put_new(&format!("{folder}/base-{nonce}.parquet"), bytes)
+        .await?;
+    Ok(StateRef {
+        base: Some(base),
+        deltas: Vec::new(),
+    })
 }
 
 /// `None` where there is nobody to write.
@@ -219,7 +257,9 @@ fn encode(
         }
     }
     if columns.rows > 0 {
-        writer.write(&columns.finish(&schema)).map_err(|e| corrupt("state", &e))?;
+        writer
+            .write(&columns.finish(&schema))
+            .map_err(|e| corrupt("state", &e))?;
     }
     writer.close().map_err(|e| corrupt("state", &e))?;
     Ok(any.then_some(out))
@@ -256,8 +296,12 @@ impl Columns {
     fn push(&mut self, person: &Person) {
         let hot = person.hot();
         self.rows += 1;
-        self.key.append_value(hot.key.to_be_bytes()).expect("16 bytes");
-        self.fingerprint.append_value(hot.fingerprint.to_be_bytes()).expect("16 bytes");
+        self.key
+            .append_value(hot.key.to_be_bytes())
+            .expect("16 bytes");
+        self.fingerprint
+            .append_value(hot.fingerprint.to_be_bytes())
+            .expect("16 bytes");
         self.due.append_option(hot.due.map(ceil_millisecond));
         self.lifecycle.append_value(lifecycle_code(hot.lifecycle));
         self.misses.append_value(hot.misses);
@@ -270,7 +314,10 @@ impl Columns {
             Some(person.source.as_str()),
             Some(person.worker.as_str()),
             Some(person.person.as_str()),
-            person.object.as_ref().map(rollcall_core::model::ObjectId::as_str),
+            person
+                .object
+                .as_ref()
+                .map(rollcall_core::model::ObjectId::as_str),
             Some(record.as_str()),
         ];
         for (column, text) in self.texts.iter_mut().zip(texts) {
@@ -286,8 +333,16 @@ impl Columns {
             Arc::new(self.lifecycle.finish()),
             Arc::new(self.misses.finish()),
         ];
-        arrays.extend(self.flags.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef));
-        arrays.extend(self.texts.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef));
+        arrays.extend(
+            self.flags
+                .iter_mut()
+                .map(|c| Arc::new(c.finish()) as ArrayRef),
+        );
+        arrays.extend(
+            self.texts
+                .iter_mut()
+                .map(|c| Arc::new(c.finish()) as ArrayRef),
+        );
         RecordBatch::try_new(Arc::clone(schema), arrays).expect("columns follow the schema")
     }
 }
@@ -311,10 +366,14 @@ fn read_hot(key: &str, bytes: Bytes) -> Result<Vec<Hot>, StoreError> {
     for batch in reader {
         let batch = batch.map_err(|e| corrupt(key, &e))?;
         let bytes = |name: &str| {
-            batch.column_by_name(name).and_then(|c| c.as_fixed_size_binary_opt())
+            batch
+                .column_by_name(name)
+                .and_then(|c| c.as_fixed_size_binary_opt())
         };
         let small = |name: &str| {
-            batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<UInt8Type>())
+            batch
+                .column_by_name(name)
+                .and_then(|c| c.as_primitive_opt::<UInt8Type>())
         };
         let flag = |name: &str| batch.column_by_name(name).and_then(|c| c.as_boolean_opt());
         let due = batch
@@ -408,15 +467,22 @@ fn read_records(key: &str, bytes: Bytes, rows: &[(u32, usize)]) -> Result<Vec<Pe
 async fn fetch(store: &Store, file: &ObjectRef) -> Result<Bytes, StoreError> {
     let mut from = store.open(&file.key).await?;
     let mut bytes = Vec::with_capacity(usize::try_from(file.bytes).unwrap_or(0));
-    from.read_to_end(&mut bytes).map_err(|e| corrupt(&file.key, &e))?;
+    from.read_to_end(&mut bytes)
+        .map_err(|e| corrupt(&file.key, &e))?;
     if bytes.len() as u64 != file.bytes {
-        return Err(corrupt(&file.key, &"its size is not the one in the commit log"));
+        return Err(corrupt(
+            &file.key,
+            &"its size is not the one in the commit log",
+        ));
     }
     Ok(bytes.into())
 }
 
 fn corrupt(key: &str, why: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Corrupt { key: key.to_owned(), why: why.to_string() }
+    StoreError::Corrupt {
+        key: key.to_owned(),
+        why: why.to_string(),
+    }
 }
 
 fn number(bytes: &[u8]) -> u128 {
@@ -474,26 +540,33 @@ mod tests {
         let everybody: Vec<Person> = (0..50).map(|n| person(&n.to_string(), 1)).collect();
         at = write(&store, 1, "n", &at, sorted(everybody)).await.unwrap();
         for round in 2..40_u32 {
-            let some = (0..50).filter(|n| n % 7 == round % 7).map(|n| person(&n.to_string(), round));
+            let some = (0..50)
+                .filter(|n| n % 7 == round % 7)
+                .map(|n| person(&n.to_string(), round));
             let more = person(&format!("new{round}"), round);
             let changed = sorted(some.chain([more]).collect());
-            at = write(&store, u64::from(round), "n", &at, changed).await.unwrap();
+            at = write(&store, u64::from(round), "n", &at, changed)
+                .await
+                .unwrap();
             assert!(at.deltas.len() <= DELTAS_MAX);
         }
         let state = State::load(&store, &at).await.unwrap();
         assert_eq!(state.hot().len(), 50 + 38);
         assert!(state.hot().is_sorted_by(|a, b| a.key < b.key));
         let all: Vec<usize> = (0..state.hot().len()).collect();
-        for (hot, person) in state.hot().iter().zip(state.persons(&store, &all).await.unwrap()) {
+        for (hot, person) in state
+            .hot()
+            .iter()
+            .zip(state.persons(&store, &all).await.unwrap())
+        {
             assert_eq!(hot.key, person.hot().key);
             assert_eq!(hot.fingerprint, person.fingerprint);
             assert_eq!(hot.due.unwrap().to_string(), "2026-03-16T02:00:00.001Z");
-            let expected = match person.worker.as_str().strip_prefix("new") {
-                Some(round) => round.parse().unwrap(),
-                None => {
-                    let n: u32 = person.worker.as_str().parse().unwrap();
-                    (2..40).rev().find(|round| n % 7 == round % 7).unwrap()
-                }
+            let expected = if let Some(round) = person.worker.as_str().strip_prefix("new") {
+                round.parse().unwrap()
+            } else {
+                let n: u32 = person.worker.as_str().parse().unwrap();
+                (2..40).rev().find(|round| n % 7 == round % 7).unwrap()
             };
             assert_eq!(person.revision, expected, "{}", person.worker);
         }
@@ -507,11 +580,23 @@ mod tests {
     async fn a_changed_file_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::folder(folder.path()).unwrap();
-        let at = write(&store, 1, "n", &StateRef::default(), sorted(vec![person("1", 1)]))
+        let at = write(
+            &store,
+            1,
+            "n",
+            &StateRef::default(),
+            sorted(vec![person("1", 1)]),
+        )
+        .await
+        .unwrap();
+        let file = at.base.clone().unwrap();
+        store
+            .put(&file.key, Bytes::from_static(b"PAR1"))
             .await
             .unwrap();
-        let file = at.base.clone().unwrap();
-        store.put(&file.key, Bytes::from_static(b"PAR1")).await.unwrap();
-        assert!(matches!(State::load(&store, &at).await, Err(StoreError::Corrupt { .. })));
+        assert!(matches!(
+            State::load(&store, &at).await,
+            Err(StoreError::Corrupt { .. })
+        ));
     }
 }

@@ -53,7 +53,11 @@ impl Pipeline {
     pub async fn status(&self, now: Timestamp) -> Result<Status, RunError> {
         let head = log::head(&self.store).await?;
         let state = State::load(&self.store, &head.standing.state).await?;
-        let age = head.standing.accepted.as_ref().map(|a| now.duration_since(a.at).as_secs_f64() / 3600.0);
+        let age = head
+            .standing
+            .accepted
+            .as_ref()
+            .map(|a| now.duration_since(a.at).as_secs_f64() / 3600.0);
         let limit = f64::from(self.settings.policy.gates.max_source_age_h);
         let mut out = Status {
             format_version: 1,

@@ -59,6 +59,21 @@ pub struct ObjectRef {
     pub bytes: u64,
 }
 
+impl ObjectRef {
+    /// Whether this is the object of a name (`plan.jsonl`), with or without a nonce before the
+    /// ending; see [`Store::put_evidence`].
+    pub fn is(&self, name: &str) -> bool {
+        let own = self.key.rsplit('/').next().unwrap_or_default();
+        let (Some((stem, ending)), Some((base, tail))) =
+            (name.rsplit_once('.'), own.rsplit_once('.'))
+        else {
+            return own == name;
+        };
+        let nonced = |rest: &str| rest.is_empty() || rest.starts_with('-');
+        tail == ending && base.strip_prefix(stem).is_some_and(nonced)
+    }
+}
+
 /// One entry of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -80,7 +95,10 @@ impl Store {
     /// # Errors
     /// When the folder cannot be made or opened.
     pub fn folder(path: &FsPath) -> Result<Self, StoreError> {
-        let fail = |why: String| StoreError::Backend { key: path.display().to_string(), why };
+        let fail = |why: String| StoreError::Backend {
+            key: path.display().to_string(),
+            why,
+        };
         std::fs::create_dir_all(path).map_err(|e| fail(e.to_string()))?;
         let inner = object_store::local::LocalFileSystem::new_with_prefix(path)
             .map_err(|e| fail(e.to_string()))?
@@ -103,7 +121,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Exists`] when something else is there.
-    pub async fn put_new(&self, key: &str, bytes: impl Into<Bytes>) -> Result<ObjectRef, StoreError> {
+    pub async fn put_new(
+        &self,
+        key: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Result<ObjectRef, StoreError> {
         let bytes = bytes.into();
         let reference = reference(key, &bytes);
         match self.create(key, bytes.clone()).await {
@@ -124,7 +146,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Exists`] when anything is there.
     pub async fn create(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), StoreError> {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
         match self
             .inner
             .put_opts(&path(key)?, PutPayload::from(bytes.into()), options)
@@ -132,7 +157,8 @@ impl Store {
         {
             Ok(_) => Ok(()),
             Err(
-                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
             ) => Err(StoreError::Exists(key.to_owned())),
             Err(e) => Err(backend(key, &e)),
         }
@@ -173,18 +199,29 @@ impl Store {
         if first.len() < PART_BYTES {
             return self.put(key, first).await;
         }
-        let upload = self.inner.put_multipart(&path(key)?).await.map_err(|e| backend(key, &e))?;
+        let upload = self
+            .inner
+            .put_multipart(&path(key)?)
+            .await
+            .map_err(|e| backend(key, &e))?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
         let mut next = first;
         while !next.is_empty() {
             hash.update(&next);
             bytes += next.len() as u64;
             upload.put(next.into());
-            upload.wait_for_capacity(2).await.map_err(|e| backend(key, &e))?;
+            upload
+                .wait_for_capacity(2)
+                .await
+                .map_err(|e| backend(key, &e))?;
             next = part(from).map_err(io)?;
         }
         upload.finish().await.map_err(|e| backend(key, &e))?;
-        Ok(ObjectRef { key: key.to_owned(), sha256: hash.finish(), bytes })
+        Ok(ObjectRef {
+            key: key.to_owned(),
+            sha256: hash.finish(),
+            bytes,
+        })
     }
 
     /// Writes evidence: put-if-absent at `key`, and where another process was there first with
@@ -216,7 +253,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when nothing is there.
     pub async fn get(&self, key: &str) -> Result<Bytes, StoreError> {
-        let found = self.inner.get(&path(key)?).await.map_err(|e| backend(key, &e))?;
+        let found = self
+            .inner
+            .get(&path(key)?)
+            .await
+            .map_err(|e| backend(key, &e))?;
         found.bytes().await.map_err(|e| backend(key, &e))
     }
 
@@ -236,10 +277,20 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::get`].
-    pub async fn get_range(&self, key: &str, range: std::ops::Range<u64>) -> Result<Bytes, StoreError> {
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        let found =
-            self.inner.get_opts(&path(key)?, options).await.map_err(|e| backend(key, &e))?;
+    pub async fn get_range(
+        &self,
+        key: &str,
+        range: std::ops::Range<u64>,
+    ) -> Result<Bytes, StoreError> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range)),
+            ..GetOptions::default()
+        };
+        let found = self
+            .inner
+            .get_opts(&path(key)?, options)
+            .await
+            .map_err(|e| backend(key, &e))?;
         found.bytes().await.map_err(|e| backend(key, &e))
     }
 
@@ -249,7 +300,11 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub async fn open(&self, key: &str) -> Result<Box<dyn ReadSeek>, StoreError> {
-        let found = self.inner.get(&path(key)?).await.map_err(|e| backend(key, &e))?;
+        let found = self
+            .inner
+            .get(&path(key)?)
+            .await
+            .map_err(|e| backend(key, &e))?;
         match found.payload {
             GetResultPayload::File(file, _) => Ok(Box::new(file)),
             GetResultPayload::Stream(mut stream) => {
@@ -342,7 +397,11 @@ fn part(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
 pub fn parse<T: serde::de::DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(bytes).map_err(|e| StoreError::Corrupt {
         key: key.to_owned(),
-        why: format!("line {}, column {}: not the expected form", e.line(), e.column()),
+        why: format!(
+            "line {}, column {}: not the expected form",
+            e.line(),
+            e.column()
+        ),
     })
 }
 
@@ -356,13 +415,19 @@ pub fn reference(key: &str, bytes: &[u8]) -> ObjectRef {
 }
 
 fn path(key: &str) -> Result<Path, StoreError> {
-    Path::parse(key).map_err(|e| StoreError::Backend { key: key.to_owned(), why: e.to_string() })
+    Path::parse(key).map_err(|e| StoreError::Backend {
+        key: key.to_owned(),
+        why: e.to_string(),
+    })
 }
 
 fn backend(key: &str, error: &object_store::Error) -> StoreError {
     if matches!(error, object_store::Error::NotFound { .. }) {
         StoreError::NotFound(key.to_owned())
     } else {
-        StoreError::Backend { key: key.to_owned(), why: error.to_string() }
+        StoreError::Backend {
+            key: key.to_owned(),
+            why: error.to_string(),
+        }
     }
 }

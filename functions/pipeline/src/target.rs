@@ -22,7 +22,10 @@ pub trait Target: Send + Sync {
     fn kind(&self) -> Kind;
 
     /// Every account, with the attributes named.
-    fn list<'a>(&'a self, attributes: &'a [String]) -> BoxFuture<'a, Result<Vec<Account>, TargetError>>;
+    fn list<'a>(
+        &'a self,
+        attributes: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Account>, TargetError>>;
 
     /// The accounts behind each question, in the order of the questions.
     fn look_up<'a>(

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::log::{self, Entry, Event, Standing};
 use crate::plan::{self, Answers, Request};
-use crate::run::{Pipeline, RunError};
+use crate::run::{Pipeline, RunError, named};
 use crate::state::State;
 use crate::store::{ObjectRef, Store, StoreError, parse};
 
@@ -42,7 +42,10 @@ impl Pipeline {
     /// # Errors
     /// When the store fails; what is wrong with the evidence is in the result.
     pub async fn verify(&self, expected: Option<&str>) -> Result<Verified, RunError> {
-        let mut out = Verified { format_version: 1, ..Verified::default() };
+        let mut out = Verified {
+            format_version: 1,
+            ..Verified::default()
+        };
         let mut previous: Option<String> = None;
         let mut standing = Standing::default();
         let mut seen = expected.is_none();
@@ -67,10 +70,14 @@ impl Pipeline {
             };
             out.entries += 1;
             if entry.generation != generation {
-                out.problems.push(format!("{key} says that it is generation {}", entry.generation));
+                out.problems.push(format!(
+                    "{key} says that it is generation {}",
+                    entry.generation
+                ));
             }
             if entry.previous != previous {
-                out.problems.push(format!("{key} does not follow the entry before it"));
+                out.problems
+                    .push(format!("{key} does not follow the entry before it"));
             }
             self.objects(&entry, &mut out).await?;
             let before = standing.clone();
@@ -79,7 +86,8 @@ impl Pipeline {
                 log::accept_approved(&self.store, &before, &mut after, approval, entry.at).await?;
             }
             if after != entry.standing {
-                out.problems.push(format!("{key}: its standing is not the fold of the log"));
+                out.problems
+                    .push(format!("{key}: its standing is not the fold of the log"));
             }
             if matches!(entry.event, Event::Plan(_)) {
                 match self.replay(&entry, &before).await {
@@ -97,7 +105,8 @@ impl Pipeline {
             previous = Some(hash);
         }
         if !seen {
-            out.problems.push("the head that was given is not in this chain".to_owned());
+            out.problems
+                .push("the head that was given is not in this chain".to_owned());
         }
         Ok(out)
     }
@@ -123,21 +132,18 @@ impl Pipeline {
     /// Makes a plan again from its stored inputs. `Some` says what differs.
     async fn replay(&self, entry: &Entry, before: &Standing) -> Result<Option<String>, StoreError> {
         let stored = self.stored(entry.generation).await?;
-        let text = |name: &str| {
-            entry.accepts.iter().find(|o| {
-                o.key.rsplit('/').next().is_some_and(|n| n.starts_with(name) && n.ends_with(".toml"))
-            })
-        };
-        let (Some(mapping), Some(policy)) = (text("mapping"), text("policy")) else {
-            return Ok(Some("the mapping or the policy is not among its evidence".to_owned()));
-        };
+        let mapping = named(&entry.accepts, "mapping.toml")?;
+        let policy = named(&entry.accepts, "policy.toml")?;
         let read = |bytes: bytes::Bytes| String::from_utf8_lossy(&bytes).into_owned();
         let mapping = read(self.store.get(&mapping.key).await?);
         let policy = read(self.store.get(&policy.key).await?);
-        let (Ok(mapping), Ok(policy)) =
-            (Mapping::parse(&mapping, "mapping.toml"), Policy::parse(&policy, "policy.toml"))
-        else {
-            return Ok(Some("its mapping or policy cannot be read by this version".to_owned()));
+        let (Ok(mapping), Ok(policy)) = (
+            Mapping::parse(&mapping, "mapping.toml"),
+            Policy::parse(&policy, "policy.toml"),
+        ) else {
+            return Ok(Some(
+                "its mapping or policy cannot be read by this version".to_owned(),
+            ));
         };
         let tenant = &stored.tenant()?.key;
         let answers = Answers::stored(tenant, &self.store.get(tenant).await?)?;
@@ -146,7 +152,10 @@ impl Pipeline {
         let intake = match &planned.intake {
             Some(intake) => {
                 let sealed = self.intake_entry(&stored.run, entry.generation).await?;
-                Some((intake, Self::open_rows(&self.store, &sealed, &mapping).await?))
+                Some((
+                    intake,
+                    Self::open_rows(&self.store, &sealed, &mapping).await?,
+                ))
             }
             None => None,
         };
@@ -215,5 +224,9 @@ async fn check(store: &Store, object: &ObjectRef) -> Result<Check, StoreError> {
         }
         hash.update(&buffer[..read]);
     }
-    Ok(if hash.finish() == object.sha256 { Check::Same } else { Check::Changed })
+    Ok(if hash.finish() == object.sha256 {
+        Check::Same
+    } else {
+        Check::Changed
+    })
 }

@@ -31,6 +31,9 @@ enum Stop {
 
 type Step<T> = Result<T, Stop>;
 
+/// Longest text that a function may build.
+const RESULT_BYTES_MAX: usize = 1_000_000;
+
 /// The result for one record.
 pub(super) fn evaluate(
     source: &str,
@@ -259,8 +262,17 @@ impl<'a> Walk<'a> {
                 };
                 let old = self.text_or_empty(&arguments[1])?;
                 let new = self.text_or_empty(&arguments[2])?;
-                let unchanged = old.is_empty() || !source.contains(&*old);
-                Ok(Datum::Text(if unchanged {
+                let found = if old.is_empty() {
+                    0
+                } else {
+                    source.matches(&*old).count()
+                };
+                // Nested calls multiply: the length is known before anything is built.
+                if found.saturating_mul(new.len()).saturating_add(source.len()) > RESULT_BYTES_MAX {
+                    let message = format!("the result is longer than {RESULT_BYTES_MAX} bytes");
+                    return self.fail(node, ErrorKind::Limit, message);
+                }
+                Ok(Datum::Text(if found == 0 {
                     source
                 } else {
                     Cow::Owned(source.replace(&*old, &new))

@@ -16,11 +16,17 @@ impl Lookup for Fixed {
 }
 
 fn now() -> EvalContext {
-    EvalContext { now: Timestamp::UNIX_EPOCH }
+    EvalContext {
+        now: Timestamp::UNIX_EPOCH,
+    }
 }
 
 fn value(source: &str, cell: &'static str) -> Value {
-    match Expression::compile(source).unwrap().evaluate(&Fixed(cell), &now()).unwrap() {
+    match Expression::compile(source)
+        .unwrap()
+        .evaluate(&Fixed(cell), &now())
+        .unwrap()
+    {
         Evaluated::Value(value) => value,
         other @ (Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) => panic!("{other:?}"),
     }
@@ -29,19 +35,50 @@ fn value(source: &str, cell: &'static str) -> Value {
 #[track_caller]
 fn refuse(source: &str, kind: ErrorKind, at: (u32, u32), part: &str) {
     let error = Expression::compile(source).unwrap_err();
-    assert_eq!((error.kind, (error.line, error.column)), (kind, at), "{error}");
+    assert_eq!(
+        (error.kind, (error.line, error.column)),
+        (kind, at),
+        "{error}"
+    );
     assert_eq!(error.sub_expression, part, "{error}");
 }
 
 /// Texts that look like the language, so that the parser gets far.
 fn almost() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("Join("), Just("Switch("), Just("IIF ("), Just("Mid("), Just("Left("), Just("Word("),
-        Just("Item("), Just("Split("), Just("InStr("), Just("PCase("), Just("ToUpper("),
-        Just("NormalizeDiacritics("), Just("Replace("), Just(")"), Just(","), Just("[a]"),
-        Just("[a[b]]"), Just("\"x\\\"é😀 y\""), Just("\"-3\""), Just("-1"), Just("&HF"), Just("2"),
-        Just("="), Just("<>"), Just(">="), Just("vbTextCompare"), Just("IgnoreAttributeFlow"),
-        Just("\n"), Just("&"), Just("["), Just("\""), Just("é"), Just(""),
+        Just("Join("),
+        Just("Switch("),
+        Just("IIF ("),
+        Just("Mid("),
+        Just("Left("),
+        Just("Word("),
+        Just("Item("),
+        Just("Split("),
+        Just("InStr("),
+        Just("PCase("),
+        Just("ToUpper("),
+        Just("NormalizeDiacritics("),
+        Just("Replace("),
+        Just(")"),
+        Just(","),
+        Just("[a]"),
+        Just("[a[b]]"),
+        Just("\"x\\\"é😀 y\""),
+        Just("\"-3\""),
+        Just("-1"),
+        Just("&HF"),
+        Just("2"),
+        Just("="),
+        Just("<>"),
+        Just(">="),
+        Just("vbTextCompare"),
+        Just("IgnoreAttributeFlow"),
+        Just("\n"),
+        Just("&"),
+        Just("["),
+        Just("\""),
+        Just("é"),
+        Just(""),
     ];
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
@@ -86,29 +123,73 @@ proptest! {
 fn depth_and_length_are_bounded() {
     let nested = |levels| format!("{}[a]{}", "Not(".repeat(levels), ")".repeat(levels));
     assert!(Expression::compile(&nested(64)).is_ok());
-    assert_eq!(Expression::compile(&nested(65)).unwrap_err().kind, ErrorKind::Limit);
-    assert_eq!(Expression::compile(&nested(2_400)).unwrap_err().kind, ErrorKind::Limit);
+    assert_eq!(
+        Expression::compile(&nested(65)).unwrap_err().kind,
+        ErrorKind::Limit
+    );
+    assert_eq!(
+        Expression::compile(&nested(2_400)).unwrap_err().kind,
+        ErrorKind::Limit
+    );
     let long = |characters: usize| format!("\"{}\"", "é".repeat(characters - 2));
     assert!(Expression::compile(&long(10_000)).is_ok());
-    assert_eq!(Expression::compile(&long(10_001)).unwrap_err().kind, ErrorKind::Limit);
+    assert_eq!(
+        Expression::compile(&long(10_001)).unwrap_err().kind,
+        ErrorKind::Limit
+    );
 }
 
 #[test]
 fn errors_name_the_place_and_the_part() {
-    refuse("Append([a],\n  Lft([b], 2))", ErrorKind::UnknownFunction, (2, 3), "Lft");
-    refuse("tolower([a])", ErrorKind::UnknownFunction, (1, 1), "tolower");
-    refuse("Join(\"é\", Left([a]))", ErrorKind::Arity, (1, 11), "Left([a])");
+    refuse(
+        "Append([a],\n  Lft([b], 2))",
+        ErrorKind::UnknownFunction,
+        (2, 3),
+        "Lft",
+    );
+    refuse(
+        "tolower([a])",
+        ErrorKind::UnknownFunction,
+        (1, 1),
+        "tolower",
+    );
+    refuse(
+        "Join(\"é\", Left([a]))",
+        ErrorKind::Arity,
+        (1, 11),
+        "Left([a])",
+    );
     refuse("Append([a], )", ErrorKind::Arity, (1, 1), "Append([a], )");
-    refuse("Append([a], Now())", ErrorKind::Unsupported, (1, 13), "Now()");
+    refuse(
+        "Append([a], Now())",
+        ErrorKind::Unsupported,
+        (1, 13),
+        "Now()",
+    );
     refuse("\"t-\" & [alias]", ErrorKind::Unsupported, (1, 6), "&");
     refuse("[a] [b]", ErrorKind::Syntax, (1, 5), "[b]");
     refuse("[a", ErrorKind::Syntax, (1, 1), "[a");
     refuse("[]", ErrorKind::Syntax, (1, 1), "[]");
     refuse("'x'", ErrorKind::Syntax, (1, 1), "'");
     refuse("", ErrorKind::Syntax, (1, 1), "");
-    refuse("99999999999999999999", ErrorKind::Syntax, (1, 1), "99999999999999999999");
-    refuse("Append([a], vbTextCompare)", ErrorKind::Syntax, (1, 13), "vbTextCompare");
-    refuse("InStr([a], \"x\", 1, 0)", ErrorKind::BadArgument, (1, 20), "0");
+    refuse(
+        "99999999999999999999",
+        ErrorKind::Syntax,
+        (1, 1),
+        "99999999999999999999",
+    );
+    refuse(
+        "Append([a], vbTextCompare)",
+        ErrorKind::Syntax,
+        (1, 13),
+        "vbTextCompare",
+    );
+    refuse(
+        "InStr([a], \"x\", 1, 0)",
+        ErrorKind::BadArgument,
+        (1, 20),
+        "0",
+    );
     refuse(
         "Replace([a], , \"x+\", , \"\", , )",
         ErrorKind::Unsupported,
@@ -116,14 +197,20 @@ fn errors_name_the_place_and_the_part() {
         "Replace([a], , \"x+\", , \"\", , )",
     );
     let error = Expression::compile("toLower([a])").unwrap_err();
-    assert!(error.message.ends_with("did you mean `ToLower`?"), "{error}");
+    assert!(
+        error.message.ends_with("did you mean `ToLower`?"),
+        "{error}"
+    );
 }
 
 #[test]
 fn attributes_have_one_slot_each_and_keep_nested_brackets() {
     let source = "Join(\"\", [b], [emails[type eq \"work\"].value], [b], [B])";
     let expression = Expression::compile(source).unwrap();
-    assert_eq!(expression.attributes(), ["b", "emails[type eq \"work\"].value", "B"]);
+    assert_eq!(
+        expression.attributes(),
+        ["b", "emails[type eq \"work\"].value", "B"]
+    );
 }
 
 #[test]
@@ -141,7 +228,10 @@ fn a_branch_that_is_not_taken_is_not_evaluated() {
         .unwrap()
         .evaluate(&Fixed("x"), &now())
         .unwrap_err();
-    assert_eq!((error.kind, error.sub_expression.as_str()), (ErrorKind::BadIndex, fails));
+    assert_eq!(
+        (error.kind, error.sub_expression.as_str()),
+        (ErrorKind::BadIndex, fails)
+    );
 }
 
 #[test]
@@ -158,7 +248,11 @@ fn comparisons_know_numbers_and_texts_apart() {
         ("IsNull(Switch([a], , \"q\", \"r\"))", "x", true),
         ("Switch([a], , \"q\", \"r\") <> \"x\"", "x", false),
     ] {
-        assert_eq!(value(source, cell), Value::Bool(expect), "{source} of {cell}");
+        assert_eq!(
+            value(source, cell),
+            Value::Bool(expect),
+            "{source} of {cell}"
+        );
     }
 }
 
@@ -175,8 +269,38 @@ fn a_condition_that_is_neither_true_nor_false_is_an_error() {
 
 #[test]
 fn the_words_of_flow_end_the_whole_attribute() {
-    let run = |source| Expression::compile(source).unwrap().evaluate(&Fixed("x"), &now()).unwrap();
-    assert_eq!(run("Append(\"a\", IgnoreAttributeFlow)"), Evaluated::IgnoreAttribute);
-    assert_eq!(run("IIF([a]=\"x\", IgnoreObjectFlow, \"\")"), Evaluated::IgnoreObject);
-    assert!(Expression::compile("IgnoreObjectFlow").unwrap().may_ignore_object());
+    let run = |source| {
+        Expression::compile(source)
+            .unwrap()
+            .evaluate(&Fixed("x"), &now())
+            .unwrap()
+    };
+    assert_eq!(
+        run("Append(\"a\", IgnoreAttributeFlow)"),
+        Evaluated::IgnoreAttribute
+    );
+    assert_eq!(
+        run("IIF([a]=\"x\", IgnoreObjectFlow, \"\")"),
+        Evaluated::IgnoreObject
+    );
+    assert!(
+        Expression::compile("IgnoreObjectFlow")
+            .unwrap()
+            .may_ignore_object()
+    );
+}
+
+#[test]
+fn nested_replacements_stop_before_memory_does() {
+    let mut source = "[a]".to_owned();
+    for _ in 0..20 {
+        source = format!("Replace({source}, \"a\", , , \"aaaaaaaaaa\", , )");
+    }
+    let expression = Expression::compile(&source).unwrap();
+    let input = [("a".to_owned(), Value::text("a"))].into();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let error = expression
+        .evaluate_named(&input, &EvalContext { now })
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Limit);
 }

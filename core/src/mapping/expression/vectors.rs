@@ -54,7 +54,9 @@ struct Vector {
 
 /// The result in the form that the vectors use.
 fn run(vector: &Vector) -> Json {
-    let context = EvalContext { now: Timestamp::UNIX_EPOCH };
+    let context = EvalContext {
+        now: Timestamp::UNIX_EPOCH,
+    };
     let error = |kind: ErrorKind| serde_json::json!({ "error": kind.name() });
     let expression = match Expression::compile(&vector.expression) {
         Ok(expression) => expression,
@@ -81,7 +83,11 @@ fn run(vector: &Vector) -> Json {
 fn refused(expression: &str) -> Option<String> {
     let error = Expression::compile(expression).err()?;
     (error.kind == ErrorKind::Unsupported).then(|| {
-        let what = error.message.split(" is not supported").next().unwrap_or_default();
+        let what = error
+            .message
+            .split(" is not supported")
+            .next()
+            .unwrap_or_default();
         what.replace('`', "")
     })
 }
@@ -94,7 +100,11 @@ fn vectors_of_built_functions_hold() {
     let mut refusals = std::collections::BTreeSet::new();
     for vector in &file.vectors {
         if let Some(name) = refused(&vector.expression) {
-            assert!(NOT_BUILT.contains(&name.as_str()), "{}: {name} is refused", vector.id);
+            assert!(
+                NOT_BUILT.contains(&name.as_str()),
+                "{}: {name} is refused",
+                vector.id
+            );
             refusals.insert(name);
             continue;
         }

@@ -1,0 +1,56 @@
+//! What two tenants share when they ended up the same.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::directory::{Directory, Record};
+
+/// Every user as canonical JSON, sorted by what names a person, without object ids and without
+/// instants that the tenant set itself.
+pub(crate) fn digest(directory: &Directory) -> String {
+    let text = |record: &Record, name: &str| {
+        record
+            .properties
+            .get(name)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_lowercase()
+    };
+    let name = |record: &Record| {
+        format!(
+            "{} {}",
+            text(record, "employeeId"),
+            text(record, "userPrincipalName")
+        )
+    };
+    let mut sorted: BTreeMap<(String, bool, String), Json> = BTreeMap::new();
+    for record in directory.all() {
+        let mut user = record.properties.clone();
+        user.remove("createdDateTime");
+        let revoked = user.remove("signInSessionsValidFromDateTime").is_some();
+        user.insert("revoked".to_owned(), revoked.into());
+        user.insert("passwordSet".to_owned(), record.password_set.into());
+        user.insert("deleted".to_owned(), record.deleted.is_some().into());
+        let manager = manager(directory, record);
+        if let Some(manager) = manager.and_then(|id| directory.current(id)) {
+            user.insert("manager".to_owned(), name(manager).into());
+        }
+        let user = Json::Object(user);
+        let mut key = (name(record), record.deleted.is_some(), user.to_string());
+        // Two deleted users can be the same in everything but their ids.
+        while sorted.contains_key(&key) {
+            key.2.push('+');
+        }
+        sorted.insert(key, user);
+    }
+    Json::Array(sorted.into_values().collect()).to_string()
+}
+
+/// The manager's id, if that account is still there.
+pub(crate) fn manager<'a>(directory: &Directory, record: &'a Record) -> Option<&'a str> {
+    record
+        .manager
+        .as_deref()
+        .filter(|id| directory.current(id).is_some())
+}

@@ -1,0 +1,107 @@
+//! What a tenant is opened with.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Faults;
+
+/// How many users the quotas assume (throttling limits page, identity and access).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Size {
+    /// By the number of users that exist at the time of the call.
+    #[default]
+    Auto,
+    /// Fewer than 50 users.
+    S,
+    /// 50 to 500 users.
+    M,
+    /// More than 500 users.
+    L,
+}
+
+/// Whether calls are metered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttle {
+    /// By the published quotas.
+    Documented {
+        /// Which row of the resource-unit quota.
+        size: Size,
+    },
+    /// Never 429, except as a fault.
+    Off,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::Documented { size: Size::Auto }
+    }
+}
+
+/// What a tenant is opened with. The default is a fresh, empty, faultless tenant of its own whose
+/// credentials are the same everywhere and open nothing else.
+#[derive(Clone)]
+pub struct TenantOptions {
+    /// Directory (tenant) id.
+    pub tenant_id: String,
+    /// The one application that may sign in.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// Domains that sign-in names may have; the first is the default one.
+    pub verified_domains: Vec<String>,
+    /// File that keeps the users between processes (JSON Lines). `None`: in memory only.
+    pub journal: Option<PathBuf>,
+    /// Failures on purpose.
+    pub faults: Faults,
+    /// Quotas.
+    pub throttle: Throttle,
+    /// How long a change stays invisible to filters, lists, reads by name and references.
+    pub replication_delay: Duration,
+    /// Waited on the clock before each answer.
+    pub latency: Duration,
+    /// Application permissions granted; they are the `roles` of the access token.
+    pub roles: Vec<String>,
+}
+
+impl Default for TenantOptions {
+    fn default() -> Self {
+        let roles = [
+            "User.Read.All",
+            "User.ReadWrite.All",
+            "User.EnableDisableAccount.All",
+            "User.RevokeSessions.All",
+            "User-LifeCycleInfo.ReadWrite.All",
+            "Organization.Read.All",
+        ];
+        Self {
+            tenant_id: "00000000-7e57-4000-8000-000000000001".to_owned(),
+            client_id: "00000000-7e57-4000-8000-000000000002".to_owned(),
+            client_secret: "rehearsal-only-not-a-secret".to_owned(),
+            verified_domains: vec!["woodgrove.example".to_owned()],
+            journal: None,
+            faults: Faults::none(),
+            throttle: Throttle::default(),
+            replication_delay: Duration::ZERO,
+            latency: Duration::ZERO,
+            roles: roles.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+impl fmt::Debug for TenantOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantOptions")
+            .field("tenant_id", &self.tenant_id)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &"[secret]")
+            .field("verified_domains", &self.verified_domains)
+            .field("journal", &self.journal)
+            .field("faults", &self.faults)
+            .field("throttle", &self.throttle)
+            .field("replication_delay", &self.replication_delay)
+            .field("latency", &self.latency)
+            .field("roles", &self.roles)
+            .finish()
+    }
+}

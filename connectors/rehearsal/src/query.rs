@@ -1,0 +1,328 @@
+//! Query options of OData, as far as this tenant serves them.
+//!
+//! Source: "List users" (learn.microsoft.com/graph/api/user-list). Invariant: an option or filter
+//! that is not served is refused, never ignored.
+
+use http::StatusCode;
+
+use crate::body::is_extension;
+use crate::csdl::schema;
+use crate::encoding::{encode, fields, is_guid};
+use crate::refusal::Refusal;
+
+const PAGE_DEFAULT: usize = 100;
+const PAGE_MAX: usize = 999;
+
+/// Never in a list: kept outside the directory ("List users", properties not returned).
+const NOT_LISTED: [&str; 11] = [
+    "aboutMe",
+    "birthday",
+    "hireDate",
+    "interests",
+    "mailboxSettings",
+    "mySite",
+    "pastProjects",
+    "preferredName",
+    "responsibilities",
+    "schools",
+    "skills",
+];
+
+/// A filter: one property equals one of some texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub(crate) by: By,
+    pub(crate) texts: Vec<String>,
+}
+
+/// What can be filtered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Id,
+    Name,
+    EmployeeId,
+}
+
+/// The options of one read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) select: Option<Vec<String>>,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) top: usize,
+    /// The last id of the page before.
+    pub(crate) after: Option<String>,
+    /// Everything but the skip token, encoded again, for the link to the next page.
+    pub(crate) kept: String,
+}
+
+/// Reads the options of a list.
+///
+/// # Errors
+/// 400, or 501 for a property that lists cannot give.
+pub(crate) fn of_list(query: Option<&str>) -> Result<Query, Refusal> {
+    let query = read(
+        query,
+        &["$select", "$filter", "$top", "$skiptoken"],
+        "microsoft.graph.user",
+    )?;
+    let hidden = query
+        .select
+        .iter()
+        .flatten()
+        .find(|name| NOT_LISTED.contains(&name.as_str()));
+    match hidden {
+        None => Ok(query),
+        Some(name) => Err(Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "NotImplemented",
+            format!("Property '{name}' cannot be returned within a user collection."),
+        )),
+    }
+}
+
+/// Reads the options of a single object.
+///
+/// # Errors
+/// 400.
+pub(crate) fn of_one(query: Option<&str>, type_name: &str) -> Result<Query, Refusal> {
+    read(query, &["$select"], type_name)
+}
+
+/// # Errors
+/// 400 when there are options.
+pub(crate) fn none(query: Option<&str>) -> Result<(), Refusal> {
+    read(query, &[], "microsoft.graph.user").map(|_| ())
+}
+
+fn read(query: Option<&str>, served: &[&str], type_name: &str) -> Result<Query, Refusal> {
+    let options = fields(query.unwrap_or_default())
+        .ok_or_else(|| Refusal::bad("The request URL is not valid."))?;
+    let mut out = Query {
+        select: None,
+        filter: None,
+        top: PAGE_DEFAULT,
+        after: None,
+        kept: String::new(),
+    };
+    let mut seen: Vec<&str> = Vec::new();
+    for (name, value) in &options {
+        if !served.contains(&name.as_str()) {
+            let known = name
+                .strip_prefix('$')
+                .is_some_and(|n| n.bytes().all(|b| b.is_ascii_alphabetic()));
+            let name = if known { name.as_str() } else { "?" };
+            let message = format!("Query option '{name}' is not supported for this request.");
+            return Err(Refusal::unsupported(message));
+        }
+        if seen.contains(&name.as_str()) {
+            return Err(Refusal::bad(format!(
+                "Query option '{name}' was specified more than once."
+            )));
+        }
+        seen.push(name);
+        match name.as_str() {
+            "$select" => out.select = Some(select(value, type_name)?),
+            "$filter" => out.filter = Some(filter(value)?),
+            "$top" => out.top = top(value)?,
+            _ => out.after = Some(skip_token(value)?),
+        }
+        if name != "$skiptoken" {
+            out.kept = format!("{}{name}={}&", out.kept, encode(value));
+        }
+    }
+    Ok(out)
+}
+
+fn select(text: &str, type_name: &str) -> Result<Vec<String>, Refusal> {
+    let known = |name: &str| {
+        schema().property(type_name, name).is_some()
+            || (schema().is_open(type_name) && is_extension(name))
+    };
+    let names = text.split(',').map(str::trim);
+    names
+        .map(|name| {
+            if known(name) {
+                return Ok(name.to_owned());
+            }
+            let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let name = if plain && name.len() <= 64 { name } else { "?" };
+            Err(Refusal::bad(format!(
+                "Parsing OData Select and Expand failed: Could not find a property named '{name}' \
+                 on type '{type_name}'."
+            )))
+        })
+        .collect()
+}
+
+fn top(text: &str) -> Result<usize, Refusal> {
+    text.parse()
+        .ok()
+        .filter(|top| (1..=PAGE_MAX).contains(top))
+        .ok_or_else(|| {
+            Refusal::bad("Invalid page size specified. Must be between 1 and 999 inclusive.")
+        })
+}
+
+/// The token of the page after this id.
+pub(crate) fn skip_token_after(id: &str) -> String {
+    format!("RC-{id}")
+}
+
+fn skip_token(text: &str) -> Result<String, Refusal> {
+    let id = text.strip_prefix("RC-").filter(|id| is_guid(id));
+    id.map(str::to_owned)
+        .ok_or_else(|| Refusal::bad("The skip token is not valid."))
+}
+
+fn filter(text: &str) -> Result<Filter, Refusal> {
+    let unsupported = || Refusal::unsupported("Unsupported or invalid query filter clause.");
+    let (property, rest) = text.trim().split_once(' ').ok_or_else(unsupported)?;
+    let by = match property {
+        "id" => By::Id,
+        "userPrincipalName" => By::Name,
+        "employeeId" => By::EmployeeId,
+        _ => return Err(unsupported()),
+    };
+    let rest = rest.trim_start();
+    let texts = if let Some(rest) = rest.strip_prefix("eq ") {
+        let (text, rest) = literal(rest).ok_or_else(unsupported)?;
+        if !rest.trim().is_empty() {
+            return Err(unsupported());
+        }
+        vec![text]
+    } else {
+        let list = rest
+            .strip_prefix("in")
+            .map(str::trim)
+            .and_then(|r| r.strip_prefix('('));
+        let mut rest = list.ok_or_else(unsupported)?;
+        let mut texts = Vec::new();
+        loop {
+            let (text, after) = literal(rest).ok_or_else(unsupported)?;
+            texts.push(text);
+            match after.trim_start().split_at_checked(1) {
+                Some((",", more)) => rest = more,
+                Some((")", "")) => break texts,
+                _ => return Err(unsupported()),
+            }
+        }
+    };
+    let fold = |text: String| {
+        if by == By::EmployeeId {
+            text
+        } else {
+            text.to_lowercase()
+        }
+    };
+    Ok(Filter {
+        by,
+        texts: texts.into_iter().map(fold).collect(),
+    })
+}
+
+/// A quoted text at the beginning, its quotes undoubled, and what follows it.
+fn literal(text: &str) -> Option<(String, &str)> {
+    let mut rest = text.trim_start().strip_prefix('\'')?;
+    let mut out = String::new();
+    loop {
+        let (before, after) = rest.split_once('\'')?;
+        out.push_str(before);
+        match after.strip_prefix('\'') {
+            Some(more) => {
+                out.push('\'');
+                rest = more;
+            }
+            None => return Some((out, after)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(query: &str) -> (u16, &'static str) {
+        let refusal = of_list(Some(query)).unwrap_err();
+        (refusal.status.as_u16(), refusal.code)
+    }
+
+    #[test]
+    fn what_is_served() {
+        let query = of_list(Some(
+            "$select=id,%20employeeId&$top=5&$filter=employeeId%20eq%20%27a%27%27b%27",
+        ))
+        .unwrap();
+        assert_eq!(query.select.unwrap(), ["id", "employeeId"]);
+        assert_eq!(query.top, 5);
+        let filter = Filter {
+            by: By::EmployeeId,
+            texts: vec!["a'b".to_owned()],
+        };
+        assert_eq!(query.filter, Some(filter));
+        let query = of_list(Some(
+            "$filter=userPrincipalName+in+('A@x.example','b@x.example')",
+        ))
+        .unwrap();
+        let texts = vec!["a@x.example".to_owned(), "b@x.example".to_owned()];
+        assert_eq!(
+            query.filter,
+            Some(Filter {
+                by: By::Name,
+                texts
+            })
+        );
+        let id = "5f3a09c1-0000-4000-8000-00000000000a";
+        let query = of_list(Some(&format!("$skiptoken={}", skip_token_after(id)))).unwrap();
+        assert_eq!(
+            (query.after.as_deref(), query.kept.as_str()),
+            (Some(id), "")
+        );
+    }
+
+    /// Options → status and code.
+    #[test]
+    fn what_is_refused() {
+        const BAD: (u16, &str) = (400, "Request_BadRequest");
+        const UNSUPPORTED: (u16, &str) = (400, "Request_UnsupportedQuery");
+        let table = [
+            ("$skip=5", UNSUPPORTED),
+            ("$orderby=displayName", UNSUPPORTED),
+            ("$expand=manager", UNSUPPORTED),
+            ("$count=true", UNSUPPORTED),
+            ("$search=%22a%22", UNSUPPORTED),
+            ("top=5", UNSUPPORTED),
+            ("$top=0", BAD),
+            ("$top=1000", BAD),
+            ("$top=x", BAD),
+            ("$top=5&$top=6", BAD),
+            ("$select=employeID", BAD),
+            ("$select=manager", BAD),
+            ("$select=", BAD),
+            ("$select=aboutMe", (501, "NotImplemented")),
+            ("$skiptoken=abc", BAD),
+            ("$filter=%zz", BAD),
+            ("$filter=employeeId ne 'x'", UNSUPPORTED),
+            ("$filter=employeeId eq 'x' or id eq 'y'", UNSUPPORTED),
+            ("$filter=employeeId eq 'x", UNSUPPORTED),
+            ("$filter=employeeId eq x", UNSUPPORTED),
+            ("$filter=employeeId eq 'a'b'", UNSUPPORTED),
+            ("$filter=employeeId in ('x'", UNSUPPORTED),
+            ("$filter=employeeId in ()", UNSUPPORTED),
+            ("$filter=employeeId in ('x') and id eq 'y'", UNSUPPORTED),
+            ("$filter=startswith(displayName,'a')", UNSUPPORTED),
+            ("$filter=department eq 'x'", UNSUPPORTED),
+            ("$filter=", UNSUPPORTED),
+        ];
+        for (query, expected) in table {
+            assert_eq!(refused(query), expected, "{query}");
+        }
+        assert_eq!(
+            of_one(Some("$top=5"), "microsoft.graph.user")
+                .unwrap_err()
+                .status,
+            400
+        );
+        assert!(of_one(Some("$select=aboutMe"), "microsoft.graph.user").is_ok());
+        assert_eq!(none(Some("$select=id")).unwrap_err().status, 400);
+    }
+}

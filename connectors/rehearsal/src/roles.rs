@@ -1,0 +1,86 @@
+//! Which application permission each call needs.
+//!
+//! Source: microsoftgraph/microsoft-graph-devx-content, permissions.json, and "Update user".
+//! Invariant: `User.ReadWrite.All` opens only what those pages say it opens.
+
+use serde_json::{Map, Value as Json};
+
+use crate::refusal::Refusal;
+
+pub(crate) const READ: &[&str] = &["User.Read.All", "User.ReadWrite.All"];
+pub(crate) const WRITE: &[&str] = &["User.ReadWrite.All"];
+pub(crate) const REVOKE: &[&str] = &["User.RevokeSessions.All", "User.ReadWrite.All"];
+pub(crate) const DELETE: &[&str] = &["User.DeleteRestore.All", "User.ReadWrite.All"];
+pub(crate) const ORGANIZATION: &[&str] = &["Organization.Read.All"];
+
+const READ_LEAVE_DATE: &[&str] = &[
+    "User-LifeCycleInfo.Read.All",
+    "User-LifeCycleInfo.ReadWrite.All",
+];
+const WRITE_LEAVE_DATE: &[&str] = &["User-LifeCycleInfo.ReadWrite.All"];
+
+/// # Errors
+/// 403 when none of the permissions is granted.
+pub(crate) fn any(granted: &[String], of: &[&str]) -> Result<(), Refusal> {
+    if of
+        .iter()
+        .any(|role| granted.iter().any(|have| have == role))
+    {
+        Ok(())
+    } else {
+        Err(Refusal::denied())
+    }
+}
+
+/// Reading these properties.
+///
+/// # Errors
+/// 403.
+pub(crate) fn read(granted: &[String], select: Option<&[String]>) -> Result<(), Refusal> {
+    any(granted, READ)?;
+    let leave = select.is_some_and(|names| names.iter().any(|n| n == "employeeLeaveDateTime"));
+    if leave {
+        any(granted, READ_LEAVE_DATE)
+    } else {
+        Ok(())
+    }
+}
+
+/// Making a user of these members.
+///
+/// # Errors
+/// 403.
+pub(crate) fn create(granted: &[String], body: &Map<String, Json>) -> Result<(), Refusal> {
+    any(granted, WRITE)?;
+    // What a create cannot do without needs no permission of its own.
+    let own = ["passwordProfile", "identities"];
+    let others = body.keys().filter(|name| !own.contains(&name.as_str()));
+    others
+        .into_iter()
+        .try_for_each(|name| any(granted, to_update(name)))
+}
+
+/// Changing these members.
+///
+/// # Errors
+/// 403.
+pub(crate) fn update(granted: &[String], body: &Map<String, Json>) -> Result<(), Refusal> {
+    if body.is_empty() {
+        return any(granted, WRITE);
+    }
+    body.keys()
+        .try_for_each(|name| any(granted, to_update(name)))
+}
+
+fn to_update(property: &str) -> &'static [&'static str] {
+    match property {
+        "accountEnabled" => &["User.EnableDisableAccount.All", "User.ReadWrite.All"],
+        "businessPhones" | "mobilePhone" => &["User-Phone.ReadWrite.All", "User.ReadWrite.All"],
+        "otherMails" => &["User-Mail.ReadWrite.All", "User.ReadWrite.All"],
+        "employeeLeaveDateTime" => WRITE_LEAVE_DATE,
+        "passwordProfile" => &["User-PasswordProfile.ReadWrite.All"],
+        "identities" => &["User.ManageIdentities.All"],
+        "customSecurityAttributes" => &["CustomSecAttributeAssignment.ReadWrite.All"],
+        _ => WRITE,
+    }
+}

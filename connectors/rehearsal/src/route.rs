@@ -1,0 +1,297 @@
+//! From a path to what it names.
+//!
+//! Invariant: a key is decoded after the path was split, so that no encoded slash makes a
+//! segment.
+
+use http::{Method, StatusCode};
+
+use crate::encoding::{decode, is_guid};
+use crate::refusal::Refusal;
+
+/// How a user is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// Object id, lower case.
+    Id(String),
+    /// Sign-in name, lower case.
+    Name(String),
+}
+
+/// What a path names, and with its method what is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    ListUsers,
+    CreateUser,
+    ReadUser(Key),
+    UpdateUser(Key),
+    DeleteUser(Key),
+    ReadManager(Key),
+    SetManager(Key),
+    ClearManager(Key),
+    RevokeSessions(Key),
+    ReadOrganization,
+}
+
+/// A route, or why there is none; with the template for the record.
+pub(crate) struct Routed {
+    pub(crate) template: &'static str,
+    pub(crate) route: Result<Route, Refusal>,
+}
+
+/// A method of a path with a key in it, and what it asks.
+type Offer = (Method, fn(Key) -> Route);
+
+/// Reads a path below the version root (`/users/{id}`).
+pub(crate) fn route(method: &Method, path: &str) -> Routed {
+    let segments: Option<Vec<String>> = path
+        .trim_start_matches('/')
+        .split('/')
+        .map(decode)
+        .collect();
+    let Some(segments) = segments else {
+        let refusal = Refusal::bad("The request URL is not valid.");
+        return Routed {
+            template: "?",
+            route: Err(refusal),
+        };
+    };
+    let mut parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+    // users('…') is users/…
+    let literal = parts[0]
+        .strip_prefix("users('")
+        .and_then(|rest| rest.strip_suffix("')"));
+    let literal = literal.map(|key| key.replace("''", "'"));
+    if let Some(key) = &literal {
+        parts.splice(0..1, ["users", key.as_str()]);
+    } else if parts.len() > 1 && parts[1].starts_with('$') {
+        // Only a key literal may begin so.
+        return unknown(parts[1]);
+    }
+    let named = |template, method: &Method, make: &[Offer]| {
+        let key = parts.get(1).map_or("", |key| *key);
+        let route = match make.iter().find(|(known, _)| known == method) {
+            None => Err(Refusal::method_not_allowed()),
+            Some((_, make)) => key_of(key).map(make),
+        };
+        Routed { template, route }
+    };
+    match parts.as_slice() {
+        ["users"] => {
+            let route = match *method {
+                Method::GET => Ok(Route::ListUsers),
+                Method::POST => Ok(Route::CreateUser),
+                _ => Err(Refusal::method_not_allowed()),
+            };
+            Routed {
+                template: "/users",
+                route,
+            }
+        }
+        ["users", _] => {
+            let make: [Offer; 3] = [
+                (Method::GET, Route::ReadUser),
+                (Method::PATCH, Route::UpdateUser),
+                (Method::DELETE, Route::DeleteUser),
+            ];
+            named("/users/{id}", method, &make)
+        }
+        ["users", _, "manager"] => named(
+            "/users/{id}/manager",
+            method,
+            &[(Method::GET, Route::ReadManager)],
+        ),
+        ["users", _, "manager", "$ref"] => {
+            let make: [Offer; 2] = [
+                (Method::PUT, Route::SetManager),
+                (Method::DELETE, Route::ClearManager),
+            ];
+            named("/users/{id}/manager/$ref", method, &make)
+        }
+        [
+            "users",
+            _,
+            "revokeSignInSessions" | "microsoft.graph.revokeSignInSessions",
+        ] => {
+            let make: [Offer; 1] = [(Method::POST, Route::RevokeSessions)];
+            named("/users/{id}/revokeSignInSessions", method, &make)
+        }
+        ["organization"] => {
+            let route = if *method == Method::GET {
+                Ok(Route::ReadOrganization)
+            } else {
+                Err(Refusal::method_not_allowed())
+            };
+            Routed {
+                template: "/organization",
+                route,
+            }
+        }
+        ["users", _, other, ..] | [other, ..] => unknown(other),
+        [] => unknown(""),
+    }
+}
+
+fn unknown(segment: &str) -> Routed {
+    // A segment could be anything; only what looks like a name is repeated.
+    let plain = segment
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"$._".contains(&b));
+    let segment = if plain && segment.len() <= 40 {
+        segment
+    } else {
+        "?"
+    };
+    let message = format!("Resource not found for the segment '{segment}'.");
+    let refusal = Refusal::new(StatusCode::NOT_FOUND, "ResourceNotFound", message);
+    Routed {
+        template: "?",
+        route: Err(refusal),
+    }
+}
+
+/// Reads an object id or a sign-in name.
+///
+/// # Errors
+/// 404: it is neither, so nothing has it.
+fn key_of(text: &str) -> Result<Key, Refusal> {
+    let lower = text.to_lowercase();
+    if is_guid(text) {
+        Ok(Key::Id(lower))
+    } else if text.contains('@') {
+        Ok(Key::Name(lower))
+    } else {
+        Err(Refusal::not_found(None))
+    }
+}
+
+/// The user that an `@odata.id` points at.
+///
+/// # Errors
+/// 400 for what is no reference to a user.
+pub(crate) fn reference(link: &str) -> Result<Key, Refusal> {
+    let refusal = || Refusal::bad("Invalid URL in the reference: a user is expected.");
+    let rest = link
+        .strip_prefix("https://")
+        .or_else(|| link.strip_prefix("http://"));
+    let (_, path) = rest
+        .and_then(|rest| rest.split_once('/'))
+        .ok_or_else(refusal)?;
+    let path = path.strip_prefix("v1.0/").ok_or_else(refusal)?;
+    if let Some(id) = path.strip_prefix("directoryObjects/") {
+        return if is_guid(id) {
+            Ok(Key::Id(id.to_lowercase()))
+        } else {
+            Err(refusal())
+        };
+    }
+    match route(&Method::GET, path).route {
+        Ok(Route::ReadUser(key)) => Ok(key),
+        Ok(_) | Err(_) => Err(refusal()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "5f3a09c1-0000-4000-8000-00000000000A";
+
+    /// Method and path → route, or status and code.
+    #[test]
+    fn paths() {
+        let id = || Key::Id(ID.to_lowercase());
+        let name = |name: &str| Key::Name(name.to_owned());
+        let table = [
+            ("GET", "/users".to_owned(), Ok(Route::ListUsers)),
+            ("POST", "/users".to_owned(), Ok(Route::CreateUser)),
+            ("DELETE", "/users".to_owned(), Err(405)),
+            ("GET", format!("/users/{ID}"), Ok(Route::ReadUser(id()))),
+            ("PUT", format!("/users/{ID}"), Err(405)),
+            (
+                "GET",
+                "/users/Mira@X.example".to_owned(),
+                Ok(Route::ReadUser(name("mira@x.example"))),
+            ),
+            (
+                "GET",
+                "/users/a%23EXT%23@x".to_owned(),
+                Ok(Route::ReadUser(name("a#ext#@x"))),
+            ),
+            (
+                "GET",
+                "/users(%27$o%27%27n@x%27)".to_owned(),
+                Ok(Route::ReadUser(name("$o'n@x"))),
+            ),
+            (
+                "PATCH",
+                format!("/users('{ID}')"),
+                Ok(Route::UpdateUser(id())),
+            ),
+            ("GET", "/users/$count".to_owned(), Err(404)),
+            ("GET", "/users/mira".to_owned(), Err(404)),
+            ("GET", "/users/%zz".to_owned(), Err(400)),
+            (
+                "GET",
+                format!("/users/{ID}/manager"),
+                Ok(Route::ReadManager(id())),
+            ),
+            ("POST", format!("/users/{ID}/manager"), Err(405)),
+            (
+                "PUT",
+                format!("/users/{ID}/manager/$ref"),
+                Ok(Route::SetManager(id())),
+            ),
+            (
+                "DELETE",
+                format!("/users/{ID}/manager/$ref"),
+                Ok(Route::ClearManager(id())),
+            ),
+            (
+                "POST",
+                format!("/users/{ID}/revokeSignInSessions"),
+                Ok(Route::RevokeSessions(id())),
+            ),
+            ("GET", format!("/users/{ID}/revokeSignInSessions"), Err(405)),
+            ("GET", format!("/users/{ID}/memberOf"), Err(404)),
+            ("GET", format!("/users/{ID}%2Fmanager"), Err(404)),
+            (
+                "GET",
+                "/organization".to_owned(),
+                Ok(Route::ReadOrganization),
+            ),
+            ("PATCH", "/organization".to_owned(), Err(405)),
+            ("GET", "/groups".to_owned(), Err(404)),
+            ("GET", "/".to_owned(), Err(404)),
+        ];
+        for (method, path, expected) in table {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let route = route(&method, &path)
+                .route
+                .map_err(|refusal| refusal.status.as_u16());
+            assert_eq!(route, expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn references() {
+        let good = [
+            format!("https://graph.microsoft.com/v1.0/users/{ID}"),
+            format!("http://127.0.0.1:8080/v1.0/directoryObjects/{ID}"),
+        ];
+        for link in good {
+            assert_eq!(reference(&link), Ok(Key::Id(ID.to_lowercase())), "{link}");
+        }
+        let bad = [
+            ID.to_owned(),
+            format!("/v1.0/users/{ID}"),
+            format!("https://graph.microsoft.com/beta/users/{ID}"),
+            format!("https://graph.microsoft.com/v1.0/groups/{ID}"),
+            format!("https://graph.microsoft.com/v1.0/users/{ID}/manager"),
+            "https://graph.microsoft.com/v1.0/directoryObjects/mira@x.example".to_owned(),
+            "https://graph.microsoft.com/v1.0/users".to_owned(),
+        ];
+        for link in bad {
+            assert_eq!(reference(&link).unwrap_err().status.as_u16(), 400, "{link}");
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! The tenant: what it is opened with, what it answers, and what a test may look at.
+//!
+//! Invariant: the router is the only way in for calls; the in-process exchange and the sockets
+//! both go through it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use jiff::Timestamp;
+use rollcall_http::{BODY_BYTES_MAX, Clock, Exchange, TransportError};
+use serde_json::Value as Json;
+use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+
+use crate::Faults;
+use crate::answer::{Answer, Reply};
+use crate::batch::is_json;
+use crate::digest::{digest, manager};
+use crate::directory::Directory;
+use crate::early::Early;
+use crate::entity;
+use crate::error::TenantError;
+use crate::fault::Dice;
+use crate::journal::{Journal, JournalError};
+use crate::options::TenantOptions;
+use crate::refusal::Refusal;
+use crate::seeded::Seeded;
+use crate::served::Served;
+use crate::state::{Call, State};
+use crate::throttle::{Charge, Cost, Meters};
+use crate::token::Tokens;
+
+/// A request body at most, in bytes; what Graph takes in one write.
+const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+const VERSION: &str = "/v1.0";
+
+/// A user as JSON: every property that is set, `id`, `manager` (object id), `passwordSet`, and
+/// `deletedDateTime` when it was deleted.
+pub type User = Json;
+
+/// A simulated tenant. Clones are the same tenant.
+#[derive(Clone)]
+pub struct Tenant(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    clock: Clock,
+    latency: std::time::Duration,
+}
+
+/// In the extensions of a response that must not reach the client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Broken;
+
+impl Tenant {
+    /// Opens a tenant, with the users of its journal where it has one.
+    ///
+    /// # Errors
+    /// [`TenantError`] when the options or the journal cannot be used.
+    pub fn open(options: TenantOptions, clock: Clock) -> Result<Self, TenantError> {
+        let problem = |field, why| Err(TenantError::Options { field, why });
+        if !(0.0..=1.0).contains(&options.faults.share) {
+            return problem("faults.share", "must be from 0 to 1");
+        }
+        if options.verified_domains.is_empty() {
+            return problem("verified_domains", "must name at least one domain");
+        }
+        if options.tenant_id.is_empty() || options.client_id.is_empty() {
+            return problem("tenant_id", "and `client_id` must not be empty");
+        }
+        let seed = Seeded::from_text(&options.tenant_id);
+        let mut directory = Directory::new(options.replication_delay, seed.at(1));
+        let journal = match options.journal.clone() {
+            None => None,
+            Some(path) => {
+                let opened = Journal::open(path.clone(), &options.tenant_id);
+                let (journal, records) = opened.map_err(|error| match error {
+                    JournalError::Io(source) => TenantError::Io { path, source },
+                    JournalError::Line(line) => TenantError::Damaged { path, line },
+                    JournalError::Foreign => TenantError::Foreign { path },
+                })?;
+                for record in records {
+                    directory.put(record, None);
+                }
+                Some(journal)
+            }
+        };
+        let state = State {
+            directory,
+            journal,
+            tokens: Tokens::default(),
+            meters: Meters::new(&options.tenant_id, &options.client_id, clock.now()),
+            dice: Dice::new(options.faults.clone()),
+            early: Early::default(),
+            request_ids: seed.at(2),
+            history: VecDeque::new(),
+            options,
+        };
+        let latency = state.options.latency;
+        Ok(Self(Arc::new(Inner {
+            state: Mutex::new(state),
+            clock,
+            latency,
+        })))
+    }
+
+    /// A panic elsewhere does not make the records wrong: each is replaced whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// With what other processes have written to the journal, as far as it can be read.
+    fn caught_up(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        // What cannot be read is logged there; there is more to say only for a call.
+        let _unreadable = state.alone(self.0.clock.now(), |_| ());
+        state
+    }
+
+    /// Login host and Graph host on one origin: `/{tenant}/oauth2/v2.0/token` and `/v1.0/…`.
+    ///
+    /// A broken connection is a response whose body fails at once; [`crate::serve()`] and
+    /// [`Self::exchange`] make it what it stands for.
+    pub fn router(&self) -> Router {
+        let tenant = self.clone();
+        Router::new().fallback(move |request: Request| {
+            let tenant = tenant.clone();
+            async move { tenant.respond(request).await }
+        })
+    }
+
+    /// The router without sockets: a client that sends through it waits on its own clock only.
+    pub fn exchange(&self) -> Exchange {
+        let router = self.router();
+        BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Bytes>| {
+            let router = router.clone();
+            async move {
+                let response = match router.oneshot(request.map(Body::from)).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                };
+                if response.extensions().get::<Broken>().is_some() {
+                    return Err(TransportError::Reset);
+                }
+                let (parts, body) = response.into_parts();
+                match Limited::new(body, BODY_BYTES_MAX).collect().await {
+                    Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+                    Err(_) => Err(TransportError::TooLarge {
+                        limit: BODY_BYTES_MAX,
+                    }),
+                }
+            }
+        }))
+    }
+
+    async fn respond(&self, request: Request) -> Response<Body> {
+        let arrived = self.0.clock.now();
+        let (parts, body) = request.into_parts();
+        let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
+        if !self.0.latency.is_zero() {
+            self.0.clock.sleep(self.0.latency).await;
+        }
+        let reply = match body {
+            Ok(body) => self.reply(&parts, &body.to_bytes(), arrived),
+            // Too large, or the client went away while it was sending: then nobody reads this.
+            Err(_) => Reply::Answer(Answer::new(StatusCode::PAYLOAD_TOO_LARGE, None)),
+        };
+        match reply {
+            Reply::Answer(answer) => answer.into_response().map(Body::from),
+            Reply::Reset => {
+                // A body that is longer than its limit ends in an error.
+                let broken = Limited::new(Full::new(Bytes::from_static(b"-")), 0);
+                let mut response = Response::new(Body::new(broken));
+                response.extensions_mut().insert(Broken);
+                response
+            }
+        }
+    }
+
+    fn reply(&self, parts: &Parts, body: &[u8], arrived: Timestamp) -> Reply {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        let path = parts.uri.path();
+        if let Some(tenant) = path
+            .strip_suffix("/oauth2/v2.0/token")
+            .and_then(|p| p.strip_prefix('/'))
+        {
+            return Reply::Answer(state.token(parts, tenant, body, arrived, now));
+        }
+        let text = |name: &str| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let origin = origin(parts);
+        let call = Call {
+            method: &parts.method,
+            path: path.strip_prefix(VERSION).unwrap_or(path),
+            query: parts.uri.query(),
+            body,
+            json: text("content-type").is_some_and(is_json),
+            client_request_id: text("client-request-id"),
+            origin: &origin,
+            arrived,
+            in_batch: false,
+        };
+        let below = path
+            .strip_prefix(VERSION)
+            .is_some_and(|rest| rest.starts_with('/'));
+        let refused = if below {
+            state
+                .tokens
+                .check(text(header::AUTHORIZATION.as_str()), now)
+                .err()
+        } else {
+            let message = "Resource not found: only version v1.0 is served.";
+            Some(Refusal::new(
+                StatusCode::NOT_FOUND,
+                "ResourceNotFound",
+                message,
+            ))
+        };
+        if let Some(refusal) = refused {
+            return Reply::Answer(state.turn_away(&call, refusal, now));
+        }
+        let reply = state.alone(now, |state| state.graph(&call, now));
+        reply.unwrap_or_else(|refusal| Reply::Answer(state.turn_away(&call, refusal, now)))
+    }
+
+    /// Every user, sorted by object id, deleted ones with `deletedDateTime`.
+    pub fn users(&self) -> Vec<User> {
+        let state = self.caught_up();
+        let directory = &state.directory;
+        directory
+            .all()
+            .map(|record| entity::plain(record, manager(directory, record)))
+            .collect()
+    }
+
+    /// Puts an account into the tenant as `POST /users` would, without token, quota and fault;
+    /// gives its object id. A missing `passwordProfile` is filled in.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`], as `POST /users` would.
+    pub fn put_user(&self, mut user: Json) -> Result<String, TenantError> {
+        if let Some(members) = user.as_object_mut() {
+            let profile = || serde_json::json!({"password": "Rehearsal-only-1"});
+            members.entry("passwordProfile").or_insert_with(profile);
+        }
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed(&user, now))
+            .and_then(|seeded| seeded)
+            .map_err(|refusal| TenantError::Refused {
+                status: refusal.status.as_u16(),
+                code: refusal.code,
+                message: refusal.message,
+            })
+    }
+
+    /// What was served, oldest first; the newest million calls.
+    pub fn history(&self) -> Vec<Served> {
+        self.state().history.iter().cloned().collect()
+    }
+
+    /// Fails other calls from now on. A share outside of 0 to 1 means none or all.
+    pub fn set_faults(&self, faults: Faults) {
+        self.state().dice = Dice::new(faults);
+    }
+
+    /// All users as one JSON text that two tenants share when they ended up the same: object ids
+    /// and instants that the tenant set itself are left out (whether sessions were revoked stays),
+    /// managers are named by employee id and sign-in name.
+    pub fn digest(&self) -> String {
+        digest(&self.caught_up().directory)
+    }
+}
+
+/// Scheme and host that the caller reached us under.
+fn origin(parts: &Parts) -> String {
+    let (scheme, authority) = (parts.uri.scheme_str(), parts.uri.authority());
+    if let (Some(scheme), Some(authority)) = (scheme, authority) {
+        return format!("{scheme}://{authority}");
+    }
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    host.map_or_else(
+        || "https://graph.microsoft.com".to_owned(),
+        |host| format!("http://{host}"),
+    )
+}
+
+impl State {
+    fn token(
+        &mut self,
+        parts: &Parts,
+        tenant: &str,
+        body: &[u8],
+        arrived: Timestamp,
+        now: Timestamp,
+    ) -> Answer {
+        let trace = self.request_ids.guid();
+        let method = &parts.method;
+        let answer = self
+            .tokens
+            .answer(&self.options, method, tenant, body, &trace, now);
+        self.record(Served {
+            at: arrived,
+            method: method.to_string(),
+            template: "/{tenant}/oauth2/v2.0/token",
+            status: answer.status.as_u16(),
+            write: false,
+            changed: false,
+            retry_after: None,
+            object: None,
+            in_batch: false,
+            early: false,
+            fault: None,
+        });
+        answer
+    }
+
+    /// Answers a call that does not get as far as the quotas.
+    pub(crate) fn turn_away(
+        &mut self,
+        call: &Call<'_>,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Answer {
+        let template = crate::route::route(call.method, call.path).template;
+        let charge = Charge {
+            exhausted: None,
+            fullest: 0.0,
+        };
+        let answer = self.finish(call, Cost::ENVELOPE, &charge, Err(refusal), now);
+        self.record(Served {
+            at: call.arrived,
+            method: call.method.to_string(),
+            template,
+            status: answer.status.as_u16(),
+            write: false,
+            changed: false,
+            retry_after: None,
+            object: None,
+            in_batch: false,
+            early: false,
+            fault: None,
+        });
+        answer
+    }
+}

@@ -1,0 +1,14 @@
+//! The tenant from outside: every test speaks HTTP to it, through the in-process exchange or over
+//! a socket.
+
+mod batches;
+mod faults;
+mod journals;
+mod peer;
+mod permissions;
+mod quotas;
+mod reading;
+mod replication;
+mod sockets;
+mod tokens;
+mod writing;

@@ -1,0 +1,194 @@
+//! Flags only: what a person can say, and nothing of what it does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+
+/// HR-driven identity lifecycle: what HR says becomes accounts, safely and with evidence.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done · 1 an action failed or a row was held · 2 could not \
+                        run · 3 something waits for approval"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) manners: Manners,
+}
+
+/// How to talk.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Manners {
+    /// Data as JSON on stdout, with a `format_version`
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Nothing on stderr but errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// More on stderr: what is done (-v), every call without its content (-vv)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// No progress bar, also on a terminal
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The whole pipeline on bundled data against a simulated tenant; needs nothing
+    Demo(Demo),
+    /// Write a starter configuration, mapping and policy
+    Init(Init),
+    /// Validate configuration, mapping and policy; connects only with --online
+    Check(Check),
+    /// Pull, plan, guards, apply, report: the nightly job
+    Run(Run),
+    /// One machine without AWS: watch the inbox, release what falls due
+    Serve(Serve),
+    /// Take a delivery: check it, seal it, change nothing else
+    Pull(Run),
+    /// Pull, and show what a run would change
+    Plan(Run),
+    /// Plan what fell due, stopped waiting or was not done, and carry it out
+    Release(At),
+    /// Carry out what is planned, or approved since
+    Apply(At),
+    /// Write the reports of finished runs
+    Report(At),
+    /// Agree to what a guard keeps back
+    Approve(Approve),
+    /// What is late, stale, waiting, held
+    Status(At),
+    /// Walk the chain, hash everything again, make every plan again
+    Verify(Verify),
+    /// The simulated tenant
+    #[command(subcommand)]
+    Rehearsal(Rehearsal),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep everything in this folder instead of a temporary one
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Folder to write; made if absent, never overwritten
+    pub(crate) dir: PathBuf,
+    /// Which starter: csv2scim
+    #[arg(long)]
+    pub(crate) source: String,
+}
+
+/// Where the configuration is, and what time it is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct At {
+    /// The configuration (rollcall.toml)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// Take this instant for now, like 2026-03-16T02:00:00Z
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) now: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) at: At,
+
+    /// Take this file instead of what lies in the inbox
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Also connect, change nothing, and report missing permissions
+    #[arg(long)]
+    pub(crate) online: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration (rollcall.toml)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Seconds between two looks at inbox and schedule
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) every_secs: u64,
+    /// Stop after so many looks (0 = never)
+    #[arg(long, default_value_t = 0)]
+    pub(crate) rounds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The run whose plan waits
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Digest of the plan that you have read (12 digits at least)
+    #[arg(long, value_name = "HASH")]
+    pub(crate) plan: String,
+    /// One guard; without it, all that keep something back
+    #[arg(long, value_name = "NAME")]
+    pub(crate) guard: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Prove that this entry is still part of the chain
+    #[arg(long, value_name = "GENERATION:SHA256")]
+    pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rehearsal {
+    /// Serve it on a port of this machine
+    Serve(RehearsalServe),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearsalServe {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// File that keeps the tenant's users
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenant_file: Option<PathBuf>,
+    /// Domains that sign-in names may have
+    #[arg(
+        long = "domain",
+        value_name = "DOMAIN",
+        default_value = "woodgrove.example"
+    )]
+    pub(crate) domains: Vec<String>,
+    /// Share of calls that fail in a documented way
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) fault_share: f64,
+    /// Which calls those are
+    #[arg(long, default_value_t = 0)]
+    pub(crate) fault_seed: u64,
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| "an instant is written like 2026-03-16T02:00:00Z".to_owned())
+}

@@ -1,0 +1,61 @@
+//! `approve`: the approver is the operating-system user of this process, never a flag.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use rollcall_pipeline::approve::{Approver, Request};
+
+use super::pass::with;
+use crate::args::Approve;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::wiring::Wrap;
+
+pub(crate) fn approve(
+    args: &Approve,
+    printer: &Arc<Printer>,
+    wrap: &dyn Wrap,
+) -> anyhow::Result<Exit> {
+    with(&args.at, printer, wrap, async |pipeline, now| {
+        let by = os_user()?;
+        let request = Request {
+            run: &args.run,
+            plan: &args.plan,
+            guard: args.guard.as_deref(),
+            reason: &args.reason,
+        };
+        let granted = pipeline.approve(&request, &by, now).await?;
+        let complete = granted.iter().all(|g| g.have >= g.need);
+        if printer.json {
+            let value = serde_json::json!({
+                "format_version": 1, "by": by, "granted": granted, "complete": complete,
+            });
+            printer.json(&value);
+        }
+        for one in &granted {
+            printer.say(&format!(
+                "{}: {} of {} approvals, by {}",
+                one.guard, one.have, one.need, by.0
+            ));
+        }
+        if complete {
+            printer.say("\nhint: `rollcall apply` carries out what was approved");
+            Ok(Exit::Done)
+        } else {
+            printer.say("\nhint: another person has to approve the same plan within 24 hours");
+            Ok(Exit::Waits)
+        }
+    })
+}
+
+/// Who this process runs as, by the kernel's word; the name is looked up only to be readable.
+fn os_user() -> anyhow::Result<Approver> {
+    let uid = rustix::process::getuid().as_raw();
+    let Some(user) = uzers::get_user_by_uid(uid) else {
+        bail!("this process runs as user id {uid}, which has no name here");
+    };
+    Ok(Approver(format!(
+        "os:{}:{uid}",
+        user.name().to_string_lossy()
+    )))
+}

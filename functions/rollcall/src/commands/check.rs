@@ -1,0 +1,46 @@
+//! `check`: everything that can be told without connecting, and with `--online` what the tenant
+//! says of our permissions.
+
+use std::sync::Arc;
+
+use crate::args::Check;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::wiring::{self, Wrap};
+
+pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    let settings = wiring::read(&args.at.config)?;
+    let mut columns: Vec<String> = settings.mapping.columns().into_iter().collect();
+    columns.sort();
+    if !args.online {
+        if printer.json {
+            printer.json(&serde_json::json!({
+                "format_version": 1,
+                "mapping_sha256": settings.mapping.hash(),
+                "policy_sha256": settings.policy.hash(),
+                "columns": columns,
+            }));
+        } else {
+            printer.data(&format!(
+                "configuration, mapping and policy are valid\ncolumns read and stored: {}\n",
+                columns.join(", ")
+            ));
+        }
+        return Ok(Exit::Done);
+    }
+    let runtime = wiring::runtime(wiring::simulated(&settings))?;
+    runtime.block_on(async {
+        let wired = wiring::wire(settings, args.at.now, Box::new(|_, _| {}), wrap)?;
+        let probe = wired.entra.probe().await?;
+        if printer.json {
+            printer.json(&probe);
+        } else {
+            printer.data(&format!("{probe}\n"));
+        }
+        Ok(if probe.missing.is_empty() {
+            Exit::Done
+        } else {
+            Exit::CouldNotRun
+        })
+    })
+}

@@ -1,0 +1,41 @@
+//! One function a command.
+
+mod approve;
+mod check;
+mod demo;
+mod pass;
+mod rehearsal;
+mod serve;
+mod status;
+mod verify;
+
+use std::sync::Arc;
+
+use crate::args::{Command, Rehearsal};
+use crate::exit::Exit;
+use crate::init;
+use crate::printer::Printer;
+use crate::wiring::Wrap;
+
+pub(crate) fn dispatch(
+    command: Command,
+    printer: &Arc<Printer>,
+    wrap: &dyn Wrap,
+) -> anyhow::Result<Exit> {
+    match command {
+        Command::Demo(args) => demo::demo(&args, printer),
+        Command::Init(args) => init::init(&args, printer),
+        Command::Check(args) => check::check(&args, printer, wrap),
+        Command::Run(args) => pass::run(&args, printer, wrap),
+        Command::Serve(args) => serve::serve(&args, printer, wrap),
+        Command::Pull(args) => pass::pull(&args, printer, wrap),
+        Command::Plan(args) => pass::plan(&args, printer, wrap),
+        Command::Release(args) => pass::release(&args, printer, wrap),
+        Command::Apply(args) => pass::apply(&args, printer, wrap),
+        Command::Report(args) => pass::report(&args, printer, wrap),
+        Command::Approve(args) => approve::approve(&args, printer, wrap),
+        Command::Status(args) => status::status(&args, printer, wrap),
+        Command::Verify(args) => verify::verify(&args, printer, wrap),
+        Command::Rehearsal(Rehearsal::Serve(args)) => rehearsal::serve(&args, printer),
+    }
+}

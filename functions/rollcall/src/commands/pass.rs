@@ -1,0 +1,273 @@
+//! `run` and its steps: `pull`, `plan`, `apply`, `report`, and `release`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rollcall_pipeline::log;
+use rollcall_pipeline::pull::{Pulled, Refusal};
+use rollcall_pipeline::run::{Finished, Pipeline, Stored, Until};
+
+use crate::args::{At, Run};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::show;
+use crate::wiring::{self, Wrap};
+
+/// The nightly job: every delivery in the inbox, oldest first, from pull to report.
+pub(crate) fn run(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    with(&args.at, printer, wrap, async |pipeline, now| {
+        nightly(pipeline, now, args.file.as_deref(), printer).await
+    })
+}
+
+pub(crate) async fn nightly(
+    pipeline: &Pipeline,
+    now: Timestamp,
+    file: Option<&Path>,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let mut exit = close(pipeline, printer).await?;
+    let mut passed_over: Vec<String> = Vec::new();
+    let mut taken = 0_u32;
+    loop {
+        let pulled = match file {
+            Some(path) => pipeline.pull_file(path, now).await?,
+            None => pipeline.pull_inbox(now, &passed_over).await?,
+        };
+        match pulled {
+            Pulled::Sealed { run, file } => {
+                taken += 1;
+                printer.say(&format!("{file}: taken as run {run}"));
+                exit = exit.max(close(pipeline, printer).await?);
+            }
+            Pulled::Refused(refusal) => {
+                refused(&refusal, printer);
+                exit = Exit::CouldNotRun;
+                passed_over.push(refusal.file);
+            }
+            Pulled::Nothing => break,
+        }
+        if file.is_some() {
+            break;
+        }
+    }
+    // What another process took meanwhile is carried to its end together.
+    exit = exit.max(close(pipeline, printer).await?);
+    if taken == 0 && passed_over.is_empty() {
+        printer.say("the inbox is empty: nothing new from HR");
+        exit = exit.max(nothing_new(pipeline, now, printer).await?);
+    }
+    if taken == 0 {
+        // A plan from a delivery looks at whatever is due by itself; trying again what has just
+        // failed would only ask a tenant in trouble twice.
+        exit = exit.max(fall_due(pipeline, now, printer).await?);
+    }
+    Ok(exit)
+}
+
+/// A run without a file is only fine while the newest accepted one is fresh (P16).
+async fn nothing_new(
+    pipeline: &Pipeline,
+    now: Timestamp,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let status = pipeline.status(now).await?;
+    match status.source_age_hours {
+        None => {
+            printer.error(
+                "nothing was ever received: put an export into the inbox folder of the store",
+            );
+            Ok(Exit::CouldNotRun)
+        }
+        Some(age) if status.stale => {
+            printer.error(&format!(
+                "the newest accepted data are {age:.0} hours old; until HR delivers, only dated \
+                 cuts are carried out"
+            ));
+            Ok(Exit::Flawed)
+        }
+        Some(_) => Ok(Exit::Done),
+    }
+}
+
+/// Plans and carries out what fell due, then closes it.
+async fn fall_due(pipeline: &Pipeline, now: Timestamp, printer: &Printer) -> anyhow::Result<Exit> {
+    match pipeline.release(now).await? {
+        Some(_) => close(pipeline, printer).await,
+        None => Ok(Exit::Done),
+    }
+}
+
+async fn close(pipeline: &Pipeline, printer: &Printer) -> anyhow::Result<Exit> {
+    let finished = pipeline.advance(Until::Closed).await?;
+    show_all(pipeline, &finished, printer)
+}
+
+fn show_all(pipeline: &Pipeline, finished: &[Finished], printer: &Printer) -> anyhow::Result<Exit> {
+    for one in finished {
+        match &one.report {
+            Some(report) if printer.json => printer.json(report),
+            Some(report) => printer.data(&show::summary(report, &pipeline.folder)),
+            None if printer.json => printer.json(&one.stored.summary),
+            None => printer.data(&show::counts(&one.stored.summary, one.run.as_str())),
+        }
+    }
+    Ok(finished.iter().map(Exit::of).max().unwrap_or(Exit::Done))
+}
+
+fn refused(refusal: &Refusal, printer: &Printer) {
+    if printer.json {
+        printer.json(&serde_json::json!({
+            "format_version": 1,
+            "error": {"file": refusal.file, "kind": refusal.kind, "message": refusal.message},
+        }));
+    }
+    printer.error(&format!("{}\nnothing was changed", refusal.message));
+}
+
+/// Takes deliveries and stops there.
+pub(crate) fn pull(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    with(&args.at, printer, wrap, async |pipeline, now| {
+        let pulled = match &args.file {
+            Some(path) => pipeline.pull_file(path, now).await?,
+            None => pipeline.pull_inbox(now, &[]).await?,
+        };
+        match pulled {
+            Pulled::Sealed { run, file } => {
+                if printer.json {
+                    let taken = serde_json::json!({"format_version": 1, "run": run, "file": file});
+                    printer.json(&taken);
+                } else {
+                    printer.data(&format!("{run}\n"));
+                }
+                Ok(Exit::Done)
+            }
+            Pulled::Refused(refusal) => {
+                refused(&refusal, printer);
+                Ok(Exit::CouldNotRun)
+            }
+            Pulled::Nothing => {
+                printer.say("the inbox is empty: nothing new from HR");
+                nothing_new(pipeline, now, printer).await
+            }
+        }
+    })
+}
+
+/// Shows what a run would change. The plan is stored: the next `run` or `apply` carries out that
+/// one.
+pub(crate) fn plan(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    with(&args.at, printer, wrap, async |pipeline, now| {
+        let pulled = match &args.file {
+            Some(path) => pipeline.pull_file(path, now).await?,
+            None => pipeline.pull_inbox(now, &[]).await?,
+        };
+        if let Pulled::Refused(refusal) = pulled {
+            refused(&refusal, printer);
+            return Ok(Exit::CouldNotRun);
+        }
+        let mut planned: Vec<Stored> = pipeline
+            .advance(Until::Planned)
+            .await?
+            .into_iter()
+            .map(|f| f.stored)
+            .collect();
+        if planned.is_empty() {
+            // Nothing new: show again what is planned and not carried out.
+            let head = log::head(&pipeline.store).await?;
+            for open in &head.standing.open {
+                planned.push(pipeline.stored(open.generation).await?);
+            }
+        }
+        if planned.is_empty() {
+            printer.say("nothing is planned: the inbox is empty and no run is open");
+            return nothing_new(pipeline, now, printer).await;
+        }
+        let mut exit = Exit::Done;
+        for stored in planned {
+            if printer.json {
+                let orders = pipeline.orders_with_values(&stored).await?;
+                printer.json(&serde_json::json!({
+                    "format_version": 1,
+                    "run": stored.run,
+                    "plan": stored.summary,
+                    "orders": orders,
+                }));
+            } else {
+                let orders = pipeline.orders_with_values(&stored).await?;
+                printer.data(&show::diff(&stored.summary, stored.run.as_str(), &orders));
+            }
+            let run = stored.run.clone();
+            exit = exit.max(Exit::of(&Finished {
+                run,
+                stored,
+                report: None,
+            }));
+        }
+        Ok(exit)
+    })
+}
+
+/// Carries out what is planned, or what was approved since.
+pub(crate) fn apply(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    with(args, printer, wrap, async |pipeline, _| {
+        let exit = close(pipeline, printer).await?;
+        if exit == Exit::Done {
+            printer.say("nothing is left to carry out");
+        }
+        Ok(exit)
+    })
+}
+
+/// Writes the reports of runs that are carried out but not closed, and names the newest one.
+pub(crate) fn report(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    with(args, printer, wrap, async |pipeline, _| {
+        let head = log::head(&pipeline.store).await?;
+        let Some((stored, report)) = pipeline.newest_report(&head).await? else {
+            printer.say("no run has been planned yet");
+            return Ok(Exit::CouldNotRun);
+        };
+        let run = stored.run.clone();
+        show_all(
+            pipeline,
+            &[Finished {
+                run,
+                stored,
+                report: Some(report),
+            }],
+            printer,
+        )
+    })
+}
+
+/// Plans and carries out what fell due, stopped waiting or was not done.
+pub(crate) fn release(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    with(args, printer, wrap, async |pipeline, now| {
+        let before = close(pipeline, printer).await?;
+        let head = log::head(&pipeline.store).await?.generation;
+        let exit = before.max(fall_due(pipeline, now, printer).await?);
+        if log::head(&pipeline.store).await?.generation == head {
+            printer.say("nothing is due");
+        }
+        Ok(exit)
+    })
+}
+
+/// Reads the configuration, builds the pipeline on the right clock, and works with it.
+pub(crate) fn with(
+    at: &At,
+    printer: &Arc<Printer>,
+    wrap: &dyn Wrap,
+    work: impl AsyncFnOnce(&Pipeline, Timestamp) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    let settings = wiring::read(&at.config)?;
+    let runtime = wiring::runtime(wiring::simulated(&settings))?;
+    let bar = Arc::clone(printer);
+    runtime.block_on(async {
+        let progress = Box::new(move |done, total| bar.progress(done, total));
+        let wired = wiring::wire(settings, at.now, progress, wrap)?;
+        let now = wired.pipeline.clock.now();
+        work(&wired.pipeline, now).await
+    })
+}

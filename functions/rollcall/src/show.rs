@@ -1,0 +1,262 @@
+//! Text for people: one value in, one text out; nothing is computed that the value does not say.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use rollcall_core::plan::{Action, ActionValues, PlanSummary, Verdict, WorkOrder, plain};
+use rollcall_core::report::Report;
+use rollcall_pipeline::status::Status;
+
+/// Orders that a diff shows in full; the rest is in `plan.jsonl`, and in `--json`.
+const ORDERS_SHOWN: usize = 200;
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ready => "ready",
+        Verdict::PartHeld => "part held: the rest goes",
+        Verdict::Held => "HELD: nothing goes until the intake is approved",
+        Verdict::Empty => "empty: nothing to do",
+    }
+}
+
+fn tally(map: &std::collections::BTreeMap<String, u32>) -> String {
+    let parts: Vec<String> = map.iter().map(|(op, n)| format!("{op} {n}")).collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(" · ")
+    }
+}
+
+/// The numbers of a plan.
+pub(crate) fn counts(plan: &PlanSummary, run: &str) -> String {
+    let c = &plan.counts;
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    line(format!(
+        "plan {}  (run {run})",
+        &plan.plan_sha256[..12.min(plan.plan_sha256.len())]
+    ));
+    line(format!("  verdict    {}", verdict(plan.verdict)));
+    line(format!(
+        "  rows       {} rows, {} workers, {} unchanged, {} rows held",
+        c.rows, c.workers, c.unchanged, c.held
+    ));
+    line(format!(
+        "  people     {} joiners, {} movers, {} leavers, {} rehires, {} other updates",
+        c.joiners, c.movers, c.leavers, c.rehires, c.updates
+    ));
+    line(format!("  due now    {}", tally(&c.actions)));
+    line(format!("  later      {}", tally(&c.scheduled)));
+    if !c.held_actions.is_empty() {
+        line(format!("  kept back  {}", tally(&c.held_actions)));
+    }
+    if c.findings > 0 {
+        line(format!("  findings   {}", c.findings));
+    }
+    for guard in plan.guards.iter().filter(|g| g.tripped) {
+        line(format!("  guard      {}: {}", guard.name, guard.why));
+    }
+    if plan.forecast.calls > 0 {
+        line(format!(
+            "  forecast   {} calls, {:.0} s ({} binds)",
+            plan.forecast.calls, plan.forecast.seconds, plan.forecast.bucket
+        ));
+    }
+    out
+}
+
+/// What came of a run, and where the report is.
+pub(crate) fn summary(report: &Report, folder: &Path) -> String {
+    let plan = PlanSummary {
+        format_version: report.format_version,
+        now: report.now,
+        plan_sha256: report.plan_sha256.clone(),
+        actions_sha256: report.actions_sha256.clone(),
+        verdict: report.verdict,
+        inputs: rollcall_core::plan::Inputs {
+            intake_sha256: None,
+            mapping_sha256: String::new(),
+            policy_sha256: String::new(),
+            state_sha256: String::new(),
+            tenant_sha256: String::new(),
+            tzdb: String::new(),
+        },
+        counts: report.counts.clone(),
+        guards: report.guards.clone(),
+        forecast: report.forecast.clone(),
+    };
+    let mut out = counts(&plan, report.run.as_str());
+    let o = &report.outcomes;
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    line(format!(
+        "  applied    {} done, {} already so, {} failed, {} stale, {} waiting, {} held, {} unknown",
+        o.done, o.already, o.failed, o.stale, o.waiting, o.held, o.unknown
+    ));
+    for hold in &report.holds {
+        line(format!(
+            "  waits      {}: {} people. {}",
+            hold.by, hold.persons, hold.approve
+        ));
+    }
+    let path = folder
+        .join("runs")
+        .join(report.run.as_str())
+        .join("report/report.html");
+    line(format!("  report     {}", path.display()));
+    out
+}
+
+/// A plan as a diff that a person can review: `+` comes, `~` changes, `-` is taken away,
+/// `!` is kept back, `…` comes later.
+pub(crate) fn diff(
+    plan: &PlanSummary,
+    run: &str,
+    orders: &[(WorkOrder, Vec<ActionValues>)],
+) -> String {
+    let mut out = String::new();
+    for (order, values) in orders.iter().take(ORDERS_SHOWN) {
+        write_order(&mut out, order, values);
+    }
+    if orders.len() > ORDERS_SHOWN {
+        let more = orders.len() - ORDERS_SHOWN;
+        writeln!(out, "... and {more} more people (--json has them all)\n")
+            .expect("a String takes everything");
+    }
+    out + &counts(plan, run)
+}
+
+fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    let delta = serde_json::to_value(order.delta).expect("a delta is always JSON");
+    line(format!(
+        "{} ({})",
+        order.person,
+        delta.as_str().unwrap_or_default()
+    ));
+    let mut show = |sign: char, action: &Action, tail: String| {
+        let row = action
+            .source
+            .row
+            .map_or_else(String::new, |r| format!(", row {r}"));
+        let manager = match action.args.get("manager") {
+            Some(manager) => format!(" {manager}"),
+            None => String::new(),
+        };
+        line(format!(
+            "  {sign} {}{manager}  {}{row}{tail}",
+            action.op,
+            action.reason.words()
+        ));
+        for value in values.iter().filter(|v| v.id == action.id) {
+            for (name, after) in &value.after {
+                match value.before.get(name).filter(|b| !b.is_null()) {
+                    Some(before) => {
+                        line(format!(
+                            "      {name}: {} -> {}",
+                            plain(before),
+                            plain(after)
+                        ));
+                    }
+                    None => line(format!("      {name}: {}", plain(after))),
+                }
+            }
+        }
+    };
+    for action in &order.actions {
+        show(sign(action), action, String::new());
+    }
+    for action in &order.scheduled {
+        let when = if action.due == jiff::Timestamp::MAX {
+            let person = action
+                .after
+                .as_ref()
+                .map_or("another person", |p| p.as_str());
+            format!(", waits until {person} has an account")
+        } else {
+            format!(", due {}", action.due)
+        };
+        show('…', action, when);
+    }
+    for held in &order.held {
+        for action in &held.actions {
+            show('!', action, format!(", kept back by {}", held.by));
+        }
+    }
+    line(String::new());
+}
+
+fn sign(action: &Action) -> char {
+    use rollcall_core::model::Op;
+    match action.op {
+        Op::UserCreate | Op::UserEnable => '+',
+        Op::UserUpdate | Op::UserSetManager | Op::UserClearManager => '~',
+        Op::UserDisable | Op::UserRevokeSessions => '-',
+    }
+}
+
+/// How things stand.
+pub(crate) fn status(status: &Status) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, text: String| {
+        writeln!(out, "{name:<11}{text}").expect("a String takes everything");
+    };
+    let source = match status.source_age_hours {
+        None => "nothing was ever accepted".to_owned(),
+        Some(age) if status.stale => format!("STALE: newest accepted data are {age:.1} h old"),
+        Some(age) => format!("newest accepted data are {age:.1} h old"),
+    };
+    line("source", source);
+    line(
+        "people",
+        format!(
+            "{} known, {} managed accounts, {} blocked",
+            status.persons, status.managed, status.blocked
+        ),
+    );
+    let late = if status.late == 0 {
+        "nothing".to_owned()
+    } else {
+        format!(
+            "{} people, the longest {:.0} s",
+            status.late, status.late_seconds_max
+        )
+    };
+    line("past due", late);
+    line("not done", format!("{} people", status.unfinished));
+    line(
+        "waiting",
+        format!("{} people for another person's account", status.waiting),
+    );
+    line("held", format!("{} people by a guard", status.held));
+    let next = status
+        .next_due
+        .map_or_else(|| "nothing".to_owned(), |due| due.to_string());
+    line("next due", next);
+    for open in &status.open {
+        line("open run", format!("{} ({:?})", open.run, open.stage));
+    }
+    if let Some(pending) = &status.pending {
+        line(
+            "approval",
+            format!(
+                "run {} waits for {} since {}: rollcall approve {} --plan {} --reason TEXT",
+                pending.run,
+                pending.guards.join(", "),
+                pending.since,
+                pending.run,
+                pending.plan_sha256
+            ),
+        );
+    }
+    out
+}

@@ -1,0 +1,148 @@
+//! From a configuration to a pipeline: which target, which transport, which clock.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use jiff::Timestamp;
+use rollcall_core::digest::sha256;
+use rollcall_entra::{Entra, EntraConfig};
+use rollcall_http::{Clock, Exchange, Secret, Share, reqwest_exchange};
+use rollcall_pipeline::config::{self, Settings};
+use rollcall_pipeline::entra::EntraTarget;
+use rollcall_pipeline::run::Pipeline;
+use rollcall_pipeline::store::Store;
+use rollcall_rehearsal::{Faults, Tenant, TenantOptions};
+
+/// Longest wait for one answer.
+const TIMEOUT: Duration = Duration::from_secs(100);
+
+/// What a command works with.
+pub(crate) struct Wired {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) entra: Entra,
+}
+
+/// Wraps what carries the calls and what keeps the objects: how tests make them fail.
+pub trait Wrap: Send + Sync {
+    /// Around every outbound call.
+    fn exchange(&self, inner: Exchange) -> Exchange {
+        inner
+    }
+    /// Around every stored object.
+    fn store(&self, inner: Store) -> Store {
+        inner
+    }
+}
+
+/// Nothing around anything.
+pub struct Plain;
+impl Wrap for Plain {}
+
+/// A runtime for a configuration: where the tenant is simulated in this process, time is virtual
+/// and waiting costs nothing; otherwise the clock is the machine's.
+pub(crate) fn runtime(simulated: bool) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = if simulated {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.start_paused(true);
+        builder
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    builder
+        .enable_all()
+        .build()
+        .context("the async runtime does not start")
+}
+
+pub(crate) fn simulated(settings: &Settings) -> bool {
+    matches!(settings.config.target, config::Target::Rehearsal(_))
+}
+
+pub(crate) fn read(path: &Path) -> anyhow::Result<Settings> {
+    Ok(Settings::read(path)?)
+}
+
+/// Must be called inside the runtime.
+pub(crate) fn wire(
+    settings: Settings,
+    now: Option<Timestamp>,
+    progress: Box<dyn Fn(u64, u64) + Send + Sync>,
+    wrap: &dyn Wrap,
+) -> anyhow::Result<Wired> {
+    let clock = now.map_or_else(Clock::system, Clock::starting_at);
+    // Collected from its components: `hr/.` reads as `hr`.
+    let folder: std::path::PathBuf = settings
+        .folder
+        .join(&settings.config.store)
+        .components()
+        .collect();
+    let store = wrap.store(Store::folder(&folder)?);
+    std::fs::create_dir_all(folder.join("inbox")).context("the inbox cannot be made")?;
+    let (config, exchange) = match &settings.config.target {
+        config::Target::Rehearsal(rehearsal) => rehearse(&settings, rehearsal, clock)?,
+        config::Target::Entra(entra) => {
+            let secret = std::env::var(&entra.client_secret_env).with_context(|| {
+                format!(
+                    "the environment variable `{}` (target.entra.client_secret_env) is not set",
+                    entra.client_secret_env
+                )
+            })?;
+            let mut config =
+                EntraConfig::new(&entra.tenant_id, &entra.client_id, Secret::new(secret));
+            config.login_host.clone_from(&entra.login);
+            config.graph_host.clone_from(&entra.graph);
+            config.tenant_size = match entra.tenant_size {
+                config::TenantSize::S => rollcall_http::TenantSize::S,
+                config::TenantSize::M => rollcall_http::TenantSize::M,
+                config::TenantSize::L => rollcall_http::TenantSize::L,
+            };
+            config.share = Share::new(entra.share)
+                .with_context(|| format!("target.entra.share: {} is out of range", entra.share))?;
+            (config, reqwest_exchange(TIMEOUT)?)
+        }
+    };
+    let entra = Entra::new(config, wrap.exchange(exchange), clock)?;
+    let pipeline = Pipeline {
+        target: Arc::new(EntraTarget::new(entra.clone())),
+        settings,
+        store,
+        folder,
+        clock,
+        progress,
+    };
+    Ok(Wired { pipeline, entra })
+}
+
+fn rehearse(
+    settings: &Settings,
+    rehearsal: &config::Rehearsal,
+    clock: Clock,
+) -> anyhow::Result<(EntraConfig, Exchange)> {
+    if rehearsal.fault_share > 1.0 {
+        bail!("target.rehearsal.fault_share is a share from 0 to 1");
+    }
+    let mut options = TenantOptions {
+        journal: rehearsal
+            .tenant_file
+            .as_ref()
+            .map(|f| settings.folder.join(f)),
+        faults: Faults::documented(rehearsal.fault_seed, rehearsal.fault_share),
+        ..TenantOptions::default()
+    };
+    if !rehearsal.verified_domains.is_empty() {
+        options
+            .verified_domains
+            .clone_from(&rehearsal.verified_domains);
+    }
+    let mut config = EntraConfig::new(
+        &options.tenant_id,
+        &options.client_id,
+        Secret::new(options.client_secret.clone()),
+    );
+    // The same calls jitter the same way in every rehearsal.
+    config.seed = u64::from_str_radix(&sha256(b"rehearsal")[..16], 16).unwrap_or(0);
+    let tenant = Tenant::open(options, clock)?;
+    Ok((config, tenant.exchange()))
+}

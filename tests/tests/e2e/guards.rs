@@ -1,0 +1,266 @@
+//! Guards: half a roster, 3 % absent twice, partial files, approvals.
+
+use libtest_mimic::Trial;
+
+use crate::trial;
+use crate::world::{Ran, Roster, World};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "guards::half_a_roster_is_parked_and_one_approval_accepts_it",
+            half,
+        ),
+        trial(
+            "guards::three_percent_absent_twice_are_kept_back",
+            three_percent,
+        ),
+        trial("guards::a_partial_file_makes_no_leaver", partial),
+        trial("guards::a_protected_person_waits_for_two", protected),
+        trial(
+            "guards::a_future_last_day_is_released_at_local_midnight",
+            release,
+        ),
+    ]
+}
+
+fn first_night(count: u32) -> (World, Roster) {
+    let world = World::new();
+    let roster = Roster::of(count);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);
+    assert_eq!(world.users().len(), count as usize);
+    (world, roster)
+}
+
+fn tenant_bytes(world: &World) -> Vec<u8> {
+    std::fs::read(world.dir().join("tenant.jsonl")).expect("the tenant's journal")
+}
+
+fn guard<'a>(report: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+    let guards = report["guards"].as_array().expect("a list");
+    guards
+        .iter()
+        .find(|g| g["name"] == name)
+        .unwrap_or_else(|| panic!("no guard {name}"))
+}
+
+fn half() {
+    let (world, mut roster) = first_night(400);
+    let before = tenant_bytes(&world);
+    roster.0.retain(|key, _| key % 2 == 0);
+    roster
+        .0
+        .values_mut()
+        .take(5)
+        .for_each(|r| r.department = "Moved".to_owned());
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(3).json();
+    assert_eq!(report["verdict"], "held");
+    let row_count = guard(&report, "row_count");
+    assert_eq!(
+        (
+            row_count["tripped"].as_bool(),
+            row_count["counted"].as_f64()
+        ),
+        (Some(true), Some(50.0))
+    );
+    assert!(
+        row_count["why"].as_str().unwrap().contains("200 rows, 400"),
+        "{row_count}"
+    );
+    assert_eq!(report["counts"]["movers"], 5, "the would-be plan is shown");
+    assert_eq!(report["counts"]["held_actions"]["user.update"], 5);
+    assert_eq!(tenant_bytes(&world), before, "nothing was written");
+
+    // No counter moved: the missing are not missing until somebody accepts the file.
+    let status = world
+        .at("2026-03-15T03:00:00Z", &["status"])
+        .expect(3)
+        .json();
+    assert_eq!(
+        status["pending"]["guards"],
+        serde_json::json!(["row_count"])
+    );
+    let run = status["pending"]["run"].as_str().unwrap().to_owned();
+    let plan = status["pending"]["plan_sha256"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+
+    let other = "0".repeat(64);
+    let args = [
+        "approve",
+        &run,
+        "--plan",
+        &other,
+        "--reason",
+        "checked with HR",
+    ];
+    let refused = world.at("2026-03-15T03:00:00Z", &args).expect(2);
+    assert!(refused.err.contains(&plan), "{}", refused.err);
+    let args = [
+        "approve", &run, "--plan", &plan, "--guard", "disables", "--reason", "x",
+    ];
+    world.at("2026-03-15T03:00:00Z", &args).expect(2);
+    assert_eq!(tenant_bytes(&world), before);
+
+    let args = [
+        "approve",
+        &run,
+        "--plan",
+        &plan,
+        "--reason",
+        "the Lyon site was sold",
+    ];
+    world.at("2026-03-15T03:00:00Z", &args).expect(0);
+    let report = world
+        .at("2026-03-15T03:05:00Z", &["apply"])
+        .expect(0)
+        .last_json();
+    assert_eq!(report["outcomes"]["done"], 5);
+    let moved = world
+        .users()
+        .values()
+        .filter(|u| u["department"] == "Moved")
+        .count();
+    assert_eq!(moved, 5);
+    let found = report["finding_counts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|c| c["kind"] == "missing_once");
+    assert_eq!(found.unwrap()["findings"], 200);
+    world.at("2026-03-15T04:00:00Z", &["verify"]).expect(0);
+}
+
+fn three_percent() {
+    let (world, mut roster) = first_night(20_000);
+    let gone: Vec<u32> = roster
+        .0
+        .keys()
+        .copied()
+        .filter(|k| k % 33 == 0)
+        .take(600)
+        .collect();
+    assert_eq!(gone.len(), 600);
+    roster.0.retain(|key, _| !gone.contains(key));
+    for row in roster.0.values_mut() {
+        row.manager = None;
+    }
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(report["counts"]["missing_once"], 600);
+    assert_eq!(report["counts"]["leavers"], 0);
+
+    // The second accepted file without them: 600 disables, the limit is 400. Joiners go through.
+    let mut next = roster.clone();
+    let extra = Roster::of(20_007);
+    for key in 30_001..=30_007 {
+        next.0.insert(key, extra.0[&key].clone());
+        next.0.get_mut(&key).unwrap().manager = None;
+    }
+    world.drop_file("c-2026-03-16.csv", next.csv());
+    let report = world.at("2026-03-16T02:00:00Z", &["run"]).expect(3).json();
+    let disables = guard(&report, "disables");
+    assert_eq!(disables["counted"], 600.0);
+    assert_eq!(disables["limit"], 400.0);
+    assert_eq!(report["counts"]["held_actions"]["user.disable"], 600);
+    assert_eq!(report["counts"]["joiners"], 7);
+    let users = world.users();
+    assert_eq!(users.len(), 20_007);
+    assert!(users.values().all(|u| u["accountEnabled"] == true));
+
+    // One person is not enough, and the same person does not count twice.
+    let hold = &report["holds"][0];
+    assert_eq!(
+        (hold["by"].as_str(), hold["persons"].as_u64()),
+        (Some("disables"), Some(600))
+    );
+    let run = report["run"].as_str().unwrap();
+    let plan = report["plan_sha256"].as_str().unwrap();
+    let args = [
+        "approve", run, "--plan", plan, "--guard", "disables", "--reason", "agreed",
+    ];
+    let ran: Ran = world.at("2026-03-16T03:00:00Z", &args).expect(3);
+    assert!(ran.err.contains("1 of 2"), "{}", ran.err);
+    let again = world.at("2026-03-16T03:00:00Z", &args).expect(2);
+    assert!(
+        again.err.contains("agreed to disables already"),
+        "{}",
+        again.err
+    );
+    world.at("2026-03-16T03:05:00Z", &["apply"]);
+    assert!(world.users().values().all(|u| u["accountEnabled"] == true));
+}
+
+fn partial() {
+    let (world, mut roster) = first_night(60);
+    world.edit(
+        "rollcall.toml",
+        "coverage = \"full\"",
+        "coverage = \"partial\"",
+    );
+    roster.0.retain(|key, _| key % 3 == 0);
+    for (now, file) in [
+        ("2026-03-15T02:00:00Z", "b-2026-03-15.csv"),
+        ("2026-03-16T02:00:00Z", "c-2026-03-16.csv"),
+    ] {
+        roster.0.values_mut().next().unwrap().department = now.to_owned();
+        world.drop_file(file, roster.csv());
+        let report = world.at(now, &["run"]).expect(0).json();
+        assert_eq!(report["counts"]["leavers"], 0);
+        assert_eq!(report["counts"]["missing_once"], 0);
+    }
+    assert!(world.users().values().all(|u| u["accountEnabled"] == true));
+}
+
+fn protected() {
+    let (world, mut roster) = first_night(30);
+    world.edit("policy.toml", "workers = []", "workers = [\"10004\"]");
+    roster.0.get_mut(&10_004).unwrap().active = false;
+    roster.0.get_mut(&10_005).unwrap().active = false;
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(3).json();
+    assert_eq!(report["verdict"], "part-held");
+    assert_eq!(report["holds"][0]["by"], "protected");
+    let users = world.users();
+    assert_eq!(users["10004"]["accountEnabled"], true);
+    assert_eq!(users["10005"]["accountEnabled"], false);
+}
+
+/// S24 in small: the known cut goes at its instant, from the newest accepted data.
+fn release() {
+    let (world, roster) = first_night(30);
+    world.edit(
+        "mapping.toml",
+        "time_zone = { constant = \"UTC\" }",
+        "last_day = { column = \"Custom01\", format = \"iso\" }\n\
+         time_zone = { constant = \"Europe/Berlin\" }",
+    );
+    let csv = roster.csv().replace("030-10007,,", "030-10007,2026-03-31,");
+    world.drop_file("b-2026-03-15.csv", csv);
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(report["counts"]["scheduled"]["user.disable"], 1);
+    assert_eq!(world.users()["10007"]["accountEnabled"], true);
+    // Summer time has begun: midnight in Berlin is 22:00Z.
+    world.at("2026-03-31T21:59:59Z", &["release"]).expect(0);
+    assert_eq!(world.users()["10007"]["accountEnabled"], true);
+    let status = world
+        .at("2026-03-31T21:59:59Z", &["status"])
+        .expect(1)
+        .json();
+    assert_eq!(status["next_due"], "2026-03-31T22:00:00Z");
+    assert_eq!(
+        status["stale"], true,
+        "the source is 16 days old, and a dated cut still goes"
+    );
+    let report = world
+        .at("2026-03-31T22:00:00Z", &["release"])
+        .expect(0)
+        .json();
+    assert_eq!(report["kind"], "release");
+    assert_eq!(report["lateness"]["disabled"], 1);
+    assert_eq!(world.users()["10007"]["accountEnabled"], false);
+    world.at("2026-03-31T23:00:00Z", &["verify"]).expect(0);
+}

@@ -1,0 +1,126 @@
+//! SIGKILL at seeded points, then the same command again: the tenant ends as after a clean run.
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use libtest_mimic::Trial;
+
+use crate::child::{COUNT, DIE_AT};
+use crate::trial;
+use crate::world::{Roster, World};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![trial(
+        "kill::fifty_points_end_in_the_same_tenant",
+        fifty_points,
+    )]
+}
+
+const FIRST: &str = "2026-03-14T02:00:00Z";
+const SECOND: &str = "2026-03-15T02:00:00Z";
+
+fn rosters() -> (String, String) {
+    let mut roster = Roster::of(90);
+    let first = roster.csv();
+    roster
+        .0
+        .values_mut()
+        .skip(20)
+        .take(12)
+        .for_each(|r| r.department = "Moved".to_owned());
+    roster
+        .0
+        .values_mut()
+        .skip(40)
+        .take(4)
+        .for_each(|r| r.active = false);
+    roster
+        .0
+        .values_mut()
+        .skip(60)
+        .take(6)
+        .for_each(|r| r.manager = Some(10_002));
+    let extra = Roster::of(94);
+    for key in 10_091..=10_094 {
+        roster.0.insert(key, extra.0[&key].clone());
+    }
+    (first, roster.csv())
+}
+
+fn counted(world: &World, now: &str) -> (u64, u64) {
+    let file = world.dir().join("count");
+    let args = world.full(now, &["run"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let output = world.prepared(&args).env(COUNT, &file).output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = std::fs::read_to_string(file).unwrap();
+    let (writes, calls) = text.split_once(' ').unwrap();
+    (writes.parse().unwrap(), calls.parse().unwrap())
+}
+
+fn fifty_points() {
+    let (first, second) = rosters();
+    let clean = World::new();
+    clean.drop_file("a-2026-03-14.csv", &first);
+    let night_one = counted(&clean, FIRST);
+    clean.drop_file("b-2026-03-15.csv", &second);
+    let night_two = counted(&clean, SECOND);
+    let expected = clean.tenant();
+    assert!(
+        night_one.0 > 10 && night_one.1 > 200 && night_two.1 > 40,
+        "{night_one:?} {night_two:?}"
+    );
+
+    let seeds: u64 = std::env::var("ROLLCALL_SEEDS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(50);
+    let mut random = 20_260_316_u64;
+    let mut next = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for seed in 0..seeds {
+        let second_night = seed % 2 == 1;
+        let (writes, calls) = if second_night { night_two } else { night_one };
+        let point = match (seed / 2) % 4 {
+            0 => format!("store:{}", 1 + next(writes)),
+            1 => format!("stored:{}", 1 + next(writes)),
+            2 => format!("call:{}", 1 + next(calls)),
+            _ => format!("called:{}", 1 + next(calls)),
+        };
+        let world = World::new();
+        world.drop_file("a-2026-03-14.csv", &first);
+        if second_night {
+            world.at(FIRST, &["run"]).expect(0);
+            world.drop_file("b-2026-03-15.csv", &second);
+        }
+        let now = if second_night { SECOND } else { FIRST };
+        let args = world.full(now, &["run"]);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let output = world.prepared(&args).env(DIE_AT, &point).output().unwrap();
+        assert_eq!(
+            output.status.signal(),
+            Some(9),
+            "{point}: it was meant to die: {output:?}"
+        );
+        world.at(now, &["run"]).expect(0);
+        if !second_night {
+            world.drop_file("b-2026-03-15.csv", &second);
+            world.at(SECOND, &["run"]).expect(0);
+        }
+        // World::users() also fails when a worker has two accounts.
+        assert_eq!(
+            world.tenant(),
+            expected,
+            "seed {seed}, killed at {point}, {now}"
+        );
+        world.at(SECOND, &["verify"]).expect(0);
+    }
+}

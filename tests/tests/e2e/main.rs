@@ -1,0 +1,46 @@
+//! End to end: the command line as a user runs it, in processes of its own.
+//!
+//! The test program is its own command line: started with `ROLLCALL_TEST_CHILD` it is `rollcall`,
+//! and can be told to die at the n-th store write or the n-th outbound call. No timers, and no
+//! such switch in the product.
+
+mod bad_input;
+mod child;
+mod determinism;
+mod guards;
+mod kill;
+mod pair;
+mod race;
+mod rough;
+mod sample;
+mod world;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    if std::env::var_os(child::CHILD).is_some() {
+        return child::main();
+    }
+    let arguments = Arguments::from_args();
+    let trials = [
+        sample::trials(),
+        bad_input::trials(),
+        determinism::trials(),
+        guards::trials(),
+        pair::trials(),
+        rough::trials(),
+        race::trials(),
+        kill::trials(),
+    ];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
+}
+
+/// A trial from a function that panics when something is wrong.
+fn trial(name: &str, test: fn()) -> Trial {
+    Trial::test(name, move || {
+        test();
+        Ok::<(), Failed>(())
+    })
+}
