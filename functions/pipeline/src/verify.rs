@@ -5,6 +5,7 @@
 use rollcall_core::digest::{Sha256Stream, sha256};
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Mapping;
+use rollcall_core::plan::PlanSummary;
 use rollcall_core::policy::Policy;
 use serde::Serialize;
 
@@ -190,13 +191,21 @@ impl Pipeline {
             Err(e) => return Ok(Some(format!("cannot be made again: {e}"))),
         };
         if made.summary.plan_sha256 == planned.plan_sha256 {
-            Ok(None)
-        } else {
-            Ok(Some(format!(
-                "made again it is plan {}, not {}",
-                made.summary.plan_sha256, planned.plan_sha256
-            )))
+            return Ok(None);
         }
+        let fields = |summary: &PlanSummary| match serde_json::to_value(summary) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            Ok(_) | Err(_) => serde_json::Map::new(),
+        };
+        let (then, now) = (fields(&stored.summary), fields(&made.summary));
+        let differ: Vec<&str> =
+            then.iter().filter(|(k, v)| now.get(*k) != Some(v)).map(|(k, _)| k.as_str()).collect();
+        Ok(Some(format!(
+            "made again it is plan {}, not {}: {} differ",
+            made.summary.plan_sha256,
+            planned.plan_sha256,
+            differ.join(", ")
+        )))
     }
 }
 

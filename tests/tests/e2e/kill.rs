@@ -121,6 +121,7 @@ fn fifty_points() {
             expected,
             "seed {seed}, killed at {point}, {now}"
         );
-        world.at(SECOND, &["verify"]).expect(0);
+        let verified = world.at(SECOND, &["verify"]);
+        assert_eq!(verified.code, Some(0), "seed {seed}, killed at {point}, {now}: {}", verified.err);
     }
 }
