@@ -37,8 +37,9 @@ use crate::target::{Target, TargetError};
 
 /// Persons decided about at once: what bounds memory besides index and hot state.
 const CHUNK: usize = 8192;
-/// From this many persons on, reading the whole tenant page by page is cheaper than asking for
-/// each (a page of 999 users costs one unit, a question at least one).
+/// From this many persons on, and when they are most of those that are known, the whole tenant is
+/// read page by page: a first load. Pages come one after the other, questions many at once, so
+/// that for a nightly share of a large tenant asking is faster.
 const LIST_FROM: usize = 400;
 
 /// Why no plan was made.
@@ -193,9 +194,10 @@ fn folded(lookup: &Lookup) -> Lookup {
 }
 
 impl Desk<'_> {
-    async fn open(&mut self, persons: usize) -> Result<(), PlanError> {
+    async fn open(&mut self, persons: usize, known: usize) -> Result<(), PlanError> {
         if let Answers::Live(target) = &self.answers
             && persons >= LIST_FROM
+            && persons * 2 > known
         {
             self.listing = Some(Listing::new(target.list(&self.attributes).await?));
         }
@@ -312,9 +314,10 @@ pub async fn make(
             .collect(),
         record: Vec::new(),
     };
-    desk.open(comparison.touched.len()).await?;
+    desk.open(comparison.touched.len(), request.state.hot().len()).await?;
 
     let mut spool = tempfile::spooled_tempfile(32 * 1024 * 1024);
+    let mut spooled_bytes = 0_u64;
     let mut briefs: Vec<Brief> = Vec::new();
     let mut counts = Counts {
         rows: scan.counts.rows,
@@ -357,7 +360,7 @@ pub async fn make(
                     .as_ref()
                     .and_then(|d| d.new_name(&request.kind))
                     .map(|n| name_hash(&n)),
-                at: spool.stream_position()?,
+                at: spooled_bytes,
                 disables: draft.as_ref().map_or(0, disables),
                 creates: draft.as_ref().is_some_and(creates),
                 linked: person.object.is_some(),
@@ -381,8 +384,11 @@ pub async fn make(
                 changed,
                 known,
             };
-            serde_json::to_writer(&mut spool, &line).map_err(std::io::Error::from)?;
-            spool.write_all(b"\n")?;
+            // One write a line: behind the threshold the spool is a file without a buffer.
+            let mut line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
+            line.push(b'\n');
+            spool.write_all(&line)?;
+            spooled_bytes += line.len() as u64;
             briefs.push(brief);
         }
     }

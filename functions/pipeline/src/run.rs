@@ -576,26 +576,41 @@ impl Pipeline {
         SealedRows::open(store, rows, noted, mapping).await
     }
 
-    /// The orders of a stored plan with the values of their actions, as far as those are kept.
+    /// The first orders of a stored plan with the values of their actions, as far as those are
+    /// kept, and how many orders there are.
     ///
     /// # Errors
     /// When a stored object cannot be read.
-    pub async fn orders_with_values(
+    pub async fn orders(
         &self,
         stored: &Stored,
-    ) -> Result<Vec<(WorkOrder, Vec<ActionValues>)>, RunError> {
+        most: usize,
+    ) -> Result<(Vec<(WorkOrder, Vec<ActionValues>)>, usize), RunError> {
         let plan = &stored.plan()?.key;
-        let mut values = report::read_values(&self.store, &stored.actions()?.key).await?;
+        let actions = &stored.actions()?.key;
         let mut out = Vec::new();
+        let mut count = 0;
         let mut lines = Lines::open(&self.store, plan).await?;
         while let Some((_, line)) = lines.next()? {
+            count += 1;
+            if out.len() >= most {
+                continue;
+            }
             let order: WorkOrder = parse(plan, &line)?;
-            let held = order.held.iter().flat_map(|h| &h.actions);
-            let all = order.actions.iter().chain(&order.scheduled).chain(held);
-            let own: Vec<ActionValues> = all.filter_map(|a| values.remove(&a.id)).collect();
+            let mut own = Vec::new();
+            if let Some((from, to)) = order.values {
+                let bytes = match self.store.get_range(actions, from..to).await {
+                    Ok(bytes) => bytes,
+                    Err(StoreError::NotFound(_)) => bytes::Bytes::new(),
+                    Err(e) => return Err(e.into()),
+                };
+                for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+                    own.push(parse(actions, line)?);
+                }
+            }
             out.push((order, own));
         }
-        Ok(out)
+        Ok((out, count))
     }
 
     /// The newest plan and its report, written anew from what is stored. `None` before the

@@ -59,6 +59,7 @@ impl Printer {
     }
 
     /// What went wrong; said even when quiet.
+    #[expect(clippy::unused_self, reason = "said through the printer like everything else")]
     pub(crate) fn error(&self, text: &str) {
         Self::stderr(&format!("error: {text}"));
     }

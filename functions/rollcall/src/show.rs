@@ -8,7 +8,7 @@ use rollcall_core::report::Report;
 use rollcall_pipeline::status::Status;
 
 /// Orders that a diff shows in full; the rest is in `plan.jsonl`, and in `--json`.
-const ORDERS_SHOWN: usize = 200;
+pub(crate) const ORDERS_SHOWN: usize = 200;
 
 fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
@@ -119,13 +119,14 @@ pub(crate) fn diff(
     plan: &PlanSummary,
     run: &str,
     orders: &[(WorkOrder, Vec<ActionValues>)],
+    count: usize,
 ) -> String {
     let mut out = String::new();
-    for (order, values) in orders.iter().take(ORDERS_SHOWN) {
+    for (order, values) in orders {
         write_order(&mut out, order, values);
     }
-    if orders.len() > ORDERS_SHOWN {
-        let more = orders.len() - ORDERS_SHOWN;
+    if count > orders.len() {
+        let more = count - orders.len();
         writeln!(out, "... and {more} more people (--json has them all)\n")
             .expect("a String takes everything");
     }

@@ -4,6 +4,12 @@
 //! and can be told to die at the n-th store write or the n-th outbound call. No timers, and no
 //! such switch in the product.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::assigning_clones,
+    reason = "a failed unwrap is a failed test, and tests read better plain"
+)]
+
 mod bad_input;
 mod child;
 mod determinism;

@@ -248,6 +248,7 @@ impl Roster {
     }
 
     pub(crate) fn csv_of(&self, keys: &[u32]) -> String {
+        use std::fmt::Write as _;
         let mut out = String::from(
             "WorkerID,WorkerStatus,WorkerType,UserID,FirstName,LastName,FullName,GenderPronoun,\
              ManagerID,HireDate,OnLeave,Department,Division,CostCenter,Company,Location,JobTitle,\
@@ -257,12 +258,14 @@ impl Roster {
             let row = &self.0[key];
             let status = if row.active { "Active" } else { "Inactive" };
             let manager = row.manager.map_or_else(String::new, |m| m.to_string());
-            out.push_str(&format!(
+            writeln!(
+                out,
                 "{key},{status},Employee,EMP{key},First{key},Last{key},First{key} Last{key},,\
                  {manager},2020-01-06,False,{},North,CC1,Woodgrove,Europe,Clerk,1 High St,Berlin,DE,\
-                 030-{key},,,10115\n",
+                 030-{key},,,10115",
                 row.department
-            ));
+            )
+            .expect("a String takes everything");
         }
         out
     }

@@ -2,7 +2,7 @@
 //! truth. Exit code 0 when it ends as that says.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -110,7 +110,7 @@ pub(crate) fn demo(args: &Demo, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
     }
 }
 
-fn day(folder: &PathBuf, file: &str, text: &str, printer: &Arc<Printer>) -> anyhow::Result<Report> {
+fn day(folder: &Path, file: &str, text: &str, printer: &Arc<Printer>) -> anyhow::Result<Report> {
     let settings = wiring::read(&folder.join("rollcall.toml"))?;
     let now: Timestamp = format!(
         "{}T04:00:00Z",

@@ -101,10 +101,10 @@ async fn fall_due(pipeline: &Pipeline, now: Timestamp, printer: &Printer) -> any
 
 async fn close(pipeline: &Pipeline, printer: &Printer) -> anyhow::Result<Exit> {
     let finished = pipeline.advance(Until::Closed).await?;
-    show_all(pipeline, &finished, printer)
+    Ok(show_all(pipeline, &finished, printer))
 }
 
-fn show_all(pipeline: &Pipeline, finished: &[Finished], printer: &Printer) -> anyhow::Result<Exit> {
+fn show_all(pipeline: &Pipeline, finished: &[Finished], printer: &Printer) -> Exit {
     for one in finished {
         match &one.report {
             Some(report) if printer.json => printer.json(report),
@@ -113,7 +113,7 @@ fn show_all(pipeline: &Pipeline, finished: &[Finished], printer: &Printer) -> an
             None => printer.data(&show::counts(&one.stored.summary, one.run.as_str())),
         }
     }
-    Ok(finished.iter().map(Exit::of).max().unwrap_or(Exit::Done))
+    finished.iter().map(Exit::of).max().unwrap_or(Exit::Done)
 }
 
 fn refused(refusal: &Refusal, printer: &Printer) {
@@ -187,7 +187,7 @@ pub(crate) fn plan(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
         let mut exit = Exit::Done;
         for stored in planned {
             if printer.json {
-                let orders = pipeline.orders_with_values(&stored).await?;
+                let (orders, _) = pipeline.orders(&stored, usize::MAX).await?;
                 printer.json(&serde_json::json!({
                     "format_version": 1,
                     "run": stored.run,
@@ -195,8 +195,9 @@ pub(crate) fn plan(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
                     "orders": orders,
                 }));
             } else {
-                let orders = pipeline.orders_with_values(&stored).await?;
-                printer.data(&show::diff(&stored.summary, stored.run.as_str(), &orders));
+                let (orders, count) = pipeline.orders(&stored, show::ORDERS_SHOWN).await?;
+                let text = show::diff(&stored.summary, stored.run.as_str(), &orders, count);
+                printer.data(&text);
             }
             let run = stored.run.clone();
             exit = exit.max(Exit::of(&Finished {
@@ -229,15 +230,12 @@ pub(crate) fn report(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
             return Ok(Exit::CouldNotRun);
         };
         let run = stored.run.clone();
-        show_all(
-            pipeline,
-            &[Finished {
-                run,
-                stored,
-                report: Some(report),
-            }],
-            printer,
-        )
+        let finished = [Finished {
+            run,
+            stored,
+            report: Some(report),
+        }];
+        Ok(show_all(pipeline, &finished, printer))
     })
 }
 
