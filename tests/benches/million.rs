@@ -4,7 +4,11 @@
 //! `cargo bench -p rollcall-tests --bench million`; `ROLLCALL_BENCH_ROWS` (1,000,000). Each phase is a
 //! process of its own, so that its peak memory is its own; the commands are the product's.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench that fails may stop and talks")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench that fails may stop and talks"
+)]
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
@@ -46,7 +50,9 @@ fn main() -> ExitCode {
 
 /// Leaves this process's peak resident size, in kilobytes, where the first process looks.
 fn note_peak() {
-    let Some(file) = std::env::var_os(PEAK) else { return };
+    let Some(file) = std::env::var_os(PEAK) else {
+        return;
+    };
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
     std::fs::write(file, line.split_whitespace().nth(1).unwrap()).unwrap();
@@ -57,7 +63,9 @@ fn argument() -> PathBuf {
 }
 
 fn rows() -> usize {
-    std::env::var("ROLLCALL_BENCH_ROWS").ok().map_or(1_000_000, |r| r.parse().unwrap())
+    std::env::var("ROLLCALL_BENCH_ROWS")
+        .ok()
+        .map_or(1_000_000, |r| r.parse().unwrap())
 }
 
 fn orchestrate() {
@@ -66,25 +74,48 @@ fn orchestrate() {
     let (one, two) = (at("workers-2026-03-14.csv"), at("workers-2026-03-15.csv"));
     generate(&one, false);
     generate(&two, true);
-    println!("{} rows, {} MB", rows(), std::fs::metadata(&one).unwrap().len() / 1_000_000);
+    println!(
+        "{} rows, {} MB",
+        rows(),
+        std::fs::metadata(&one).unwrap().len() / 1_000_000
+    );
     let (base, peak) = phase("csv", &[one.to_str().unwrap()], "csv crate, one read");
     let report = |name: &str, (seconds, megabytes): (f64, u64)| {
-        println!("{name:<28} {seconds:>8.2} s  {:>6.1} x  {megabytes:>6} MB", seconds / base);
+        println!(
+            "{name:<28} {seconds:>8.2} s  {:>6.1} x  {megabytes:>6} MB",
+            seconds / base
+        );
     };
     report("csv crate, one read", (base, peak));
     let run = |dir: &Path, file: &Path, now: &str, name: &str| {
         let config = dir.join("rollcall.toml");
         let config = config.to_str().unwrap().to_owned();
-        let take = ["pull", "-c", &config, "--now", now, "--file", file.to_str().unwrap()];
+        let take = [
+            "pull",
+            "-c",
+            &config,
+            "--now",
+            now,
+            "--file",
+            file.to_str().unwrap(),
+        ];
         report(&format!("pull ({name})"), phase("rollcall", &take, name));
         let plan = ["plan", "-c", &config, "--now", now];
         report(&format!("plan ({name})"), phase("rollcall", &plan, name));
     };
     let fresh = at("fresh");
-    phase("rollcall", &["init", fresh.to_str().unwrap(), "--source", "csv2scim"], "init");
+    phase(
+        "rollcall",
+        &["init", fresh.to_str().unwrap(), "--source", "csv2scim"],
+        "init",
+    );
     run(&fresh, &one, FIRST, "first run");
     let nightly = at("nightly");
-    phase("rollcall", &["init", nightly.to_str().unwrap(), "--source", "csv2scim"], "init");
+    phase(
+        "rollcall",
+        &["init", nightly.to_str().unwrap(), "--source", "csv2scim"],
+        "init",
+    );
     std::fs::rename(&one, nightly.join("one.csv")).unwrap();
     phase("state", &[nightly.to_str().unwrap()], "state");
     run(&nightly, &two, SECOND, "nightly, 1 % changed");
@@ -103,7 +134,10 @@ fn phase(name: &str, args: &[&str], title: &str) -> (f64, u64) {
     let seconds = start.elapsed().as_secs_f64();
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{title}: {err}");
-    let kilobytes: u64 = std::fs::read_to_string(peak.path()).unwrap().parse().unwrap();
+    let kilobytes: u64 = std::fs::read_to_string(peak.path())
+        .unwrap()
+        .parse()
+        .unwrap();
     (seconds, kilobytes / 1024)
 }
 
@@ -117,7 +151,11 @@ fn generate(path: &Path, changed: bool) {
     for i in 0..rows() {
         let (key, first, last) = (1_000_001 + i, i % 5_000, i % 9_000);
         line.clear();
-        write!(line, "{key},Active,Employee,EMP{key},First{first},Last{last},First{first} Last{last},").unwrap();
+        write!(
+            line,
+            "{key},Active,Employee,EMP{key},First{first},Last{last},First{first} Last{last},"
+        )
+        .unwrap();
         if i < 10 {
             line.push(',');
         } else {
@@ -159,7 +197,10 @@ fn read_with_csv(path: &Path) {
 
 /// A store in which everybody of day one is applied; the tenant holds those who will move.
 fn prepare(dir: &Path) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let settings = Settings::read(&dir.join("rollcall.toml")).unwrap();
     let store = Store::folder(dir).unwrap();
     let options = TenantOptions {
@@ -168,7 +209,12 @@ fn prepare(dir: &Path) {
     };
     let mut persons = runtime.block_on(async {
         let tenant = Tenant::open(options, Clock::system()).unwrap();
-        people(&settings.mapping, &dir.join("one.csv"), &settings.source(), &tenant)
+        people(
+            &settings.mapping,
+            &dir.join("one.csv"),
+            &settings.source(),
+            &tenant,
+        )
     });
     persons.sort_by_key(|p| p.hot().key);
     let rules = Rules {
@@ -207,12 +253,17 @@ fn prepare(dir: &Path) {
         let events = [
             Event::Intake(intake),
             Event::Plan(planned),
-            Event::Fold(Folded { state, outcomes: std::collections::BTreeMap::new() }),
+            Event::Fold(Folded {
+                state,
+                outcomes: std::collections::BTreeMap::new(),
+            }),
             Event::Close(Closed { held: false }),
         ];
         for event in events {
             let head = log::head(&store).await.unwrap();
-            log::commit(&store, &head, &run, at, "bench", event, Objects::default()).await.unwrap();
+            log::commit(&store, &head, &run, at, "bench", event, Objects::default())
+                .await
+                .unwrap();
         }
     });
 }
@@ -232,7 +283,9 @@ fn people(mapping: &Mapping, file: &Path, source: &SourceName, tenant: &Tenant) 
     let now = FIRST.parse().unwrap();
     while let Some(row) = reader.next().unwrap() {
         let values: Vec<String> = row.values().map(std::borrow::Cow::into_owned).collect();
-        let identity = bound.map(&|at| values[at].as_str(), row.number, now).identity;
+        let identity = bound
+            .map(&|at| values[at].as_str(), row.number, now)
+            .identity;
         let number = usize::try_from(row.number).unwrap() - 2;
         let object = if moves(number) {
             let mut user = serde_json::Map::new();

@@ -314,7 +314,8 @@ pub async fn make(
             .collect(),
         record: Vec::new(),
     };
-    desk.open(comparison.touched.len(), request.state.hot().len()).await?;
+    desk.open(comparison.touched.len(), request.state.hot().len())
+        .await?;
 
     let mut spool = tempfile::spooled_tempfile(32 * 1024 * 1024);
     let mut spooled_bytes = 0_u64;

@@ -198,8 +198,11 @@ impl Pipeline {
             Ok(_) | Err(_) => serde_json::Map::new(),
         };
         let (then, now) = (fields(&stored.summary), fields(&made.summary));
-        let differ: Vec<&str> =
-            then.iter().filter(|(k, v)| now.get(*k) != Some(v)).map(|(k, _)| k.as_str()).collect();
+        let differ: Vec<&str> = then
+            .iter()
+            .filter(|(k, v)| now.get(*k) != Some(v))
+            .map(|(k, _)| k.as_str())
+            .collect();
         Ok(Some(format!(
             "made again it is plan {}, not {}: {} differ",
             made.summary.plan_sha256,

@@ -59,7 +59,10 @@ impl Printer {
     }
 
     /// What went wrong; said even when quiet.
-    #[expect(clippy::unused_self, reason = "said through the printer like everything else")]
+    #[expect(
+        clippy::unused_self,
+        reason = "said through the printer like everything else"
+    )]
     pub(crate) fn error(&self, text: &str) {
         Self::stderr(&format!("error: {text}"));
     }

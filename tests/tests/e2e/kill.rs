@@ -122,6 +122,11 @@ fn fifty_points() {
             "seed {seed}, killed at {point}, {now}"
         );
         let verified = world.at(SECOND, &["verify"]);
-        assert_eq!(verified.code, Some(0), "seed {seed}, killed at {point}, {now}: {}", verified.err);
+        assert_eq!(
+            verified.code,
+            Some(0),
+            "seed {seed}, killed at {point}, {now}: {}",
+            verified.err
+        );
     }
 }
