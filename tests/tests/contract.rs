@@ -55,3 +55,47 @@ async fn the_log_is_a_fence() {
         previous = Some(hash);
     }
 }
+
+/// Data that was copied in is the data it was copied from, wherever that lies beside the project.
+#[test]
+fn copies_are_faithful() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let shared = root.join("../shared");
+    if !shared.is_dir() {
+        // A clone of its own: there is nothing to compare with.
+        return;
+    }
+    let read = |path: std::path::PathBuf| {
+        std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    let mut compared = 0;
+    let mut same = |copy: &str, from: &str| {
+        assert_eq!(read(root.join(copy)), read(shared.join(from)), "{copy}");
+        compared += 1;
+    };
+    same(
+        "tests/vectors/mapping-expressions.json",
+        "vectors/mapping-expressions.json",
+    );
+    same(
+        "connectors/http/data/throttling.json",
+        "reference/throttling.json",
+    );
+    same(
+        "connectors/rehearsal/data/throttling.json",
+        "reference/throttling.json",
+    );
+    let csdl = "graph-v1.0-subset.csdl.xml";
+    same(
+        &format!("connectors/rehearsal/data/{csdl}"),
+        &format!("reference/{csdl}"),
+    );
+    for file in std::fs::read_dir(root.join("tests/fixtures/hr/files")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        same(
+            &format!("tests/fixtures/hr/files/{name}"),
+            &format!("fixtures/hr/files/{name}"),
+        );
+    }
+    assert!(compared > 10, "{compared}");
+}

@@ -6,7 +6,7 @@
 //! is idempotent, what cannot be is marked in `once/` first.
 //! Invariant: nothing is carried out that is not in the plan whose hash the message names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +61,8 @@ pub struct Job {
     pub approved: Vec<String>,
     /// The plan's instant.
     pub now: Timestamp,
+    /// Persons whom a newer plan has changed: an approval of this one is void for them.
+    pub overtaken: BTreeSet<PersonKey>,
 }
 
 /// A cut that was sent: whoever enables, adds or restores looks here first.
@@ -336,6 +338,12 @@ impl Work<'_> {
                 continue;
             }
             let result = match &broken {
+                _ if self.job.overtaken.contains(&order.person) => {
+                    let why = "a newer plan changed this person: the approval is void for them";
+                    ended(Ending::Stale {
+                        why: why.to_owned(),
+                    })
+                }
                 Some(op) => ended(Ending::Waiting {
                     until: None,
                     reason: format!("{op}"),

@@ -224,8 +224,9 @@ impl Pipeline {
             }
             Stage::Planned => {
                 let stored = self.stored(open.generation).await?;
-                let outcomes = self.apply(head, &stored).await?;
-                self.fold(head, &stored, &outcomes).await?;
+                let overtaken = self.overtaken(head, &stored).await?;
+                let outcomes = self.apply(head, &stored, &overtaken).await?;
+                self.fold(head, &stored, &outcomes, overtaken).await?;
                 Ok(None)
             }
             Stage::Folded => {
@@ -430,7 +431,23 @@ impl Pipeline {
         approved
     }
 
-    async fn apply(&self, head: &Head, stored: &Stored) -> Result<Outcomes, RunError> {
+    async fn apply(
+        &self,
+        head: &Head,
+        stored: &Stored,
+        overtaken: &BTreeMap<PersonKey, Person>,
+    ) -> Result<Outcomes, RunError> {
+        for object in [stored.plan()?, stored.actions()?] {
+            // What is carried out is what was planned and approved, byte for byte (P14).
+            if self.store.sha256(&object.key).await? != object.sha256 {
+                return Err(StoreError::Corrupt {
+                    key: object.key.clone(),
+                    why: "it was changed after it was planned; nothing of it is carried out"
+                        .to_owned(),
+                }
+                .into());
+            }
+        }
         let queue = EmbeddedQueue::new(self.clock);
         let applier = Applier {
             store: &self.store,
@@ -448,9 +465,49 @@ impl Pipeline {
             values: stored.actions()?.clone(),
             approved: Self::approved(head, stored),
             now: stored.planned.now,
+            overtaken: overtaken.keys().cloned().collect(),
         };
         let objects = self.references(head, stored).await?;
         Ok(applier.carry_out(&job, objects).await?)
+    }
+
+    /// Persons of an approved plan whom a newer plan has changed since: the approval is void for
+    /// them. With each, how the state has them now.
+    async fn overtaken(
+        &self,
+        head: &Head,
+        stored: &Stored,
+    ) -> Result<BTreeMap<PersonKey, Person>, RunError> {
+        if Self::approved(head, stored).is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let journal = apply::outcomes(&self.store, &stored.run).await?;
+        let ours: std::collections::BTreeSet<&PersonKey> = journal
+            .iter()
+            .filter(|o| o.ending.settled())
+            .map(|o| &o.person)
+            .collect();
+        let key = &stored.persons()?.key;
+        let state = State::load(&self.store, &head.standing.state).await?;
+        let (mut places, mut expected) = (Vec::new(), Vec::new());
+        let mut lines = Lines::open(&self.store, key).await?;
+        while let Some((_, line)) = lines.next()? {
+            let PersonLine { person, .. } = parse(key, &line)?;
+            let hash = person.hot().key;
+            if let Ok(at) = state.hot().binary_search_by_key(&hash, |h| h.key) {
+                places.push(at);
+                // Folded before by this run, or not yet: both are ours.
+                let most = person.revision + u32::from(ours.contains(&person.person));
+                expected.push(person.revision..=most);
+            }
+        }
+        let now = state.persons(&self.store, &places).await?;
+        Ok(now
+            .into_iter()
+            .zip(expected)
+            .filter(|(person, expected)| !expected.contains(&person.revision))
+            .map(|(person, _)| (person.person.clone(), person))
+            .collect())
     }
 
     /// Accounts of persons outside the plan that its references name.
@@ -488,7 +545,13 @@ impl Pipeline {
             .collect())
     }
 
-    async fn fold(&self, head: &Head, stored: &Stored, outcomes: &Outcomes) -> Result<(), Step> {
+    async fn fold(
+        &self,
+        head: &Head,
+        stored: &Stored,
+        outcomes: &Outcomes,
+        overtaken: BTreeMap<PersonKey, Person>,
+    ) -> Result<(), Step> {
         let approved = Self::approved(head, stored);
         let folding = Folding {
             persons: Lines::open(&self.store, &stored.persons()?.key).await?,
@@ -498,6 +561,7 @@ impl Pipeline {
             now: stored.planned.now,
             outcomes,
             kind: self.target.kind(),
+            overtaken,
         };
         let generation = head.generation + 1;
         let current = &head.standing.state;
@@ -715,12 +779,16 @@ struct Folding<'a> {
     now: Timestamp,
     outcomes: &'a Outcomes,
     kind: rollcall_core::policy::Target,
+    overtaken: BTreeMap<PersonKey, Person>,
 }
 
 impl Folding<'_> {
     fn person(&mut self, line: &[u8]) -> Result<Person, StoreError> {
         let PersonLine { order, person, .. } = parse("persons.jsonl", line)?;
-        let Some(id) = order else { return Ok(person) };
+        let newer = self.overtaken.remove(&person.person);
+        let Some(id) = order else {
+            return Ok(newer.unwrap_or(person));
+        };
         let Some((_, line)) = self.plan.next()? else {
             return Err(corrupt("the plan has fewer orders than persons name"));
         };
@@ -737,6 +805,9 @@ impl Folding<'_> {
                     break;
                 }
             }
+        }
+        if let Some(newer) = newer {
+            return Ok(newer);
         }
         let due = order.due(&self.approved, self.now);
         let released: Vec<_> = due

@@ -322,6 +322,26 @@ impl Store {
         }
     }
 
+    /// SHA-256 of the bytes at a key.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn sha256(&self, key: &str) -> Result<String, StoreError> {
+        let mut from = self.open(key).await?;
+        let mut hash = rollcall_core::digest::Sha256Stream::default();
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            let read = from.read(&mut buffer).map_err(|e| StoreError::Backend {
+                key: key.to_owned(),
+                why: e.to_string(),
+            })?;
+            if read == 0 {
+                return Ok(hash.finish());
+            }
+            hash.update(&buffer[..read]);
+        }
+    }
+
     /// Everything below a prefix, by key.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! Nothing here trusts what a run said about itself. Invariant: reads only.
 
-use rollcall_core::digest::{Sha256Stream, sha256};
+use rollcall_core::digest::sha256;
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::plan::PlanSummary;
@@ -219,26 +219,10 @@ enum Check {
 }
 
 async fn check(store: &Store, object: &ObjectRef) -> Result<Check, StoreError> {
-    let mut from = match store.open(&object.key).await {
-        Ok(from) => from,
-        Err(StoreError::NotFound(_)) => return Ok(Check::Gone),
-        Err(e) => return Err(e),
-    };
-    let mut hash = Sha256Stream::default();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let read = from.read(&mut buffer).map_err(|e| StoreError::Backend {
-            key: object.key.clone(),
-            why: e.to_string(),
-        })?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&buffer[..read]);
+    match store.sha256(&object.key).await {
+        Ok(hash) if hash == object.sha256 => Ok(Check::Same),
+        Ok(_) => Ok(Check::Changed),
+        Err(StoreError::NotFound(_)) => Ok(Check::Gone),
+        Err(e) => Err(e),
     }
-    Ok(if hash.finish() == object.sha256 {
-        Check::Same
-    } else {
-        Check::Changed
-    })
 }

@@ -15,6 +15,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             "guards::three_percent_absent_twice_are_kept_back",
             three_percent,
         ),
+        trial(
+            "guards::a_plan_changed_after_planning_is_not_carried_out",
+            tampered,
+        ),
+        trial("guards::a_newer_file_voids_an_approval", voided),
         trial("guards::a_partial_file_makes_no_leaver", partial),
         trial("guards::a_protected_person_waits_for_two", protected),
         trial(
@@ -263,4 +268,48 @@ fn release() {
     assert_eq!(report["lateness"]["disabled"], 1);
     assert_eq!(world.users()["10007"]["accountEnabled"], false);
     world.at("2026-03-31T23:00:00Z", &["verify"]).expect(0);
+}
+
+/// P14: what was planned is what runs, byte for byte.
+fn tampered() {
+    let (world, mut roster) = first_night(30);
+    roster.0.get_mut(&10_004).unwrap().department = "Moved".to_owned();
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    world.at("2026-03-15T02:00:00Z", &["plan"]).expect(0);
+    let before = tenant_bytes(&world);
+    let (key, bytes) = world
+        .files("runs")
+        .into_iter()
+        .filter(|(key, _)| key.ends_with("/plan.jsonl"))
+        .find(|(_, bytes)| String::from_utf8_lossy(bytes).contains("user.update"))
+        .unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let path = world.dir().join(&key);
+    std::fs::write(&path, text.replace("\"user.update\"", "\"user.enable\"")).unwrap();
+    let ran = world.at("2026-03-15T02:05:00Z", &["apply"]).expect(2);
+    assert!(
+        ran.err.contains("changed after it was planned"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(tenant_bytes(&world), before);
+    std::fs::write(&path, text).unwrap();
+    world.at("2026-03-15T02:10:00Z", &["apply"]).expect(0);
+    assert_eq!(world.users()["10004"]["department"], "Moved");
+}
+
+fn voided() {
+    let (world, roster) = first_night(60);
+    let mut half = roster.clone();
+    half.0.retain(|key, _| key % 2 == 0);
+    world.drop_file("b-2026-03-15.csv", half.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(3).json();
+    let run = report["run"].as_str().unwrap().to_owned();
+    let plan = report["plan_sha256"].as_str().unwrap().to_owned();
+    world.drop_file("c-2026-03-16.csv", format!("{}\n", roster.csv()));
+    world.at("2026-03-16T02:00:00Z", &["run"]).expect(0);
+    let args = ["approve", &run, "--plan", &plan, "--reason", "too late"];
+    let ran = world.at("2026-03-16T03:00:00Z", &args).expect(2);
+    assert!(ran.err.contains("nothing waits"), "{}", ran.err);
+    assert!(world.users().values().all(|u| u["accountEnabled"] == true));
 }
