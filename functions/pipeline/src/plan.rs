@@ -456,7 +456,8 @@ pub async fn make(
         disables: (0, 0),
     };
     let mut hasher = PlanHasher::default();
-    let mut tripped: BTreeSet<String> = BTreeSet::new();
+    // A parked intake waits for an approval also where nothing in it would act today.
+    let mut tripped: BTreeSet<String> = gate.iter().map(|g| g.name.clone()).collect();
     let mut protected_orders = 0_u32;
     spool.seek(SeekFrom::Start(0))?;
     let mut reader = std::io::BufReader::new(&mut spool);

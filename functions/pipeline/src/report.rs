@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_core::fold::{Outcomes, PersonLine};
+use rollcall_core::guards::{Kind, kind};
 use rollcall_core::model::{ActionId, Ending, Finding, Op, PersonKey, RunId, Severity};
 use rollcall_core::plan::{Action, ActionValues, FORMAT_VERSION, PlanSummary, WorkOrder};
 use rollcall_core::policy::DeltaKind;
@@ -116,23 +117,9 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
             if open.is_empty() || material.approved.contains(&held.by) {
                 continue;
             }
-            let (hold, persons) = holds.entry(held.by.clone()).or_insert_with(|| {
-                let approve = format!(
-                    "rollcall approve {} --plan {} --guard {} --reason TEXT",
-                    material.run, material.summary.plan_sha256, held.by
-                );
-                let (by, why) = (held.by.clone(), held.why.clone());
-                (
-                    Hold {
-                        by,
-                        why,
-                        persons: 0,
-                        ops: BTreeMap::new(),
-                        approve,
-                    },
-                    BTreeSet::new(),
-                )
-            });
+            let (hold, persons) = holds
+                .entry(held.by.clone())
+                .or_insert_with(|| (hold(material, &held.by, &held.why), BTreeSet::new()));
             persons.insert(order.person.clone());
             for action in open {
                 *hold.ops.entry(action.op.name().to_owned()).or_default() += 1;
@@ -143,6 +130,21 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 changes.push(change(&order, action, &values, status, held.why.clone()));
             }
         }
+    }
+    // A parked intake waits also where it would not act on anybody today.
+    let accepted = material
+        .approved
+        .iter()
+        .any(|g| kind(g) == Some(Kind::Intake));
+    let gate = material
+        .summary
+        .guards
+        .iter()
+        .find(|g| g.tripped && kind(&g.name) == Some(Kind::Intake));
+    if let Some(gate) = gate.filter(|_| !accepted) {
+        holds
+            .entry(gate.name.clone())
+            .or_insert_with(|| (hold(material, &gate.name, &gate.why), BTreeSet::new()));
     }
     changes.sort_by(|a, b| a.person.cmp(&b.person));
     let findings = read_findings(store, material.findings).await?;
@@ -189,6 +191,19 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         forecast: material.summary.forecast.clone(),
         target: material.usage.clone(),
     })
+}
+
+fn hold(material: &Material<'_>, by: &str, why: &str) -> Hold {
+    Hold {
+        by: by.to_owned(),
+        why: why.to_owned(),
+        persons: 0,
+        ops: BTreeMap::new(),
+        approve: format!(
+            "rollcall approve {} --plan {} --guard {by} --reason TEXT",
+            material.run, material.summary.plan_sha256
+        ),
+    }
 }
 
 fn change(
