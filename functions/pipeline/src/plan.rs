@@ -494,7 +494,10 @@ pub async fn make(
         {
             let hash = worker_hash(&request.source, manager);
             let reference = reference(hash, request.state, &coming, &scan.roster);
-            findings.extend(references::resolve(draft, &mut person, reference, row));
+            let found = references::resolve(draft, &mut person, reference, row);
+            // A row that names somebody unknown was reported when it was read.
+            let told = row.is_some() && reference == Reference::Unknown;
+            findings.extend(found.filter(|_| !told));
         }
         let draft = draft.filter(|d| !d.actions.is_empty() || !d.scheduled.is_empty());
         let mut order_id = None;
@@ -612,7 +615,7 @@ async fn subjects(
         let (row, seen, worker) = match (touch.entry, rows.as_mut()) {
             (Some(at), Some(rows)) => {
                 let entry = scan.roster.entries()[at];
-                let (seen, worker) = see(&entry, rows, request, findings)?;
+                let (seen, worker) = see(&entry, rows, request, &scan.roster, findings)?;
                 (Some(entry.row), seen, Some(worker))
             }
             _ if touch.cause == Cause::Absent => (None, Seen::Absent, None),
@@ -637,6 +640,7 @@ fn see(
     entry: &Entry,
     rows: &mut SealedRows,
     request: &Request<'_>,
+    roster: &Roster,
     findings: &mut Vec<Finding>,
 ) -> Result<(Seen, WorkerId), PlanError> {
     let row = rows.at(entry.byte)?;
@@ -647,6 +651,11 @@ fn see(
     let mapped = rows.map(&row, request.now);
     let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
     findings.extend(mapped.findings.iter().cloned().map(|f| f.of(&worker)));
+    if let Some(manager) = &mapped.identity.manager
+        && !known(manager.as_str(), request, roster)
+    {
+        findings.push(unknown_manager(manager.as_str(), entry.row).of(&worker));
+    }
     if doubt && !mapped.facts_sound {
         return Ok((Seen::Held, worker));
     }
@@ -713,19 +722,9 @@ fn scan(
                     .of(&worker),
                 );
                 if let Some(manager) = rows.manager(&row)
-                    && !roster.contains(hasher.hash(&manager))
-                    && request.state.find(hasher.hash(&manager)).is_none()
+                    && !known(&manager, request, &roster)
                 {
-                    let note = format!("manager {manager} is in no row of the file and unknown");
-                    findings.push(
-                        Finding::new(
-                            FindingKind::ManagerNotInRoster,
-                            Severity::Warning,
-                            Place::row(entry.row),
-                            note,
-                        )
-                        .of(&worker),
-                    );
+                    findings.push(unknown_manager(&manager, entry.row).of(&worker));
                 }
             } else if entry.row != first.row {
                 let note = format!("the same as row {}; it counts once", first.row);
@@ -742,6 +741,20 @@ fn scan(
         }
     }
     Ok(Scan { roster, counts })
+}
+
+/// Whether the file or the state knows a worker.
+fn known(worker: &str, request: &Request<'_>, roster: &Roster) -> bool {
+    let hash = worker_hash(&request.source, &WorkerId::new(worker));
+    roster.contains(hash) || request.state.find(hash).is_some()
+}
+
+fn unknown_manager(manager: &str, row: u32) -> Finding {
+    let note = format!(
+        "manager {manager} is in no row of the file and unknown; the manager is left as it is"
+    );
+    let kind = FindingKind::ManagerNotInRoster;
+    Finding::new(kind, Severity::Warning, Place::row(row), note)
 }
 
 /// Who a release looks at: what fell due, what is not done, what waits for somebody.
