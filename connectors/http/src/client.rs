@@ -325,8 +325,9 @@ impl Client {
             };
             calls += 1;
             counted.calls.fetch_add(1, Ordering::Relaxed);
-            request_id = Some(id);
             let answer = self.0.setup.exchange.clone().oneshot(request).await;
+            log_attempt(call.spec, calls, &id, &answer);
+            request_id = Some(id);
             let failed = match answer {
                 Ok(response) => match self.read(&call, cost, &response) {
                     Ok((status, body)) => {
@@ -469,6 +470,36 @@ impl Client {
             throttled,
             scope,
         })
+    }
+}
+
+/// What may be said of an attempt: neither path nor body nor header is in it.
+fn log_attempt(
+    spec: CallSpec,
+    attempt: u32,
+    request_id: &str,
+    answer: &Result<Response<Bytes>, crate::TransportError>,
+) {
+    let CallSpec {
+        method, template, ..
+    } = spec;
+    match answer {
+        Ok(response) => tracing::debug!(
+            method,
+            template,
+            attempt,
+            request_id,
+            status = response.status().as_u16(),
+            "A call was answered."
+        ),
+        Err(error) => tracing::debug!(
+            method,
+            template,
+            attempt,
+            request_id,
+            code = error.code(),
+            "A call got no answer."
+        ),
     }
 }
 

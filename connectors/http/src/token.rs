@@ -2,9 +2,10 @@
 //!
 //! Stands in front of every call of a client. Source: "OAuth 2.0 client credentials flow"
 //! (MicrosoftDocs/entra-docs, v2-oauth2-client-creds-grant-flow.md). Invariant: one request at a
-//! time, however many calls wait for the token.
+//! time, however many calls wait for the token; they share its failure as they share the token.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -109,6 +110,14 @@ struct Held {
     ends_at: Duration,
 }
 
+/// What the last asking brought.
+#[derive(Debug, Default)]
+struct State {
+    held: Option<Held>,
+    /// For those who waited while it came about; later callers ask anew.
+    failed: Option<TokenError>,
+}
+
 /// The tokens of one application in one tenant.
 #[derive(Debug)]
 pub struct TokenSource {
@@ -117,7 +126,9 @@ pub struct TokenSource {
     chance: Arc<Chance>,
     policy: RetryPolicy,
     spec: TokenSpec,
-    held: Mutex<Option<Held>>,
+    state: Mutex<State>,
+    /// Failures so far. Who finds it moved after waiting for the lock has waited for a failure.
+    failures: AtomicU64,
 }
 
 /// An exchange has nothing to show.
@@ -166,7 +177,8 @@ impl TokenSource {
             chance,
             policy,
             spec,
-            held: Mutex::new(None),
+            state: Mutex::default(),
+            failures: AtomicU64::new(0),
         }
     }
 
@@ -176,21 +188,21 @@ impl TokenSource {
     /// [`TokenError`] when none is held and none was given. While the held one still lasts, a
     /// login host that is only not well is not an error.
     pub async fn get(&self) -> Result<Arc<Secret>, TokenError> {
-        let mut held = self.held.lock().await;
+        let seen = self.failures.load(Ordering::Acquire);
+        let mut state = self.state.lock().await;
         let now = self.clock.elapsed();
-        if let Some(held) = held.as_ref().filter(|held| now < held.renew_at) {
+        if let Some(held) = state.held.as_ref().filter(|held| now < held.renew_at) {
             return Ok(Arc::clone(&held.token));
         }
-        match self.ask().await {
-            Ok(new) => Ok(Arc::clone(&held.insert(new).token)),
-            Err(error) => match held.as_ref() {
-                Some(old)
-                    if error.retry() != Retry::Never && self.clock.elapsed() < old.ends_at =>
-                {
-                    Ok(Arc::clone(&old.token))
-                }
-                Some(_) | None => Err(error),
-            },
+        let error = match self.ask_unless_just_failed(&mut state, seen).await {
+            Ok(token) => return Ok(token),
+            Err(error) => error,
+        };
+        match &state.held {
+            Some(old) if error.retry() != Retry::Never && self.clock.elapsed() < old.ends_at => {
+                Ok(Arc::clone(&old.token))
+            }
+            Some(_) | None => Err(error),
         }
     }
 
@@ -200,13 +212,38 @@ impl TokenSource {
     /// # Errors
     /// [`TokenError`] when none was given.
     pub async fn renew(&self, refused: &Secret) -> Result<Arc<Secret>, TokenError> {
-        let mut held = self.held.lock().await;
-        if let Some(held) = held.as_ref().filter(|held| *held.token != *refused) {
+        let seen = self.failures.load(Ordering::Acquire);
+        let mut state = self.state.lock().await;
+        if let Some(held) = state.held.as_ref().filter(|held| *held.token != *refused) {
             return Ok(Arc::clone(&held.token));
         }
-        *held = None;
-        let new = self.ask().await?;
-        Ok(Arc::clone(&held.insert(new).token))
+        state.held = None;
+        self.ask_unless_just_failed(&mut state, seen).await
+    }
+
+    /// Asks, unless somebody did and failed since `seen` was read: an outage would otherwise be
+    /// waited out once per waiting call, one after the other.
+    async fn ask_unless_just_failed(
+        &self,
+        state: &mut State,
+        seen: u64,
+    ) -> Result<Arc<Secret>, TokenError> {
+        if self.failures.load(Ordering::Acquire) != seen
+            && let Some(error) = &state.failed
+        {
+            return Err(error.clone());
+        }
+        match self.ask().await {
+            Ok(new) => {
+                state.failed = None;
+                Ok(Arc::clone(&state.held.insert(new).token))
+            }
+            Err(error) => {
+                state.failed = Some(error.clone());
+                self.failures.fetch_add(1, Ordering::Release);
+                Err(error)
+            }
+        }
     }
 
     async fn ask(&self) -> Result<Held, TokenError> {
