@@ -1,8 +1,9 @@
 //! The users, their indexes, and what a lagging replica shows of them.
 //!
 //! A change is known at once to writes and to reads by object id; reads by name, filters, lists
-//! and references see it after the replication delay ("Designing for Eventual Consistency for
-//! Microsoft Entra"). Invariant: the indexes follow from the records; a record is replaced whole.
+//! and references see it after the replication delay, and so do reads by id of an object that is
+//! new ("Designing for Eventual Consistency for Microsoft Entra"). Invariant: the indexes follow
+//! from the records; a record is replaced whole.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -37,7 +38,7 @@ impl Record {
     }
 
     /// The sign-in name as it is compared.
-    fn name(&self) -> Option<String> {
+    pub(crate) fn name(&self) -> Option<String> {
         self.text("userPrincipalName").map(str::to_lowercase)
     }
 
@@ -53,10 +54,14 @@ struct Object {
 }
 
 impl Object {
+    /// What replicas have: the oldest state that they still lag behind with.
+    fn shown(&self, now: Timestamp) -> Option<&Arc<Record>> {
+        let lagging = self.lag.iter().find(|(until, _)| *until > now);
+        lagging.map_or(Some(&self.current), |(_, old)| old.as_ref())
+    }
+
     fn replica(&self, now: Timestamp) -> Option<&Arc<Record>> {
-        let shown = self.lag.iter().find(|(until, _)| *until > now);
-        let record = shown.map_or(Some(&self.current), |(_, old)| old.as_ref());
-        record.filter(|record| record.live())
+        self.shown(now).filter(|record| record.live())
     }
 }
 
@@ -163,6 +168,13 @@ impl Directory {
             .get(id)
             .map(|object| &object.current)
             .filter(|record| record.live())
+    }
+
+    /// Whether replicas know of the object at all, in whichever state.
+    pub(crate) fn arrived(&self, id: &str, now: Timestamp) -> bool {
+        self.objects
+            .get(id)
+            .is_some_and(|object| object.shown(now).is_some())
     }
 
     /// Whether another user has this sign-in name.

@@ -56,7 +56,8 @@ pub struct TenantOptions {
     pub faults: Faults,
     /// Quotas.
     pub throttle: Throttle,
-    /// How long a change stays invisible to filters, lists, reads by name and references.
+    /// How long a change stays invisible to filters, lists, reads by name and references, and a
+    /// new account also to reads by object id. Its sign-in name is taken at once.
     pub replication_delay: Duration,
     /// Waited on the clock before each answer.
     pub latency: Duration,

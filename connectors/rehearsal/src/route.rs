@@ -26,6 +26,7 @@ pub(crate) enum Route {
     UpdateUser(Key),
     DeleteUser(Key),
     ReadManager(Key),
+    ReadManagerReference(Key),
     SetManager(Key),
     ClearManager(Key),
     RevokeSessions(Key),
@@ -101,7 +102,8 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
             &[(Method::GET, Route::ReadManager)],
         ),
         ["users", _, "manager", "$ref"] => {
-            let make: [Offer; 2] = [
+            let make: [Offer; 3] = [
+                (Method::GET, Route::ReadManagerReference),
                 (Method::PUT, Route::SetManager),
                 (Method::DELETE, Route::ClearManager),
             ];
@@ -236,6 +238,12 @@ mod tests {
                 Ok(Route::ReadManager(id())),
             ),
             ("POST", format!("/users/{ID}/manager"), Err(405)),
+            (
+                "GET",
+                format!("/users/{ID}/manager/$ref"),
+                Ok(Route::ReadManagerReference(id())),
+            ),
+            ("POST", format!("/users/{ID}/manager/$ref"), Err(405)),
             (
                 "PUT",
                 format!("/users/{ID}/manager/$ref"),

@@ -4,6 +4,7 @@
 //! both go through it.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -236,12 +237,15 @@ impl Tenant {
         reply.unwrap_or_else(|refusal| Reply::Answer(state.turn_away(&call, refusal, now)))
     }
 
-    /// Every user, sorted by object id, deleted ones with `deletedDateTime`.
+    /// Every user, sorted by sign-in name (deleted ones may share it: then by object id).
     pub fn users(&self) -> Vec<User> {
         let state = self.caught_up();
         let directory = &state.directory;
-        directory
-            .all()
+        // By id already, and the sort keeps that order among equals.
+        let mut records: Vec<_> = directory.all().collect();
+        records.sort_by_cached_key(|record| record.name());
+        records
+            .into_iter()
             .map(|record| entity::plain(record, manager(directory, record)))
             .collect()
     }
@@ -286,7 +290,8 @@ impl Tenant {
     }
 }
 
-/// Scheme and host that the caller reached us under.
+/// Scheme and host that the caller reached us under. Behind a host name that is not this machine
+/// something else ends the TLS: a link with `http` would leave the caller's origin.
 fn origin(parts: &Parts) -> String {
     let (scheme, authority) = (parts.uri.scheme_str(), parts.uri.authority());
     if let (Some(scheme), Some(authority)) = (scheme, authority) {
@@ -298,8 +303,21 @@ fn origin(parts: &Parts) -> String {
         .and_then(|host| host.to_str().ok());
     host.map_or_else(
         || "https://graph.microsoft.com".to_owned(),
-        |host| format!("http://{host}"),
+        |host| {
+            let scheme = if is_loopback(host) { "http" } else { "https" };
+            format!("{scheme}://{host}")
+        },
     )
+}
+
+/// Whether a Host header names this machine.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let name = name.unwrap_or_default();
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 impl State {

@@ -56,7 +56,7 @@ impl State {
             Route::ReadUser(key) => {
                 let query = query::of_one(call.query, USER)?;
                 roles::read(&self.options.roles, query.select.as_deref())?;
-                let record = self.find(&key, now)?;
+                let record = self.seen(&key, now)?;
                 Ok(Done::read(
                     Answer::ok(entity(call, &query, &record)),
                     Some(&record.id),
@@ -88,12 +88,22 @@ impl State {
             Route::ReadManager(key) => {
                 let query = query::of_one(call.query, USER)?;
                 roles::read(&self.options.roles, query.select.as_deref())?;
-                let record = self.find(&key, now)?;
-                let manager = record.manager.as_deref();
-                let manager = manager.and_then(|id| self.directory.replica(id, now));
-                let manager = manager.ok_or_else(|| Refusal::not_found(None))?;
+                let record = self.seen(&key, now)?;
+                let manager = self.manager_of(&record, now)?;
                 let mut shown = entity(call, &query, manager);
                 shown["@odata.type"] = "#microsoft.graph.user".into();
+                Ok(Done::read(Answer::ok(shown), Some(&record.id)))
+            }
+            Route::ReadManagerReference(key) => {
+                query::none(call.query)?;
+                roles::any(&self.options.roles, roles::READ)?;
+                let record = self.seen(&key, now)?;
+                let manager = self.manager_of(&record, now)?;
+                let root = format!("{}/v1.0", call.origin);
+                let shown = json!({
+                    "@odata.context": format!("{root}/$metadata#$ref"),
+                    "@odata.id": format!("{root}/directoryObjects/{}", manager.id),
+                });
                 Ok(Done::read(Answer::ok(shown), Some(&record.id)))
             }
             Route::SetManager(key) => {
@@ -267,6 +277,24 @@ impl State {
         };
         let found = id.and_then(|id| self.directory.current(id));
         found.cloned().ok_or_else(|| Refusal::not_found(id))
+    }
+
+    /// A user to read: one that is new is not there before replicas know of it, by id neither.
+    fn seen(&self, key: &Key, now: Timestamp) -> Result<Arc<Record>, Refusal> {
+        let record = self.find(key, now)?;
+        if self.directory.arrived(&record.id, now) {
+            Ok(record)
+        } else {
+            Err(Refusal::not_found(Some(&record.id)))
+        }
+    }
+
+    /// The manager of a user, whom replicas must know.
+    fn manager_of(&self, record: &Record, now: Timestamp) -> Result<&Arc<Record>, Refusal> {
+        let manager = record.manager.as_deref();
+        manager
+            .and_then(|id| self.directory.replica(id, now))
+            .ok_or_else(|| Refusal::not_found(None))
     }
 
     /// The object id behind a reference, which replicas must know.

@@ -44,6 +44,32 @@ async fn lists_come_in_pages() {
     );
 }
 
+/// Host that the caller used → origin of the link to the next page: plain only on this machine.
+#[tokio::test(start_paused = true)]
+async fn links_stay_on_the_callers_origin() {
+    let peer = Peer::new().await;
+    for name in ["mira", "noor"] {
+        peer.tenant.put_user(user(name)).unwrap();
+    }
+    let table = [
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("localhost", "http://localhost"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("graph.rehearsal.example", "https://graph.rehearsal.example"),
+        ("10.0.0.7:8443", "https://10.0.0.7:8443"),
+        ("127.0.0.1.evil.example", "https://127.0.0.1.evil.example"),
+    ];
+    for (host, origin) in table {
+        let mut request = peer.request("GET", "/users?$top=1", None);
+        *request.uri_mut() = "/v1.0/users?$top=1".parse().unwrap();
+        let value = host.parse().unwrap();
+        request.headers_mut().insert("host", value);
+        let got = peer.raw(request).await.unwrap();
+        let link = got.body["@odata.nextLink"].as_str().unwrap();
+        assert!(link.starts_with(&format!("{origin}/v1.0/users?")), "{link}");
+    }
+}
+
 /// A page is 100 unless asked otherwise, and 999 at most.
 #[tokio::test(start_paused = true)]
 async fn page_sizes() {

@@ -22,16 +22,17 @@ fn count(got: &Got) -> usize {
     got.body["value"].as_array().unwrap().len()
 }
 
-/// A new account is there by id and for uniqueness, and nowhere else before the delay is over.
+/// A new account is there for uniqueness and for writes by id, and nowhere else before the delay
+/// is over.
 #[tokio::test(start_paused = true)]
 async fn new_accounts_appear_late() {
     let peer = lagging().await;
     let old = peer.tenant.put_user(user("old")).unwrap();
     let id = peer.create("mira").await;
+    let path = format!("/users/{id}");
     let manager = format!("/users/{old}/manager/$ref");
     let by_key = "/users?$filter=employeeId%20eq%20'E-mira'";
     let by_id = format!("/users?$filter=id%20eq%20'{id}'");
-    assert_eq!(peer.get(&format!("/users/{id}")).await.status, 200);
     assert_eq!(
         peer.send("POST", "/users", Some(&user("mira")))
             .await
@@ -42,10 +43,8 @@ async fn new_accounts_appear_late() {
     assert_eq!(count(&peer.get(by_key).await), 0);
     assert_eq!(count(&peer.get(&by_id).await), 0);
     assert_eq!(count(&peer.get("/users").await), 1);
-    assert_eq!(
-        peer.get("/users/mira@woodgrove.example").await.error(),
-        GONE
-    );
+    let job = json!({"jobTitle": "Clerk"});
+    assert_eq!(peer.send("PATCH", &path, Some(&job)).await.status, 204);
     assert_eq!(
         peer.send("PUT", &manager, Some(&Peer::reference(&id)))
             .await
@@ -60,7 +59,20 @@ async fn new_accounts_appear_late() {
             .status,
         204
     );
+    for unseen in [
+        &path,
+        "/users/mira@woodgrove.example",
+        &format!("{path}/manager"),
+        &format!("{path}/manager/$ref"),
+    ] {
+        assert_eq!(peer.get(unseen).await.error(), GONE, "{unseen}");
+    }
     peer.clock.sleep(Duration::from_millis(1)).await;
+    let shown = peer.get(&path).await;
+    assert_eq!(
+        (shown.status, &shown.body["jobTitle"]),
+        (200, &job["jobTitle"])
+    );
     assert_eq!(count(&peer.get(by_key).await), 1);
     assert_eq!(count(&peer.get("/users").await), 2);
     assert_eq!(peer.get("/users/mira@woodgrove.example").await.status, 200);

@@ -205,6 +205,26 @@ async fn updates_change_what_they_name() {
     assert_eq!(peer.send("PATCH", &nobody, Some(&body)).await.error(), GONE);
 }
 
+/// Whatever order they came in, users are given by name; a name that was used again comes twice.
+#[tokio::test(start_paused = true)]
+async fn users_are_sorted_by_name() {
+    let peer = Peer::new().await;
+    for name in ["pia", "Mira", "omar", "noor"] {
+        peer.create(name).await;
+    }
+    let pia = "/users/pia@woodgrove.example";
+    assert_eq!(peer.send("DELETE", pia, None).await.status, 204);
+    peer.create("pia").await;
+    let users = peer.tenant.users();
+    let names = users
+        .iter()
+        .map(|user| user["mailNickname"].as_str().unwrap());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["Mira", "noor", "omar", "pia", "pia"]
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn deleted_users_are_gone() {
     let peer = Peer::new().await;
@@ -247,11 +267,20 @@ async fn managers() {
         peer.get(&format!("/users/{mira}/manager")).await.error(),
         GONE
     );
-    assert_eq!(peer.send("DELETE", &path, None).await.error(), GONE);
+    for method in ["DELETE", "GET"] {
+        assert_eq!(
+            peer.send(method, &path, None).await.error(),
+            GONE,
+            "{method}"
+        );
+    }
     let set = Peer::reference(&noor);
     for _ in 0..2 {
         assert_eq!(peer.send("PUT", &path, Some(&set)).await.status, 204);
     }
+    let got = peer.get(&path).await;
+    let link = format!("https://graph.microsoft.com/v1.0/directoryObjects/{noor}");
+    assert_eq!((got.status, &got.body["@odata.id"]), (200, &json!(link)));
     let got = peer.get(&format!("/users/{mira}/manager?$select=id")).await;
     assert_eq!((got.status, got.id()), (200, noor.clone()));
     let link = |text: &str| json!({"@odata.id": text});
