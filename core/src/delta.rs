@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::roster::Roster;
-use crate::state::{Hot, Lifecycle};
+use crate::roster::{Entry, Roster};
+use crate::state::{Hot, Lifecycle, account_behind, key_prefix};
 
 /// What one intake covers, and so what absence from it means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,10 @@ pub struct Terms<'a> {
 pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
     let entries = roster.entries();
     let absence = terms.coverage.proves_absence() && roster.keyless() == 0;
+    let awaited = |hot: &Hot| {
+        hot.waits_for != 0
+            && (account_behind(state, hot.waits_for) || stands(entries, hot.waits_for))
+    };
     let mut out = Comparison::default();
     let (mut e, mut s) = (0, 0);
     while e < entries.len() || s < state.len() {
@@ -104,7 +108,7 @@ pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
         match (entry, hot) {
             (Some(entry), Some(hot)) if entry.key == hot.key => {
                 out.listed_before += u32::from(hot.listed);
-                match present(entry.held, entry.fingerprint, hot, terms) {
+                match present(entry, hot, awaited(hot), terms) {
                     Some(cause) => out.touched.push(Touch {
                         key: hot.key,
                         entry: Some(e),
@@ -129,7 +133,7 @@ pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
             (_, Some(hot)) => {
                 out.listed_before += u32::from(hot.listed);
                 out.listed_gone += u32::from(hot.listed);
-                if let Some(cause) = absent(absence, hot, terms.now) {
+                if let Some(cause) = absent(absence, hot, awaited(hot), terms) {
                     out.touched.push(Touch {
                         key: hot.key,
                         entry: None,
@@ -145,8 +149,17 @@ pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
     out
 }
 
-fn present(held: bool, fingerprint: u128, hot: &Hot, terms: Terms<'_>) -> Option<Cause> {
-    if held || fingerprint != hot.fingerprint {
+/// Whether a key with this prefix stands in the file.
+fn stands(entries: &[Entry], prefix: u64) -> bool {
+    let at = entries.partition_point(|entry| key_prefix(entry.key) < prefix);
+    entries
+        .get(at)
+        .is_some_and(|entry| key_prefix(entry.key) == prefix)
+}
+
+/// `awaited`: whom a reference of this person waits for is there.
+fn present(entry: &Entry, hot: &Hot, awaited: bool, terms: Terms<'_>) -> Option<Cause> {
+    if entry.held || entry.fingerprint != hot.fingerprint {
         Some(Cause::Row)
     } else if hot.misses > 0 || !hot.listed {
         Some(Cause::Back)
@@ -154,23 +167,27 @@ fn present(held: bool, fingerprint: u128, hot: &Hot, terms: Terms<'_>) -> Option
         Some(Cause::Rules)
     } else if hot.due.is_some_and(|due| due <= terms.now) {
         Some(Cause::Due)
-    } else if hot.unfinished || hot.held || hot.waits {
+    } else if hot.unfinished || hot.held || awaited {
         Some(Cause::Unfinished)
     } else {
         None
     }
 }
 
-fn absent(proves: bool, hot: &Hot, now: Timestamp) -> Option<Cause> {
+/// Who is not listed by a file that proves nothing is looked at all the same where something is
+/// to do: the file would not name them again.
+fn absent(proves: bool, hot: &Hot, awaited: bool, terms: Terms<'_>) -> Option<Cause> {
     // Somebody who was cut off, or never had an account, may leave the file: that is no miss,
     // but the state has to learn that the file no longer lists them.
     let open = matches!(hot.lifecycle, Lifecycle::Created | Lifecycle::Active);
     if proves && (hot.listed || open) {
         Some(Cause::Absent)
-    } else if hot.due.is_some_and(|due| due <= now) {
+    } else if hot.due.is_some_and(|due| due <= terms.now) {
         Some(Cause::Due)
-    } else if hot.unfinished {
+    } else if hot.unfinished || hot.held || awaited {
         Some(Cause::Unfinished)
+    } else if terms.rules_changed && open {
+        Some(Cause::Rules)
     } else {
         None
     }
@@ -207,7 +224,7 @@ mod tests {
             listed: true,
             unfinished: false,
             held: false,
-            waits: false,
+            waits_for: 0,
         }
     }
 
@@ -296,6 +313,57 @@ mod tests {
         builder.push_keyless();
         assert_eq!(run(&builder.finish(), &state, &Coverage::Full), []);
         assert_eq!(run(&file, &state, &Coverage::Full), [(2, Cause::Absent)]);
+    }
+
+    /// Who is kept back, not done, or judged by other rules is looked at though a file of changes
+    /// does not name them.
+    #[test]
+    fn a_file_of_changes_leaves_nobody_behind() {
+        let wait = u128::from(u64::MAX) << 64;
+        let state = [
+            Hot {
+                held: true,
+                ..hot(1, 10, Lifecycle::Active)
+            },
+            Hot {
+                unfinished: true,
+                ..hot(2, 20, Lifecycle::Blocked)
+            },
+            Hot {
+                waits_for: key_prefix(7 << 64),
+                ..hot(3, 30, Lifecycle::Active)
+            },
+            Hot {
+                waits_for: key_prefix(wait),
+                ..hot(4, 40, Lifecycle::Active)
+            },
+            hot(5, 50, Lifecycle::Active),
+            hot(6, 60, Lifecycle::Blocked),
+            hot(7 << 64, 70, Lifecycle::Active),
+        ];
+        let file = roster(&[]);
+        let now = "2026-03-16T02:00:00Z".parse().unwrap();
+        let touched = |rules_changed| {
+            let terms = Terms {
+                coverage: &Coverage::Delta,
+                now,
+                rules_changed,
+            };
+            let touched = compare(&file, &state, terms).touched;
+            touched.iter().map(|t| (t.key, t.cause)).collect::<Vec<_>>()
+        };
+        let to_do = [
+            (1, Cause::Unfinished),
+            (2, Cause::Unfinished),
+            (3, Cause::Unfinished),
+        ];
+        assert_eq!(touched(false), to_do);
+        let rules = [
+            (4, Cause::Rules),
+            (5, Cause::Rules),
+            (7 << 64, Cause::Rules),
+        ];
+        assert_eq!(touched(true), [&to_do[..], &rules].concat());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::plan::{Action, ActionValues, WorkOrder};
 use crate::policy::{DeltaKind, Target};
-use crate::state::{Block, Lifecycle, Person};
+use crate::state::{Block, Cut, Lifecycle, Person};
 
 /// One line of the journal: how one action ended at one sending.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,21 +69,17 @@ impl Outcomes {
     pub fn iter(&self) -> impl Iterator<Item = &Outcome> {
         self.0.values()
     }
-
-    /// Whether every due action of the order has an outcome, of any kind.
-    pub fn finished(&self, order: &WorkOrder) -> bool {
-        order.actions.iter().all(|a| self.0.contains_key(&a.id))
-    }
 }
 
 /// Where a person stands after the outcomes of one order. `person` is what the decision left:
 /// the bookkeeping done, nothing applied.
 ///
-/// `released` are actions of the order that an approval let go.
+/// `approved` are the guards of the plan that people overruled, `now` is the instant of the plan.
 pub fn fold(
     mut person: Person,
     order: &WorkOrder,
-    released: &[Action],
+    approved: &[String],
+    now: Timestamp,
     values: &BTreeMap<ActionId, ActionValues>,
     outcomes: &Outcomes,
     target: &Target,
@@ -91,25 +87,20 @@ pub fn fold(
     let mut changed = false;
     let mut open = false;
     let mut waiting = None;
-    let due = order.actions.iter().chain(released);
-    let cut_settled = due
-        .clone()
-        .filter(|a| a.op.cut())
-        .all(|a| outcomes.get(&a.id).is_some_and(|o| o.ending.settled()));
+    let due = order.due(approved, now);
+    let settled = |action: &&Action| {
+        let outcome = outcomes.get(&action.id);
+        outcome.is_some_and(|o| o.ending.settled())
+    };
+    let still_enabled = due.iter().any(|a| a.op == Op::UserDisable && !settled(a));
     for action in due {
         let outcome = outcomes.get(&action.id);
         if let Some(outcome) = outcome
             && outcome.ending.settled()
         {
             changed = true;
-            apply(
-                &mut person,
-                action,
-                values.get(&action.id),
-                outcome,
-                target,
-                cut_settled,
-            );
+            let values = values.get(&action.id);
+            apply(&mut person, action, values, outcome, target, still_enabled);
         } else {
             open = true;
             if let Some(Ending::Waiting { until, .. }) = outcome.map(|o| &o.ending) {
@@ -118,11 +109,15 @@ pub fn fold(
         }
     }
     person.unfinished = open;
-    person.held = order.held.iter().any(|h| {
-        h.actions
-            .iter()
-            .any(|a| !released.iter().any(|r| r.id == a.id))
-    });
+    let (released, held): (Vec<_>, Vec<_>) =
+        order.held.iter().partition(|h| approved.contains(&h.by));
+    person.held = !held.is_empty();
+    if let Some(cut) = &mut person.cut
+        && released.iter().any(|h| h.ops.contains(&Op::UserDisable))
+    {
+        // Who approves a plan over its budget approves its later steps too.
+        cut.counted = true;
+    }
     if let Some(until) = waiting {
         person.due = Some(person.due.map_or(until, |due| due.min(until)));
     }
@@ -142,7 +137,7 @@ fn apply(
     values: Option<&ActionValues>,
     outcome: &Outcome,
     target: &Target,
-    cut_settled: bool,
+    still_enabled: bool,
 ) {
     if let Some(object) = &outcome.object {
         person.object = Some(object.clone());
@@ -159,6 +154,10 @@ fn apply(
             person.name = Some(AccountName::new(name));
         }
     };
+    let cut = action.reason.block_cause().map(|cause| Cut {
+        due: action.due,
+        cause,
+    });
     match action.op {
         Op::UserCreate => {
             if let Some(values) = values {
@@ -180,14 +179,29 @@ fn apply(
             person.lifecycle = Lifecycle::Active;
             person.block = None;
         }
-        Op::UserDisable | Op::UserRevokeSessions => {
-            if cut_settled {
-                person.lifecycle = Lifecycle::Blocked;
-                person.block = action.reason.block_cause().map(|cause| Block {
-                    due: action.due,
-                    cause,
-                });
-            }
+        Op::UserDisable => {
+            person.lifecycle = Lifecycle::Blocked;
+            person.block = cut.map(|cut| Block {
+                cut,
+                disabled: true,
+                signed_out: false,
+            });
+        }
+        // Revoked before the block: whoever is still enabled signs in again.
+        Op::UserRevokeSessions if still_enabled => {}
+        Op::UserRevokeSessions => {
+            // An account that we made and never enabled is ours to enable.
+            let disabled = match person.lifecycle {
+                Lifecycle::Created => true,
+                Lifecycle::Blocked => person.block.is_some_and(|block| block.disabled),
+                Lifecycle::None | Lifecycle::Active => false,
+            };
+            person.lifecycle = Lifecycle::Blocked;
+            person.block = cut.map(|cut| Block {
+                cut,
+                disabled,
+                signed_out: true,
+            });
         }
     }
 }
@@ -205,4 +219,166 @@ pub struct PersonLine {
     pub row: Option<u32>,
     /// The person with the bookkeeping done.
     pub person: Person,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::EvidenceKey;
+    use crate::model::{PersonKey, SourceName};
+    use crate::plan::{SourceRow, seal};
+    use crate::policy::{Draft, DraftAction, Reason};
+    use crate::state::{BlockCause, PlannedCut};
+
+    const NOW: &str = "2027-03-15T02:00:00Z";
+    const LATER: &str = "2027-06-30T22:00:00Z";
+
+    fn order(ops: &[Op], due: &str) -> WorkOrder {
+        let due = due.parse().unwrap();
+        let step = |op: &Op| DraftAction {
+            op: *op,
+            due,
+            reason: Reason::StatusInactive,
+            rule: "leaver.status".to_owned(),
+            before: Attributes::new(),
+            after: Attributes::new(),
+            manager: None,
+        };
+        let steps = ops.iter().map(step).collect();
+        let (actions, scheduled) = if due > NOW.parse().unwrap() {
+            (Vec::new(), steps)
+        } else {
+            (steps, Vec::new())
+        };
+        let draft = Draft {
+            person: PersonKey::new("1"),
+            worker: WorkerId::new("1"),
+            delta: DeltaKind::Leaver,
+            object: Some(ObjectId::new("o")),
+            actions,
+            scheduled,
+        };
+        let salt = EvidenceKey::new(*b"k").salt(&draft.person);
+        seal(&draft, 0, &SourceRow::default(), &salt).0
+    }
+
+    fn leaver(lifecycle: Lifecycle) -> Person {
+        let mut person = Person::new(SourceName::new("hr"), WorkerId::new("1"));
+        person.lifecycle = lifecycle;
+        person.fingerprint = 7;
+        person.cut = Some(PlannedCut {
+            cut: Cut {
+                due: NOW.parse().unwrap(),
+                cause: BlockCause::Status,
+            },
+            counted: false,
+        });
+        person
+    }
+
+    /// Each action of the order ends as told: `true` = done.
+    fn folded(person: Person, order: &WorkOrder, done: &[bool], approved: &[String]) -> Person {
+        let mut outcomes = Outcomes::default();
+        for (action, done) in order.actions.iter().zip(done) {
+            outcomes.add(Outcome {
+                run: RunId::new("r"),
+                order: order.order.clone(),
+                action: action.id.clone(),
+                op: action.op,
+                person: order.person.clone(),
+                ending: if *done {
+                    Ending::Done
+                } else {
+                    Ending::Failed {
+                        code: "x".to_owned(),
+                        hint: "x".to_owned(),
+                    }
+                },
+                at: NOW.parse().unwrap(),
+                send: 1,
+                calls: 1,
+                request_id: None,
+                object: None,
+            });
+        }
+        let target = Target {
+            key_attribute: "employeeId".to_owned(),
+            name_attribute: "userPrincipalName".to_owned(),
+        };
+        let now = NOW.parse().unwrap();
+        let none = BTreeMap::new();
+        fold(person, order, approved, now, &none, &outcomes, &target)
+    }
+
+    /// Lifecycle before, operations and how they ended → lifecycle, whether we disabled the
+    /// account, whether its sessions are gone, whether something is left to do.
+    #[test]
+    fn a_block_is_what_was_done() {
+        use Lifecycle::{Active, Blocked, Created};
+        use Op::{UserDisable, UserRevokeSessions};
+        let both = [UserDisable, UserRevokeSessions];
+        let revoke = [UserRevokeSessions];
+        for (before, ops, done, lifecycle, block, open) in [
+            (
+                Active,
+                &both[..],
+                &[true, true][..],
+                Blocked,
+                Some((true, true)),
+                false,
+            ),
+            (
+                Active,
+                &both,
+                &[true, false],
+                Blocked,
+                Some((true, false)),
+                true,
+            ),
+            (Active, &both, &[false, true], Active, None, true),
+            (Active, &both, &[false, false], Active, None, true),
+            (
+                Active,
+                &revoke,
+                &[true],
+                Blocked,
+                Some((false, true)),
+                false,
+            ),
+            (
+                Created,
+                &revoke,
+                &[true],
+                Blocked,
+                Some((true, true)),
+                false,
+            ),
+        ] {
+            let after = folded(leaver(before), &order(ops, NOW), done, &[]);
+            let block_after = after.block.map(|b| (b.disabled, b.signed_out));
+            assert_eq!(
+                (after.lifecycle, block_after, after.unfinished),
+                (lifecycle, block, open),
+                "{before:?} {ops:?} {done:?}"
+            );
+            assert_eq!(after.fingerprint == 0, open, "looked at again");
+        }
+        let half = folded(leaver(Active), &order(&both, NOW), &[true, false], &[]);
+        let whole = folded(half, &order(&revoke, NOW), &[true], &[]);
+        assert!(whole.block.is_some_and(|b| b.disabled && b.signed_out));
+    }
+
+    /// Approved over the budget for a day to come: counted from then on, and nobody is asked
+    /// again.
+    #[test]
+    fn an_approval_covers_the_later_steps() {
+        let mut order = order(&[Op::UserDisable], LATER);
+        order.hold("disables", "too many", |a| a.destructive);
+        let kept = folded(leaver(Lifecycle::Active), &order, &[], &[]);
+        assert!(kept.held && kept.cut.is_some_and(|cut| !cut.counted));
+        let approved = ["disables".to_owned()];
+        let free = folded(leaver(Lifecycle::Active), &order, &[], &approved);
+        assert!(!free.held && free.cut.is_some_and(|cut| cut.counted));
+        assert_eq!(free.fingerprint, 7);
+    }
 }

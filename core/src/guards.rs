@@ -7,6 +7,7 @@ use crate::delta::Comparison;
 use crate::model::{AccountName, ObjectId, Op, WorkerId};
 use crate::plan::{GuardVerdict, WorkOrder};
 use crate::policy::Policy;
+use crate::state::Person;
 
 /// Parks an intake: rows against the last accepted full file.
 pub const ROW_COUNT: &str = "row_count";
@@ -139,8 +140,8 @@ pub fn gates(
     out
 }
 
-/// Judges the disables of a plan. `before` are those of the last 24 hours, `planned` those of
-/// this plan, due and scheduled, without those of protected persons.
+/// Judges the disables of a plan. `before` are those of the last 24 hours, `planned` those that
+/// this plan adds ([`new_disables`]), without those of protected persons.
 pub fn disables(policy: &Policy, before: u32, planned: u32, managed: u32) -> GuardVerdict {
     let limit = policy.budgets.disables.limit(managed);
     let counted = before.saturating_add(planned);
@@ -178,19 +179,18 @@ pub fn hold_protected(order: &mut WorkOrder) {
     order.hold(PROTECTED, "the person is in the protected set", |_| true);
 }
 
-/// Keeps back what is destructive in an order, and what depends on it.
+/// Keeps back what is destructive in an order.
 pub fn hold_destructive(order: &mut WorkOrder, verdict: &GuardVerdict) {
     order.hold(DISABLES, &verdict.why, |a| a.destructive);
 }
 
-/// How many accounts an order disables, now or on a day that is known.
-pub fn disables_in(order: &WorkOrder) -> u32 {
-    let count = order
-        .actions
-        .iter()
-        .chain(&order.scheduled)
-        .filter(|a| a.op == Op::UserDisable)
-        .count();
+/// How many disables a budget has to count for the steps of one person, due and scheduled: each
+/// cut once, on the day that it is first planned.
+pub fn new_disables(person: &Person, ops: impl IntoIterator<Item = Op>) -> u32 {
+    if person.cut.is_some_and(|planned| planned.counted) {
+        return 0;
+    }
+    let count = ops.into_iter().filter(|op| *op == Op::UserDisable).count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 

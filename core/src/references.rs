@@ -64,18 +64,21 @@ pub fn resolve(
         }
         Reference::Unknown => {
             let manager = draft.actions.remove(at).manager?;
-            person.waits_for = None;
+            // Waits all the same: the row will not change when HR adds the manager's.
+            let told = person.waits_for.replace(manager.clone()) == Some(manager.clone());
             let note = format!(
                 "manager {manager} is in no row of the file and unknown; the manager is left as \
                  it is"
             );
-            Some(finding(
-                person,
-                FindingKind::ManagerNotInRoster,
-                Severity::Warning,
-                row,
-                note,
-            ))
+            (!told).then(|| {
+                finding(
+                    person,
+                    FindingKind::ManagerNotInRoster,
+                    Severity::Warning,
+                    row,
+                    note,
+                )
+            })
         }
     }
 }

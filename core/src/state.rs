@@ -36,13 +36,33 @@ pub enum BlockCause {
     Absence,
 }
 
-/// A block that we carried out.
+/// When and why somebody is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Block {
-    /// When it was due.
+pub struct Cut {
+    /// When it is, or was, due.
     pub due: Timestamp,
     /// Why.
     pub cause: BlockCause,
+}
+
+/// A cut that is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCut {
+    /// When and why: its lateness is measured from here, however often it is planned again.
+    pub cut: Cut,
+    /// It went into the budget of its day, or was approved over it: never counted twice.
+    pub counted: bool,
+}
+
+/// A block in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// When and why.
+    pub cut: Cut,
+    /// We disabled the account. Where somebody else had, they alone enable it again.
+    pub disabled: bool,
+    /// Sessions were revoked after that.
+    pub signed_out: bool,
 }
 
 /// The wanted account of a person: one accepted row after mapping.
@@ -109,6 +129,9 @@ pub struct Person {
     /// The manager that was applied.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manager: Option<WorkerId>,
+    /// The cut that is planned, or was last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut: Option<PlannedCut>,
     /// The block in force.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub block: Option<Block>,
@@ -138,6 +161,7 @@ impl Person {
             name: None,
             applied: Attributes::new(),
             manager: None,
+            cut: None,
             block: None,
             wanted: None,
             revision: 0,
@@ -155,17 +179,15 @@ impl Person {
             listed: self.listed,
             unfinished: self.unfinished,
             held: self.held,
-            waits: self.waits_for.is_some(),
+            waits_for: self.waits_for.as_ref().map_or(0, |manager| {
+                key_prefix(crate::digest::worker_hash(&self.source, manager))
+            }),
         }
     }
 }
 
 /// What is read of everybody on every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, one column each"
-)]
 pub struct Hot {
     /// [`crate::digest::worker_hash`].
     pub key: u128,
@@ -183,8 +205,24 @@ pub struct Hot {
     pub unfinished: bool,
     /// See [`Person::held`].
     pub held: bool,
-    /// A manager reference waits.
-    pub waits: bool,
+    /// [`key_prefix`] of the manager whom a reference waits for; 0 = nobody.
+    pub waits_for: u64,
+}
+
+/// The upper half of a key: enough to find somebody, small enough to keep for everybody. Two
+/// persons who share one are only looked at more often.
+pub fn key_prefix(key: u128) -> u64 {
+    u64::try_from(key >> 64).unwrap_or(u64::MAX)
+}
+
+/// Whether somebody with this key prefix has an account that we manage. `state` is ascending by
+/// key.
+pub fn account_behind(state: &[Hot], prefix: u64) -> bool {
+    let from = state.partition_point(|hot| key_prefix(hot.key) < prefix);
+    state[from..]
+        .iter()
+        .take_while(|hot| key_prefix(hot.key) == prefix)
+        .any(Hot::managed)
 }
 
 impl Hot {

@@ -46,7 +46,7 @@ async fn put_if_absent(store: &Store) {
     assert!(matches!(other, Err(StoreError::Exists(_))), "{other:?}");
 
     let own = store
-        .put_evidence("c/two.json", "n0nce", b"y".to_vec())
+        .put_evidence("c/two.json", "n0nce", &mut b"y".as_slice())
         .await
         .expect("beside it");
     assert_eq!(own.key, "c/two-n0nce.json");

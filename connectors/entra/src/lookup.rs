@@ -3,9 +3,9 @@
 //! Invariant: an answer that cannot be read is an error, never "no such account": absence has a
 //! meaning in plans (P3).
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::model::{Account, Lookup};
-use rollcall_http::{CallError, CallErrorKind, Lane, Situation};
+use rollcall_http::{Call, CallError, CallErrorKind, Lane, Situation};
 use serde_json::Value as Json;
 
 use crate::batch::ITEMS_MAX;
@@ -17,39 +17,50 @@ const PAGE: &str = "999";
 const BATCHES: usize = 4;
 
 impl Entra {
-    /// Every user of the tenant, with these attributes besides id, enabled, key and name.
+    /// Every user of the tenant, page by page, with these attributes besides id, enabled, key and
+    /// name. Nothing comes after an error.
     ///
     /// # Errors
     /// `Call` when a page fails, is not in the documented form, or leads to another origin.
-    pub async fn list_accounts(&self, select: &[String]) -> Result<Vec<Account>, EntraError> {
-        let failed = |error| EntraError::Call {
-            doing: "listing users",
-            error,
-        };
-        let mut accounts = Vec::new();
-        let mut call = graph::list_users(account::select(select), PAGE);
-        loop {
-            let here = call.target();
-            let reply = self.client().send(call).await.map_err(failed)?;
-            accounts.extend(read_all(&reply.body, select).map_err(failed)?);
-            let Some(next) = reply.body.get("@odata.nextLink").and_then(Json::as_str) else {
-                return Ok(accounts);
+    pub fn list_accounts<'a>(
+        &'a self,
+        select: &'a [String],
+    ) -> impl Stream<Item = Result<Vec<Account>, EntraError>> + Send + 'a {
+        let first = graph::list_users(account::select(select), PAGE);
+        stream::try_unfold(Some(first), move |call| async move {
+            let Some(call) = call else {
+                return Ok(None);
             };
-            let next = self.client().origin().follow(next).map_err(|error| {
-                let request_id = Some(reply.request_id.clone());
-                failed(CallError {
-                    kind: CallErrorKind::Link(error),
-                    request_id,
-                    calls: 1,
-                })
-            })?;
-            if next == here {
-                return Err(failed(CallError::malformed(
-                    "a page names itself as the next one",
-                )));
-            }
-            call = graph::next_page(next);
+            let page = self.page(call, select).await;
+            page.map(Some).map_err(|error| EntraError::Call {
+                doing: "listing users",
+                error,
+            })
+        })
+    }
+
+    /// One page, and the call for the next one.
+    async fn page(
+        &self,
+        call: Call,
+        select: &[String],
+    ) -> Result<(Vec<Account>, Option<Call>), CallError> {
+        let here = call.target();
+        let reply = self.client().send(call).await?;
+        let accounts = read_all(&reply.body, select)?;
+        let Some(next) = reply.body.get("@odata.nextLink").and_then(Json::as_str) else {
+            return Ok((accounts, None));
+        };
+        let next = self.client().origin().follow(next);
+        let next = next.map_err(|error| CallError {
+            kind: CallErrorKind::Link(error),
+            request_id: Some(reply.request_id.clone()),
+            calls: 1,
+        })?;
+        if next == here {
+            return Err(CallError::malformed("a page names itself as the next one"));
         }
+        Ok((accounts, Some(graph::next_page(next))))
     }
 
     /// The accounts behind each question, in the order of the questions: none, one, or for a key

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::TryStreamExt as _;
 use rollcall_core::model::{Ending, ObjectId, Op, Step, Value as Attribute};
 use rollcall_http::TransportError;
 use serde_json::{Value, json};
@@ -445,7 +446,7 @@ async fn nothing_personal_or_secret_is_shown() {
     let result = stage.entra.apply(&create()).await;
     let password = stage.asked()[1].body["passwordProfile"]["password"].clone();
     let config = rollcall_entra::EntraConfig::new("t", "c", rollcall_http::Secret::new(SECRET));
-    let error = stage.entra.list_accounts(&[]).await;
+    let error = stage.entra.list_accounts(&[]).try_concat().await;
     let shown = format!(
         "{result:?} {:?} {config:?} {} {error:?}",
         stage.entra,

@@ -12,9 +12,16 @@ mod support;
 
 use std::time::Duration;
 
-use rollcall_core::model::{AccountName, Lookup, ObjectId};
+use futures::TryStreamExt as _;
+use rollcall_core::model::{Account, AccountName, Lookup, ObjectId};
+use rollcall_entra::EntraError;
 use serde_json::{Value, json};
 use support::*;
+
+/// All pages, in order.
+async fn listed(stage: &Stage, select: &[String]) -> Result<Vec<Account>, EntraError> {
+    stage.entra.list_accounts(select).try_concat().await
+}
 
 fn numbered(n: usize) -> Value {
     user(
@@ -43,7 +50,7 @@ async fn pages_are_followed() {
         other => panic!("{other}"),
     });
     let select = ["employeeOrgData.costCenter".to_owned()];
-    let accounts = stage.entra.list_accounts(&select).await.unwrap();
+    let accounts = listed(&stage, &select).await.unwrap();
     let ids: Vec<&str> = accounts.iter().map(|a| a.id.as_str()).collect();
     assert_eq!(ids, ["o1", "o2"]);
     assert_eq!(accounts[0].attributes[&select[0]].as_text(), Some("C7"));
@@ -65,7 +72,7 @@ async fn foreign_links_are_refused() {
                 &json!({"value": [numbered(1)], "@odata.nextLink": link}),
             )
         });
-        let error = stage.entra.list_accounts(&[]).await.unwrap_err();
+        let error = listed(&stage, &[]).await.unwrap_err();
         assert_eq!(error.code(), "foreign_link");
         assert!(!error.to_string().contains("skiptoken"), "{error}");
         assert_eq!(stage.asked().len(), 1, "{link}");
@@ -82,7 +89,7 @@ async fn unreadable_lists_are_errors() {
     ] {
         let stage = stage(move |_| reply(200, &body));
         assert_eq!(
-            stage.entra.list_accounts(&[]).await.unwrap_err().code(),
+            listed(&stage, &[]).await.unwrap_err().code(),
             "malformed_answer"
         );
     }

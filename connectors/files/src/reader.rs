@@ -436,20 +436,28 @@ impl<R: Read + Seek> Reader<R> {
     /// Whether the file is whole. To be called after the last row.
     ///
     /// # Errors
-    /// [`Refused`] when there were no rows, when the file stops inside a quoted value or in the
+    /// [`Refused`] when there were no rows, when the file has another length now, when it stops inside a quoted value or in the
     /// middle of a row, when it ends in NUL bytes, or when it is in another encoding. A file cut
     /// exactly at a line end looks whole: only a trailer or a count can tell.
     pub fn finish(self) -> Result<Totals, Refused> {
         let Some(last) = self.last else {
             return Err(no_rows());
         };
+        let fail = |e: std::io::Error| Refused::io(&e);
+        let mut from = self.csv.into_inner().inner;
+        if from.seek(SeekFrom::End(0)).map_err(fail)? != self.bytes {
+            return Err(Refused::new(
+                RefusalKind::Unfinished,
+                "the file was still being written while it was read",
+                "write it under a name that ends in `.tmp` or `.part`, and rename it when it is \
+                 whole",
+            ));
+        }
         if let Some(refused) = self.first_bad
             && (self.bad_rows - 1).saturating_mul(100) >= self.rows * BAD_ROWS_PERCENT
         {
             return Err(refused);
         }
-        let mut from = self.csv.into_inner().inner;
-        let fail = |e: std::io::Error| Refused::io(&e);
         from.seek(SeekFrom::Start(last.byte)).map_err(fail)?;
         let mut tail = Vec::new();
         from.read_to_end(&mut tail).map_err(fail)?;

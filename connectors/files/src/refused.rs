@@ -9,6 +9,8 @@ pub enum RefusalKind {
     Empty,
     /// The file ends in the middle of a record.
     Truncated,
+    /// The file was written to while it was read.
+    Unfinished,
     /// A quote that is never closed swallows rows.
     StrayQuote,
     /// Something else than delimited text: a workbook, an archive, a web page, UTF-16.
@@ -33,6 +35,7 @@ impl RefusalKind {
         match self {
             Self::Empty => "empty",
             Self::Truncated => "truncated",
+            Self::Unfinished => "unfinished",
             Self::StrayQuote => "stray_quote",
             Self::WrongFormat => "wrong_format",
             Self::WrongHeader => "wrong_header",

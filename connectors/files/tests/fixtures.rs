@@ -257,3 +257,30 @@ fn the_public_sample_has_a_thousand_rows() {
     );
     assert!(read.rows.iter().all(|r| !r.2));
 }
+
+/// Somebody still writes: the rows read so far may be any part of the whole.
+#[test]
+fn a_file_that_grows_while_it_is_read_is_refused() {
+    use std::io::Write as _;
+
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"id,name\n1,a\n2,b\n").unwrap();
+    let columns = vec!["id".to_owned(), "name".to_owned()];
+    let options = Options {
+        key: "id".to_owned(),
+        required: columns.clone(),
+        columns,
+        ..Options::default()
+    };
+    for grown in [false, true] {
+        let mut reader = open(file.reopen().unwrap(), &options).unwrap();
+        if grown {
+            file.write_all(b"3,c\n").unwrap();
+        }
+        while reader.next().unwrap().is_some() {}
+        match reader.finish() {
+            Ok(totals) => assert!(!grown && totals.rows == 2),
+            Err(refused) => assert!(grown && refused.kind.name() == "unfinished", "{refused}"),
+        }
+    }
+}

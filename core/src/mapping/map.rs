@@ -90,6 +90,13 @@ impl Bound {
         self.key
     }
 
+    /// Whether a key has the declared pattern. One that has not is nobody's key: a spreadsheet
+    /// that drops leading zeros makes another worker's of it.
+    pub fn is_key(&self, key: &str) -> bool {
+        let pattern = self.mapping.worker.key_pattern.as_ref();
+        pattern.is_none_or(|pattern| fits(pattern, key))
+    }
+
     /// The place of the status column.
     pub fn status(&self) -> usize {
         self.status
@@ -109,9 +116,7 @@ impl Bound {
         };
         let rules = &self.mapping.worker;
         let key = value(self.key);
-        if let Some(pattern) = &rules.key_pattern
-            && !fits(pattern, key)
-        {
+        if !self.is_key(key) {
             let note = format!("{} does not fit the declared pattern", text_shape(key));
             hold(FindingKind::KeyFormatMismatch, &rules.key, note);
         }
@@ -298,13 +303,26 @@ fn parse_date(rule: &DateRule, text: &str) -> Result<Option<Date>, Doubt> {
         DateFormat::Compact => "a date like 20260316 is declared for this column",
     };
     let (year, month, day) = split_date(rule.format, text).ok_or_else(|| form(expected))?;
-    Date::new(year, month, day).map(Some).map_err(|_| {
+    let invalid = |why: &str| {
         (
             FindingKind::DateInvalid,
-            format!("{}: no such day in the calendar", text_shape(text)),
+            format!("{}: {why}", text_shape(text)),
         )
-    })
+    };
+    let date = Date::new(year, month, day).map_err(|_| invalid("no such day in the calendar"))?;
+    if YEARS.contains(&date.year()) {
+        Ok(Some(date))
+    } else {
+        Err(invalid(
+            "too far away to be meant; a value that stands for no date belongs in `open` of this \
+             date",
+        ))
+    }
 }
+
+/// Years that a date of somebody's work can lie in. What lies outside stands for something else:
+/// no end, not known.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
 
 /// What may stand behind an ISO day without moving it: nothing, a time, an offset.
 fn iso_tail(rest: &str) -> bool {
@@ -407,6 +425,9 @@ mod tests {
             (MonthFirst, "13/04/2026", Err(DateInvalid)),
             (Compact, "20260403", day("2026-04-03")),
             (Compact, "2026043", Err(Form)),
+            (Iso, "9999-12-31", Err(DateInvalid)),
+            (Compact, "18991231", Err(DateInvalid)),
+            (Compact, "21991231", day("2199-12-31")),
         ] {
             assert_eq!(date(format, text), expected, "{format:?} {text}");
         }

@@ -65,6 +65,8 @@ pub enum FindingKind {
     AccountGone,
     /// The worker is inactive and has no account.
     NeverProvisioned,
+    /// Rows without a readable key: the file does not say who is absent.
+    AbsenceNotCounted,
     /// Absent from one accepted full file.
     MissingOnce,
     /// Absent from two accepted full files in a row: disabled.

@@ -4,14 +4,14 @@
 //! does not classify is held, never read as a leaver.
 
 mod decide;
+mod desk;
+mod draft;
 mod file;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{
-    Context, Decision, DeltaKind, Draft, DraftAction, Reason, Seen, Subject, Target, decide,
-    name_key,
-};
+pub use decide::{Context, Decision, Seen, Subject, Target, decide, name_key};
+pub use draft::{DeltaKind, Draft, DraftAction, Reason};
 pub use file::{
     Absence, Approvals, Budget, Budgets, Gates, Joiner, Managers, Mover, Policy, PolicyFileError,
     Protected, StatusClass, Statuses,

@@ -6,7 +6,7 @@ use super::{Context, DeltaKind, Policy, Seen, Subject, Target, decide};
 use crate::model::{
     Account, AccountName, Attributes, FindingKind, ObjectId, SourceName, Value, WorkerId,
 };
-use crate::state::{Block, BlockCause, Identity, Lifecycle, Person};
+use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person, PlannedCut};
 
 const NOW: &str = "2027-03-15T02:00:00Z";
 
@@ -88,8 +88,12 @@ fn person(lifecycle: Lifecycle) -> Person {
     if lifecycle == Lifecycle::Blocked {
         let due = "2027-03-01T00:00:00Z".parse().unwrap();
         person.block = Some(Block {
-            due,
-            cause: BlockCause::Status,
+            cut: Cut {
+                due,
+                cause: BlockCause::Status,
+            },
+            disabled: true,
+            signed_out: true,
         });
     }
     person
@@ -120,6 +124,7 @@ fn steps(
         target: &target,
         first_load: false,
         stale: false,
+        full: true,
     };
     let decision = decide(subject, answers, &cx);
     let kinds = decision.findings.iter().map(|f| f.kind).collect();
@@ -349,6 +354,69 @@ fn facts_become_steps() {
             findings: &[],
         },
         Case {
+            name: "blocked, and hired again for later: not before the first day",
+            lifecycle: Blocked,
+            account: Some(account(false, "IT")),
+            row: "hire=2027-09-01 dept=IT",
+            delta: Some(Rehire),
+            steps: &["user.enable@2027-08-31T22:00:00Z"],
+            findings: &[],
+        },
+        Case {
+            name: "blocked, enabled by hand, and in force: nothing to give",
+            lifecycle: Blocked,
+            account: Some(account(true, "IT")),
+            row: "dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[],
+        },
+        Case {
+            name: "in force, but the last day lies before the first: nobody knows",
+            lifecycle: Active,
+            account: Some(account(true, "IT")),
+            row: "hire=2027-03-01 last=2026-12-31 dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::DateInvalid],
+        },
+        Case {
+            name: "inactive, hired for later: a hire that was called off",
+            lifecycle: Created,
+            account: Some(account(false, "IT")),
+            row: "status=I hire=2027-04-01 last=2027-03-14 dept=IT",
+            delta: Some(Leaver),
+            steps: &["user.revokeSessions"],
+            findings: &[],
+        },
+        Case {
+            name: "made by somebody else before the first day: enabled on that day",
+            lifecycle: Nobody,
+            account: Some(account(false, "IT")),
+            row: "hire=2027-04-01 dept=IT",
+            delta: Some(Joiner),
+            steps: &["user.enable@2027-03-31T22:00:00Z"],
+            findings: &[],
+        },
+        Case {
+            name: "disabled by somebody else after the first day: left so",
+            lifecycle: Nobody,
+            account: Some(account(false, "IT")),
+            row: "hire=2027-03-01 dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::AccountDisabledElsewhere],
+        },
+        Case {
+            name: "left, and the account was deleted since: that is all right",
+            lifecycle: Blocked,
+            account: None,
+            row: "status=I dept=IT",
+            delta: None,
+            steps: &[],
+            findings: &[FindingKind::AccountGone],
+        },
+        Case {
             name: "made, the day has come",
             lifecycle: Created,
             account: Some(account(false, "IT")),
@@ -469,6 +537,7 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
         target: &target,
         first_load: false,
         stale: false,
+        full: true,
     };
     let here = [vec![account(true, "")]];
     let absent = |person| {
@@ -521,8 +590,12 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
     let mut blocked = second.person;
     blocked.lifecycle = Lifecycle::Blocked;
     blocked.block = Some(Block {
-        due: now,
-        cause: BlockCause::Absence,
+        cut: Cut {
+            due: now,
+            cause: BlockCause::Absence,
+        },
+        disabled: true,
+        signed_out: true,
     });
     let seen = Seen::Row {
         row: 2,
@@ -558,6 +631,7 @@ fn a_held_row_counts_as_present_and_says_nothing_else() {
         target: &target,
         first_load: false,
         stale: false,
+        full: true,
     };
     let decision = decide(
         Subject {
@@ -582,6 +656,7 @@ fn an_odd_attribute_holds_the_row_but_not_the_cut() {
         target: &target,
         first_load: false,
         stale: false,
+        full: true,
     };
     let decide_row = |row: &str, lifecycle, account: Option<Account>| {
         let seen = Seen::Row {
@@ -625,6 +700,7 @@ fn a_stale_source_lets_only_dated_cuts_go() {
         target: &target,
         first_load: false,
         stale: true,
+        full: true,
     };
     let mut starter = person(Lifecycle::Created);
     starter.wanted = Some(identity("hire=2027-03-15 dept=IT"));
@@ -681,4 +757,206 @@ fn an_empty_manager_clears_only_where_that_is_allowed() {
         steps(subject(&reports), &here, &allowed, NOW).1,
         ["user.clearManager"]
     );
+}
+
+/// A person before, what is seen, the account → what is planned and how the person is left.
+fn one(
+    person: &Person,
+    seen: Seen,
+    account: Option<Account>,
+    full: bool,
+) -> (Vec<String>, Vec<FindingKind>, Person) {
+    let (policy, target) = (policy(""), target());
+    let cx = Context {
+        now: NOW.parse().unwrap(),
+        policy: &policy,
+        target: &target,
+        first_load: false,
+        stale: false,
+        full,
+    };
+    let subject = Subject {
+        person: person.clone(),
+        seen,
+    };
+    let decision = decide(subject, &[account.into_iter().collect(), vec![]], &cx);
+    let steps = decision.draft.iter().flat_map(super::Draft::steps);
+    let steps = steps.map(|a| a.op.name().to_owned()).collect();
+    let kinds = decision.findings.iter().map(|f| f.kind).collect();
+    (steps, kinds, decision.person)
+}
+
+fn row(words: &str) -> Seen {
+    Seen::Row {
+        row: 2,
+        fingerprint: 7,
+        identity: identity(words),
+        sound: true,
+    }
+}
+
+/// Between two files nobody gets anything whom the newest full one does not list; what is to be
+/// taken away is.
+#[test]
+fn who_is_missing_gets_nothing_at_a_release() {
+    let mut starter = person(Lifecycle::Created);
+    starter.wanted = Some(identity("hire=2027-03-15 dept=IT"));
+    let (steps, _, _) = one(&starter, Seen::Before, Some(account(false, "IT")), false);
+    assert_eq!(steps, ["user.enable"]);
+    starter.misses = 1;
+    let (steps, _, after) = one(&starter, Seen::Before, Some(account(false, "IT")), false);
+    assert_eq!((steps, after.due), (vec![], None));
+
+    let mut cut_off = person(Lifecycle::Blocked);
+    cut_off.misses = 2;
+    cut_off.wanted = Some(identity("dept=IT"));
+    let (steps, found, _) = one(&cut_off, Seen::Before, Some(account(false, "IT")), false);
+    assert_eq!((steps, found), (vec![], vec![]));
+
+    let mut leaver = person(Lifecycle::Active);
+    leaver.misses = 1;
+    leaver.wanted = Some(identity("last=2027-03-14 dept=HR"));
+    let (steps, _, _) = one(&leaver, Seen::Before, Some(account(true, "IT")), false);
+    assert_eq!(steps, ["user.disable", "user.revokeSessions"]);
+
+    // The cut for absence failed: it is tried again, not undone.
+    let mut failed = person(Lifecycle::Active);
+    (failed.misses, failed.unfinished) = (2, true);
+    failed.wanted = Some(identity("dept=IT"));
+    let (steps, _, _) = one(&failed, Seen::Before, Some(account(true, "IT")), false);
+    assert_eq!(steps, ["user.disable", "user.revokeSessions"]);
+}
+
+/// A leaver whose row goes is cut off as HR said, not held up by the rule for missing rows.
+#[test]
+fn a_known_leaver_may_leave_the_file() {
+    for words in ["status=I dept=IT", "last=2027-03-14 dept=IT"] {
+        let mut leaver = person(Lifecycle::Active);
+        leaver.wanted = Some(identity(words));
+        let here = Some(account(true, "IT"));
+        let (steps, _, after) = one(&leaver, Seen::Absent, here, true);
+        assert_eq!(steps, ["user.disable", "user.revokeSessions"], "{words}");
+        assert_eq!(after.misses, 1);
+    }
+    let mut later = person(Lifecycle::Active);
+    later.wanted = Some(identity("last=2027-03-31 dept=IT"));
+    let (steps, found, _) = one(&later, Seen::Absent, Some(account(true, "IT")), true);
+    assert_eq!((steps, found), (vec![], vec![FindingKind::MissingOnce]));
+}
+
+/// Files that are no whole roster neither count nor end misses.
+#[test]
+fn only_full_files_count_misses() {
+    for (before, full, after) in [(1, true, 0), (1, false, 1), (2, true, 0), (2, false, 1)] {
+        let mut missed = person(Lifecycle::Active);
+        (missed.misses, missed.listed) = (before, false);
+        let (_, _, person) = one(&missed, row("dept=IT"), Some(account(true, "IT")), full);
+        assert_eq!(
+            (person.misses, person.listed),
+            (after, full),
+            "{before} {full}"
+        );
+    }
+}
+
+/// A disable that is done and a revocation that is not: the revocation is what is planned next,
+/// and the disable counts as ours.
+#[test]
+fn half_a_cut_is_finished_and_can_be_undone() {
+    let mut half = person(Lifecycle::Blocked);
+    half.block = half.block.map(|block| Block {
+        signed_out: false,
+        ..block
+    });
+    half.unfinished = true;
+    let gone = || Some(account(false, "IT"));
+    let (steps, _, _) = one(&half, row("status=I dept=IT"), gone(), true);
+    assert_eq!(steps, ["user.revokeSessions"]);
+    let (steps, _, _) = one(&half, row("dept=IT"), gone(), true);
+    assert_eq!(steps, ["user.enable"]);
+}
+
+/// Somebody else had disabled the account before we signed the leaver out: only they enable it.
+#[test]
+fn what_others_disabled_stays_disabled() {
+    let mut signed_out = person(Lifecycle::Blocked);
+    signed_out.block = signed_out.block.map(|block| Block {
+        disabled: false,
+        ..block
+    });
+    let (steps, found, after) = one(
+        &signed_out,
+        row("dept=IT"),
+        Some(account(false, "IT")),
+        true,
+    );
+    assert_eq!(
+        (steps, found),
+        (vec![], vec![FindingKind::AccountDisabledElsewhere])
+    );
+    assert_eq!(after.lifecycle, Lifecycle::Active);
+}
+
+/// Enabled by hand after our block and in force again: absence cuts the person off as anybody.
+#[test]
+fn enabled_by_hand_counts_as_in_use() {
+    let blocked = person(Lifecycle::Blocked);
+    let (_, _, after) = one(&blocked, row("dept=IT"), Some(account(true, "IT")), true);
+    assert_eq!((after.lifecycle, after.block), (Lifecycle::Active, None));
+}
+
+/// A cut keeps its first instant, and is counted once, however often it is planned.
+#[test]
+fn a_cut_is_late_from_its_first_day_on() {
+    let due = "2027-03-10T02:00:00Z".parse().unwrap();
+    let mut tried = person(Lifecycle::Active);
+    tried.cut = Some(PlannedCut {
+        cut: Cut {
+            due,
+            cause: BlockCause::Status,
+        },
+        counted: true,
+    });
+    let (_, _, after) = one(&tried, row("status=I"), Some(account(true, "")), true);
+    assert_eq!(after.cut, tried.cut);
+    // Another cause is another cut.
+    let words = "last=2027-03-12 status=I";
+    let (_, _, after) = one(&tried, row(words), Some(account(true, "")), true);
+    assert!(
+        after
+            .cut
+            .is_some_and(|planned| !planned.counted && planned.cut.due > due)
+    );
+    let (_, _, after) = one(&tried, row(""), Some(account(true, "")), true);
+    assert_eq!(after.cut, None);
+}
+
+/// What needed nothing more is no longer looked at; what is in doubt waits for the next file.
+#[test]
+fn flags_follow_the_newest_decision() {
+    let mut stuck = person(Lifecycle::Active);
+    (stuck.unfinished, stuck.held) = (true, true);
+    stuck.waits_for = Some(WorkerId::new("2"));
+    let (_, _, after) = one(&stuck, row("dept=IT"), Some(account(true, "IT")), true);
+    assert!(!after.unfinished && !after.held && after.waits_for.is_none());
+    let (_, _, after) = one(&stuck, row("dept=IT"), None, true);
+    assert!(after.held && !after.unfinished, "the account is gone");
+    let (_, _, after) = one(&stuck, row("status=X"), Some(account(true, "IT")), true);
+    assert!(after.unfinished, "the last good row stays in force");
+}
+
+/// Protection goes by what the account is called now.
+#[test]
+fn a_renamed_account_is_known_by_its_new_name() {
+    let renamed = Account {
+        name: AccountName::new("bg-new@woodgrove.example"),
+        ..account(true, "IT")
+    };
+    let (_, _, after) = one(
+        &person(Lifecycle::Active),
+        row("status=I dept=IT"),
+        Some(renamed.clone()),
+        true,
+    );
+    assert_eq!(after.name, Some(renamed.name));
 }

@@ -100,6 +100,10 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         FindingKind::NeverProvisioned => {
             "An inactive worker who never had an account. Nothing to do."
         }
+        FindingKind::AbsenceNotCounted => {
+            "Give every row a key that can be read, or leave rows out that are nobody's. Until \
+             then nobody who is missing from the file is cut off."
+        }
         FindingKind::MissingOnce => {
             "Absent from one full file; absence from the next one disables the account. Ask HR if \
              the worker has not left."

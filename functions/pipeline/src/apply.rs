@@ -7,6 +7,7 @@
 //! Invariant: nothing is carried out that is not in the plan whose hash the message names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -591,7 +592,7 @@ pub type Line = ((u64, u64), Vec<u8>);
 
 /// The lines of a stored object with their byte ranges, newline left out.
 pub struct Lines {
-    from: std::io::BufReader<Box<dyn crate::store::ReadSeek>>,
+    from: std::io::BufReader<File>,
     key: String,
     at: u64,
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use rollcall_core::model::{Account, Lookup, Step, StepResult};
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -39,13 +41,8 @@ impl Target for EntraTarget {
     fn list<'a>(
         &'a self,
         attributes: &'a [String],
-    ) -> BoxFuture<'a, Result<Vec<Account>, TargetError>> {
-        Box::pin(async move {
-            self.0
-                .list_accounts(attributes)
-                .await
-                .map_err(|e| failed(&e))
-        })
+    ) -> BoxStream<'a, Result<Vec<Account>, TargetError>> {
+        Box::pin(self.0.list_accounts(attributes).map_err(|e| failed(&e)))
     }
 
     fn look_up<'a>(

@@ -16,6 +16,7 @@ pub mod queue;
 pub mod report;
 pub mod rows;
 pub mod run;
+pub mod spool;
 pub mod state;
 pub mod status;
 pub mod store;

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use rollcall_core::delta::Coverage;
 use rollcall_core::digest::sha256;
+use rollcall_core::guards::{Kind, kind};
 use rollcall_core::model::RunId;
 use serde::{Deserialize, Serialize};
 
@@ -204,8 +205,18 @@ pub struct Pending {
     pub guards: Vec<String>,
     /// The guards that are approved.
     pub approved: Vec<String>,
+    /// A gate parked the intake.
+    pub parked: bool,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Pending {
+    /// Whether the intake counts: it was not parked, or people let it in.
+    pub fn accepted(&self) -> bool {
+        let gate = |guard: &String| kind(guard) == Some(Kind::Intake);
+        !self.parked || self.approved.iter().any(gate)
+    }
 }
 
 /// A delivery that was taken in, whether or not it was accepted.
@@ -304,6 +315,7 @@ impl Standing {
                         plan_sha256: plan.plan_sha256.clone(),
                         guards: plan.guards.clone(),
                         approved: Vec::new(),
+                        parked: plan.parked,
                         since: plan.now,
                     });
                 }
@@ -318,7 +330,9 @@ impl Standing {
                 {
                     pending.approved.push(approval.guard.clone());
                     let generation = pending.generation;
-                    next.set_stage(run, Stage::Planned, generation);
+                    if pending.accepted() {
+                        next.set_stage(run, Stage::Planned, generation);
+                    }
                 }
             }
             Event::Fold(fold) => {
@@ -510,7 +524,6 @@ pub async fn accept_approved(
     approval: &Approved,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    use rollcall_core::guards::{Kind, kind};
     let Some(pending) = before.pending.as_ref().filter(|_| approval.complete) else {
         return Ok(());
     };
@@ -518,16 +531,23 @@ pub async fn accept_approved(
     let Event::Plan(plan) = planned.event else {
         return Ok(());
     };
+    let over_budget = |guard: &str| kind(guard) == Some(Kind::Budget);
     match kind(&approval.guard) {
-        Some(Kind::Intake) => {
+        Some(Kind::Intake) if !pending.accepted() => {
             if let Some(intake) = &plan.intake {
                 standing.accept(&pending.run, intake, plan.inactive, at);
                 standing.rules = Some(plan.rules.clone());
             }
             standing.count_disables(at, plan.disables);
+            if pending.approved.iter().any(|guard| over_budget(guard)) {
+                standing.count_disables(at, plan.disables_held);
+            }
         }
-        Some(Kind::Budget) => standing.count_disables(at, plan.disables_held),
-        Some(Kind::Protected) | None => {}
+        // While the intake is parked nothing goes, whoever agrees to what else.
+        Some(Kind::Budget) if pending.accepted() => {
+            standing.count_disables(at, plan.disables_held);
+        }
+        Some(Kind::Intake | Kind::Budget | Kind::Protected) | None => {}
     }
     Ok(())
 }

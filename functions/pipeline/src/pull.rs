@@ -4,7 +4,8 @@
 //! the inbox, the log gets no entry. What is sealed holds only the columns that mapping and
 //! policy read (P11).
 
-use std::io::{Read, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -14,7 +15,8 @@ use rollcall_files::{Options, SealedWriter};
 
 use crate::log::{self, CommitError, Event, Intake, Objects};
 use crate::run::{Pipeline, RunError, nonce, run_id};
-use crate::store::{Listed, ReadSeek, StoreError};
+use crate::spool::Spool;
+use crate::store::{Listed, StoreError};
 
 /// Names of uploads that are not finished, and of companions that are no rosters.
 const UNFINISHED: [&str; 5] = [".filepart", ".tmp", ".part", ".incomplete", ".crdownload"];
@@ -73,7 +75,12 @@ impl Pipeline {
                 return Ok(Pulled::Nothing);
             };
             let key = candidate.key.clone().unwrap_or_default();
-            let from = self.store.open(&key).await?;
+            let from = match self.store.open(&key).await {
+                Ok(from) => from,
+                // Another run took it since the inbox was listed.
+                Err(StoreError::NotFound(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
             match self.take(&candidate, from, now).await {
                 Ok(Pulled::Nothing) | Err(Attempt::Lost) => {}
                 Ok(pulled) => return Ok(pulled),
@@ -101,7 +108,7 @@ impl Pipeline {
                 key: name.clone(),
                 why: e.to_string(),
             };
-            let file = std::fs::File::open(path).map_err(fail)?;
+            let file = File::open(path).map_err(fail)?;
             let meta = file.metadata().map_err(fail)?;
             let modified = meta
                 .modified()
@@ -115,7 +122,7 @@ impl Pipeline {
                 key: None,
                 modified,
             };
-            match self.take(&candidate, Box::new(file), now).await {
+            match self.take(&candidate, file, now).await {
                 Ok(Pulled::Nothing) => {
                     let kind = "duplicate_file".to_owned();
                     let message = format!("{name}: this delivery was taken already");
@@ -184,15 +191,24 @@ impl Pipeline {
     async fn take(
         &self,
         candidate: &Candidate,
-        mut from: Box<dyn ReadSeek>,
+        from: File,
         now: Timestamp,
     ) -> Result<Pulled, Attempt> {
         let name = &candidate.name;
         let head = log::head(&self.store).await?;
-        let sha256 = hash(&mut from).map_err(|why| StoreError::Backend {
-            key: name.clone(),
-            why: why.to_string(),
-        })?;
+        let sealed = match self.seal(from) {
+            Ok(sealed) => sealed,
+            Err(Sealing::Refused(refused)) => {
+                return Ok(Pulled::Refused(refusal(name, &refused)));
+            }
+            Err(Sealing::Io(error)) => return Err(backend(name, &error).into()),
+        };
+        let Sealed {
+            sha256,
+            rows,
+            findings,
+            rows_file: mut sealed,
+        } = sealed;
         let known = head
             .standing
             .deliveries
@@ -228,17 +244,6 @@ impl Pipeline {
             return Ok(refuse(name, "stale_file", message));
         }
         let run = run_id(now);
-        let sealed = tempfile::tempfile().map_err(|e| backend(name, &e))?;
-        let (rows, findings, mut sealed) = match self.seal(from, sealed) {
-            Ok(done) => done,
-            Err(Sealing::Refused(refused)) => {
-                return Ok(Pulled::Refused(refusal(name, &refused)));
-            }
-            Err(Sealing::Io(error)) => return Err(backend(name, &error).into()),
-        };
-        sealed
-            .seek(SeekFrom::Start(0))
-            .map_err(|e| backend(name, &e))?;
         let stored = self
             .store
             .put_stream(&format!("values/{run}/rows.csv"), &mut sealed)
@@ -258,9 +263,10 @@ impl Pipeline {
             .store
             .put_new(&format!("runs/{run}/intake.json"), facts)
             .await?;
+        let mut findings = findings.reader().map_err(|e| backend(name, &e))?;
         let noted = self
             .store
-            .put_new(&format!("runs/{run}/reading.jsonl"), findings)
+            .put_stream(&format!("runs/{run}/reading.jsonl"), &mut findings)
             .await?;
         let objects = Objects {
             evidence: vec![facts, noted],
@@ -301,25 +307,16 @@ impl Pipeline {
         })
     }
 
-    /// Reads every row and writes what is read of it. One pass, nothing kept.
-    fn seal(
-        &self,
-        mut from: Box<dyn ReadSeek>,
-        to: std::fs::File,
-    ) -> Result<(u32, Vec<u8>, std::fs::File), Sealing> {
-        from.seek(SeekFrom::Start(0))?;
+    /// Reads every row and writes what is read of it. One pass, nothing kept; the hash is of
+    /// the bytes that were read.
+    fn seal(&self, from: File) -> Result<Sealed, Sealing> {
+        let mut from = Hashed::new(from);
         let options = self.options();
-        let mut reader = rollcall_files::open(from, &options)?;
-        let out = std::io::BufWriter::with_capacity(256 * 1024, to);
+        let mut reader = rollcall_files::open(&mut from, &options)?;
+        let out = BufWriter::with_capacity(256 * 1024, tempfile::tempfile()?);
         let mut writer = SealedWriter::new(out, &options.key, &options.columns)?;
-        let mut findings = Vec::new();
-        let mut note = |found: &[Finding]| -> std::io::Result<()> {
-            for finding in found {
-                serde_json::to_writer(&mut findings, finding)?;
-                findings.push(b'\n');
-            }
-            Ok(())
-        };
+        let mut findings = Spool::default();
+        let mut note = |found: &[Finding]| found.iter().try_for_each(|f| findings.line(f));
         while let Some(row) = reader.next()? {
             writer.write(&row)?;
             note(row.findings)?;
@@ -327,10 +324,72 @@ impl Pipeline {
         note(reader.header_findings())?;
         let totals = reader.finish()?;
         let out = writer.finish()?;
-        let out = out
+        let mut rows_file = out
             .into_inner()
             .map_err(std::io::IntoInnerError::into_error)?;
-        Ok((totals.rows, findings, out))
+        rows_file.seek(SeekFrom::Start(0))?;
+        Ok(Sealed {
+            sha256: from.finish()?,
+            rows: totals.rows,
+            findings,
+            rows_file,
+        })
+    }
+}
+
+/// What was read of a delivery.
+struct Sealed {
+    sha256: String,
+    rows: u32,
+    findings: Spool,
+    rows_file: File,
+}
+
+/// A file that is hashed while it is read. Bytes that are read again are hashed once.
+struct Hashed {
+    from: File,
+    hash: Sha256Stream,
+    at: u64,
+    seen: u64,
+}
+
+impl Hashed {
+    fn new(from: File) -> Self {
+        Self {
+            from,
+            hash: Sha256Stream::default(),
+            at: 0,
+            seen: 0,
+        }
+    }
+
+    /// SHA-256 of the whole file, which must be as long as what was read of it.
+    fn finish(mut self) -> std::io::Result<String> {
+        self.seek(SeekFrom::Start(self.seen))?;
+        std::io::copy(&mut self, &mut std::io::sink())?;
+        Ok(self.hash.finish())
+    }
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        let end = self.at + read as u64;
+        if self.at <= self.seen && end > self.seen {
+            // At most a buffer long.
+            let known = usize::try_from(self.seen - self.at).map_err(std::io::Error::other)?;
+            self.hash.update(&buffer[known..read]);
+            self.seen = end;
+        }
+        self.at = end;
+        Ok(read)
+    }
+}
+
+impl Seek for Hashed {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.at = self.from.seek(to)?;
+        Ok(self.at)
     }
 }
 
@@ -382,19 +441,6 @@ fn refusal(name: &str, refused: &rollcall_files::Refused) -> Refusal {
         file: name.to_owned(),
         kind: refused.kind.name().to_owned(),
         message: refused.clone().in_file(name).to_string(),
-    }
-}
-
-fn hash(from: &mut Box<dyn ReadSeek>) -> std::io::Result<String> {
-    from.seek(SeekFrom::Start(0))?;
-    let mut hash = Sha256Stream::default();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let read = from.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hash.finish());
-        }
-        hash.update(&buffer[..read]);
     }
 }
 

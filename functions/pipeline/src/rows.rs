@@ -1,6 +1,7 @@
 //! Sealed rows as planning reads them: streamed for the index, fetched one by one where a
 //! person is touched.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,11 +9,11 @@ use rollcall_core::mapping::{Bound, Mapped, Mapping};
 use rollcall_core::model::Finding;
 use rollcall_files::{SealedReader, SealedRecord, fingerprint};
 
-use crate::store::{ObjectRef, ReadSeek, Store, StoreError};
+use crate::store::{ObjectRef, Store, StoreError};
 
 /// The sealed rows of one delivery.
 pub struct SealedRows {
-    reader: SealedReader<Box<dyn ReadSeek>>,
+    reader: SealedReader<File>,
     bound: Arc<Bound>,
     store_key: String,
     findings: Vec<Finding>,
@@ -23,8 +24,10 @@ pub struct SealedRows {
 pub struct Scanned<'a> {
     /// Row as a spreadsheet counts.
     pub row: u32,
-    /// The key, where it could be read.
+    /// The key, where it could be read and has the declared pattern.
     pub key: Option<&'a str>,
+    /// There is a key, but not of the declared pattern.
+    pub odd_key: Option<&'a str>,
     /// The status as HR writes it.
     pub status: &'a str,
     /// Not to be believed.
@@ -102,11 +105,13 @@ impl SealedRows {
     /// When a row cannot be read back.
     pub fn scan(&mut self, mut each: impl FnMut(&Scanned<'_>)) -> Result<(), StoreError> {
         let mut scratch = Vec::new();
-        let status = self.bound.status();
+        let bound = Arc::clone(&self.bound);
+        let status = bound.status();
         let result = self.reader.scan(|row| {
             each(&Scanned {
                 row: row.row,
-                key: row.key(),
+                key: row.key().filter(|key| bound.is_key(key)),
+                odd_key: row.key().filter(|key| !bound.is_key(key)),
                 status: row.value(status).unwrap_or_default(),
                 held: row.held,
                 fingerprint: fingerprint(row.values(), &mut scratch),

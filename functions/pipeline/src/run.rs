@@ -28,6 +28,7 @@ use crate::plan::{self, Answers, Made, PlanError, Request};
 use crate::queue::EmbeddedQueue;
 use crate::report::{self, Material};
 use crate::rows::SealedRows;
+use crate::spool::Spool;
 use crate::state::{self, State};
 use crate::store::{ObjectRef, Store, StoreError, parse};
 use crate::target::{Target, TargetError};
@@ -309,7 +310,7 @@ impl Pipeline {
             kind: target.kind(),
             forecast: &|actions| target.forecast(actions),
         };
-        Ok(plan::make(&self.store, request, Answers::Live(target.as_ref())).await?)
+        Ok(plan::make(request, Answers::Live(target.as_ref())).await?)
     }
 
     fn rules(&self) -> Rules {
@@ -327,34 +328,26 @@ impl Pipeline {
         made: Made,
     ) -> Result<Stored, Step> {
         let nonce = nonce();
-        let store = &self.store;
         let summary = serde_json::to_vec_pretty(&made.summary).expect("a summary is always JSON");
-        let mut evidence = Vec::new();
-        for (name, bytes) in [
+        let of = |bytes: &[u8]| Spool::of(bytes).map_err(PlanError::Spool);
+        let evidence = [
             ("plan.jsonl", made.plan),
-            ("plan.json", summary),
+            ("plan.json", of(&summary)?),
             ("findings.jsonl", made.findings),
-            (
-                "mapping.toml",
-                self.settings.mapping_text.clone().into_bytes(),
-            ),
-            (
-                "policy.toml",
-                self.settings.policy_text.clone().into_bytes(),
-            ),
-        ] {
-            let key = format!("runs/{run}/{name}");
-            evidence.push(store.put_evidence(&key, &nonce, bytes).await?);
-        }
-        let mut values = Vec::new();
-        for (name, bytes) in [
+            ("mapping.toml", of(self.settings.mapping_text.as_bytes())?),
+            ("policy.toml", of(self.settings.policy_text.as_bytes())?),
+        ];
+        let values = [
             ("actions.jsonl", made.values),
             ("persons.jsonl", made.persons),
             ("tenant.jsonl", made.tenant),
-        ] {
-            let key = format!("values/{run}/{name}");
-            values.push(store.put_evidence(&key, &nonce, bytes).await?);
-        }
+        ];
+        let evidence = self
+            .put_all(&format!("runs/{run}"), &nonce, evidence)
+            .await?;
+        let values = self
+            .put_all(&format!("values/{run}"), &nonce, values)
+            .await?;
         let planned = Planned {
             now: made.summary.now,
             plan_sha256: made.summary.plan_sha256.clone(),
@@ -382,6 +375,21 @@ impl Pipeline {
             evidence,
             values,
         })
+    }
+
+    async fn put_all(
+        &self,
+        folder: &str,
+        nonce: &str,
+        spools: impl IntoIterator<Item = (&str, Spool)>,
+    ) -> Result<Vec<ObjectRef>, RunError> {
+        let mut out = Vec::new();
+        for (name, spool) in spools {
+            let mut from = spool.reader().map_err(PlanError::Spool)?;
+            let key = format!("{folder}/{name}");
+            out.push(self.store.put_evidence(&key, nonce, &mut from).await?);
+        }
+        Ok(out)
     }
 
     /// The stored plan of an entry.
@@ -501,7 +509,7 @@ impl Pipeline {
                 expected.push(person.revision..=most);
             }
         }
-        let now = state.persons(&self.store, &places).await?;
+        let now = state.persons(&places)?;
         Ok(now
             .into_iter()
             .zip(expected)
@@ -538,7 +546,7 @@ impl Pipeline {
                 state.hot().binary_search_by_key(&key, |h| h.key).ok()
             })
             .collect();
-        let persons = state.persons(&self.store, &places).await?;
+        let persons = state.persons(&places)?;
         Ok(persons
             .into_iter()
             .filter_map(|p| Some((p.person, p.object?)))
@@ -705,7 +713,7 @@ impl Pipeline {
                 return Ok(None);
             }
             let made = self.make(&head, None, now).await?;
-            if made.orders == 0 && made.persons.is_empty() {
+            if made.orders == 0 && made.persons.bytes() == 0 {
                 return Ok(None);
             }
             match self.commit_plan(&head, &run_id(now), None, made).await {
@@ -809,16 +817,11 @@ impl Folding<'_> {
         if let Some(newer) = newer {
             return Ok(newer);
         }
-        let due = order.due(&self.approved, self.now);
-        let released: Vec<_> = due
-            .into_iter()
-            .filter(|a| !order.actions.iter().any(|o| o.id == a.id))
-            .cloned()
-            .collect();
         Ok(fold(
             person,
             &order,
-            &released,
+            &self.approved,
+            self.now,
             &values,
             self.outcomes,
             &self.kind,

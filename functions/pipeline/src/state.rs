@@ -1,35 +1,43 @@
 //! The state as Parquet: a base and deltas, compacted now and then.
 //!
-//! Hot columns are read on every run, the record of a person only where a run touches it. The
-//! files open in DuckDB, pandas or Athena. Invariant: rows of a file are ascending by key, each
+//! Hot columns are read on every run, the record of a person only where a run touches it: its
+//! column has small pages, and the index of the file says where each begins. The files open in
+//! DuckDB, pandas or Athena. Invariant: rows of a file are ascending by key, each
 //! key once; of several files the newest one that has a key wins.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{BufWriter, Seek as _, SeekFrom};
 use std::sync::Arc;
 
 use arrow_array::builder::{
     BooleanBuilder, FixedSizeBinaryBuilder, StringBuilder, TimestampMillisecondBuilder,
-    UInt8Builder,
+    UInt8Builder, UInt64Builder,
 };
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{TimestampMillisecondType, UInt8Type};
+use arrow_array::types::{TimestampMillisecondType, UInt8Type, UInt64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    RowSelector,
 };
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use rollcall_core::state::{Hot, Lifecycle, Person};
 
 use crate::log::StateRef;
 use crate::store::{ObjectRef, Store, StoreError};
 
-/// Rows of one batch, in memory and in a row group's pages.
+/// Rows of one batch, and of a page of a hot column.
 const BATCH_ROWS: usize = 4096;
+/// Records of one page: what has to be unpacked to read one of them.
+const RECORD_PAGE_ROWS: usize = 32;
+/// Rows of a row group, which is in memory while it is written.
+const GROUP_ROWS: usize = 16 * BATCH_ROWS;
 /// Deltas before the state is written anew as one base.
 const DELTAS_MAX: usize = 12;
 const HOT_COLUMNS: [&str; 9] = [
@@ -41,7 +49,7 @@ const HOT_COLUMNS: [&str; 9] = [
     "listed",
     "unfinished",
     "held",
-    "waits",
+    "waits_for",
 ];
 
 fn schema() -> SchemaRef {
@@ -56,7 +64,7 @@ fn schema() -> SchemaRef {
         field("listed", DataType::Boolean, false),
         field("unfinished", DataType::Boolean, false),
         field("held", DataType::Boolean, false),
-        field("waits", DataType::Boolean, false),
+        field("waits_for", DataType::UInt64, false),
         field("source", DataType::Utf8, false),
         field("worker", DataType::Utf8, false),
         field("person", DataType::Utf8, false),
@@ -70,25 +78,31 @@ fn schema() -> SchemaRef {
 pub struct State {
     hot: Vec<Hot>,
     places: Vec<(u16, u32)>,
-    files: Vec<ObjectRef>,
+    files: Vec<StateFile>,
+}
+
+/// One Parquet file, open.
+#[derive(Debug)]
+struct StateFile {
+    at: ObjectRef,
+    file: File,
+    metadata: ArrowReaderMetadata,
 }
 
 impl State {
-    /// Reads the hot columns.
+    /// Opens the files and reads the hot columns.
     ///
     /// # Errors
-    /// When a file is absent, has another hash than the log says, or cannot be read.
+    /// When a file is absent, has another size than the log says, or cannot be read. Its hash is
+    /// checked by `verify`.
     pub async fn load(store: &Store, at: &StateRef) -> Result<Self, StoreError> {
-        let files: Vec<ObjectRef> = at.base.iter().chain(&at.deltas).cloned().collect();
-        let mut state = Self {
-            files,
-            ..Self::default()
-        };
-        for index in 0..state.files.len() {
-            let bytes = fetch(store, &state.files[index]).await?;
-            let newer = read_hot(&state.files[index].key, bytes)?;
-            let file = u16::try_from(index).expect("a state has a handful of files");
-            state.overlay(file, newer);
+        let mut state = Self::default();
+        for (index, at) in at.base.iter().chain(&at.deltas).enumerate() {
+            let file = StateFile::open(store, at).await?;
+            let newer = file.hot()?;
+            let index = u16::try_from(index).expect("a state has a handful of files");
+            state.overlay(index, newer);
+            state.files.push(file);
         }
         Ok(state)
     }
@@ -136,7 +150,8 @@ impl State {
 
     /// SHA-256 over the hashes of the files: what the state is, as an input of a plan.
     pub fn sha256(&self) -> String {
-        let parts: Vec<&[u8]> = self.files.iter().map(|f| f.sha256.as_bytes()).collect();
+        let hashes = self.files.iter().map(|f| f.at.sha256.as_bytes());
+        let parts: Vec<&[u8]> = hashes.collect();
         rollcall_core::digest::sha256_parts(&parts)
     }
 
@@ -144,12 +159,8 @@ impl State {
     /// [`State::hot`].
     ///
     /// # Errors
-    /// As [`State::load`].
-    pub async fn persons(
-        &self,
-        store: &Store,
-        indices: &[usize],
-    ) -> Result<Vec<Person>, StoreError> {
+    /// When a file cannot be read.
+    pub fn persons(&self, indices: &[usize]) -> Result<Vec<Person>, StoreError> {
         let mut wanted: BTreeMap<u16, Vec<(u32, usize)>> = BTreeMap::new();
         for (slot, index) in indices.iter().enumerate() {
             let (file, row) = self.places[*index];
@@ -158,19 +169,14 @@ impl State {
         let mut out: Vec<Option<Person>> = vec![None; indices.len()];
         for (file, mut rows) in wanted {
             rows.sort_unstable();
-            let file = &self.files[usize::from(file)];
-            let bytes = fetch(store, file).await?;
-            let records = read_records(&file.key, bytes, &rows)?;
+            let records = self.files[usize::from(file)].records(&rows)?;
             for (person, (_, slot)) in records.into_iter().zip(&rows) {
                 out[*slot] = Some(person);
             }
         }
         out.into_iter()
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| StoreError::Corrupt {
-                key: "state".to_owned(),
-                why: "a file has fewer rows than its hot columns".to_owned(),
-            })
+            .ok_or_else(|| corrupt("state", &"a file has fewer rows than its hot columns"))
     }
 }
 
@@ -186,83 +192,124 @@ pub async fn write(
     current: &StateRef,
     changed: impl IntoIterator<Item = Result<Person, StoreError>>,
 ) -> Result<StateRef, StoreError> {
-    let folder = format!("state/{generation:012}");
-    let mut next = current.clone();
-    if current.deltas.len() < DELTAS_MAX {
-        let kind = if current.base.is_none() {
-            "base"
-        } else {
-            "delta"
-        };
-        let Some(bytes) = encode(changed)? else {
-            return Ok(next);
-        };
-        let file = store
-            .put_new(&format!("{folder}/{kind}-{nonce}.parquet"), bytes)
-            .await?;
-        if next.base.is_none() {
-            next.base = Some(file);
-        } else {
-            next.deltas.push(file);
+    let mut writing = Writing::new()?;
+    let join = current.deltas.len() >= DELTAS_MAX;
+    if join {
+        let state = State::load(store, current).await?;
+        writing.joined(&state, changed)?;
+    } else {
+        for person in changed {
+            writing.push(&person?)?;
         }
-        return Ok(next);
     }
-    let state = State::load(store, current).await?;
-    let mut newest: BTreeMap<u128, Person> = BTreeMap::new();
-    for person in changed {
-        let person = person?;
-        newest.insert(person.hot().key, person);
+    let Some(mut file) = writing.finish()? else {
+        return Ok(current.clone());
+    };
+    let kind = if join || current.base.is_none() {
+        "base"
+    } else {
+        "delta"
+    };
+    let key = format!("state/{generation:012}/{kind}-{nonce}.parquet");
+    let file = store.put_stream(&key, &mut file).await?;
+    let mut next = current.clone();
+    if kind == "base" {
+        next.base = Some(file);
+        next.deltas.clear();
+    } else {
+        next.deltas.push(file);
     }
-    let mut everybody = Vec::with_capacity(state.hot.len());
-    for chunk in (0..state.hot.len())
-        .collect::<Vec<_>>()
-        .chunks(16 * BATCH_ROWS)
-    {
-        everybody.extend(state.persons(store, chunk).await?);
-    }
-    for person in everybody {
-        newest.entry(person.hot().key).or_insert(person);
-    }
-    let bytes = encode(newest.into_values().map(Ok))?.unwrap_or_default();
-    let base = store
-        .put_new(&format!("{folder}/base-{nonce}.parquet"), bytes)
-        .await?;
-    Ok(StateRef {
-        base: Some(base),
-        deltas: Vec::new(),
-    })
+    Ok(next)
 }
 
-/// `None` where there is nobody to write.
-fn encode(
-    persons: impl IntoIterator<Item = Result<Person, StoreError>>,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let schema = schema();
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_data_page_row_count_limit(BATCH_ROWS)
-        .set_max_row_group_row_count(Some(64 * BATCH_ROWS))
-        .build();
-    let mut out = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut out, Arc::clone(&schema), Some(properties))
-        .map_err(|e| corrupt("state", &e))?;
-    let mut columns = Columns::default();
-    let mut any = false;
-    for person in persons {
-        columns.push(&person?);
-        any = true;
-        if columns.rows == BATCH_ROWS {
-            let batch = std::mem::take(&mut columns).finish(&schema);
-            writer.write(&batch).map_err(|e| corrupt("state", &e))?;
+/// A state file being written, outside the store.
+struct Writing {
+    writer: ArrowWriter<BufWriter<File>>,
+    schema: SchemaRef,
+    columns: Columns,
+    any: bool,
+}
+
+impl Writing {
+    fn new() -> Result<Self, StoreError> {
+        let schema = schema();
+        let record = ColumnPath::from("record");
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_write_batch_size(RECORD_PAGE_ROWS)
+            .set_data_page_row_count_limit(BATCH_ROWS)
+            .set_column_data_page_row_count_limit(record.clone(), RECORD_PAGE_ROWS)
+            .set_column_dictionary_enabled(record.clone(), false)
+            .set_column_statistics_enabled(record, EnabledStatistics::None)
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .build();
+        let file = tempfile::tempfile().map_err(|e| corrupt("state", &e))?;
+        let file = BufWriter::with_capacity(64 * BATCH_ROWS, file);
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties));
+        Ok(Self {
+            writer: writer.map_err(|e| corrupt("state", &e))?,
+            schema,
+            columns: Columns::default(),
+            any: false,
+        })
+    }
+
+    /// Everybody of a state, and over them who changed; both ascending by key.
+    fn joined(
+        &mut self,
+        state: &State,
+        changed: impl IntoIterator<Item = Result<Person, StoreError>>,
+    ) -> Result<(), StoreError> {
+        let mut changed = changed.into_iter();
+        let mut next = changed.next().transpose()?;
+        let everybody: Vec<usize> = (0..state.hot.len()).collect();
+        for chunk in everybody.chunks(BATCH_ROWS) {
+            for (at, person) in chunk.iter().zip(state.persons(chunk)?) {
+                let key = state.hot[*at].key;
+                while let Some(newer) = next.take_if(|p| p.hot().key < key) {
+                    self.push(&newer)?;
+                    next = changed.next().transpose()?;
+                }
+                if let Some(newer) = next.take_if(|p| p.hot().key == key) {
+                    self.push(&newer)?;
+                    next = changed.next().transpose()?;
+                } else {
+                    self.push(&person)?;
+                }
+            }
         }
+        while let Some(newer) = next {
+            self.push(&newer)?;
+            next = changed.next().transpose()?;
+        }
+        Ok(())
     }
-    if columns.rows > 0 {
-        writer
-            .write(&columns.finish(&schema))
+
+    fn push(&mut self, person: &Person) -> Result<(), StoreError> {
+        self.any = true;
+        self.columns.push(person);
+        if self.columns.rows == BATCH_ROWS {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let batch = std::mem::take(&mut self.columns).finish(&self.schema);
+        self.writer.write(&batch).map_err(|e| corrupt("state", &e))
+    }
+
+    /// The file, from its front; `None` where there was nobody to write.
+    fn finish(mut self) -> Result<Option<File>, StoreError> {
+        if self.columns.rows > 0 {
+            self.flush()?;
+        }
+        let file = self.writer.into_inner().map_err(|e| corrupt("state", &e))?;
+        let mut file = file.into_inner().map_err(|e| corrupt("state", e.error()))?;
+        file.seek(SeekFrom::Start(0))
             .map_err(|e| corrupt("state", &e))?;
+        Ok(self.any.then_some(file))
     }
-    writer.close().map_err(|e| corrupt("state", &e))?;
-    Ok(any.then_some(out))
 }
 
 #[derive(Debug)]
@@ -273,7 +320,8 @@ struct Columns {
     due: TimestampMillisecondBuilder,
     lifecycle: UInt8Builder,
     misses: UInt8Builder,
-    flags: [BooleanBuilder; 4],
+    flags: [BooleanBuilder; 3],
+    waits_for: UInt64Builder,
     texts: [StringBuilder; 5],
 }
 
@@ -287,6 +335,7 @@ impl Default for Columns {
             lifecycle: UInt8Builder::new(),
             misses: UInt8Builder::new(),
             flags: std::array::from_fn(|_| BooleanBuilder::new()),
+            waits_for: UInt64Builder::new(),
             texts: std::array::from_fn(|_| StringBuilder::new()),
         }
     }
@@ -305,10 +354,11 @@ impl Columns {
         self.due.append_option(hot.due.map(ceil_millisecond));
         self.lifecycle.append_value(lifecycle_code(hot.lifecycle));
         self.misses.append_value(hot.misses);
-        let flags = [hot.listed, hot.unfinished, hot.held, hot.waits];
+        let flags = [hot.listed, hot.unfinished, hot.held];
         for (column, flag) in self.flags.iter_mut().zip(flags) {
             column.append_value(flag);
         }
+        self.waits_for.append_value(hot.waits_for);
         let record = serde_json::to_string(person).expect("a person is always JSON");
         let texts = [
             Some(person.source.as_str()),
@@ -338,6 +388,7 @@ impl Columns {
                 .iter_mut()
                 .map(|c| Arc::new(c.finish()) as ArrayRef),
         );
+        arrays.push(Arc::new(self.waits_for.finish()));
         arrays.extend(
             self.texts
                 .iter_mut()
@@ -350,132 +401,151 @@ impl Columns {
 /// Rounded up: nothing is looked at before it is due.
 fn ceil_millisecond(at: jiff::Timestamp) -> i64 {
     let floor = at.as_millisecond();
-    floor + i64::from(at.as_nanosecond() > i128::from(floor) * 1_000_000)
+    let up = floor + i64::from(at.as_nanosecond() > i128::from(floor) * 1_000_000);
+    up.min(jiff::Timestamp::MAX.as_millisecond())
 }
 
-fn read_hot(key: &str, bytes: Bytes) -> Result<Vec<Hot>, StoreError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| corrupt(key, &e))?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), HOT_COLUMNS);
-    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let reader = builder
-        .with_projection(mask)
-        .with_batch_size(16 * BATCH_ROWS)
-        .build()
-        .map_err(|e| corrupt(key, &e))?;
-    let mut out = Vec::with_capacity(rows);
-    for batch in reader {
-        let batch = batch.map_err(|e| corrupt(key, &e))?;
-        let bytes = |name: &str| {
-            batch
-                .column_by_name(name)
-                .and_then(|c| c.as_fixed_size_binary_opt())
-        };
-        let small = |name: &str| {
-            batch
-                .column_by_name(name)
-                .and_then(|c| c.as_primitive_opt::<UInt8Type>())
-        };
-        let flag = |name: &str| batch.column_by_name(name).and_then(|c| c.as_boolean_opt());
-        let due = batch
-            .column_by_name("due")
-            .and_then(|c| c.as_primitive_opt::<TimestampMillisecondType>());
-        let columns = (
-            bytes("key"),
-            bytes("fingerprint"),
-            due,
-            small("lifecycle"),
-            small("misses"),
-            flag("listed"),
-            flag("unfinished"),
-            flag("held"),
-            flag("waits"),
-        );
-        let (
-            Some(keys),
-            Some(prints),
-            Some(due),
-            Some(lifecycle),
-            Some(misses),
-            Some(listed),
-            Some(unfinished),
-            Some(held),
-            Some(waits),
-        ) = columns
-        else {
-            return Err(corrupt(key, &"a hot column is absent or has another type"));
-        };
-        for row in 0..batch.num_rows() {
-            out.push(Hot {
-                key: number(keys.value(row)),
-                fingerprint: number(prints.value(row)),
-                due: due
-                    .is_valid(row)
-                    .then(|| jiff::Timestamp::from_millisecond(due.value(row)))
-                    .transpose()
-                    .map_err(|e| corrupt(key, &e))?,
-                lifecycle: lifecycle_of(lifecycle.value(row))
-                    .ok_or_else(|| corrupt(key, &"unknown lifecycle"))?,
-                misses: misses.value(row),
-                listed: listed.value(row),
-                unfinished: unfinished.value(row),
-                held: held.value(row),
-                waits: waits.value(row),
-            });
+impl StateFile {
+    async fn open(store: &Store, at: &ObjectRef) -> Result<Self, StoreError> {
+        let key = &at.key;
+        let file = store.open(key).await?;
+        if file.metadata().map_err(|e| corrupt(key, &e))?.len() != at.bytes {
+            return Err(corrupt(key, &"its size is not the one in the commit log"));
         }
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let metadata = ArrowReaderMetadata::load(&file, options).map_err(|e| corrupt(key, &e))?;
+        Ok(Self {
+            at: at.clone(),
+            file,
+            metadata,
+        })
     }
-    Ok(out)
+
+    /// A reader of some columns.
+    fn reader(
+        &self,
+        columns: &[&str],
+    ) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {
+        let file = self
+            .file
+            .try_clone()
+            .map_err(|e| corrupt(&self.at.key, &e))?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        Ok(builder.with_projection(mask))
+    }
+
+    fn hot(&self) -> Result<Vec<Hot>, StoreError> {
+        let key = &self.at.key;
+        let rows = self.metadata.metadata().file_metadata().num_rows();
+        let mut out = Vec::with_capacity(usize::try_from(rows).unwrap_or(0));
+        let reader = self
+            .reader(&HOT_COLUMNS)?
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|e| corrupt(key, &e))?;
+        for batch in reader {
+            read_hot(key, &batch.map_err(|e| corrupt(key, &e))?, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// `rows` ascending by row number.
+    fn records(&self, rows: &[(u32, usize)]) -> Result<Vec<Person>, StoreError> {
+        let key = &self.at.key;
+        let mut selectors = Vec::new();
+        let mut next = 0;
+        for (row, _) in rows {
+            let row = *row as usize;
+            if row > next {
+                selectors.push(RowSelector::skip(row - next));
+            }
+            if row >= next {
+                selectors.push(RowSelector::select(1));
+                next = row + 1;
+            }
+        }
+        let reader = self
+            .reader(&["record"])?
+            .with_row_selection(RowSelection::from(selectors))
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|e| corrupt(key, &e))?;
+        let mut out = Vec::with_capacity(rows.len());
+        for batch in reader {
+            let batch = batch.map_err(|e| corrupt(key, &e))?;
+            let records = batch.column(0).as_string_opt::<i32>();
+            let records = records.ok_or_else(|| corrupt(key, &"`record` is not text"))?;
+            for record in records.iter().flatten() {
+                out.push(crate::store::parse(key, record.as_bytes())?);
+            }
+        }
+        Ok(out)
+    }
 }
 
-/// `rows` ascending by row number.
-fn read_records(key: &str, bytes: Bytes, rows: &[(u32, usize)]) -> Result<Vec<Person>, StoreError> {
-    let options = ArrowReaderOptions::new();
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)
-        .map_err(|e| corrupt(key, &e))?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), ["record"]);
-    let mut selectors = Vec::new();
-    let mut next = 0;
-    for (row, _) in rows {
-        let row = *row as usize;
-        if row > next {
-            selectors.push(RowSelector::skip(row - next));
-        }
-        if row >= next {
-            selectors.push(RowSelector::select(1));
-            next = row + 1;
-        }
+fn read_hot(key: &str, batch: &RecordBatch, out: &mut Vec<Hot>) -> Result<(), StoreError> {
+    let bytes = |name: &str| {
+        batch
+            .column_by_name(name)
+            .and_then(|c| c.as_fixed_size_binary_opt())
+    };
+    let small = |name: &str| {
+        batch
+            .column_by_name(name)
+            .and_then(|c| c.as_primitive_opt::<UInt8Type>())
+    };
+    let flag = |name: &str| batch.column_by_name(name).and_then(|c| c.as_boolean_opt());
+    let due = batch
+        .column_by_name("due")
+        .and_then(|c| c.as_primitive_opt::<TimestampMillisecondType>());
+    let columns = (
+        bytes("key"),
+        bytes("fingerprint"),
+        due,
+        small("lifecycle"),
+        small("misses"),
+        flag("listed"),
+        flag("unfinished"),
+        flag("held"),
+        batch
+            .column_by_name("waits_for")
+            .and_then(|c| c.as_primitive_opt::<UInt64Type>()),
+    );
+    let (
+        Some(keys),
+        Some(prints),
+        Some(due),
+        Some(lifecycle),
+        Some(misses),
+        Some(listed),
+        Some(unfinished),
+        Some(held),
+        Some(waits_for),
+    ) = columns
+    else {
+        return Err(corrupt(key, &"a hot column is absent or has another type"));
+    };
+    for row in 0..batch.num_rows() {
+        out.push(Hot {
+            key: number(keys.value(row)),
+            fingerprint: number(prints.value(row)),
+            due: due
+                .is_valid(row)
+                .then(|| jiff::Timestamp::from_millisecond(due.value(row)))
+                .transpose()
+                .map_err(|e| corrupt(key, &e))?,
+            lifecycle: lifecycle_of(lifecycle.value(row))
+                .ok_or_else(|| corrupt(key, &"unknown lifecycle"))?,
+            misses: misses.value(row),
+            listed: listed.value(row),
+            unfinished: unfinished.value(row),
+            held: held.value(row),
+            waits_for: waits_for.value(row),
+        });
     }
-    let reader = builder
-        .with_projection(mask)
-        .with_row_selection(RowSelection::from(selectors))
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|e| corrupt(key, &e))?;
-    let mut out = Vec::with_capacity(rows.len());
-    for batch in reader {
-        let batch = batch.map_err(|e| corrupt(key, &e))?;
-        let records = batch
-            .column(0)
-            .as_string_opt::<i32>()
-            .ok_or_else(|| corrupt(key, &"`record` is not text"))?;
-        for record in records.iter().flatten() {
-            out.push(crate::store::parse(key, record.as_bytes())?);
-        }
-    }
-    Ok(out)
-}
-
-async fn fetch(store: &Store, file: &ObjectRef) -> Result<Bytes, StoreError> {
-    let mut from = store.open(&file.key).await?;
-    let mut bytes = Vec::with_capacity(usize::try_from(file.bytes).unwrap_or(0));
-    from.read_to_end(&mut bytes)
-        .map_err(|e| corrupt(&file.key, &e))?;
-    if bytes.len() as u64 != file.bytes {
-        return Err(corrupt(
-            &file.key,
-            &"its size is not the one in the commit log",
-        ));
-    }
-    Ok(bytes.into())
+    Ok(())
 }
 
 fn corrupt(key: &str, why: &dyn std::fmt::Display) -> StoreError {
@@ -554,11 +624,7 @@ mod tests {
         assert_eq!(state.hot().len(), 50 + 38);
         assert!(state.hot().is_sorted_by(|a, b| a.key < b.key));
         let all: Vec<usize> = (0..state.hot().len()).collect();
-        for (hot, person) in state
-            .hot()
-            .iter()
-            .zip(state.persons(&store, &all).await.unwrap())
-        {
+        for (hot, person) in state.hot().iter().zip(state.persons(&all).unwrap()) {
             assert_eq!(hot.key, person.hot().key);
             assert_eq!(hot.fingerprint, person.fingerprint);
             assert_eq!(hot.due.unwrap().to_string(), "2026-03-16T02:00:00.001Z");
@@ -570,7 +636,7 @@ mod tests {
             };
             assert_eq!(person.revision, expected, "{}", person.worker);
         }
-        let some = state.persons(&store, &[5, 1, 30]).await.unwrap();
+        let some = state.persons(&[5, 1, 30]).unwrap();
         assert_eq!(some[0].hot().key, state.hot()[5].key);
         assert_eq!(some[1].hot().key, state.hot()[1].key);
         assert_eq!(some[2].hot().key, state.hot()[30].key);
@@ -590,10 +656,7 @@ mod tests {
         .await
         .unwrap();
         let file = at.base.clone().unwrap();
-        store
-            .put(&file.key, Bytes::from_static(b"PAR1"))
-            .await
-            .unwrap();
+        store.put(&file.key, b"PAR1".as_slice()).await.unwrap();
         assert!(matches!(
             State::load(&store, &at).await,
             Err(StoreError::Corrupt { .. })

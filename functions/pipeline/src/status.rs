@@ -80,7 +80,7 @@ impl Pipeline {
         for hot in state.hot() {
             out.managed += u32::from(hot.managed());
             out.unfinished += u32::from(hot.unfinished);
-            out.waiting += u32::from(hot.waits);
+            out.waiting += u32::from(hot.waits_for != 0);
             out.held += u32::from(hot.held);
             out.blocked += u32::from(hot.lifecycle == Lifecycle::Blocked);
             if let Some(due) = hot.due {

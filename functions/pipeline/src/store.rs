@@ -3,7 +3,8 @@
 //! Everything stored goes through here. Put-if-absent is all that is asked of what lies
 //! beneath. Invariant: evidence is never overwritten.
 
-use std::io::{Read, Seek};
+use std::fs::File;
+use std::io::{Read, Seek as _};
 use std::path::Path as FsPath;
 use std::sync::Arc;
 
@@ -84,10 +85,6 @@ pub struct Listed {
     /// When it was last written.
     pub modified: jiff::Timestamp,
 }
-
-/// Something that can be read from any place.
-pub trait ReadSeek: Read + Seek + Send {}
-impl<T: Read + Seek + Send> ReadSeek for T {}
 
 impl Store {
     /// A folder; made if absent. Writes reach the disk before they are believed.
@@ -189,10 +186,7 @@ impl Store {
         key: &str,
         from: &mut (impl Read + Send),
     ) -> Result<ObjectRef, StoreError> {
-        let io = |e: std::io::Error| StoreError::Backend {
-            key: key.to_owned(),
-            why: format!("temporary file: {e}"),
-        };
+        let io = |e: std::io::Error| temporary(key, &e);
         let mut hash = rollcall_core::digest::Sha256Stream::default();
         let mut bytes = 0;
         let first = part(from).map_err(io)?;
@@ -229,19 +223,22 @@ impl Store {
     /// its ending. The log entry says which one counts.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store or the reader fails.
     pub async fn put_evidence(
         &self,
         key: &str,
         nonce: &str,
-        bytes: Vec<u8>,
+        from: &mut (impl Read + Send),
     ) -> Result<ObjectRef, StoreError> {
         let (stem, ending) = key.rsplit_once('.').unwrap_or((key, "bin"));
         let own = format!("{stem}-{nonce}.{ending}");
-        if bytes.len() >= PART_BYTES {
-            return self.put_stream(&own, &mut bytes.as_slice()).await;
+        let first = part(from).map_err(|e| temporary(key, &e))?;
+        if first.len() >= PART_BYTES {
+            return self
+                .put_stream(&own, &mut first.as_slice().chain(from))
+                .await;
         }
-        let bytes = Bytes::from(bytes);
+        let bytes = Bytes::from(first);
         match self.put_new(key, bytes.clone()).await {
             Err(StoreError::Exists(_)) => self.put_new(&own, bytes).await,
             other => other,
@@ -299,25 +296,22 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::get`].
-    pub async fn open(&self, key: &str) -> Result<Box<dyn ReadSeek>, StoreError> {
+    pub async fn open(&self, key: &str) -> Result<File, StoreError> {
         let found = self
             .inner
             .get(&path(key)?)
             .await
             .map_err(|e| backend(key, &e))?;
         match found.payload {
-            GetResultPayload::File(file, _) => Ok(Box::new(file)),
+            GetResultPayload::File(file, _) => Ok(file),
             GetResultPayload::Stream(mut stream) => {
-                let io = |e: std::io::Error| StoreError::Backend {
-                    key: key.to_owned(),
-                    why: format!("temporary copy: {e}"),
-                };
+                let io = |e: std::io::Error| temporary(key, &e);
                 let mut file = tempfile::tempfile().map_err(io)?;
                 while let Some(part) = stream.try_next().await.map_err(|e| backend(key, &e))? {
                     std::io::Write::write_all(&mut file, &part).map_err(io)?;
                 }
                 file.rewind().map_err(io)?;
-                Ok(Box::new(file))
+                Ok(file)
             }
         }
     }
@@ -408,6 +402,13 @@ fn part(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
     from.take(PART_BYTES as u64).read_to_end(&mut out)?;
     Ok(out)
+}
+
+fn temporary(key: &str, error: &std::io::Error) -> StoreError {
+    StoreError::Backend {
+        key: key.to_owned(),
+        why: format!("temporary file: {error}"),
+    }
 }
 
 /// Reads JSON that came from `key`.

@@ -1,6 +1,7 @@
 //! The port to a target system: what planning asks and what apply writes.
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use rollcall_core::model::{Account, Lookup, Step, StepResult};
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -21,11 +22,11 @@ pub trait Target: Send + Sync {
     /// What core has to know of this kind of target.
     fn kind(&self) -> Kind;
 
-    /// Every account, with the attributes named.
+    /// Every account, with the attributes named, page by page.
     fn list<'a>(
         &'a self,
         attributes: &'a [String],
-    ) -> BoxFuture<'a, Result<Vec<Account>, TargetError>>;
+    ) -> BoxStream<'a, Result<Vec<Account>, TargetError>>;
 
     /// The accounts behind each question, in the order of the questions.
     fn look_up<'a>(

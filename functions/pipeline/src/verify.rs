@@ -147,7 +147,7 @@ impl Pipeline {
             ));
         };
         let tenant = &stored.tenant()?.key;
-        let answers = Answers::stored(tenant, &self.store.get(tenant).await?)?;
+        let answers = Answers::stored(&self.store, tenant).await?;
         let state = State::load(&self.store, &before.state).await?;
         let planned = &stored.planned;
         let intake = match &planned.intake {
@@ -185,7 +185,7 @@ impl Pipeline {
             // How fast the target is depends on quotas, not on the plan: taken as recorded.
             forecast: &|_| forecast.clone(),
         };
-        let made = match plan::make(&self.store, request, answers).await {
+        let made = match plan::make(request, answers).await {
             Ok(made) => made,
             Err(plan::PlanError::Store(e)) => return Err(e),
             Err(e) => return Ok(Some(format!("cannot be made again: {e}"))),

@@ -1,0 +1,167 @@
+//! Steps before they are sealed, and the reasons that they carry.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::decide::Target;
+use super::name_key;
+use crate::model::{Attributes, ObjectId, Op, PersonKey, WorkerId};
+use crate::state::BlockCause;
+
+/// What happened to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeltaKind {
+    /// Comes.
+    Joiner,
+    /// Changes place, job or manager.
+    Mover,
+    /// Goes.
+    Leaver,
+    /// Was cut off and is back.
+    Rehire,
+    /// Another attribute changed, or an existing account was linked.
+    Update,
+    /// Only the schedule changed.
+    None,
+}
+
+/// Why an action is planned. Reports print it in words; apply never branches on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "code")]
+pub enum Reason {
+    /// A worker without an account.
+    NewWorker,
+    /// The first day of work.
+    HireDate {
+        /// That day.
+        date: Date,
+    },
+    /// Attributes of the account differ from what HR says.
+    AttributesChanged {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// HR names another manager.
+    ManagerChanged,
+    /// HR names none, and that is allowed for this worker.
+    ManagerEmpty,
+    /// The status says that the worker left.
+    StatusInactive,
+    /// The last day of work.
+    LastDay {
+        /// That day, inclusive.
+        date: Date,
+    },
+    /// Absent from two accepted full files in a row.
+    AbsentTwice,
+    /// In force again after a block.
+    InForceAgain,
+    /// In the file again after a block for absence.
+    Reappeared,
+}
+
+impl Reason {
+    /// What kind of block an action with this reason makes, if it makes one.
+    pub fn block_cause(&self) -> Option<BlockCause> {
+        match self {
+            Self::StatusInactive => Some(BlockCause::Status),
+            Self::LastDay { .. } => Some(BlockCause::LastDay),
+            Self::AbsentTwice => Some(BlockCause::Absence),
+            Self::NewWorker
+            | Self::HireDate { .. }
+            | Self::AttributesChanged { .. }
+            | Self::ManagerChanged
+            | Self::ManagerEmpty
+            | Self::InForceAgain
+            | Self::Reappeared => None,
+        }
+    }
+
+    /// One short sentence.
+    pub fn words(&self) -> String {
+        match self {
+            Self::NewWorker => "new worker without an account".to_owned(),
+            Self::HireDate { date } => format!("first day of work is {date}"),
+            Self::AttributesChanged { names } => format!("HR changed {}", names.join(", ")),
+            Self::ManagerChanged => "HR names another manager".to_owned(),
+            Self::ManagerEmpty => "HR names no manager".to_owned(),
+            Self::StatusInactive => "status says the worker left".to_owned(),
+            Self::LastDay { date } => format!("last day of work was {date}"),
+            Self::AbsentTwice => "absent from two full files in a row".to_owned(),
+            Self::InForceAgain => "in force again after a block".to_owned(),
+            Self::Reappeared => "in the file again after a block for absence".to_owned(),
+        }
+    }
+}
+
+/// One step before it is sealed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DraftAction {
+    /// What.
+    pub op: Op,
+    /// When.
+    pub due: Timestamp,
+    /// Why.
+    pub reason: Reason,
+    /// By which rule.
+    pub rule: String,
+    /// What the target has of what is written.
+    pub before: Attributes,
+    /// What is written.
+    pub after: Attributes,
+    /// Whose report the person becomes.
+    pub manager: Option<WorkerId>,
+}
+
+impl DraftAction {
+    /// A step that writes no attribute.
+    pub(super) fn simple(op: Op, due: Timestamp, reason: Reason, rule: &str) -> Self {
+        Self {
+            op,
+            due,
+            reason,
+            rule: rule.to_owned(),
+            before: Attributes::new(),
+            after: Attributes::new(),
+            manager: None,
+        }
+    }
+}
+
+/// The steps of one person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    /// Whose.
+    pub person: PersonKey,
+    /// The worker record.
+    pub worker: WorkerId,
+    /// What happened.
+    pub delta: DeltaKind,
+    /// The account that was seen.
+    pub object: Option<ObjectId>,
+    /// Due, in order.
+    pub actions: Vec<DraftAction>,
+    /// Not due yet, in order.
+    pub scheduled: Vec<DraftAction>,
+}
+
+impl Draft {
+    /// Every step, due or not.
+    pub fn steps(&self) -> impl Iterator<Item = &DraftAction> {
+        self.actions.iter().chain(&self.scheduled)
+    }
+
+    /// Whether a manager is to be set, now or later.
+    pub fn sets_manager(&self) -> bool {
+        self.steps().any(|a| a.op == Op::UserSetManager)
+    }
+
+    /// The sign-in name that this draft creates an account with.
+    pub fn new_name(&self, target: &Target) -> Option<String> {
+        self.steps()
+            .find(|a| a.op == Op::UserCreate)
+            .and_then(|a| a.after.get(&target.name_attribute)?.as_text().map(name_key))
+    }
+}

@@ -1,0 +1,228 @@
+//! Where planning asks about accounts, and where every answer is written down.
+//!
+//! The same questions in the same order give the same answers again from what was written down:
+//! that is how a plan is computed a second time. Invariant: no answer is used that is not
+//! recorded.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek as _, SeekFrom};
+
+use futures::StreamExt as _;
+use rollcall_core::digest::WorkerHasher;
+use rollcall_core::model::{Account, Lookup, SourceName};
+use rollcall_core::policy::name_key;
+use serde::{Deserialize, Serialize};
+use tempfile::SpooledTempFile;
+
+use super::PlanError;
+use crate::spool::{Spool, next_line};
+use crate::store::{Store, StoreError, parse};
+use crate::target::Target;
+
+/// From this many persons on, and when they are most of those that are known, the whole tenant is
+/// read page by page: a first load. Pages come one after the other, questions many at once, so
+/// that for a nightly share of a large tenant asking is faster.
+const LIST_FROM: usize = 400;
+
+/// One question to the tenant and its answer, as stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answered {
+    question: Lookup,
+    answer: Vec<Account>,
+}
+
+/// Where answers come from: the tenant, or what it answered when the plan was first made.
+pub enum Answers<'a> {
+    /// Ask.
+    Live(&'a dyn Target),
+    /// Read again.
+    Stored(Stored),
+}
+
+/// A stored `tenant.jsonl`, read from the front as its plan asks again.
+pub struct Stored {
+    key: String,
+    from: BufReader<File>,
+    line: Vec<u8>,
+}
+
+impl Answers<'_> {
+    /// Answers from a stored `tenant.jsonl`.
+    ///
+    /// # Errors
+    /// When nothing is stored there.
+    pub async fn stored(store: &Store, key: &str) -> Result<Self, StoreError> {
+        Ok(Self::Stored(Stored {
+            key: key.to_owned(),
+            from: BufReader::new(store.open(key).await?),
+            line: Vec::new(),
+        }))
+    }
+}
+
+impl Stored {
+    fn answer(&mut self, question: &Lookup) -> Result<Vec<Account>, StoreError> {
+        let corrupt = |why: &str| StoreError::Corrupt {
+            key: self.key.clone(),
+            why: why.to_owned(),
+        };
+        let line = next_line(&mut self.from, &mut self.line)
+            .map_err(|e| corrupt(&e.to_string()))?
+            .ok_or_else(|| corrupt("a question of this plan has no stored answer"))?;
+        let answered: Answered = parse(&self.key, line)?;
+        if answered.question == *question {
+            Ok(answered.answer)
+        } else {
+            Err(corrupt(
+                "its questions are not those that this plan asks, in their order",
+            ))
+        }
+    }
+}
+
+/// Asks and records.
+pub(super) struct Desk<'a> {
+    answers: Answers<'a>,
+    listing: Option<Listing>,
+    attributes: Vec<String>,
+    record: Spool,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(answers: Answers<'a>, attributes: Vec<String>) -> Self {
+        Self {
+            answers,
+            listing: None,
+            attributes,
+            record: Spool::default(),
+        }
+    }
+
+    /// Reads the whole tenant where that is less work than asking about `persons` of `known`.
+    pub(super) async fn open(&mut self, persons: usize, known: usize) -> Result<(), PlanError> {
+        if let Answers::Live(target) = &self.answers
+            && persons >= LIST_FROM
+            && persons * 2 > known
+        {
+            self.listing = Some(Listing::read(*target, &self.attributes).await?);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn ask(
+        &mut self,
+        questions: Vec<Lookup>,
+    ) -> Result<Vec<Vec<Account>>, PlanError> {
+        let answers = match (&mut self.answers, &mut self.listing) {
+            (_, Some(listing)) => questions
+                .iter()
+                .map(|q| listing.find(q))
+                .collect::<Result<_, _>>()?,
+            (Answers::Live(target), None) => target.look_up(&questions, &self.attributes).await?,
+            (Answers::Stored(stored), None) => questions
+                .iter()
+                .map(|q| stored.answer(q))
+                .collect::<Result<_, _>>()?,
+        };
+        let mut out = Vec::with_capacity(answers.len());
+        for (question, answer) in questions.into_iter().zip(answers) {
+            let answered = Answered { question, answer };
+            self.record.line(&answered)?;
+            out.push(answered.answer);
+        }
+        Ok(out)
+    }
+
+    /// Every question and answer: `tenant.jsonl`.
+    pub(super) fn record(self) -> Spool {
+        self.record
+    }
+}
+
+/// The whole tenant by id, key and name; the accounts lie in a temporary file.
+struct Listing {
+    accounts: BufReader<SpooledTempFile>,
+    /// Hash of a question, and where an account begins that answers it.
+    index: Vec<(u128, u64)>,
+    hashers: Hashers,
+}
+
+impl Listing {
+    async fn read(target: &dyn Target, attributes: &[String]) -> Result<Self, PlanError> {
+        let hashers = Hashers::default();
+        let mut accounts = Spool::default();
+        let mut index = Vec::new();
+        let mut pages = target.list(attributes);
+        while let Some(page) = pages.next().await {
+            for account in page? {
+                let at = accounts.bytes();
+                let mut add = |lookup: &Lookup| index.push((hashers.hash(lookup), at));
+                add(&Lookup::Id(account.id.clone()));
+                add(&Lookup::Name(account.name.clone()));
+                if let Some(key) = &account.key {
+                    add(&Lookup::Key(key.clone()));
+                }
+                accounts.line(&account)?;
+            }
+        }
+        index.sort_unstable();
+        Ok(Self {
+            accounts: accounts.reader()?,
+            index,
+            hashers,
+        })
+    }
+
+    fn find(&mut self, question: &Lookup) -> Result<Vec<Account>, PlanError> {
+        let hash = self.hashers.hash(question);
+        let from = self.index.partition_point(|(h, _)| *h < hash);
+        let mut out = Vec::new();
+        let mut line = Vec::new();
+        for (_, at) in self.index[from..].iter().take_while(|(h, _)| *h == hash) {
+            self.accounts.seek(SeekFrom::Start(*at))?;
+            line.clear();
+            self.accounts.read_until(b'\n', &mut line)?;
+            let account: Account = serde_json::from_slice(&line).map_err(std::io::Error::from)?;
+            if answers(&account, question) {
+                out.push(account);
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn answers(account: &Account, question: &Lookup) -> bool {
+    match question {
+        Lookup::Id(id) => account.id == *id,
+        Lookup::Key(key) => account.key.as_ref() == Some(key),
+        Lookup::Name(name) => name_key(account.name.reveal()) == name_key(name.reveal()),
+    }
+}
+
+struct Hashers {
+    id: WorkerHasher,
+    key: WorkerHasher,
+    name: WorkerHasher,
+}
+
+impl Default for Hashers {
+    fn default() -> Self {
+        let of = |kind| WorkerHasher::new(&SourceName::new(kind));
+        Self {
+            id: of("id"),
+            key: of("key"),
+            name: of("name"),
+        }
+    }
+}
+
+impl Hashers {
+    /// Sign-in names compare without regard to case.
+    fn hash(&self, lookup: &Lookup) -> u128 {
+        match lookup {
+            Lookup::Id(id) => self.id.hash(id.as_str()),
+            Lookup::Key(key) => self.key.hash(key),
+            Lookup::Name(name) => self.name.hash(&name_key(name.reveal())),
+        }
+    }
+}

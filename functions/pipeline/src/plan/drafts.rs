@@ -1,0 +1,220 @@
+//! The first pass: each person is decided about alone and laid down until all are.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+
+use rollcall_core::digest::WorkerHasher;
+use rollcall_core::guards;
+use rollcall_core::model::{Account, Finding, Lookup, Op, Severity, SourceName};
+use rollcall_core::policy::{Context, Draft, decide};
+use rollcall_core::state::Person;
+use serde::{Deserialize, Serialize};
+use tempfile::SpooledTempFile;
+
+use super::desk::Desk;
+use super::read::Ready;
+use super::{PlanError, Request};
+use crate::spool::{Spool, next_line};
+
+/// What the second pass needs of a draft before it reads it again.
+pub(super) struct Brief {
+    pub(super) key: u128,
+    name: Option<u128>,
+    at: u64,
+    pub(super) disables: u32,
+    creates: bool,
+    linked: bool,
+    pub(super) protected: bool,
+}
+
+/// A person as the first pass leaves them.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Laid {
+    pub(super) draft: Option<Draft>,
+    pub(super) person: Person,
+    pub(super) row: Option<u32>,
+    /// The person is not what the state has.
+    pub(super) changed: bool,
+    /// The state has them.
+    pub(super) known: bool,
+}
+
+/// What came of the first pass.
+#[derive(Default)]
+pub(super) struct Drafts {
+    pub(super) briefs: Vec<Brief>,
+    laid: Spool,
+    /// Looked at, and nothing came of it.
+    pub(super) untouched: u32,
+    /// Rows that are not believed.
+    pub(super) held_rows: BTreeSet<u32>,
+}
+
+impl Drafts {
+    /// Asks about these persons and decides.
+    pub(super) async fn decide(
+        &mut self,
+        persons: Vec<Ready>,
+        desk: &mut Desk<'_>,
+        cx: &Context<'_>,
+        request: &Request<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), PlanError> {
+        let questions: Vec<Vec<Lookup>> = persons
+            .iter()
+            .map(|p| p.subject.questions(cx.target))
+            .collect();
+        let flat: Vec<Lookup> = questions.iter().flatten().cloned().collect();
+        let mut answers = desk.ask(flat).await?.into_iter();
+        for (ready, questions) in persons.into_iter().zip(questions) {
+            let answers: Vec<Vec<Account>> = answers.by_ref().take(questions.len()).collect();
+            self.lay_down(ready, &answers, cx, request, findings)?;
+        }
+        Ok(())
+    }
+
+    fn lay_down(
+        &mut self,
+        ready: Ready,
+        answers: &[Vec<Account>],
+        cx: &Context<'_>,
+        request: &Request<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), PlanError> {
+        let Ready {
+            subject,
+            row,
+            known,
+        } = ready;
+        let before = subject.person.clone();
+        let decision = decide(subject, answers, cx);
+        if decision.held {
+            self.held_rows.extend(row);
+        }
+        findings.extend(decision.findings);
+        let (draft, person) = (decision.draft, decision.person);
+        let changed = person != before || (!known && !decision.held);
+        if draft.is_none() && !changed {
+            self.untouched += u32::from(row.is_some() && !decision.held);
+            return Ok(());
+        }
+        let name = draft.as_ref().and_then(|d| d.new_name(cx.target));
+        self.briefs.push(Brief {
+            key: person.hot().key,
+            name: name.map(|n| name_hash(&n)),
+            at: self.laid.bytes(),
+            disables: draft.as_ref().map_or(0, |draft| {
+                guards::new_disables(&person, draft.steps().map(|step| step.op))
+            }),
+            creates: draft.as_ref().is_some_and(creates),
+            linked: person.object.is_some(),
+            protected: guards::protects(
+                request.policy,
+                &person.worker,
+                person.name.as_ref(),
+                person.object.as_ref(),
+            ),
+        });
+        self.laid.line(&Laid {
+            draft,
+            person,
+            row,
+            changed,
+            known,
+        })?;
+        Ok(())
+    }
+
+    /// Rows that the reader itself did not believe.
+    pub(super) fn hold(&mut self, findings: &[Finding]) {
+        let held = findings.iter().filter(|f| f.severity == Severity::Held);
+        self.held_rows.extend(held.filter_map(|f| f.at.row));
+    }
+
+    /// Disables that a budget counts.
+    pub(super) fn disables(&self) -> u32 {
+        let counted = self.briefs.iter().filter(|b| !b.protected);
+        counted.map(|b| b.disables).sum()
+    }
+
+    /// Everybody once more, in the same order, now that all are known.
+    pub(super) fn settle(self) -> Result<Settling, PlanError> {
+        let mut laid = self.laid.reader()?;
+        let taken = name_conflicts(&self.briefs, &mut laid)?;
+        let mut coming: Vec<u128> = self
+            .briefs
+            .iter()
+            .enumerate()
+            .filter(|(at, b)| b.linked || (b.creates && !taken.contains(at)))
+            .map(|(_, b)| b.key)
+            .collect();
+        coming.sort_unstable();
+        laid.seek(SeekFrom::Start(0))?;
+        Ok(Settling {
+            coming,
+            held_rows: self.held_rows,
+            briefs: self.briefs.into_iter().enumerate(),
+            laid,
+            taken,
+            line: Vec::new(),
+        })
+    }
+}
+
+/// The persons of the first pass, one after the other.
+pub(super) struct Settling {
+    /// Who has an account, or gets one by this plan; ascending.
+    pub(super) coming: Vec<u128>,
+    pub(super) held_rows: BTreeSet<u32>,
+    briefs: std::iter::Enumerate<std::vec::IntoIter<Brief>>,
+    laid: BufReader<SpooledTempFile>,
+    taken: BTreeSet<usize>,
+    line: Vec<u8>,
+}
+
+impl Settling {
+    /// The next person, and whether another one of this plan takes their new name.
+    pub(super) fn next(&mut self) -> Result<Option<(Brief, Laid, bool)>, PlanError> {
+        let Some((at, brief)) = self.briefs.next() else {
+            return Ok(None);
+        };
+        let line = next_line(&mut self.laid, &mut self.line)?.unwrap_or_default();
+        let laid = serde_json::from_slice(line).map_err(std::io::Error::from)?;
+        Ok(Some((brief, laid, self.taken.contains(&at))))
+    }
+}
+
+/// Drafts whose new name another draft of the plan takes first: the lower worker id keeps it.
+fn name_conflicts(
+    briefs: &[Brief],
+    laid: &mut BufReader<SpooledTempFile>,
+) -> Result<BTreeSet<usize>, PlanError> {
+    let mut names: Vec<(u128, usize)> = briefs
+        .iter()
+        .enumerate()
+        .filter_map(|(at, b)| Some((b.name?, at)))
+        .collect();
+    names.sort_unstable();
+    let mut taken = BTreeSet::new();
+    for group in names.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() > 1) {
+        let mut workers = Vec::new();
+        for (_, at) in group {
+            laid.seek(SeekFrom::Start(briefs[*at].at))?;
+            let mut line = Vec::new();
+            laid.read_until(b'\n', &mut line)?;
+            let read: Laid = serde_json::from_slice(&line).map_err(std::io::Error::from)?;
+            workers.push((read.person.worker, *at));
+        }
+        workers.sort();
+        taken.extend(workers.into_iter().skip(1).map(|(_, at)| at));
+    }
+    Ok(taken)
+}
+
+fn name_hash(name: &str) -> u128 {
+    WorkerHasher::new(&SourceName::new("names")).hash(name)
+}
+
+fn creates(draft: &Draft) -> bool {
+    draft.actions.iter().any(|a| a.op == Op::UserCreate)
+}

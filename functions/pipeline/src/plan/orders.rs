@@ -1,0 +1,298 @@
+//! The second pass: what depends on others is settled, guards hold, orders are sealed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rollcall_core::digest::worker_hash;
+use rollcall_core::fold::PersonLine;
+use rollcall_core::guards;
+use rollcall_core::model::{Finding, FindingKind, Op, Place, Severity};
+use rollcall_core::plan::{
+    Action, Counts, FORMAT_VERSION, Forecast, GuardVerdict, Inputs, PlanHasher, PlanSummary,
+    SourceRow, Verdict, WorkOrder, seal,
+};
+use rollcall_core::policy::{DeltaKind, Draft};
+use rollcall_core::references::{self, Reference};
+use rollcall_core::state::Person;
+
+use super::drafts::{Brief, Drafts, Laid};
+use super::read::Scan;
+use super::{Made, PlanError, Request, number};
+use crate::log::Intake;
+use crate::spool::Spool;
+
+/// Writes the orders of a plan, and everything that lies beside them.
+pub(super) struct Orders<'a> {
+    request: &'a Request<'a>,
+    scan: &'a Scan,
+    file: &'a str,
+    release: bool,
+    gates: Vec<GuardVerdict>,
+    budget: GuardVerdict,
+    counts: Counts,
+    protected: u32,
+    tripped: BTreeSet<String>,
+    disables: (u32, u32),
+    written: u32,
+    hasher: PlanHasher,
+    plan: Spool,
+    values: Spool,
+    persons: Spool,
+}
+
+impl<'a> Orders<'a> {
+    pub(super) fn new(
+        request: &'a Request<'a>,
+        scan: &'a Scan,
+        delivery: Option<&'a Intake>,
+        gates: Vec<GuardVerdict>,
+        budget: GuardVerdict,
+        counts: Counts,
+    ) -> Self {
+        // A parked intake waits for an approval also where nothing in it would act today.
+        let gate = gates.iter().find(|g| g.tripped);
+        let tripped = gate.iter().map(|g| g.name.clone()).collect();
+        Self {
+            request,
+            scan,
+            file: delivery.map_or("", |d| d.file.as_str()),
+            release: delivery.is_none(),
+            gates,
+            budget,
+            counts,
+            protected: 0,
+            tripped,
+            disables: (0, 0),
+            written: 0,
+            hasher: PlanHasher::default(),
+            plan: Spool::default(),
+            values: Spool::default(),
+            persons: Spool::default(),
+        }
+    }
+
+    /// The whole plan.
+    pub(super) fn write(
+        mut self,
+        drafts: Drafts,
+        mut findings: Vec<Finding>,
+        inputs: Inputs,
+        tenant: Spool,
+    ) -> Result<Made, PlanError> {
+        let mut settling = drafts.settle()?;
+        while let Some((brief, mut laid, taken)) = settling.next()? {
+            if taken {
+                laid.draft = None;
+                laid.person.fingerprint = 0;
+                settling.held_rows.extend(laid.row);
+                findings.push(name_taken(&laid));
+            }
+            if let Some(draft) = &mut laid.draft {
+                let before = laid.person.waits_for.clone();
+                let found = self.refer(draft, &mut laid.person, laid.row, &settling.coming);
+                findings.extend(found);
+                laid.changed |= laid.person.waits_for != before;
+            }
+            self.person(&brief, laid)?;
+        }
+        let held_rows = number(settling.held_rows.len());
+        drop(settling);
+
+        findings.sort();
+        let of_kind = |kind| number(findings.iter().filter(|f| f.kind == kind).count());
+        self.counts.findings = number(findings.len());
+        self.counts.held = held_rows + self.scan.roster.keyless();
+        self.counts.never_provisioned = of_kind(FindingKind::NeverProvisioned);
+        self.counts.missing_once = of_kind(FindingKind::MissingOnce);
+        let mut noted = Spool::default();
+        for finding in &findings {
+            noted.line(finding)?;
+        }
+        Ok(self.finish(inputs, tenant, noted))
+    }
+
+    /// Settles the manager of a draft: there now, on the way, or nobody.
+    fn refer(
+        &self,
+        draft: &mut Draft,
+        person: &mut Person,
+        row: Option<u32>,
+        coming: &[u128],
+    ) -> Option<Finding> {
+        let manager = references::manager(draft)?;
+        let hash = worker_hash(&self.request.source, manager);
+        let known = self.request.state.find(hash);
+        let reference = if known.is_some_and(rollcall_core::state::Hot::managed)
+            || coming.binary_search(&hash).is_ok()
+        {
+            Reference::Account
+        } else if known.is_some() || self.scan.roster.contains(hash) {
+            Reference::Known
+        } else {
+            Reference::Unknown
+        };
+        let found = references::resolve(draft, person, reference, row);
+        // A row that names somebody unknown was reported when it was read.
+        let told = row.is_some() && reference == Reference::Unknown;
+        found.filter(|_| !told)
+    }
+
+    fn person(&mut self, brief: &Brief, laid: Laid) -> Result<(), PlanError> {
+        let Laid {
+            draft,
+            mut person,
+            row,
+            changed,
+            known,
+        } = laid;
+        let draft = draft.filter(|d| !d.actions.is_empty() || !d.scheduled.is_empty());
+        let order = match draft {
+            // Nothing new of somebody whose steps are all still to come: no order for that.
+            Some(draft) if self.release && !changed && draft.actions.is_empty() => None,
+            Some(draft) => Some(self.order(&draft, &mut person, row, brief.protected)?),
+            None => None,
+        };
+        if !changed && order.is_none() && known {
+            self.counts.unchanged += u32::from(row.is_some());
+            return Ok(());
+        }
+        let line = PersonLine {
+            delta: order.as_ref().map_or(DeltaKind::None, |o| o.delta),
+            order: order.map(|o| o.order),
+            row,
+            person,
+        };
+        Ok(self.persons.line(&line)?)
+    }
+
+    fn order(
+        &mut self,
+        draft: &Draft,
+        person: &mut Person,
+        row: Option<u32>,
+        protected: bool,
+    ) -> Result<WorkOrder, PlanError> {
+        let source = SourceRow {
+            file: self.file.to_owned(),
+            row,
+        };
+        let salt = self.request.key.salt(&person.person);
+        let (mut order, values) = seal(draft, person.revision, &source, &salt);
+        if protected {
+            guards::hold_protected(&mut order);
+            self.protected += 1;
+            self.tripped.insert(guards::PROTECTED.to_owned());
+        }
+        if self.budget.tripped {
+            guards::hold_destructive(&mut order, &self.budget);
+        }
+        let ops = |actions: &[Action]| actions.iter().map(|a| a.op).collect::<Vec<_>>();
+        let free = ops(&order.actions).into_iter().chain(ops(&order.scheduled));
+        let free = guards::new_disables(person, free);
+        let over = order.held.iter().filter(|h| h.by == guards::DISABLES);
+        let over = guards::new_disables(person, over.flat_map(|h| ops(&h.actions)));
+        self.disables.0 += free;
+        self.disables.1 += over;
+        if let Some(cut) = &mut person.cut {
+            cut.counted |= free > 0;
+        }
+        if let Some(gate) = self.gates.iter().find(|g| g.tripped) {
+            order.hold(&gate.name, &gate.why, |_| true);
+        }
+        self.tripped.extend(order.held.iter().map(|h| h.by.clone()));
+        if !values.is_empty() {
+            let from = self.values.bytes();
+            for value in &values {
+                self.values.line(value)?;
+            }
+            order.values = Some((from, self.values.bytes()));
+        }
+        tally(&mut self.counts, &order);
+        self.plan.write(&self.hasher.line(&order))?;
+        self.written += 1;
+        Ok(order)
+    }
+
+    fn finish(self, inputs: Inputs, tenant: Spool, findings: Spool) -> Made {
+        let parked = self.gates.iter().any(|g| g.tripped);
+        let guards: Vec<String> = self.tripped.into_iter().collect();
+        let verdict = if parked {
+            Verdict::Held
+        } else if !guards.is_empty() {
+            Verdict::PartHeld
+        } else if self.counts.actions.is_empty() && self.counts.scheduled.is_empty() {
+            Verdict::Empty
+        } else {
+            Verdict::Ready
+        };
+        let mut verdicts = self.gates;
+        verdicts.push(self.budget);
+        verdicts.push(GuardVerdict {
+            name: guards::PROTECTED.to_owned(),
+            counted: f64::from(self.protected),
+            limit: 0.0,
+            tripped: self.protected > 0,
+            why: format!("{} protected people would be changed", self.protected),
+        });
+        let forecast: Forecast = (self.request.forecast)(&self.counts.actions);
+        let mut summary = PlanSummary {
+            format_version: FORMAT_VERSION,
+            now: self.request.now,
+            plan_sha256: String::new(),
+            actions_sha256: String::new(),
+            verdict,
+            inputs,
+            counts: self.counts,
+            guards: verdicts,
+            forecast,
+        };
+        self.hasher.finish(&mut summary);
+        Made {
+            summary,
+            plan: self.plan,
+            values: self.values,
+            persons: self.persons,
+            tenant,
+            findings,
+            parked,
+            guards,
+            orders: self.written,
+            disables: self.disables,
+        }
+    }
+}
+
+fn name_taken(laid: &Laid) -> Finding {
+    let note = "another worker of this plan wants the same sign-in name; the one with the lower \
+                worker id keeps it";
+    let place = Place {
+        row: laid.row,
+        line: None,
+        column: None,
+    };
+    Finding::new(FindingKind::NameTaken, Severity::Held, place, note).of(&laid.person.worker)
+}
+
+fn tally(counts: &mut Counts, order: &WorkOrder) {
+    match order.delta {
+        DeltaKind::Joiner => counts.joiners += 1,
+        DeltaKind::Mover => counts.movers += 1,
+        DeltaKind::Leaver => counts.leavers += 1,
+        DeltaKind::Rehire => counts.rehires += 1,
+        DeltaKind::Update => counts.updates += 1,
+        DeltaKind::None => {}
+    }
+    let count = |map: &mut BTreeMap<String, u32>, op: Op| {
+        *map.entry(op.name().to_owned()).or_default() += 1;
+    };
+    for action in &order.actions {
+        count(&mut counts.actions, action.op);
+    }
+    for action in &order.scheduled {
+        count(&mut counts.scheduled, action.op);
+        counts.waiting += u32::from(action.due == Timestamp::MAX);
+    }
+    for action in order.held.iter().flat_map(|h| &h.actions) {
+        count(&mut counts.held_actions, action.op);
+    }
+}
