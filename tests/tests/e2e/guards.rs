@@ -21,6 +21,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("guards::a_newer_file_voids_an_approval", voided),
         trial("guards::a_partial_file_makes_no_leaver", partial),
+        trial(
+            "guards::nothing_of_a_parked_intake_goes_before_it_is_let_in",
+            parked_and_protected,
+        ),
         trial("guards::a_protected_person_waits_for_two", protected),
         trial(
             "guards::a_future_last_day_is_released_at_local_midnight",
@@ -136,6 +140,38 @@ fn half() {
         .iter()
         .find(|c| c["kind"] == "missing_once");
     assert_eq!(found.unwrap()["findings"], 200);
+    world.at("2026-03-15T04:00:00Z", &["verify"]).expect(0);
+}
+
+/// P3: agreeing to something else does not let the intake in.
+fn parked_and_protected() {
+    let (world, mut roster) = first_night(400);
+    world.edit("policy.toml", "workers = []", "workers = [\"10004\"]");
+    world.edit("policy.toml", "protected = 2", "protected = 1");
+    let before = tenant_bytes(&world);
+    roster.0.retain(|key, _| key % 2 == 0);
+    roster.0.get_mut(&10_004).unwrap().active = false;
+    roster.0.get_mut(&10_006).unwrap().department = "Moved".to_owned();
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(3).json();
+    let run = report["run"].as_str().unwrap();
+    let plan = report["plan_sha256"].as_str().unwrap();
+    let agree = |guard: &str| {
+        let args = [
+            "approve", run, "--plan", plan, "--guard", guard, "--reason", "checked",
+        ];
+        world.at("2026-03-15T03:00:00Z", &args).expect(0);
+    };
+    agree("protected");
+    for command in ["apply", "release"] {
+        world.at("2026-03-15T03:05:00Z", &[command]);
+        assert_eq!(tenant_bytes(&world), before, "{command}");
+    }
+    agree("row_count");
+    world.at("2026-03-15T03:10:00Z", &["apply"]).expect(0);
+    let users = world.users();
+    assert_eq!(users["10004"]["accountEnabled"], false);
+    assert_eq!(users["10006"]["department"], "Moved");
     world.at("2026-03-15T04:00:00Z", &["verify"]).expect(0);
 }
 
