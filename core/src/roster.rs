@@ -38,6 +38,14 @@ pub struct RosterBuilder {
 }
 
 impl RosterBuilder {
+    /// For about so many rows: growing by doubling would take twice the memory for a moment.
+    pub fn for_rows(rows: u32) -> Self {
+        Self {
+            entries: Vec::with_capacity(rows as usize),
+            keyless: 0,
+        }
+    }
+
     /// A row with a key.
     pub fn push(&mut self, entry: Entry) {
         self.entries.push(entry);

@@ -36,7 +36,7 @@ use crate::store::StoreError;
 use crate::target::TargetError;
 
 /// Persons decided about at once: what bounds memory besides index and hot state.
-const CHUNK: usize = 8192;
+const CHUNK: usize = 1000;
 
 /// Why no plan was made.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +124,10 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     };
     let coverage = delivery.map_or(Coverage::Unknown, |d| d.coverage.clone());
     let scan = match &mut rows {
-        Some(rows) => read::scan(rows, &request, &mut findings)?,
+        Some(rows) => {
+            let expected = delivery.map_or(0, |d| d.rows);
+            read::scan(rows, expected, &request, &mut findings)?
+        }
         None => Scan::default(),
     };
     let comparison = if delivery.is_some() {

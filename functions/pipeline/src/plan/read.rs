@@ -20,13 +20,16 @@ pub(super) struct Scan {
 }
 
 /// Streams the rows once: index, counts, and findings about repeated keys.
+///
+/// `expected` is how many rows there were when they were sealed.
 pub(super) fn scan(
     rows: &mut SealedRows,
+    expected: u32,
     request: &Request<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Scan, PlanError> {
     let hasher = WorkerHasher::new(&request.source);
-    let mut builder = RosterBuilder::default();
+    let mut builder = RosterBuilder::for_rows(expected);
     let mut counts = IntakeCounts::default();
     let key_column = rows.key_column();
     rows.scan(|row| {
