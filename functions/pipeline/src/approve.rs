@@ -5,7 +5,7 @@ use rollcall_core::guards::{self, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::log::{self, Approved, Event, Objects};
-use crate::run::{Pipeline, RunError, Step};
+use crate::run::{Pipeline, RunError, Step, nonce};
 
 /// Who agrees: an identity that credentials prove, never a flag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,27 +116,21 @@ impl Pipeline {
                 continue;
             };
             let need = guards::approvers(&self.settings.policy, kind);
-            let prefix = format!("runs/{}/approvals", pending.run);
-            let stem = format!("{}-{guard}-", pending.plan_sha256);
-            let mut records: Vec<Record> = Vec::new();
-            for listed in self.store.list(&prefix).await? {
-                if listed
-                    .key
-                    .rsplit('/')
-                    .next()
-                    .is_some_and(|n| n.starts_with(&stem))
-                {
-                    records.push(self.store.json(&listed.key).await?);
-                }
-            }
-            if records.iter().any(|r| r.by == *by) {
+            // What the log does not name never happened: a record whose commit was lost, or whose
+            // second half did not come in time.
+            let day = jiff::SignedDuration::from_hours(24);
+            let fresh: Vec<&str> = pending
+                .agreed
+                .iter()
+                .filter(|a| a.guard == guard && now.duration_since(a.at) <= day)
+                .map(|a| a.by.as_str())
+                .collect();
+            if fresh.contains(&by.0.as_str()) {
                 return Err(refuse(format!(
                     "{} agreed to {guard} already; it takes {need} different people",
                     by.0
                 )));
             }
-            let day = jiff::SignedDuration::from_hours(24);
-            let number = records.len() + 1;
             let record = Record {
                 plan_sha256: pending.plan_sha256.clone(),
                 guard: guard.clone(),
@@ -145,20 +139,21 @@ impl Pipeline {
                 reason: request.reason.to_owned(),
             };
             let bytes = serde_json::to_vec_pretty(&record).expect("an approval is always JSON");
+            let number = pending.agreed.iter().filter(|a| a.guard == guard).count() + 1;
+            let key = format!(
+                "runs/{}/approvals/{}-{guard}-{number}.json",
+                pending.run, pending.plan_sha256
+            );
             let stored = self
                 .store
-                .put_new(&format!("{prefix}/{stem}{number}.json"), bytes)
+                .put_evidence(&key, &nonce(), &mut bytes.as_slice())
                 .await?;
-            records.push(record);
-            let fresh = records
-                .iter()
-                .filter(|r| now.duration_since(r.at) <= day)
-                .count();
-            let have = u8::try_from(fresh).unwrap_or(u8::MAX);
+            let have = u8::try_from(fresh.len() + 1).unwrap_or(u8::MAX);
             let event = Event::Approval(Approved {
                 plan_sha256: pending.plan_sha256.clone(),
                 guard: guard.clone(),
                 by: by.0.clone(),
+                given: now,
                 complete: have >= need,
             });
             let objects = Objects {

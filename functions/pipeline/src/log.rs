@@ -123,6 +123,8 @@ pub struct Approved {
     pub guard: String,
     /// Who the credentials prove.
     pub by: String,
+    /// When they agreed. (An entry has an `at` of its own, beside these fields.)
+    pub given: Timestamp,
     /// This approval is the last one needed.
     pub complete: bool,
 }
@@ -205,10 +207,23 @@ pub struct Pending {
     pub guards: Vec<String>,
     /// The guards that are approved.
     pub approved: Vec<String>,
+    /// Who agreed to what so far.
+    pub agreed: Vec<Agreed>,
     /// A gate parked the intake.
     pub parked: bool,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// One person's agreement to one guard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// The guard.
+    pub guard: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Pending {
@@ -315,6 +330,7 @@ impl Standing {
                         plan_sha256: plan.plan_sha256.clone(),
                         guards: plan.guards.clone(),
                         approved: Vec::new(),
+                        agreed: Vec::new(),
                         parked: plan.parked,
                         since: plan.now,
                     });
@@ -324,14 +340,20 @@ impl Standing {
                 }
             }
             Event::Approval(approval) => {
-                if approval.complete
-                    && let Some(pending) = &mut next.pending
+                if let Some(pending) = &mut next.pending
                     && pending.plan_sha256 == approval.plan_sha256
                 {
-                    pending.approved.push(approval.guard.clone());
-                    let generation = pending.generation;
-                    if pending.accepted() {
-                        next.set_stage(run, Stage::Planned, generation);
+                    pending.agreed.push(Agreed {
+                        guard: approval.guard.clone(),
+                        by: approval.by.clone(),
+                        at: approval.given,
+                    });
+                    if approval.complete {
+                        pending.approved.push(approval.guard.clone());
+                        let generation = pending.generation;
+                        if pending.accepted() {
+                            next.set_stage(run, Stage::Planned, generation);
+                        }
                     }
                 }
             }

@@ -9,10 +9,10 @@ use crate::trial;
 use crate::world::{Roster, World};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial(
-        "kill::fifty_points_end_in_the_same_tenant",
-        fifty_points,
-    )]
+    vec![
+        trial("kill::fifty_points_end_in_the_same_tenant", fifty_points),
+        trial("kill::an_approval_can_be_given_again", approval),
+    ]
 }
 
 const FIRST: &str = "2026-03-14T02:00:00Z";
@@ -128,5 +128,37 @@ fn fifty_points() {
             "seed {seed}, killed at {point}, {now}: {}",
             verified.err
         );
+    }
+}
+
+/// Killed between the record of an approval and its commit: the same person can agree again, and
+/// agreed once.
+fn approval() {
+    let mut roster = Roster::of(60);
+    let first = roster.csv();
+    roster.0.retain(|key, _| key % 2 == 0);
+    roster.0.get_mut(&10_004).unwrap().department = "Moved".to_owned();
+    for (point, again) in [
+        ("store:1", 0),
+        ("stored:1", 0),
+        ("store:2", 0),
+        ("stored:2", 2),
+    ] {
+        let world = World::new();
+        world.drop_file("a-2026-03-14.csv", &first);
+        world.at(FIRST, &["run"]).expect(0);
+        world.drop_file("b-2026-03-15.csv", roster.csv());
+        let report = world.at(SECOND, &["run"]).expect(3).json();
+        let (run, plan) = (&report["run"], &report["plan_sha256"]);
+        let (run, plan) = (run.as_str().unwrap(), plan.as_str().unwrap());
+        let approve = ["approve", run, "--plan", plan, "--reason", "checked"];
+        let args = world.full(SECOND, &approve);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let output = world.prepared(&args).env(DIE_AT, point).output().unwrap();
+        assert_eq!(output.status.signal(), Some(9), "{point}: {output:?}");
+        world.at(SECOND, &approve).expect(again);
+        world.at(SECOND, &["apply"]).expect(0);
+        assert_eq!(world.users()["10004"]["department"], "Moved", "{point}");
+        world.at(SECOND, &["verify"]).expect(0);
     }
 }
