@@ -86,7 +86,7 @@ pub fn fold(
 ) -> Person {
     let mut changed = false;
     let mut open = false;
-    let mut waiting = None;
+    let mut retry = None;
     let due = order.due(approved, now);
     let settled = |action: &&Action| {
         let outcome = outcomes.get(&action.id);
@@ -103,12 +103,18 @@ pub fn fold(
             apply(&mut person, action, values, outcome, target, still_enabled);
         } else {
             open = true;
-            if let Some(Ending::Waiting { until, .. }) = outcome.map(|o| &o.ending) {
-                waiting = waiting.max(*until);
-            }
+            let tried = outcome.map_or(now, |o| o.at.max(now));
+            let again = match outcome.map(|o| &o.ending) {
+                Some(Ending::Waiting {
+                    until: Some(until), ..
+                }) => *until,
+                Some(_) | None => tried + pause(person.tries, action.op),
+            };
+            retry = Some(retry.map_or(again, |first: Timestamp| first.min(again)));
         }
     }
     person.unfinished = open;
+    person.tries = if open { person.tries + 1 } else { 0 };
     let (released, held): (Vec<_>, Vec<_>) =
         order.held.iter().partition(|h| approved.contains(&h.by));
     person.held = !held.is_empty();
@@ -118,8 +124,8 @@ pub fn fold(
         // Who approves a plan over its budget approves its later steps too.
         cut.counted = true;
     }
-    if let Some(until) = waiting {
-        person.due = Some(person.due.map_or(until, |due| due.min(until)));
+    if let Some(again) = retry {
+        person.due = Some(person.due.map_or(again, |due| due.min(again)));
     }
     if open || person.held {
         // The row is looked at again: nothing of it may be lost (P7).
@@ -129,6 +135,15 @@ pub fn fold(
         person.revision += 1;
     }
     person
+}
+
+/// How long a release leaves somebody alone after `tries` plans in a row that were not carried out
+/// to their end. Whoever has to be cut off waits a quarter of an hour at most, everybody else four
+/// hours.
+fn pause(tries: u32, op: Op) -> jiff::SignedDuration {
+    let (first, most) = if op.cut() { (1, 15) } else { (5, 240) };
+    let minutes = (first << tries.min(8)).min(most);
+    jiff::SignedDuration::from_mins(minutes)
 }
 
 fn apply(
@@ -366,6 +381,27 @@ mod tests {
         let half = folded(leaver(Active), &order(&both, NOW), &[true, false], &[]);
         let whole = folded(half, &order(&revoke, NOW), &[true], &[]);
         assert!(whole.block.is_some_and(|b| b.disabled && b.signed_out));
+    }
+
+    /// What failed is tried again later and later, a cut soon.
+    #[test]
+    fn the_pause_between_tries_grows() {
+        let now: Timestamp = NOW.parse().unwrap();
+        for (op, minutes) in [
+            (Op::UserDisable, [1, 2, 4, 8, 15, 15]),
+            (Op::UserEnable, [5, 10, 20, 40, 80, 160]),
+        ] {
+            let mut person = leaver(Lifecycle::Active);
+            let order = order(&[op], NOW);
+            for wait in minutes {
+                person.due = None;
+                person = folded(person, &order, &[false], &[]);
+                let due = now + jiff::SignedDuration::from_mins(wait);
+                assert_eq!(person.due, Some(due), "{op:?} {wait}");
+            }
+            person = folded(person, &order, &[true], &[]);
+            assert_eq!(person.tries, 0);
+        }
     }
 
     /// Approved over the budget for a day to come: counted from then on, and nobody is asked

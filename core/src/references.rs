@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Finding, FindingKind, Op, Place, Severity, WorkerId};
+use crate::model::{Finding, FindingKind, Op, Place, Severity, WorkerId, text_shape};
 use crate::policy::{Draft, DraftAction};
 use crate::state::Person;
 
@@ -15,6 +15,21 @@ pub enum Reference {
     Known,
     /// In neither the roster nor the state: the old value stays.
     Unknown,
+}
+
+/// A reference to nobody we know, for a finding: the key itself where it can be one, else its
+/// shape. Findings are evidence and stay; a name or an address must not get into them (P11).
+pub fn shown(manager: &str) -> String {
+    let key = manager.len() <= 32
+        && manager.bytes().any(|b| b.is_ascii_digit())
+        && manager
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b));
+    if key {
+        manager.to_owned()
+    } else {
+        text_shape(manager)
+    }
 }
 
 /// The manager that a draft points at now, if it does.
@@ -67,8 +82,8 @@ pub fn resolve(
             // Waits all the same: the row will not change when HR adds the manager's.
             let told = person.waits_for.replace(manager.clone()) == Some(manager.clone());
             let note = format!(
-                "manager {manager} is in no row of the file and unknown; the manager is left as \
-                 it is"
+                "manager {} is in no row of the file and unknown; the manager is left as it is",
+                shown(manager.as_str())
             );
             (!told).then(|| {
                 finding(

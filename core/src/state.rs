@@ -105,8 +105,12 @@ pub struct Person {
     pub misses: u8,
     /// The worker stood in the last accepted full file.
     pub listed: bool,
-    /// Something planned is not done: planned again by every run and release.
+    /// Something planned is not done: planned again by the next intake, and by a release from
+    /// `due` on.
     pub unfinished: bool,
+    /// Plans in a row after which something was not done: how long the next try waits.
+    #[serde(default)]
+    pub tries: u32,
     /// Kept back by a guard: planned again by the next intake, not by a release.
     pub held: bool,
     /// Whose account a manager reference waits for.
@@ -153,6 +157,7 @@ impl Person {
             misses: 0,
             listed: false,
             unfinished: false,
+            tries: 0,
             held: false,
             waits_for: None,
             fingerprint: 0,

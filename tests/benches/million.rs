@@ -257,7 +257,7 @@ fn prepare(dir: &Path) {
                 state,
                 outcomes: std::collections::BTreeMap::new(),
             }),
-            Event::Close(Closed { held: false }),
+            Event::Close(Closed::default()),
         ];
         for event in events {
             let head = log::head(&store).await.unwrap();

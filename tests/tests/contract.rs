@@ -34,7 +34,7 @@ async fn the_log_is_a_fence() {
         let mut lost = 0;
         loop {
             let head = log::head(&store).await.unwrap();
-            let event = Event::Close(Closed { held: false });
+            let event = Event::Close(Closed::default());
             let nonce = format!("{n}-{lost}");
             match log::commit(&store, &head, &run, at, &nonce, event, Objects::default()).await {
                 Ok(_) => return lost,

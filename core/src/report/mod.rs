@@ -111,6 +111,9 @@ pub struct OutcomeCounts {
     pub held: u32,
     /// A person has to look.
     pub unknown: u32,
+    /// Due, and nothing is on record: not sent, or a message that could not be read.
+    #[serde(default)]
+    pub open: u32,
 }
 
 /// One planned action and what came of it.

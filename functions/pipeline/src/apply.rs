@@ -133,6 +133,11 @@ impl Applier<'_> {
             .iter()
             .filter(|o| o.actions.iter().any(|a| known.get(a).is_none()))
             .collect();
+        if !first.is_empty() {
+            // Said before anything is sent: from here on the run is not untouched any more.
+            let key = format!("{}/{}-begun.jsonl", segments(&job.run), self.nonce);
+            self.store.put_new(&key, Vec::new()).await?;
+        }
         let mut work = Work {
             applier: self,
             job,
@@ -555,6 +560,14 @@ fn stops(person: &PersonKey) -> String {
 
 fn segments(run: &RunId) -> String {
     format!("runs/{run}/outcomes")
+}
+
+/// Whether nothing of a run was ever sent.
+///
+/// # Errors
+/// When the store fails.
+pub async fn untouched(store: &Store, run: &RunId) -> Result<bool, StoreError> {
+    Ok(store.list(&segments(run)).await?.is_empty())
 }
 
 /// Everything in the journal of a run.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rollcall_core::guards::{self, Kind};
 use serde::{Deserialize, Serialize};
 
-use crate::log::{self, Approved, Event, Objects};
+use crate::log::{self, Approved, Event, Objects, Stage};
 use crate::run::{Pipeline, RunError, Step, nonce};
 
 /// Who agrees: an identity that credentials prove, never a flag.
@@ -79,14 +79,31 @@ impl Pipeline {
             ));
         }
         let head = log::head(&self.store).await?;
-        let Some(pending) = head.standing.pending.clone() else {
-            return Err(refuse("nothing waits for an approval".to_owned()));
+        let waiting = || {
+            head.standing
+                .pending
+                .iter()
+                .filter(|p| !p.waiting().is_empty())
         };
-        if pending.run.as_str() != request.run {
+        let Some(pending) = waiting().find(|p| p.run.as_str() == request.run).cloned() else {
+            let others: Vec<&str> = waiting().map(|p| p.run.as_str()).collect();
+            return Err(refuse(if others.is_empty() {
+                "nothing waits for an approval".to_owned()
+            } else {
+                format!(
+                    "run {} does not wait for an approval; {} does. A newer plan voids an older \
+                     one",
+                    request.run,
+                    others.join(", ")
+                )
+            }));
+        };
+        let newer = head.standing.open.iter().find(|o| o.stage == Stage::Sealed);
+        if let Some(newer) = newer {
             return Err(refuse(format!(
-                "run {} does not wait for an approval; run {} does. A newer plan voids an older \
-                 one",
-                request.run, pending.run
+                "newer data were received as run {} and are not planned yet; plan them first: \
+                 they decide what is left to approve",
+                newer.run
             )));
         }
         if request.plan.len() < 12 || !pending.plan_sha256.starts_with(request.plan) {
@@ -96,21 +113,21 @@ impl Pipeline {
             )));
         }
         let open: Vec<String> = pending
-            .guards
-            .iter()
-            .filter(|g| !pending.approved.contains(g))
+            .waiting()
+            .into_iter()
             .filter(|g| request.guard.is_none_or(|wanted| wanted == *g))
-            .cloned()
+            .map(str::to_owned)
             .collect();
         if open.is_empty() {
             return Err(refuse(format!(
                 "guard {} keeps nothing back in this plan; waiting: {}",
                 request.guard.unwrap_or("(any)"),
-                pending.guards.join(", ")
+                pending.waiting().join(", ")
             )));
         }
         let mut head = head;
         let mut out = Vec::new();
+        let mut already = None;
         for guard in open {
             let Some(kind) = guards::kind(&guard) else {
                 continue;
@@ -126,10 +143,11 @@ impl Pipeline {
                 .map(|a| a.by.as_str())
                 .collect();
             if fresh.contains(&by.0.as_str()) {
-                return Err(refuse(format!(
+                already = Some(format!(
                     "{} agreed to {guard} already; it takes {need} different people",
                     by.0
-                )));
+                ));
+                continue;
             }
             let record = Record {
                 plan_sha256: pending.plan_sha256.clone(),
@@ -167,6 +185,9 @@ impl Pipeline {
                 break;
             }
         }
-        Ok(out)
+        match already {
+            Some(why) if out.is_empty() => Err(refuse(why)),
+            Some(_) | None => Ok(out),
+        }
     }
 }

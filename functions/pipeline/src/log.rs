@@ -139,10 +139,13 @@ pub struct Folded {
 }
 
 /// A run that is over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Closed {
     /// Anything waits for an approval.
     pub held: bool,
+    /// Why nothing of it was carried out, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub set_aside: Option<String>,
 }
 
 /// The Parquet files of the state: a base, and deltas in order.
@@ -169,6 +172,15 @@ pub struct Accepted {
     pub inactive: u32,
     /// Whether it was a full one.
     pub full: bool,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+impl Accepted {
+    /// From when on the data grow old: the moment that they describe.
+    pub fn since(&self) -> Timestamp {
+        self.as_of.min(self.at)
+    }
 }
 
 /// How far an unfinished run has come.
@@ -192,6 +204,29 @@ pub struct OpenRun {
     pub stage: Stage,
     /// The generation of its newest intake or plan entry.
     pub generation: u64,
+    /// The delivery behind it; `None` for a release.
+    pub delivery: Option<Delivered>,
+}
+
+/// What tells one delivery from another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// The moment that it describes.
+    pub as_of: Timestamp,
+    /// It lists everybody, so that what was planned before says nothing any more.
+    pub full: bool,
+}
+
+impl From<&Intake> for Delivered {
+    fn from(intake: &Intake) -> Self {
+        Self {
+            sha256: intake.sha256.clone(),
+            as_of: intake.as_of,
+            full: intake.coverage.proves_absence(),
+        }
+    }
 }
 
 /// A plan that keeps something back for an approval.
@@ -213,6 +248,8 @@ pub struct Pending {
     pub parked: bool,
     /// Since when.
     pub since: Timestamp,
+    /// The delivery behind it; `None` for a release.
+    pub delivery: Option<Delivered>,
 }
 
 /// One person's agreement to one guard.
@@ -227,6 +264,12 @@ pub struct Agreed {
 }
 
 impl Pending {
+    /// The guards that still keep something back.
+    pub fn waiting(&self) -> Vec<&str> {
+        let open = self.guards.iter().filter(|g| !self.approved.contains(g));
+        open.map(String::as_str).collect()
+    }
+
     /// Whether the intake counts: it was not parked, or people let it in.
     pub fn accepted(&self) -> bool {
         let gate = |guard: &String| kind(guard) == Some(Kind::Intake);
@@ -250,6 +293,8 @@ pub struct Delivery {
 /// Disables that a plan let through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disables {
+    /// The run.
+    pub run: RunId,
     /// The plan's instant.
     pub at: Timestamp,
     /// How many.
@@ -271,8 +316,9 @@ pub struct Standing {
     pub disables: Vec<Disables>,
     /// Runs that are not over, oldest first.
     pub open: Vec<OpenRun>,
-    /// The newest plan that waits for approvals. A newer intake's plan voids it.
-    pub pending: Option<Pending>,
+    /// Plans that keep something back for approvals, oldest first. The plan of a newer accepted
+    /// intake voids them.
+    pub pending: Vec<Pending>,
 }
 
 /// How many deliveries are remembered by hash: over a year of nightly files.
@@ -307,6 +353,7 @@ impl Standing {
                     run: run.clone(),
                     stage: Stage::Sealed,
                     generation,
+                    delivery: Some(intake.into()),
                 });
             }
             Event::Plan(plan) => {
@@ -315,16 +362,19 @@ impl Standing {
                 } else {
                     Stage::Planned
                 };
-                next.set_stage(run, stage, generation);
+                let delivery = plan.intake.as_ref().map(Into::into);
+                next.set_stage(run, stage, generation, delivery);
                 if let Some(intake) = &plan.intake {
-                    next.pending = None;
-                    if !plan.parked {
+                    if plan.parked {
+                        // What was accepted before still waits; another parked intake does not.
+                        next.pending.retain(Pending::accepted);
+                    } else {
                         next.accept(run, intake, plan.inactive, at);
                         next.rules = Some(plan.rules.clone());
                     }
                 }
                 if !plan.guards.is_empty() {
-                    next.pending = Some(Pending {
+                    next.pending.push(Pending {
                         run: run.clone(),
                         generation,
                         plan_sha256: plan.plan_sha256.clone(),
@@ -333,16 +383,16 @@ impl Standing {
                         agreed: Vec::new(),
                         parked: plan.parked,
                         since: plan.now,
+                        delivery: plan.intake.as_ref().map(Into::into),
                     });
                 }
                 if !plan.parked {
-                    next.count_disables(plan.now, plan.disables);
+                    next.count_disables(run, plan.now, plan.disables);
                 }
             }
             Event::Approval(approval) => {
-                if let Some(pending) = &mut next.pending
-                    && pending.plan_sha256 == approval.plan_sha256
-                {
+                let pending = next.pending.iter_mut().find(|p| p.run == *run);
+                if let Some(pending) = pending.filter(|p| p.plan_sha256 == approval.plan_sha256) {
                     pending.agreed.push(Agreed {
                         guard: approval.guard.clone(),
                         by: approval.by.clone(),
@@ -351,22 +401,33 @@ impl Standing {
                     if approval.complete {
                         pending.approved.push(approval.guard.clone());
                         let generation = pending.generation;
+                        let delivery = pending.delivery.clone();
                         if pending.accepted() {
-                            next.set_stage(run, Stage::Planned, generation);
+                            next.set_stage(run, Stage::Planned, generation, delivery);
                         }
                     }
                 }
             }
             Event::Fold(fold) => {
                 next.state = fold.state.clone();
-                next.set_stage(run, Stage::Folded, generation);
+                next.set_stage(run, Stage::Folded, generation, None);
             }
-            Event::Close(_) => next.open.retain(|open| open.run != *run),
+            Event::Close(closed) => {
+                next.open.retain(|open| open.run != *run);
+                // What was approved is carried out by now, what was set aside waits for nobody.
+                let aside = closed.set_aside.is_some();
+                next.pending
+                    .retain(|p| p.run != *run || !(aside || p.waiting().is_empty()));
+                if aside {
+                    next.disables.retain(|d| d.run != *run);
+                }
+            }
         }
         next
     }
 
-    /// A parked intake that was approved counts as accepted from then on.
+    /// An intake counts as accepted from its plan on, a parked one from its approval on. Whatever
+    /// older plans keep back is void then.
     pub fn accept(&mut self, run: &RunId, intake: &Intake, inactive: u32, at: Timestamp) {
         self.accepted = Some(Accepted {
             run: run.clone(),
@@ -375,19 +436,28 @@ impl Standing {
             rows: intake.rows,
             inactive,
             full: intake.coverage.proves_absence(),
+            sha256: intake.sha256.clone(),
         });
+        self.pending.retain(|pending| pending.run == *run);
     }
 
     /// Adds disables to the rolling count.
-    pub fn count_disables(&mut self, at: Timestamp, count: u32) {
+    pub fn count_disables(&mut self, run: &RunId, at: Timestamp, count: u32) {
         let from = at - jiff::SignedDuration::from_hours(24);
         self.disables.retain(|d| d.at > from);
         if count > 0 {
-            self.disables.push(Disables { at, count });
+            let run = run.clone();
+            self.disables.push(Disables { run, at, count });
         }
     }
 
-    fn set_stage(&mut self, run: &RunId, stage: Stage, generation: u64) {
+    fn set_stage(
+        &mut self,
+        run: &RunId,
+        stage: Stage,
+        generation: u64,
+        delivery: Option<Delivered>,
+    ) {
         match self.open.iter_mut().find(|open| open.run == *run) {
             Some(open) => {
                 open.stage = stage;
@@ -397,6 +467,7 @@ impl Standing {
                 run: run.clone(),
                 stage,
                 generation,
+                delivery,
             }),
         }
     }
@@ -546,7 +617,11 @@ pub async fn accept_approved(
     approval: &Approved,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(pending) = before.pending.as_ref().filter(|_| approval.complete) else {
+    let pending = before
+        .pending
+        .iter()
+        .find(|p| p.plan_sha256 == approval.plan_sha256);
+    let Some(pending) = pending.filter(|_| approval.complete) else {
         return Ok(());
     };
     let (planned, _) = entry(store, pending.generation).await?;
@@ -560,14 +635,14 @@ pub async fn accept_approved(
                 standing.accept(&pending.run, intake, plan.inactive, at);
                 standing.rules = Some(plan.rules.clone());
             }
-            standing.count_disables(at, plan.disables);
+            standing.count_disables(&pending.run, at, plan.disables);
             if pending.approved.iter().any(|guard| over_budget(guard)) {
-                standing.count_disables(at, plan.disables_held);
+                standing.count_disables(&pending.run, at, plan.disables_held);
             }
         }
         // While the intake is parked nothing goes, whoever agrees to what else.
         Some(Kind::Budget) if pending.accepted() => {
-            standing.count_disables(at, plan.disables_held);
+            standing.count_disables(&pending.run, at, plan.disables_held);
         }
         Some(Kind::Intake | Kind::Budget | Kind::Protected) | None => {}
     }

@@ -8,12 +8,12 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rollcall_core::digest::Sha256Stream;
 use rollcall_core::model::{Finding, RunId};
 use rollcall_files::{Options, SealedWriter};
 
-use crate::log::{self, CommitError, Event, Intake, Objects};
+use crate::log::{self, CommitError, Delivery, Event, Intake, Objects, Standing};
 use crate::run::{Pipeline, RunError, nonce, run_id};
 use crate::spool::Spool;
 use crate::store::{Listed, StoreError};
@@ -52,7 +52,8 @@ pub enum Pulled {
 #[derive(Debug, Clone)]
 struct Candidate {
     name: String,
-    key: Option<String>,
+    /// Where it lies in the inbox, as it was seen there.
+    listed: Option<Listed>,
     delivery: String,
     as_of: Option<Timestamp>,
     modified: Timestamp,
@@ -74,7 +75,7 @@ impl Pipeline {
             let Some(candidate) = candidates.into_iter().next() else {
                 return Ok(Pulled::Nothing);
             };
-            let key = candidate.key.clone().unwrap_or_default();
+            let key = format!("inbox/{}", candidate.name);
             let from = match self.store.open(&key).await {
                 Ok(from) => from,
                 // Another run took it since the inbox was listed.
@@ -119,7 +120,7 @@ impl Pipeline {
                 delivery: format!("{name} {modified} {}", meta.len()),
                 as_of: as_of_in(&name),
                 name: name.clone(),
-                key: None,
+                listed: None,
                 modified,
             };
             match self.take(&candidate, file, now).await {
@@ -158,8 +159,8 @@ impl Pipeline {
                 Some(Candidate {
                     delivery: format!("{name} {} {}", listed.modified, listed.bytes),
                     as_of: as_of_in(&name),
-                    key: Some(listed.key),
                     modified: listed.modified,
+                    listed: Some(listed),
                     name,
                 })
             })
@@ -209,39 +210,20 @@ impl Pipeline {
             findings,
             rows_file: mut sealed,
         } = sealed;
-        let known = head
-            .standing
-            .deliveries
-            .iter()
-            .rev()
-            .find(|d| d.sha256 == sha256);
-        if let Some(known) = known {
-            if let Some(key) = candidate
-                .key
-                .as_ref()
-                .filter(|_| known.delivery == candidate.delivery)
-            {
-                // Taken before a crash, or by another process: only its removal is missing.
-                self.store.delete(key).await?;
-                return Ok(Pulled::Nothing);
-            }
-            let message = format!(
-                "{name}: the same bytes as `{}` of run {}; a file that HR wrote anew has other \
-                 bytes: ask for one, or remove this copy from the inbox",
-                known.file, known.run
-            );
-            return Ok(refuse(name, "duplicate_file", message));
+        let same = |d: &&Delivery| d.sha256 == sha256 && d.delivery == candidate.delivery;
+        if head.standing.deliveries.iter().any(|d| same(&d)) {
+            // Taken before a crash, or by another process: only its removal is missing.
+            self.remove(candidate).await?;
+            return Ok(Pulled::Nothing);
         }
-        let as_of = candidate.as_of.unwrap_or(now);
-        if let Some(accepted) = &head.standing.accepted
-            && as_of <= accepted.as_of
-        {
-            let message = format!(
-                "{name}: describes {as_of}, and data of {} are accepted already; an older file \
-                 changes nothing",
-                accepted.as_of
-            );
-            return Ok(refuse(name, "stale_file", message));
+        let as_of = candidate.as_of.unwrap_or(candidate.modified.min(now));
+        if let Some((kind, why)) = doubt(&head.standing, candidate, &sha256, as_of, now) {
+            return Ok(refuse(name, kind, format!("{name}: {why}")));
+        }
+        if self.changed(candidate).await? {
+            let why = "written to while it was read; write it under a name that ends in `.tmp` or \
+                       `.part`, and rename it when it is whole";
+            return Ok(refuse(name, "unfinished", format!("{name}: {why}")));
         }
         let run = run_id(now);
         let stored = self
@@ -298,13 +280,30 @@ impl Pipeline {
             }
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
-        if let Some(key) = &candidate.key {
-            self.store.delete(key).await?;
-        }
+        self.remove(candidate).await?;
         Ok(Pulled::Sealed {
             run,
             file: name.clone(),
         })
+    }
+
+    /// Whether somebody wrote to a delivery in the inbox since it was listed.
+    async fn changed(&self, candidate: &Candidate) -> Result<bool, StoreError> {
+        let Some(listed) = &candidate.listed else {
+            return Ok(false);
+        };
+        let now = self.store.look(&listed.key).await?;
+        Ok(now.is_some_and(|now| now != *listed))
+    }
+
+    /// Takes a delivery out of the inbox, unless another one stands under its name by now.
+    async fn remove(&self, candidate: &Candidate) -> Result<(), StoreError> {
+        if let Some(listed) = &candidate.listed
+            && !self.changed(candidate).await?
+        {
+            self.store.delete(&listed.key).await?;
+        }
+        Ok(())
     }
 
     /// Reads every row and writes what is read of it. One pass, nothing kept; the hash is of
@@ -335,6 +334,64 @@ impl Pipeline {
             rows_file,
         })
     }
+}
+
+/// What speaks against a delivery: a stable kind, and words.
+fn doubt(
+    standing: &Standing,
+    candidate: &Candidate,
+    sha256: &str,
+    as_of: Timestamp,
+    now: Timestamp,
+) -> Option<(&'static str, String)> {
+    let open = || {
+        standing
+            .open
+            .iter()
+            .filter_map(|open| open.delivery.as_ref())
+    };
+    let accepted = standing.accepted.as_ref();
+    // The newest data in the same bytes say nothing new. Older bytes may come again when HR takes
+    // back a change, but then the name has to say that they are meant: a copy of an old file must
+    // not undo what came since.
+    let newest = accepted.is_some_and(|a| a.sha256 == sha256) || open().any(|d| d.sha256 == sha256);
+    let older = standing
+        .deliveries
+        .iter()
+        .rev()
+        .find(|d| d.sha256 == sha256);
+    if let Some(known) = older
+        && (newest || candidate.as_of.is_none())
+    {
+        return Some((
+            "duplicate_file",
+            format!(
+                "the same bytes as `{}` of run {}; a file that HR wrote anew has other bytes, or a \
+                 newer date in its name: ask for one, or remove this copy from the inbox",
+                known.file, known.run
+            ),
+        ));
+    }
+    if as_of.duration_since(now) > SignedDuration::from_hours(24) {
+        return Some((
+            "future_file",
+            format!(
+                "the name says that it describes {as_of}, which is yet to come; a date that is \
+                 not the day of the data must not stand last in the name"
+            ),
+        ));
+    }
+    let known = open()
+        .map(|d| d.as_of)
+        .chain(accepted.map(|a| a.as_of))
+        .max()?;
+    (as_of <= known).then(|| {
+        let why = format!(
+            "describes {as_of}, and data of {known} were taken already; an older file changes \
+             nothing"
+        );
+        ("stale_file", why)
+    })
 }
 
 /// What was read of a delivery.

@@ -147,7 +147,9 @@ struct InFlight {
 struct LaneState {
     waiting: VecDeque<Stored>,
     in_flight: BTreeMap<String, InFlight>,
-    sent: BTreeMap<String, Duration>,
+    /// Deduplication ids, and in which order they came.
+    sent: BTreeSet<String>,
+    sent_at: VecDeque<(Duration, String)>,
     dead: Vec<(String, String)>,
     receipts: u64,
 }
@@ -184,8 +186,12 @@ impl EmbeddedQueue {
 impl LaneState {
     /// Gives back what was kept too long, at the front: its group has to stay in order.
     fn expire(&mut self, now: Duration) {
-        self.sent
-            .retain(|_, at| now.saturating_sub(*at) < DEDUPLICATION);
+        while let Some((_, id)) = self
+            .sent_at
+            .pop_front_if(|(at, _)| now.saturating_sub(*at) >= DEDUPLICATION)
+        {
+            self.sent.remove(&id);
+        }
         let late: Vec<String> = self
             .in_flight
             .iter()
@@ -217,10 +223,11 @@ impl Queue for EmbeddedQueue {
             let now = self.clock.elapsed();
             let mut state = self.lane(lane);
             for envelope in envelopes {
-                if state.sent.contains_key(&envelope.deduplication_id) {
+                let id = &envelope.deduplication_id;
+                if !state.sent.insert(id.clone()) {
                     continue;
                 }
-                state.sent.insert(envelope.deduplication_id.clone(), now);
+                state.sent_at.push_back((now, id.clone()));
                 state.waiting.push_back(Stored {
                     envelope,
                     receives: 0,

@@ -66,15 +66,13 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         let due_ids: BTreeSet<&ActionId> = due.iter().map(|a| &a.id).collect();
         for action in due {
             let outcome = material.outcomes.get(&action.id);
-            let (status, note) = match outcome {
-                Some(outcome) => {
-                    counts.add(&outcome.ending);
-                    (outcome.ending.name().to_owned(), note(&outcome.ending))
-                }
-                None => (
-                    "open".to_owned(),
-                    "planned; nothing is on record yet".to_owned(),
-                ),
+            let (status, note) = if let Some(outcome) = outcome {
+                counts.add(&outcome.ending);
+                (outcome.ending.name().to_owned(), note(&outcome.ending))
+            } else {
+                counts.open += 1;
+                let note = "planned; nothing is on record";
+                ("open".to_owned(), note.to_owned())
             };
             if let Some(outcome) = outcome {
                 first = Some(first.map_or(outcome.at, |at| at.min(outcome.at)));

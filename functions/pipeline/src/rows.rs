@@ -11,6 +11,17 @@ use rollcall_files::{SealedReader, SealedRecord, fingerprint};
 
 use crate::store::{ObjectRef, Store, StoreError};
 
+/// Why sealed rows cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// They cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The mapping was changed after they were sealed, and reads columns that they lack.
+    #[error("{0}")]
+    Unbound(String),
+}
+
 /// The sealed rows of one delivery.
 pub struct SealedRows {
     reader: SealedReader<File>,
@@ -62,7 +73,7 @@ impl SealedRows {
         rows: &ObjectRef,
         findings: &ObjectRef,
         mapping: &Mapping,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, OpenError> {
         let corrupt = |why: String| StoreError::Corrupt {
             key: rows.key.clone(),
             why,
@@ -71,8 +82,9 @@ impl SealedRows {
         let reader =
             SealedReader::open(from, mapping.key_column()).map_err(|e| corrupt(e.to_string()))?;
         let bound = mapping.bind(reader.columns()).map_err(|missing| {
-            corrupt(format!(
-                "the mapping now reads {}, which this delivery was not sealed with; pull a new one",
+            OpenError::Unbound(format!(
+                "the mapping now reads {}, which this delivery was not sealed with; put the file \
+                 into the inbox again",
                 missing.join(", ")
             ))
         })?;

@@ -17,7 +17,7 @@ pub struct Status {
     pub now: Timestamp,
     /// Generation of the head of the log.
     pub generation: u64,
-    /// Hours since the newest intake was accepted; `None` = never.
+    /// Hours since the moment that the newest accepted intake describes; `None` = never.
     pub source_age_hours: Option<f64>,
     /// The source is older than the policy allows.
     pub stale: bool,
@@ -41,8 +41,8 @@ pub struct Status {
     pub next_due: Option<Timestamp>,
     /// Runs that are not over.
     pub open: Vec<OpenRun>,
-    /// The plan that waits for an approval.
-    pub pending: Option<Pending>,
+    /// Plans that wait for approvals.
+    pub pending: Vec<Pending>,
 }
 
 impl Pipeline {
@@ -57,14 +57,16 @@ impl Pipeline {
             .standing
             .accepted
             .as_ref()
-            .map(|a| now.duration_since(a.at).as_secs_f64() / 3600.0);
+            .map(|a| now.duration_since(a.since()).as_secs_f64() / 3600.0);
         let limit = f64::from(self.settings.policy.gates.max_source_age_h);
+        let pending = head.standing.pending.iter();
+        let waiting = pending.filter(|p| !p.waiting().is_empty());
         let mut out = Status {
             format_version: 1,
             now,
             generation: head.generation,
             source_age_hours: age,
-            stale: age.is_some_and(|age| age > limit),
+            stale: age.is_none_or(|age| age > limit),
             persons: u32::try_from(state.hot().len()).unwrap_or(u32::MAX),
             managed: 0,
             late: 0,
@@ -75,7 +77,7 @@ impl Pipeline {
             blocked: 0,
             next_due: None,
             open: head.standing.open.clone(),
-            pending: head.standing.pending.clone(),
+            pending: waiting.cloned().collect(),
         };
         for hot in state.hot() {
             out.managed += u32::from(hot.managed());

@@ -336,6 +336,18 @@ impl Store {
         }
     }
 
+    /// Size and last write of an object; `None` when nothing is there.
+    ///
+    /// # Errors
+    /// When what lies beneath fails.
+    pub async fn look(&self, key: &str) -> Result<Option<Listed>, StoreError> {
+        match self.inner.head(&path(key)?).await {
+            Ok(meta) => Ok(Some(listed(&meta))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(backend(key, &e)),
+        }
+    }
+
     /// Everything below a prefix, by key.
     ///
     /// # Errors
@@ -344,12 +356,7 @@ impl Store {
         let mut out: Vec<Listed> = self
             .inner
             .list(Some(&path(prefix)?))
-            .map_ok(|meta| Listed {
-                key: meta.location.to_string(),
-                bytes: meta.size,
-                modified: jiff::Timestamp::from_millisecond(meta.last_modified.timestamp_millis())
-                    .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
-            })
+            .map_ok(|meta| listed(&meta))
             .try_collect()
             .await
             .map_err(|e| backend(prefix, &e))?;
@@ -402,6 +409,16 @@ fn part(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
     from.take(PART_BYTES as u64).read_to_end(&mut out)?;
     Ok(out)
+}
+
+fn listed(meta: &object_store::ObjectMeta) -> Listed {
+    let modified = meta.last_modified.timestamp_millis();
+    Listed {
+        key: meta.location.to_string(),
+        bytes: meta.size,
+        modified: jiff::Timestamp::from_millisecond(modified)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+    }
 }
 
 fn temporary(key: &str, error: &std::io::Error) -> StoreError {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::log::{self, Entry, Event, Standing};
 use crate::plan::{self, Answers, Request};
+use crate::rows::OpenError;
 use crate::run::{Pipeline, RunError, named};
 use crate::state::State;
 use crate::store::{ObjectRef, Store, StoreError, parse};
@@ -153,10 +154,11 @@ impl Pipeline {
         let intake = match &planned.intake {
             Some(intake) => {
                 let sealed = self.intake_entry(&stored.run, entry.generation).await?;
-                Some((
-                    intake,
-                    Self::open_rows(&self.store, &sealed, &mapping).await?,
-                ))
+                match Self::open_rows(&self.store, &sealed, &mapping).await {
+                    Ok(rows) => Some((intake, rows)),
+                    Err(OpenError::Store(error)) => return Err(error),
+                    Err(OpenError::Unbound(why)) => return Ok(Some(why)),
+                }
             }
             None => None,
         };
@@ -167,7 +169,7 @@ impl Pipeline {
             now: planned.now,
             source: self.settings.source(),
             stale: intake.is_none()
-                && accepted.is_none_or(|a| planned.now.duration_since(a.at) > oldest),
+                && accepted.is_none_or(|a| planned.now.duration_since(a.since()) > oldest),
             intake,
             state: &state,
             baseline: accepted.filter(|a| a.full).map(|a| IntakeCounts {

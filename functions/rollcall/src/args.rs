@@ -181,7 +181,7 @@ pub(crate) struct RehearsalServe {
     )]
     pub(crate) domains: Vec<String>,
     /// Share of calls that fail in a documented way
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub(crate) fault_share: f64,
     /// Which calls those are
     #[arg(long, default_value_t = 0)]
@@ -191,4 +191,11 @@ pub(crate) struct RehearsalServe {
 fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse()
         .map_err(|_| "an instant is written like 2026-03-16T02:00:00Z".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        Ok(_) | Err(_) => Err("a share from 0 to 1".to_owned()),
+    }
 }

@@ -42,7 +42,7 @@ impl Exit {
 
     fn outcomes(report: &Report) -> Self {
         let outcomes = &report.outcomes;
-        if outcomes.failed + outcomes.stale + outcomes.unknown > 0 {
+        if outcomes.failed + outcomes.stale + outcomes.unknown + outcomes.open > 0 {
             Self::Flawed
         } else {
             Self::Done

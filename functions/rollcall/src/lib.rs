@@ -63,15 +63,22 @@ fn trace(verbose: u8) {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let asked = std::env::var("ROLLCALL_LOG")
-        .ok()
-        .and_then(|l| l.parse().ok());
+    let asked = std::env::var("ROLLCALL_LOG").ok();
+    let read = asked.as_ref().map(|level| level.parse::<LevelFilter>());
     let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
         && std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second command in one process (tests) keeps the first subscriber.
     let _kept = tracing_subscriber::fmt()
-        .with_max_level(asked.unwrap_or(level))
+        .with_max_level(match &read {
+            Some(Ok(asked)) => *asked,
+            Some(Err(_)) | None => level,
+        })
         .with_ansi(colour)
         .with_writer(std::io::stderr)
         .try_init();
+    if let Some(Err(_)) = read {
+        tracing::warn!(
+            "ROLLCALL_LOG is not a level and is not used: off, error, warn, info, debug or trace."
+        );
+    }
 }

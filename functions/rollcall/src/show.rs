@@ -246,13 +246,13 @@ pub(crate) fn status(status: &Status) -> String {
     for open in &status.open {
         line("open run", format!("{} ({:?})", open.run, open.stage));
     }
-    if let Some(pending) = &status.pending {
+    for pending in &status.pending {
         line(
             "approval",
             format!(
                 "run {} waits for {} since {}: rollcall approve {} --plan {} --reason TEXT",
                 pending.run,
-                pending.guards.join(", "),
+                pending.waiting().join(", "),
                 pending.since,
                 pending.run,
                 pending.plan_sha256

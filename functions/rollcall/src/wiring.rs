@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use rollcall_core::digest::sha256;
 use rollcall_entra::{Entra, EntraConfig};
@@ -120,9 +120,6 @@ fn rehearse(
     rehearsal: &config::Rehearsal,
     clock: Clock,
 ) -> anyhow::Result<(EntraConfig, Exchange)> {
-    if rehearsal.fault_share > 1.0 {
-        bail!("target.rehearsal.fault_share is a share from 0 to 1");
-    }
     let mut options = TenantOptions {
         journal: rehearsal
             .tenant_file

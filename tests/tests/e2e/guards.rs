@@ -88,11 +88,11 @@ fn half() {
         .expect(3)
         .json();
     assert_eq!(
-        status["pending"]["guards"],
+        status["pending"][0]["guards"],
         serde_json::json!(["row_count"])
     );
-    let run = status["pending"]["run"].as_str().unwrap().to_owned();
-    let plan = status["pending"]["plan_sha256"]
+    let run = status["pending"][0]["run"].as_str().unwrap().to_owned();
+    let plan = status["pending"][0]["plan_sha256"]
         .as_str()
         .unwrap()
         .to_owned();

@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod child;
+mod deliveries;
 mod determinism;
 mod guards;
 mod kill;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         bad_input::trials(),
         determinism::trials(),
         guards::trials(),
+        deliveries::trials(),
         pair::trials(),
         rough::trials(),
         race::trials(),

@@ -28,6 +28,12 @@ impl Ran {
     }
 
     /// The last JSON line on stdout.
+    /// The first of several objects.
+    pub(crate) fn first_json(&self) -> Value {
+        let line = self.out.lines().next().unwrap_or_default();
+        serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
     pub(crate) fn last_json(&self) -> Value {
         let line = self.out.lines().last().unwrap_or_default();
         serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {self:?}"))

@@ -47,9 +47,6 @@ pub enum PlanError {
     /// The target could not be asked.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The mapping reads columns that the sealed rows do not have.
-    #[error("{0}")]
-    Mapping(String),
     /// A temporary file failed.
     #[error("temporary file: {0}")]
     Spool(#[from] std::io::Error),
@@ -224,7 +221,7 @@ fn due(state: &State, now: Timestamp) -> Comparison {
         let awaited = hot.waits_for != 0 && account_behind(state.hot(), hot.waits_for);
         let cause = if falls_due {
             Cause::Due
-        } else if hot.unfinished || awaited {
+        } else if awaited {
             Cause::Unfinished
         } else {
             continue;

@@ -5,6 +5,7 @@ use rollcall_core::digest::{WorkerHasher, worker_hash};
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::model::{Finding, FindingKind, Place, Severity, WorkerId, text_shape};
 use rollcall_core::policy::{Seen, StatusClass, Subject};
+use rollcall_core::references;
 use rollcall_core::roster::{Entry, Roster, RosterBuilder};
 use rollcall_core::state::Person;
 
@@ -196,7 +197,8 @@ fn known(worker: &str, request: &Request<'_>, roster: &Roster) -> bool {
 
 fn unknown_manager(manager: &str, row: u32) -> Finding {
     let note = format!(
-        "manager {manager} is in no row of the file and unknown; the manager is left as it is"
+        "manager {} is in no row of the file and unknown; the manager is left as it is",
+        references::shown(manager)
     );
     let kind = FindingKind::ManagerNotInRoster;
     Finding::new(kind, Severity::Warning, Place::row(row), note)

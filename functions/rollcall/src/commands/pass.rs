@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rollcall_core::model::RunId;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::{Pulled, Refusal};
 use rollcall_pipeline::run::{Finished, Pipeline, Stored, Until};
@@ -28,42 +29,85 @@ pub(crate) async fn nightly(
     printer: &Printer,
 ) -> anyhow::Result<Exit> {
     let mut exit = close(pipeline, printer).await?;
-    let mut passed_over: Vec<String> = Vec::new();
-    let mut taken = 0_u32;
-    loop {
-        let pulled = match file {
-            Some(path) => pipeline.pull_file(path, now).await?,
-            None => pipeline.pull_inbox(now, &passed_over).await?,
-        };
-        match pulled {
-            Pulled::Sealed { run, file } => {
-                taken += 1;
-                printer.say(&format!("{file}: taken as run {run}"));
-                exit = exit.max(close(pipeline, printer).await?);
-            }
-            Pulled::Refused(refusal) => {
-                refused(&refusal, printer);
-                exit = Exit::CouldNotRun;
-                passed_over.push(refusal.file);
-            }
-            Pulled::Nothing => break,
-        }
+    let mut refusals = Refusals::default();
+    let mut taken = false;
+    // A plan from an accepted delivery looks at whatever is due by itself.
+    let mut looked = false;
+    while let Some((run, name)) = take(pipeline, now, file, &mut refusals, printer).await? {
+        taken = true;
+        printer.say(&format!("{name}: taken as run {run}"));
+        let finished = pipeline.advance(Until::Closed).await?;
+        looked |= finished.iter().any(|f| !f.stored.planned.parked);
+        exit = exit.max(show_all(pipeline, &finished, printer));
         if file.is_some() {
             break;
         }
     }
     // What another process took meanwhile is carried to its end together.
-    exit = exit.max(close(pipeline, printer).await?);
-    if taken == 0 && passed_over.is_empty() {
+    exit = exit
+        .max(close(pipeline, printer).await?)
+        .max(refusals.exit());
+    if !taken && refusals.0.is_empty() {
         printer.say("the inbox is empty: nothing new from HR");
         exit = exit.max(nothing_new(pipeline, now, printer).await?);
     }
-    if taken == 0 {
-        // A plan from a delivery looks at whatever is due by itself; trying again what has just
-        // failed would only ask a tenant in trouble twice.
+    if !looked {
         exit = exit.max(fall_due(pipeline, now, printer).await?);
     }
-    Ok(exit)
+    Ok(exit.max(waiting(pipeline).await?))
+}
+
+/// Files that were refused in this command, by name.
+#[derive(Default)]
+struct Refusals(Vec<String>);
+
+impl Refusals {
+    fn exit(&self) -> Exit {
+        if self.0.is_empty() {
+            Exit::Done
+        } else {
+            Exit::CouldNotRun
+        }
+    }
+}
+
+/// Takes the next delivery. One that is refused stays where it is, is said, and does not stand in
+/// the way of the next.
+async fn take(
+    pipeline: &Pipeline,
+    now: Timestamp,
+    file: Option<&Path>,
+    refusals: &mut Refusals,
+    printer: &Printer,
+) -> anyhow::Result<Option<(RunId, String)>> {
+    loop {
+        let pulled = match file {
+            Some(path) => pipeline.pull_file(path, now).await?,
+            None => pipeline.pull_inbox(now, &refusals.0).await?,
+        };
+        match pulled {
+            Pulled::Sealed { run, file } => return Ok(Some((run, file))),
+            Pulled::Nothing => return Ok(None),
+            Pulled::Refused(refusal) => {
+                refused(&refusal, printer);
+                refusals.0.push(refusal.file);
+                if file.is_some() {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+/// Whether anything waits for people, of this run or an older one.
+async fn waiting(pipeline: &Pipeline) -> anyhow::Result<Exit> {
+    let head = log::head(&pipeline.store).await?;
+    let waits = |pending: &log::Pending| !pending.waiting().is_empty();
+    Ok(if head.standing.pending.iter().any(waits) {
+        Exit::Waits
+    } else {
+        Exit::Done
+    })
 }
 
 /// A run without a file is only fine while the newest accepted one is fresh (P16).
@@ -129,29 +173,24 @@ fn refused(refusal: &Refusal, printer: &Printer) {
 /// Takes deliveries and stops there.
 pub(crate) fn pull(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
-        let pulled = match &args.file {
-            Some(path) => pipeline.pull_file(path, now).await?,
-            None => pipeline.pull_inbox(now, &[]).await?,
-        };
-        match pulled {
-            Pulled::Sealed { run, file } => {
+        let mut refusals = Refusals::default();
+        let file = args.file.as_deref();
+        match take(pipeline, now, file, &mut refusals, printer).await? {
+            Some((run, file)) => {
                 if printer.json {
                     let taken = serde_json::json!({"format_version": 1, "run": run, "file": file});
                     printer.json(&taken);
                 } else {
                     printer.data(&format!("{run}\n"));
                 }
-                Ok(Exit::Done)
             }
-            Pulled::Refused(refusal) => {
-                refused(&refusal, printer);
-                Ok(Exit::CouldNotRun)
-            }
-            Pulled::Nothing => {
+            None if refusals.0.is_empty() => {
                 printer.say("the inbox is empty: nothing new from HR");
-                nothing_new(pipeline, now, printer).await
+                return nothing_new(pipeline, now, printer).await;
             }
+            None => {}
         }
+        Ok(refusals.exit())
     })
 }
 
@@ -159,14 +198,8 @@ pub(crate) fn pull(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
 /// one.
 pub(crate) fn plan(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
-        let pulled = match &args.file {
-            Some(path) => pipeline.pull_file(path, now).await?,
-            None => pipeline.pull_inbox(now, &[]).await?,
-        };
-        if let Pulled::Refused(refusal) = pulled {
-            refused(&refusal, printer);
-            return Ok(Exit::CouldNotRun);
-        }
+        let mut refusals = Refusals::default();
+        take(pipeline, now, args.file.as_deref(), &mut refusals, printer).await?;
         let mut planned: Vec<Stored> = pipeline
             .advance(Until::Planned)
             .await?
@@ -180,11 +213,11 @@ pub(crate) fn plan(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
                 planned.push(pipeline.stored(open.generation).await?);
             }
         }
-        if planned.is_empty() {
+        if planned.is_empty() && refusals.0.is_empty() {
             printer.say("nothing is planned: the inbox is empty and no run is open");
             return nothing_new(pipeline, now, printer).await;
         }
-        let mut exit = Exit::Done;
+        let mut exit = refusals.exit();
         for stored in planned {
             if printer.json {
                 let (orders, _) = pipeline.orders(&stored, usize::MAX).await?;
@@ -217,7 +250,7 @@ pub(crate) fn apply(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
         if exit == Exit::Done {
             printer.say("nothing is left to carry out");
         }
-        Ok(exit)
+        Ok(exit.max(waiting(pipeline).await?))
     })
 }
 
@@ -248,7 +281,7 @@ pub(crate) fn release(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> any
         if log::head(&pipeline.store).await?.generation == head {
             printer.say("nothing is due");
         }
-        Ok(exit)
+        Ok(exit.max(waiting(pipeline).await?))
     })
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn status(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
         } else {
             printer.data(&show::status(&status));
         }
-        Ok(if status.pending.is_some() {
+        Ok(if !status.pending.is_empty() {
             Exit::Waits
         } else if status.alarming() {
             Exit::Flawed

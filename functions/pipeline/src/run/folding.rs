@@ -1,0 +1,234 @@
+//! Carrying out a stored plan, and folding what came of it into the state.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rollcall_core::digest::worker_hash;
+use rollcall_core::fold::{Outcomes, PersonLine, fold};
+use rollcall_core::model::{ActionId, ObjectId, PersonKey, WorkerId};
+use rollcall_core::plan::{ActionValues, WorkOrder};
+use rollcall_core::state::Person;
+
+use super::{Pipeline, RunError, Step, Stored, corrupt, nonce};
+use crate::apply::{self, Applier, Job, Lines};
+use crate::log::{Event, Folded, Head, Objects};
+use crate::queue::EmbeddedQueue;
+use crate::state::{self, State};
+use crate::store::{StoreError, parse};
+
+impl Pipeline {
+    pub(super) async fn apply(
+        &self,
+        head: &Head,
+        stored: &Stored,
+        overtaken: &BTreeMap<PersonKey, Person>,
+    ) -> Result<Outcomes, RunError> {
+        for object in [stored.plan()?, stored.actions()?] {
+            // What is carried out is what was planned and approved, byte for byte (P14).
+            if self.store.sha256(&object.key).await? != object.sha256 {
+                return Err(StoreError::Corrupt {
+                    key: object.key.clone(),
+                    why: "it was changed after it was planned; nothing of it is carried out"
+                        .to_owned(),
+                }
+                .into());
+            }
+        }
+        let queue = EmbeddedQueue::new(self.clock);
+        let applier = Applier {
+            store: &self.store,
+            target: self.target.as_ref(),
+            queue: &queue,
+            clock: self.clock,
+            progress: self.progress.as_ref(),
+            nonce: nonce(),
+        };
+        let job = Job {
+            run: stored.run.clone(),
+            generation: stored.generation,
+            plan_sha256: stored.planned.plan_sha256.clone(),
+            plan: stored.plan()?.clone(),
+            values: stored.actions()?.clone(),
+            approved: Self::approved(head, stored),
+            now: stored.planned.now,
+            overtaken: overtaken.keys().cloned().collect(),
+        };
+        let objects = self.references(head, stored).await?;
+        Ok(applier.carry_out(&job, objects).await?)
+    }
+
+    /// Persons whom a newer plan has changed since this one was made: it is void for them. With
+    /// each, how the state has them now.
+    pub(super) async fn overtaken(
+        &self,
+        head: &Head,
+        stored: &Stored,
+    ) -> Result<BTreeMap<PersonKey, Person>, RunError> {
+        if head.standing.state == stored.state {
+            return Ok(BTreeMap::new());
+        }
+        let journal = apply::outcomes(&self.store, &stored.run).await?;
+        let ours: std::collections::BTreeSet<&PersonKey> = journal
+            .iter()
+            .filter(|o| o.ending.settled())
+            .map(|o| &o.person)
+            .collect();
+        let key = &stored.persons()?.key;
+        let state = State::load(&self.store, &head.standing.state).await?;
+        let (mut places, mut expected) = (Vec::new(), Vec::new());
+        let mut lines = Lines::open(&self.store, key).await?;
+        while let Some((_, line)) = lines.next()? {
+            let PersonLine { person, .. } = parse(key, &line)?;
+            let hash = person.hot().key;
+            if let Ok(at) = state.hot().binary_search_by_key(&hash, |h| h.key) {
+                places.push(at);
+                // Folded before by this run, or not yet: both are ours.
+                let most = person.revision + u32::from(ours.contains(&person.person));
+                expected.push(person.revision..=most);
+            }
+        }
+        let now = state.persons(&places)?;
+        Ok(now
+            .into_iter()
+            .zip(expected)
+            .filter(|(person, expected)| !expected.contains(&person.revision))
+            .map(|(person, _)| (person.person.clone(), person))
+            .collect())
+    }
+
+    /// Accounts of persons outside the plan that its references name.
+    pub(super) async fn references(
+        &self,
+        head: &Head,
+        stored: &Stored,
+    ) -> Result<BTreeMap<PersonKey, ObjectId>, RunError> {
+        let plan = &stored.plan()?.key;
+        let mut wanted: Vec<WorkerId> = Vec::new();
+        let mut lines = Lines::open(&self.store, plan).await?;
+        while let Some((_, line)) = lines.next()? {
+            let order: WorkOrder = parse(plan, &line)?;
+            let all = order
+                .actions
+                .iter()
+                .chain(order.held.iter().flat_map(|h| &h.actions));
+            wanted.extend(all.filter_map(|a| a.args.get("manager")).map(WorkerId::new));
+        }
+        wanted.sort();
+        wanted.dedup();
+        let state = State::load(&self.store, &head.standing.state).await?;
+        let source = self.settings.source();
+        let places: Vec<usize> = wanted
+            .iter()
+            .filter_map(|w| {
+                let key = worker_hash(&source, w);
+                state.hot().binary_search_by_key(&key, |h| h.key).ok()
+            })
+            .collect();
+        let persons = state.persons(&places)?;
+        Ok(persons
+            .into_iter()
+            .filter_map(|p| Some((p.person, p.object?)))
+            .collect())
+    }
+
+    pub(super) async fn fold(
+        &self,
+        head: &Head,
+        stored: &Stored,
+        outcomes: &Outcomes,
+        overtaken: BTreeMap<PersonKey, Person>,
+    ) -> Result<(), Step> {
+        let approved = Self::approved(head, stored);
+        let folding = Folding {
+            persons: Lines::open(&self.store, &stored.persons()?.key).await?,
+            plan: Lines::open(&self.store, &stored.plan()?.key).await?,
+            values: Lines::open(&self.store, &stored.actions()?.key).await?,
+            approved,
+            now: stored.planned.now,
+            outcomes,
+            kind: self.target.kind(),
+            overtaken,
+        };
+        let generation = head.generation + 1;
+        let current = &head.standing.state;
+        let next = state::write(&self.store, generation, &nonce(), current, folding).await?;
+        let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+        for outcome in outcomes.iter() {
+            *counts.entry(outcome.ending.name().to_owned()).or_default() += 1;
+        }
+        let folded = Folded {
+            state: next.clone(),
+            outcomes: counts,
+        };
+        let objects = Objects {
+            evidence: apply::segment_refs(&self.store, &stored.run).await?,
+            values: next.base.iter().chain(&next.deltas).cloned().collect(),
+        };
+        self.commit(head, &stored.run, Event::Fold(folded), objects)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Persons after their outcomes, in the order of the plan: one pass over three files.
+struct Folding<'a> {
+    persons: Lines,
+    plan: Lines,
+    values: Lines,
+    approved: Vec<String>,
+    now: Timestamp,
+    outcomes: &'a Outcomes,
+    kind: rollcall_core::policy::Target,
+    overtaken: BTreeMap<PersonKey, Person>,
+}
+
+impl Folding<'_> {
+    fn person(&mut self, line: &[u8]) -> Result<Person, StoreError> {
+        let PersonLine { order, person, .. } = parse("persons.jsonl", line)?;
+        let newer = self.overtaken.remove(&person.person);
+        let Some(id) = order else {
+            return Ok(newer.unwrap_or(person));
+        };
+        let Some((_, line)) = self.plan.next()? else {
+            return Err(corrupt("the plan has fewer orders than persons name"));
+        };
+        let order: WorkOrder = parse("plan.jsonl", &line)?;
+        if order.order != id {
+            return Err(corrupt("persons and plan are not in the same order"));
+        }
+        let mut values: BTreeMap<ActionId, ActionValues> = BTreeMap::new();
+        if let Some((_, to)) = order.values {
+            while let Some(((_, end), line)) = self.values.next()? {
+                let value: ActionValues = parse("actions.jsonl", &line)?;
+                values.insert(value.id.clone(), value);
+                if end + 1 >= to {
+                    break;
+                }
+            }
+        }
+        if let Some(newer) = newer {
+            return Ok(newer);
+        }
+        Ok(fold(
+            person,
+            &order,
+            &self.approved,
+            self.now,
+            &values,
+            self.outcomes,
+            &self.kind,
+        ))
+    }
+}
+
+impl Iterator for Folding<'_> {
+    type Item = Result<Person, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.persons.next() {
+            Ok(Some((_, line))) => Some(self.person(&line)),
+            Ok(None) => None,
+            Err(e) => Some(Err(e)),
+        }
+    }
+}

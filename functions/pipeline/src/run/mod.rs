@@ -1,0 +1,357 @@
+//! The run: one pass from a sealed delivery, or from what fell due, to a closed report.
+//!
+//! Every step reads the head of the log, does what comes next and commits. A process that was
+//! killed, or that lost a race, starts again from the head: the steps are the same. Invariant:
+//! the log alone says how far a run has come.
+
+mod folding;
+mod planning;
+mod stored;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rollcall_core::guards::{Kind, kind};
+use rollcall_core::model::RunId;
+use rollcall_core::report::Report;
+use rollcall_http::Clock;
+
+pub use self::stored::Stored;
+pub(crate) use self::stored::named;
+use crate::apply::{self, ApplyError};
+use crate::config::{ConfigError, Settings};
+use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage};
+use crate::plan::PlanError;
+use crate::rows::OpenError;
+use crate::store::{Store, StoreError};
+use crate::target::{Target, TargetError};
+
+/// Why a run stopped. Every kind is exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The target cannot be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Planning.
+    #[error(transparent)]
+    Plan(PlanError),
+    /// Applying.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// Mapping or policy were changed after this run was planned or sealed in a way that it
+    /// cannot go on with.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<PlanError> for RunError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Store(e) => Self::Store(e),
+            PlanError::Target(e) => Self::Target(e),
+            PlanError::Spool(_) => Self::Plan(error),
+        }
+    }
+}
+
+/// Everything that the steps of a run share.
+pub struct Pipeline {
+    /// The checked configuration.
+    pub settings: Settings,
+    /// The store.
+    pub store: Store,
+    /// Its folder: where the lock of the one embedded consumer lies.
+    pub folder: PathBuf,
+    /// The target.
+    pub target: Arc<dyn Target>,
+    /// The clock.
+    pub clock: Clock,
+    /// Told what is going on, for progress bars: done and total orders.
+    pub progress: Box<dyn Fn(u64, u64) + Send + Sync>,
+}
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// Plans are made and stored; nothing is touched.
+    Planned,
+    /// Orders are carried out and folded into the state.
+    Applied,
+    /// Reports are written and runs closed.
+    Closed,
+}
+
+/// A new random nonce: 8 hexadecimal digits.
+pub fn nonce() -> String {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    rollcall_core::digest::hex(&bytes)
+}
+
+/// A new run id: start instant and nonce.
+pub fn run_id(now: Timestamp) -> RunId {
+    RunId::new(format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), nonce()))
+}
+
+impl Pipeline {
+    /// Brings every open run as far as asked, oldest first. Returns the plans that it made or
+    /// went on with, and the reports of those that it closed.
+    ///
+    /// # Errors
+    /// See [`RunError`]; what was committed stays, and the next call goes on from there.
+    pub async fn advance(&self, until: Until) -> Result<Vec<Finished>, RunError> {
+        let _alone = self.lock().await?;
+        let mut out: Vec<Finished> = Vec::new();
+        loop {
+            let head = log::head(&self.store).await?;
+            let done = match self.next(&head, until).await? {
+                Next::Nothing => return Ok(out),
+                Next::Step(open) => self.step(&head, &open).await,
+                Next::SetAside(run, why) => self.set_aside(&head, &run, why).await.map(|()| None),
+            };
+            match done {
+                Ok(Some(finished)) => {
+                    out.retain(|f| f.run != finished.run);
+                    out.push(finished);
+                }
+                Ok(None) => {}
+                Err(Step::Lost) => tracing::info!("Another run was faster; starting over."),
+                Err(Step::Failed(error)) => return Err(*error),
+            }
+        }
+    }
+
+    /// What comes next: runs in their order, but a plan of which nothing was carried out gives
+    /// way to newer data that say everything anew.
+    async fn next(&self, head: &Head, until: Until) -> Result<Next, RunError> {
+        let open = &head.standing.open;
+        for (at, run) in open.iter().enumerate() {
+            let newer: Vec<&OpenRun> = open[at + 1..]
+                .iter()
+                .filter(|newer| newer.stage == Stage::Sealed)
+                .collect();
+            match run.stage {
+                Stage::Folded if until < Until::Closed => {}
+                Stage::Sealed | Stage::Folded => return Ok(Next::Step(run.clone())),
+                Stage::Planned => {
+                    let whole = |newer: &&OpenRun| newer.delivery.as_ref().is_some_and(|d| d.full);
+                    let by = newer
+                        .iter()
+                        .find(|newer| run.delivery.is_none() || whole(newer));
+                    if let Some(by) = by
+                        && apply::untouched(&self.store, &run.run).await?
+                    {
+                        let why = format!(
+                            "newer data were received as run {} before anything of it was carried \
+                             out",
+                            by.run
+                        );
+                        return Ok(Next::SetAside(run.run.clone(), why));
+                    }
+                    if until >= Until::Applied {
+                        return Ok(Next::Step(run.clone()));
+                    }
+                    if !newer.is_empty() {
+                        return Err(RunError::Refused(format!(
+                            "run {} is planned and not carried out to its end; `apply` goes on \
+                             with it, then the newer delivery can be planned",
+                            run.run
+                        )));
+                    }
+                }
+            }
+        }
+        Ok(Next::Nothing)
+    }
+
+    /// Closes a run of which nothing was carried out.
+    async fn set_aside(&self, head: &Head, run: &RunId, why: String) -> Result<(), Step> {
+        tracing::warn!(%run, "Set aside: {why}.");
+        let closed = Closed {
+            held: false,
+            set_aside: Some(why),
+        };
+        let event = Event::Close(closed);
+        self.commit(head, run, event, Objects::default()).await?;
+        Ok(())
+    }
+
+    async fn step(&self, head: &Head, open: &OpenRun) -> Result<Option<Finished>, Step> {
+        match open.stage {
+            Stage::Sealed => {
+                let (entry, _) = log::entry(&self.store, open.generation).await?;
+                let Event::Intake(intake) = &entry.event else {
+                    return Err(corrupt("an open run does not begin with an intake").into());
+                };
+                let rows = match Self::open_rows(&self.store, &entry, &self.settings.mapping).await
+                {
+                    Ok(rows) => rows,
+                    Err(OpenError::Unbound(why)) => {
+                        let why = format!("{}: {why}", intake.file);
+                        self.set_aside(head, &open.run, why.clone()).await?;
+                        return Err(RunError::Refused(why).into());
+                    }
+                    Err(OpenError::Store(error)) => return Err(error.into()),
+                };
+                let made = self.make(head, Some((intake, rows)), intake.now).await?;
+                let stored = self
+                    .commit_plan(head, &open.run, Some(intake.clone()), made)
+                    .await?;
+                Ok(Some(Finished {
+                    run: open.run.clone(),
+                    stored,
+                    report: None,
+                }))
+            }
+            Stage::Planned => {
+                let stored = self.stored(open.generation).await?;
+                let overtaken = self.overtaken(head, &stored).await?;
+                let outcomes = self.apply(head, &stored, &overtaken).await?;
+                self.fold(head, &stored, &outcomes, overtaken).await?;
+                Ok(None)
+            }
+            Stage::Folded => {
+                let generation = self.plan_generation(&open.run, open.generation).await?;
+                let stored = self.stored(generation).await?;
+                let report = self.report(head, &stored).await?;
+                let closed = Closed {
+                    held: !report.holds.is_empty(),
+                    set_aside: None,
+                };
+                self.commit(head, &open.run, Event::Close(closed), Objects::default())
+                    .await?;
+                let run = open.run.clone();
+                Ok(Some(Finished {
+                    run,
+                    stored,
+                    report: Some(report),
+                }))
+            }
+        }
+    }
+
+    /// One consumer of the embedded queue at a time; others wait here. The operating system
+    /// lets go of the lock when the process ends, however it ends.
+    async fn lock(&self) -> Result<std::fs::File, StoreError> {
+        let path = self.folder.join("lock");
+        let fail = |e: std::io::Error| StoreError::Backend {
+            key: "lock".to_owned(),
+            why: e.to_string(),
+        };
+        let file = std::fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(fail)?;
+        tokio::task::spawn_blocking(move || file.lock().map(|()| file))
+            .await
+            .map_err(|e| fail(std::io::Error::other(e)))?
+            .map_err(fail)
+    }
+
+    fn approved(head: &Head, stored: &Stored) -> Vec<String> {
+        let mut pending = head.standing.pending.iter();
+        let ours = pending.find(|p| p.plan_sha256 == stored.planned.plan_sha256);
+        let mut approved = ours.map(|p| p.approved.clone()).unwrap_or_default();
+        // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
+        if approved.iter().any(|g| kind(g) == Some(Kind::Intake)) {
+            let all = stored
+                .planned
+                .guards
+                .iter()
+                .filter(|g| kind(g) == Some(Kind::Intake));
+            approved.extend(all.cloned());
+        }
+        approved
+    }
+
+    /// Plans what fell due, stopped waiting or was not done. `None` when there is nothing.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub async fn release(&self, now: Timestamp) -> Result<Option<Stored>, RunError> {
+        loop {
+            let head = log::head(&self.store).await?;
+            if !head.standing.open.is_empty() {
+                return Ok(None);
+            }
+            let made = self.make(&head, None, now).await?;
+            if made.orders == 0 && made.persons.bytes() == 0 {
+                return Ok(None);
+            }
+            match self.commit_plan(&head, &run_id(now), None, made).await {
+                Ok(stored) => return Ok(Some(stored)),
+                Err(Step::Lost) => {}
+                Err(Step::Failed(error)) => return Err(*error),
+            }
+        }
+    }
+
+    pub(crate) async fn commit(
+        &self,
+        head: &Head,
+        run: &RunId,
+        event: Event,
+        objects: Objects,
+    ) -> Result<Head, Step> {
+        let at = self.clock.now();
+        Ok(log::commit(&self.store, head, run, at, &nonce(), event, objects).await?)
+    }
+}
+
+/// What to do next.
+enum Next {
+    Nothing,
+    Step(OpenRun),
+    SetAside(RunId, String),
+}
+
+/// What became of one run in a call.
+#[derive(Debug)]
+pub struct Finished {
+    /// The run.
+    pub run: RunId,
+    /// Its plan.
+    pub stored: Stored,
+    /// Its report, once closed.
+    pub report: Option<Report>,
+}
+
+/// How a step ended that did not end well.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Another writer was faster: start over from the new head.
+    Lost,
+    /// Stop.
+    Failed(Box<RunError>),
+}
+
+impl<E: Into<RunError>> From<E> for Step {
+    fn from(error: E) -> Self {
+        Self::Failed(Box::new(error.into()))
+    }
+}
+
+impl From<CommitError> for Step {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Lost(_) => Self::Lost,
+            CommitError::Store(e) => e.into(),
+        }
+    }
+}
+
+fn corrupt(why: &str) -> StoreError {
+    StoreError::Corrupt {
+        key: "log".to_owned(),
+        why: why.to_owned(),
+    }
+}

@@ -1,0 +1,248 @@
+//! Plans, deliveries and reports as they are stored.
+
+use rollcall_core::mapping::Mapping;
+use rollcall_core::model::RunId;
+use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
+use rollcall_core::report::Report;
+
+use super::{Pipeline, RunError, corrupt};
+use crate::apply::{self, Lines};
+use crate::log::{self, Entry, Event, Head, Planned, StateRef};
+use crate::report::{self, Material};
+use crate::rows::{OpenError, SealedRows};
+use crate::store::{ObjectRef, Store, StoreError, parse};
+
+/// A stored plan with everything that hangs on it.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The run.
+    pub run: RunId,
+    /// Its log entry.
+    pub generation: u64,
+    /// What the entry says.
+    pub planned: Planned,
+    /// `plan.json`.
+    pub summary: PlanSummary,
+    /// The state that it was made from.
+    pub state: StateRef,
+    /// The evidence of the entry.
+    pub evidence: Vec<ObjectRef>,
+    /// The values of the entry.
+    pub values: Vec<ObjectRef>,
+}
+
+impl Stored {
+    /// `plan.jsonl`.
+    ///
+    /// # Errors
+    /// When the entry does not name it.
+    pub fn plan(&self) -> Result<&ObjectRef, StoreError> {
+        named(&self.evidence, "plan.jsonl")
+    }
+
+    /// The mapping that it was made with.
+    ///
+    /// # Errors
+    /// When it is not stored, or this version cannot read it.
+    pub async fn mapping(&self, store: &Store) -> Result<Mapping, StoreError> {
+        let key = &named(&self.evidence, "mapping.toml")?.key;
+        let text = store.get(key).await?;
+        Mapping::parse(&String::from_utf8_lossy(&text), key).map_err(|e| StoreError::Corrupt {
+            key: key.clone(),
+            why: e.to_string(),
+        })
+    }
+
+    /// `findings.jsonl`.
+    ///
+    /// # Errors
+    /// When the entry does not name it.
+    pub fn findings(&self) -> Result<&ObjectRef, StoreError> {
+        named(&self.evidence, "findings.jsonl")
+    }
+
+    /// `actions.jsonl`: before and after.
+    ///
+    /// # Errors
+    /// When the entry does not name it.
+    pub fn actions(&self) -> Result<&ObjectRef, StoreError> {
+        named(&self.values, "actions.jsonl")
+    }
+
+    /// `persons.jsonl`.
+    ///
+    /// # Errors
+    /// When the entry does not name it.
+    pub fn persons(&self) -> Result<&ObjectRef, StoreError> {
+        named(&self.values, "persons.jsonl")
+    }
+
+    /// `tenant.jsonl`.
+    ///
+    /// # Errors
+    /// When the entry does not name it.
+    pub fn tenant(&self) -> Result<&ObjectRef, StoreError> {
+        named(&self.values, "tenant.jsonl")
+    }
+}
+
+/// The object of a name among those of a log entry.
+pub(crate) fn named<'a>(list: &'a [ObjectRef], name: &str) -> Result<&'a ObjectRef, StoreError> {
+    list.iter()
+        .find(|o| o.is(name))
+        .ok_or_else(|| StoreError::Corrupt {
+            key: "log".to_owned(),
+            why: format!("the entry names no `{name}`"),
+        })
+}
+
+impl Pipeline {
+    /// The stored plan of an entry.
+    ///
+    /// # Errors
+    /// When the entry is no plan, or cannot be read.
+    pub async fn stored(&self, generation: u64) -> Result<Stored, StoreError> {
+        let (entry, _) = log::entry(&self.store, generation).await?;
+        let Event::Plan(planned) = entry.event else {
+            return Err(corrupt("the entry is not a plan"));
+        };
+        let key = named(&entry.accepts, "plan.json")?.key.clone();
+        Ok(Stored {
+            run: entry.run,
+            generation,
+            planned,
+            state: entry.standing.state,
+            summary: self.store.json(&key).await?,
+            evidence: entry.accepts,
+            values: entry.values,
+        })
+    }
+
+    /// The generation of a run's plan entry, searched backwards from one of its entries.
+    pub(super) async fn plan_generation(&self, run: &RunId, from: u64) -> Result<u64, StoreError> {
+        for generation in (1..=from).rev() {
+            let (entry, _) = log::entry(&self.store, generation).await?;
+            if entry.run == *run && matches!(entry.event, Event::Plan(_)) {
+                return Ok(generation);
+            }
+        }
+        Err(corrupt("an open run has no plan"))
+    }
+
+    /// Writes the report of a planned run from what is stored.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub async fn report(&self, head: &Head, stored: &Stored) -> Result<Report, RunError> {
+        let outcomes = apply::outcomes(&self.store, &stored.run).await?;
+        let approved = Self::approved(head, stored);
+        let material = Material {
+            run: &stored.run,
+            intake: stored.planned.intake.as_ref(),
+            summary: stored.summary.clone(),
+            plan: &stored.plan()?.key,
+            values: &stored.actions()?.key,
+            persons: &stored.persons()?.key,
+            findings: &stored.findings()?.key,
+            outcomes: &outcomes,
+            approved: &approved,
+            finished: self.clock.now(),
+            usage: self.target.usage(),
+        };
+        let report = report::build(&self.store, &material).await?;
+        let rows = match &stored.planned.intake {
+            Some(_) => {
+                let intake = self.intake_entry(&stored.run, stored.generation).await?;
+                // The rows as they were planned: the mapping of today may read other columns.
+                let mapping = stored.mapping(&self.store).await?;
+                let rows = Self::open_rows(&self.store, &intake, &mapping).await;
+                Some(rows.map_err(|e| match e {
+                    OpenError::Store(error) => error,
+                    OpenError::Unbound(why) => corrupt(&why),
+                })?)
+            }
+            None => None,
+        };
+        report::write(&self.store, &report, material.persons, rows).await?;
+        Ok(report)
+    }
+
+    /// The intake entry of a run, searched backwards.
+    pub(crate) async fn intake_entry(&self, run: &RunId, from: u64) -> Result<Entry, StoreError> {
+        for generation in (1..=from).rev() {
+            let (entry, _) = log::entry(&self.store, generation).await?;
+            if entry.run == *run && matches!(entry.event, Event::Intake(_)) {
+                return Ok(entry);
+            }
+        }
+        Err(corrupt("a run with a delivery has no intake entry"))
+    }
+
+    /// The sealed rows that an intake entry names.
+    pub(crate) async fn open_rows(
+        store: &Store,
+        intake: &Entry,
+        mapping: &rollcall_core::mapping::Mapping,
+    ) -> Result<SealedRows, OpenError> {
+        let rows = intake
+            .values
+            .first()
+            .ok_or_else(|| corrupt("no sealed rows"))?;
+        let noted = named(&intake.accepts, "reading.jsonl")?;
+        SealedRows::open(store, rows, noted, mapping).await
+    }
+
+    /// The first orders of a stored plan with the values of their actions, as far as those are
+    /// kept, and how many orders there are.
+    ///
+    /// # Errors
+    /// When a stored object cannot be read.
+    pub async fn orders(
+        &self,
+        stored: &Stored,
+        most: usize,
+    ) -> Result<(Vec<(WorkOrder, Vec<ActionValues>)>, usize), RunError> {
+        let plan = &stored.plan()?.key;
+        let actions = &stored.actions()?.key;
+        let mut out = Vec::new();
+        let mut count = 0;
+        let mut lines = Lines::open(&self.store, plan).await?;
+        while let Some((_, line)) = lines.next()? {
+            count += 1;
+            if out.len() >= most {
+                continue;
+            }
+            let order: WorkOrder = parse(plan, &line)?;
+            let mut own = Vec::new();
+            if let Some((from, to)) = order.values {
+                let bytes = match self.store.get_range(actions, from..to).await {
+                    Ok(bytes) => bytes,
+                    Err(StoreError::NotFound(_)) => bytes::Bytes::new(),
+                    Err(e) => return Err(e.into()),
+                };
+                for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+                    own.push(parse(actions, line)?);
+                }
+            }
+            out.push((order, own));
+        }
+        Ok((out, count))
+    }
+
+    /// The newest plan and its report, written anew from what is stored. `None` before the
+    /// first plan.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub async fn newest_report(&self, head: &Head) -> Result<Option<(Stored, Report)>, RunError> {
+        for generation in (1..=head.generation).rev() {
+            let (entry, _) = log::entry(&self.store, generation).await?;
+            if matches!(entry.event, Event::Plan(_)) {
+                let stored = self.stored(generation).await?;
+                let report = self.report(head, &stored).await?;
+                return Ok(Some((stored, report)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,260 @@
+//! Deliveries that come out of order, meet older plans, or change the rules in between: the newest
+//! accepted data decide, and nothing of HR's is lost.
+
+use libtest_mimic::Trial;
+
+use crate::trial;
+use crate::world::{Roster, World};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "deliveries::a_plan_that_never_ran_gives_way_to_newer_data",
+            plan_on_plan,
+        ),
+        trial("deliveries::older_data_come_too_late", older_after_newer),
+        trial(
+            "deliveries::dates_in_names_are_believed_within_reason",
+            dates,
+        ),
+        trial(
+            "deliveries::the_same_bytes_may_come_again_under_a_newer_date",
+            taken_back,
+        ),
+        trial(
+            "deliveries::a_refused_file_stands_in_nobodys_way",
+            refused_first,
+        ),
+        trial(
+            "deliveries::a_cut_that_is_due_goes_while_a_file_is_parked",
+            due_while_parked,
+        ),
+        trial(
+            "deliveries::a_release_leaves_a_parked_file_to_approve",
+            release_beside_parked,
+        ),
+        trial("deliveries::a_new_mapping_stops_no_run", new_mapping),
+        trial("deliveries::status_says_what_is_missing", status),
+    ]
+}
+
+const NIGHTS: [&str; 4] = [
+    "2026-03-14T02:00:00Z",
+    "2026-03-15T02:00:00Z",
+    "2026-03-16T02:00:00Z",
+    "2026-03-17T02:00:00Z",
+];
+
+fn first_night(count: u32) -> (World, Roster) {
+    let world = World::new();
+    let roster = Roster::of(count);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at(NIGHTS[0], &["run"]).expect(0);
+    (world, roster)
+}
+
+fn without(roster: &Roster, key: u32) -> String {
+    let mut roster = roster.clone();
+    roster.0.get_mut(&key).unwrap().active = false;
+    roster.csv()
+}
+
+/// Every outcome that any run wrote down.
+fn outcomes(world: &World) -> String {
+    let files = world.files("runs").into_iter();
+    let journal = files.filter(|(key, _)| key.contains("/outcomes/"));
+    journal
+        .map(|(_, bytes)| String::from_utf8(bytes).unwrap())
+        .collect()
+}
+
+fn plan_on_plan() {
+    let (world, roster) = first_night(40);
+    world.drop_file("b-2026-03-15.csv", without(&roster, 10_004));
+    let first = world.at(NIGHTS[1], &["plan"]).expect(0).json();
+    assert_eq!(first["plan"]["counts"]["leavers"], 1);
+    world.drop_file("c-2026-03-16.csv", format!("{}\n", roster.csv()));
+    let second = world.at(NIGHTS[2], &["plan"]).expect(0).json();
+    assert_eq!(second["plan"]["counts"]["leavers"], 0);
+    world.at(NIGHTS[2], &["run"]).expect(0);
+    assert_eq!(world.users()["10004"]["accountEnabled"], true);
+    assert!(!outcomes(&world).contains("user.disable"));
+    world.at(NIGHTS[2], &["verify"]).expect(0);
+}
+
+fn older_after_newer() {
+    let (world, roster) = first_night(40);
+    world.drop_file("c-2026-03-16.csv", without(&roster, 10_004));
+    world.at(NIGHTS[2], &["pull"]).expect(0);
+    world.drop_file("b-2026-03-15.csv", format!("{}\n", roster.csv()));
+    let late = world.at(NIGHTS[2], &["pull"]).expect(2).json();
+    assert_eq!(late["error"]["kind"], "stale_file");
+    world.at(NIGHTS[2], &["run"]).expect(2);
+    assert_eq!(world.users()["10004"]["accountEnabled"], false);
+}
+
+fn dates() {
+    let (world, roster) = first_night(20);
+    world.drop_file("leavers-until-2026-12-31.csv", without(&roster, 10_004));
+    let ran = world.at(NIGHTS[1], &["run"]).expect(2);
+    assert_eq!(ran.json()["error"]["kind"], "future_file");
+    std::fs::remove_file(world.dir().join("inbox/leavers-until-2026-12-31.csv")).unwrap();
+    world.drop_file("b-2026-03-15.csv", without(&roster, 10_004));
+    world.at(NIGHTS[1], &["run"]).expect(0);
+    assert_eq!(world.users()["10004"]["accountEnabled"], false);
+}
+
+fn taken_back() {
+    let (world, roster) = first_night(40);
+    world.drop_file("b-2026-03-15.csv", without(&roster, 10_004));
+    world.at(NIGHTS[1], &["run"]).expect(0);
+    world.drop_file("workers.csv", roster.csv());
+    let ran = world.at(NIGHTS[2], &["run"]).expect(2);
+    assert_eq!(ran.json()["error"]["kind"], "duplicate_file");
+    std::fs::remove_file(world.dir().join("inbox/workers.csv")).unwrap();
+    assert_eq!(world.users()["10004"]["accountEnabled"], false);
+    world.drop_file("c-2026-03-16.csv", roster.csv());
+    world.at(NIGHTS[2], &["run"]).expect(0);
+    assert_eq!(world.users()["10004"]["accountEnabled"], true);
+    world.drop_file("d-2026-03-17.csv", roster.csv());
+    let ran = world.at(NIGHTS[3], &["run"]).expect(2);
+    assert_eq!(ran.json()["error"]["kind"], "duplicate_file");
+}
+
+fn refused_first() {
+    let (world, roster) = first_night(40);
+    world.drop_file("a-2026-03-01.csv", without(&roster, 10_005));
+    world.drop_file("b-2026-03-15.csv", without(&roster, 10_004));
+    let ran = world.at(NIGHTS[1], &["plan"]).expect(2);
+    assert!(ran.err.contains("a-2026-03-01.csv"), "{}", ran.err);
+    assert_eq!(ran.last_json()["plan"]["counts"]["leavers"], 1);
+    world.at(NIGHTS[1], &["apply"]).expect(0);
+    assert_eq!(world.users()["10004"]["accountEnabled"], false);
+}
+
+/// A worker whose last day was told with the second file; then the night after that day.
+fn last_day(world: &World, roster: &Roster) {
+    world.edit(
+        "mapping.toml",
+        "time_zone = { constant = \"UTC\" }",
+        "last_day = { column = \"Custom01\", format = \"iso\" }\n\
+         time_zone = { constant = \"UTC\" }",
+    );
+    let csv = roster.csv().replace("030-10007,,", "030-10007,2026-03-15,");
+    world.drop_file("b-2026-03-15.csv", csv);
+    world.at(NIGHTS[1], &["run"]).expect(0);
+    assert_eq!(world.users()["10007"]["accountEnabled"], true);
+}
+
+fn half(roster: &Roster) -> String {
+    let mut half = roster.clone();
+    half.0.retain(|key, _| key % 2 == 0);
+    half.csv()
+}
+
+fn due_while_parked() {
+    let (world, roster) = first_night(60);
+    last_day(&world, &roster);
+    world.drop_file("c-2026-03-16.csv", half(&roster));
+    world.at(NIGHTS[2], &["run"]).expect(3);
+    let users = world.users();
+    assert_eq!(users["10007"]["accountEnabled"], false);
+    let cut = users.values().filter(|u| u["accountEnabled"] == false);
+    assert_eq!(cut.count(), 1);
+    world.at(NIGHTS[2], &["verify"]).expect(0);
+}
+
+fn release_beside_parked() {
+    let (world, roster) = first_night(60);
+    last_day(&world, &roster);
+    world.edit("policy.toml", "workers = []", "workers = [\"10007\"]");
+    world.drop_file("c-2026-03-16.csv", half(&roster));
+    let ran = world.at(NIGHTS[2], &["run"]).expect(3);
+    let parked = ran.first_json();
+    assert_eq!(parked["verdict"], "held");
+    assert_eq!(ran.last_json()["kind"], "release");
+    let status = world.at(NIGHTS[2], &["status"]).json();
+    assert_eq!(status["pending"].as_array().map(Vec::len), Some(2));
+    assert_eq!(world.users()["10007"]["accountEnabled"], true, "protected");
+    let run = parked["run"].as_str().unwrap();
+    let plan = parked["plan_sha256"].as_str().unwrap();
+    let args = [
+        "approve",
+        run,
+        "--plan",
+        plan,
+        "--guard",
+        "row_count",
+        "--reason",
+        "sold",
+    ];
+    world.at(NIGHTS[2], &args).expect(0);
+    world.at(NIGHTS[2], &["apply"]);
+    let status = world.at(NIGHTS[2], &["status"]).json();
+    let stale = status["pending"].as_array().unwrap();
+    assert!(stale.iter().all(|p| p["run"] == run), "{stale:?}");
+}
+
+fn new_mapping() {
+    let (world, roster) = first_night(40);
+    let more = "[[attribute]]\ntarget = \"city\"\nsource = \"City\"\n";
+    let widen = || {
+        let path = world.dir().join("mapping.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let without: String = text.replace(more, "");
+        (path, without)
+    };
+    // Narrow first, so that a delivery is sealed without the column.
+    let (path, text) = widen();
+    let start = text.find("[[attribute]]\ntarget = \"city\"");
+    let narrow = match start {
+        Some(at) => {
+            let end = text[at + 1..].find("[[").map_or(text.len(), |n| at + 1 + n);
+            format!("{}{}", &text[..at], &text[end..])
+        }
+        None => text.clone(),
+    };
+    std::fs::write(&path, &narrow).unwrap();
+    world.drop_file("b-2026-03-15.csv", without(&roster, 10_004));
+    world.at(NIGHTS[1], &["plan"]).expect(0);
+    std::fs::write(&path, format!("{narrow}\n{more}")).unwrap();
+    world.at(NIGHTS[1], &["run"]).expect(0);
+    assert_eq!(world.users()["10004"]["accountEnabled"], false);
+
+    std::fs::write(&path, &narrow).unwrap();
+    let next = without(&roster, 10_005);
+    world.drop_file("c-2026-03-16.csv", &next);
+    world.at(NIGHTS[2], &["pull"]).expect(0);
+    std::fs::write(&path, format!("{narrow}\n{more}")).unwrap();
+    let ran = world.at(NIGHTS[2], &["run"]).expect(2);
+    assert!(
+        ran.err.contains("c-2026-03-16.csv") && ran.err.contains("City"),
+        "{}",
+        ran.err
+    );
+    world.drop_file("c-2026-03-16.csv", &next);
+    world.at(NIGHTS[2], &["run"]).expect(0);
+    assert_eq!(world.users()["10005"]["accountEnabled"], false);
+    world.at(NIGHTS[2], &["verify"]).expect(0);
+}
+
+/// P16: what never came is an alarm too, and what is agreed and done is none.
+fn status() {
+    let world = World::new();
+    let status = world.at(NIGHTS[0], &["status"]).expect(1).json();
+    assert_eq!(status["stale"], true);
+    let (world, roster) = first_night(60);
+    world.edit("policy.toml", "protected = 2", "protected = 1");
+    world.edit("policy.toml", "workers = []", "workers = [\"10004\"]");
+    world.drop_file("b-2026-03-15.csv", without(&roster, 10_004));
+    let report = world.at(NIGHTS[1], &["run"]).expect(3).json();
+    world.at(NIGHTS[1], &["status"]).expect(3);
+    world.at(NIGHTS[1], &["apply"]).expect(3);
+    let (run, plan) = (&report["run"], &report["plan_sha256"]);
+    let (run, plan) = (run.as_str().unwrap(), plan.as_str().unwrap());
+    let args = ["approve", run, "--plan", plan, "--reason", "checked"];
+    world.at(NIGHTS[1], &args).expect(0);
+    world.at(NIGHTS[1], &["apply"]).expect(0);
+    assert_eq!(world.users()["10004"]["accountEnabled"], false);
+    world.at(NIGHTS[1], &["status"]).expect(0);
+}
