@@ -195,7 +195,7 @@ async fn dead_letters<F: Future<Output = ()>>(
     let first = bodies(queue, lane, 2).await;
     assert_eq!(names(&first), ["x:bad", "y:other"]);
     queue
-        .dead_letter(lane, &first[0].receipt, "unreadable")
+        .dead_letter(lane, &first[0], "unreadable")
         .await
         .expect("in flight");
     queue

@@ -42,6 +42,8 @@ pub struct Message {
     pub order: OrderId,
     /// Its bytes in the plan: first, and one past the last.
     pub range: (u64, u64),
+    /// SHA-256 of those bytes: what is carried out is what was sent.
+    pub sha256: String,
     /// Which sending this is; 1 is the first.
     pub send: u32,
 }
@@ -104,6 +106,9 @@ pub trait Queue: Send + Sync {
         visibility: Duration,
     ) -> BoxFuture<'_, Result<Vec<Delivery>, QueueError>>;
 
+    /// About how many messages are waiting or in somebody's hands.
+    fn depth(&self, lane: Lane) -> BoxFuture<'_, Result<usize, QueueError>>;
+
     /// The message is dealt with.
     fn acknowledge<'a>(
         &'a self,
@@ -123,7 +128,7 @@ pub trait Queue: Send + Sync {
     fn dead_letter<'a>(
         &'a self,
         lane: Lane,
-        receipt: &'a str,
+        delivery: &'a Delivery,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<(), QueueError>>;
 
@@ -275,6 +280,13 @@ impl Queue for EmbeddedQueue {
         })
     }
 
+    fn depth(&self, lane: Lane) -> BoxFuture<'_, Result<usize, QueueError>> {
+        Box::pin(async move {
+            let state = self.lane(lane);
+            Ok(state.waiting.len() + state.in_flight.len())
+        })
+    }
+
     fn acknowledge<'a>(
         &'a self,
         lane: Lane,
@@ -312,12 +324,13 @@ impl Queue for EmbeddedQueue {
     fn dead_letter<'a>(
         &'a self,
         lane: Lane,
-        receipt: &'a str,
+        delivery: &'a Delivery,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<(), QueueError>> {
         Box::pin(async move {
             let mut state = self.lane(lane);
-            let out = state.in_flight.remove(receipt).ok_or(QueueError::Expired)?;
+            let out = state.in_flight.remove(&delivery.receipt);
+            let out = out.ok_or(QueueError::Expired)?;
             state
                 .dead
                 .push((out.stored.envelope.body, reason.to_owned()));

@@ -1,7 +1,6 @@
 //! Text for people: one value in, one text out; nothing is computed that the value does not say.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use rollcall_core::plan::{Action, ActionValues, PlanSummary, Verdict, WorkOrder, plain};
 use rollcall_core::report::Report;
@@ -70,7 +69,8 @@ pub(crate) fn counts(plan: &PlanSummary, run: &str) -> String {
 }
 
 /// What came of a run, and where the report is.
-pub(crate) fn summary(report: &Report, folder: &Path) -> String {
+/// `place` is where the store lies.
+pub(crate) fn summary(report: &Report, place: &str) -> String {
     let plan = PlanSummary {
         format_version: report.format_version,
         now: report.now,
@@ -105,11 +105,10 @@ pub(crate) fn summary(report: &Report, folder: &Path) -> String {
             hold.by, hold.persons, hold.approve
         ));
     }
-    let path = folder
-        .join("runs")
-        .join(report.run.as_str())
-        .join("report/report.html");
-    line(format!("  report     {}", path.display()));
+    line(format!(
+        "  report     {place}/runs/{}/report/report.html",
+        report.run
+    ));
     out
 }
 

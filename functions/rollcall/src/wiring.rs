@@ -108,7 +108,9 @@ pub(crate) fn wire(
         target: Arc::new(EntraTarget::new(entra.clone())),
         settings,
         store,
-        folder,
+        place: folder.display().to_string(),
+        folder: Some(folder),
+        queue: None,
         clock,
         progress,
     };

@@ -1,6 +1,6 @@
 //! Carrying out a stored plan, and folding what came of it into the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
@@ -23,17 +23,7 @@ impl Pipeline {
         stored: &Stored,
         overtaken: &BTreeMap<PersonKey, Person>,
     ) -> Result<Outcomes, RunError> {
-        for object in [stored.plan()?, stored.actions()?] {
-            // What is carried out is what was planned and approved, byte for byte (P14).
-            if self.store.sha256(&object.key).await? != object.sha256 {
-                return Err(StoreError::Corrupt {
-                    key: object.key.clone(),
-                    why: "it was changed after it was planned; nothing of it is carried out"
-                        .to_owned(),
-                }
-                .into());
-            }
-        }
+        self.unchanged(stored).await?;
         let queue = EmbeddedQueue::new(self.clock);
         let applier = Applier {
             store: &self.store,
@@ -43,7 +33,31 @@ impl Pipeline {
             progress: self.progress.as_ref(),
             nonce: nonce(),
         };
-        let job = Job {
+        let job = Self::job(head, stored, overtaken.keys().cloned().collect())?;
+        let objects = self.references(head, stored).await?;
+        Ok(applier.carry_out(&job, objects).await?)
+    }
+
+    /// What is carried out is what was planned and approved, byte for byte (P14).
+    pub(super) async fn unchanged(&self, stored: &Stored) -> Result<(), StoreError> {
+        for object in [stored.plan()?, stored.actions()?] {
+            if self.store.sha256(&object.key).await? != object.sha256 {
+                return Err(StoreError::Corrupt {
+                    key: object.key.clone(),
+                    why: "it was changed after it was planned; nothing of it is carried out"
+                        .to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn job(
+        head: &Head,
+        stored: &Stored,
+        overtaken: BTreeSet<PersonKey>,
+    ) -> Result<Job, StoreError> {
+        Ok(Job {
             run: stored.run.clone(),
             generation: stored.generation,
             plan_sha256: stored.planned.plan_sha256.clone(),
@@ -51,10 +65,8 @@ impl Pipeline {
             values: stored.actions()?.clone(),
             approved: Self::approved(head, stored),
             now: stored.planned.now,
-            overtaken: overtaken.keys().cloned().collect(),
-        };
-        let objects = self.references(head, stored).await?;
-        Ok(applier.carry_out(&job, objects).await?)
+            overtaken,
+        })
     }
 
     /// Persons whom a newer plan has changed since this one was made: it is void for them. With

@@ -6,6 +6,7 @@
 
 mod folding;
 mod planning;
+mod remote;
 mod stored;
 
 use std::path::PathBuf;
@@ -17,12 +18,14 @@ use rollcall_core::model::RunId;
 use rollcall_core::report::Report;
 use rollcall_http::Clock;
 
+pub use self::remote::{Incoming, Taken};
 pub use self::stored::Stored;
 pub(crate) use self::stored::named;
 use crate::apply::{self, ApplyError};
 use crate::config::{ConfigError, Settings};
 use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage};
 use crate::plan::PlanError;
+use crate::queue::Queue;
 use crate::rows::OpenError;
 use crate::store::{Store, StoreError};
 use crate::target::{Target, TargetError};
@@ -67,8 +70,12 @@ pub struct Pipeline {
     pub settings: Settings,
     /// The store.
     pub store: Store,
-    /// Its folder: where the lock of the one embedded consumer lies.
-    pub folder: PathBuf,
+    /// Where it lies, for people.
+    pub place: String,
+    /// Its folder, where it is one: there lies the lock of the one process that applies.
+    pub folder: Option<PathBuf>,
+    /// Where orders go; `None`: this process carries them out itself.
+    pub queue: Option<Arc<dyn Queue>>,
     /// The target.
     pub target: Arc<dyn Target>,
     /// The clock.
@@ -155,6 +162,19 @@ impl Pipeline {
                         );
                         return Ok(Next::SetAside(run.run.clone(), why));
                     }
+                    if let Some(queue) = &self.queue {
+                        let sent = until >= Until::Applied && {
+                            self.dispatch(queue.as_ref()).await?;
+                            let stored = self.stored(run.generation).await?;
+                            self.arrived(head, &stored).await?
+                        };
+                        // What comes behind is planned on the state that this one leaves.
+                        return Ok(if sent {
+                            Next::Step(run.clone())
+                        } else {
+                            Next::Nothing
+                        });
+                    }
                     if until >= Until::Applied {
                         return Ok(Next::Step(run.clone()));
                     }
@@ -213,7 +233,10 @@ impl Pipeline {
             Stage::Planned => {
                 let stored = self.stored(open.generation).await?;
                 let overtaken = self.overtaken(head, &stored).await?;
-                let outcomes = self.apply(head, &stored, &overtaken).await?;
+                let outcomes = match &self.queue {
+                    Some(_) => apply::outcomes(&self.store, &stored.run).await?,
+                    None => self.apply(head, &stored, &overtaken).await?,
+                };
                 self.fold(head, &stored, &outcomes, overtaken).await?;
                 Ok(None)
             }
@@ -239,8 +262,11 @@ impl Pipeline {
 
     /// One consumer of the embedded queue at a time; others wait here. The operating system
     /// lets go of the lock when the process ends, however it ends.
-    async fn lock(&self) -> Result<std::fs::File, StoreError> {
-        let path = self.folder.join("lock");
+    async fn lock(&self) -> Result<Option<std::fs::File>, StoreError> {
+        let Some(folder) = self.folder.as_ref().filter(|_| self.queue.is_none()) else {
+            return Ok(None);
+        };
+        let path = folder.join("lock");
         let fail = |e: std::io::Error| StoreError::Backend {
             key: "lock".to_owned(),
             why: e.to_string(),
@@ -251,7 +277,7 @@ impl Pipeline {
             .write(true)
             .open(&path)
             .map_err(fail)?;
-        tokio::task::spawn_blocking(move || file.lock().map(|()| file))
+        tokio::task::spawn_blocking(move || file.lock().map(|()| Some(file)))
             .await
             .map_err(|e| fail(std::io::Error::other(e)))?
             .map_err(fail)

@@ -109,6 +109,7 @@ impl Pipeline {
             run: run.clone(),
             generation: next.generation,
             planned,
+            at: self.clock.now(),
             state: head.standing.state.clone(),
             summary: made.summary,
             evidence,

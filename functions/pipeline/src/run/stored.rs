@@ -1,5 +1,6 @@
 //! Plans, deliveries and reports as they are stored.
 
+use jiff::Timestamp;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::RunId;
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
@@ -23,6 +24,8 @@ pub struct Stored {
     pub planned: Planned,
     /// `plan.json`.
     pub summary: PlanSummary,
+    /// When it was stored.
+    pub at: Timestamp,
     /// The state that it was made from.
     pub state: StateRef,
     /// The evidence of the entry.
@@ -111,6 +114,7 @@ impl Pipeline {
             run: entry.run,
             generation,
             planned,
+            at: entry.at,
             state: entry.standing.state,
             summary: self.store.json(&key).await?,
             evidence: entry.accepts,

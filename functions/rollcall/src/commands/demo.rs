@@ -89,7 +89,7 @@ pub(crate) fn demo(args: &Demo, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
         } else {
             printer.data(&format!(
                 "{title}: {file}\n{}\n",
-                show::summary(&report, &folder)
+                show::summary(&report, &folder.display().to_string())
             ));
         }
         if came != truth {

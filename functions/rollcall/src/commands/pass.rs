@@ -152,7 +152,7 @@ fn show_all(pipeline: &Pipeline, finished: &[Finished], printer: &Printer) -> Ex
     for one in finished {
         match &one.report {
             Some(report) if printer.json => printer.json(report),
-            Some(report) => printer.data(&show::summary(report, &pipeline.folder)),
+            Some(report) => printer.data(&show::summary(report, &pipeline.place)),
             None if printer.json => printer.json(&one.stored.summary),
             None => printer.data(&show::counts(&one.stored.summary, one.run.as_str())),
         }

@@ -1,0 +1,130 @@
+//! The journal of a run: outcomes in segments, each written once.
+
+use std::fs::File;
+
+use rollcall_core::fold::{Outcome, Outcomes};
+use rollcall_core::model::RunId;
+
+use crate::store::{ObjectRef, Store, StoreError, parse};
+
+/// Writes outcomes as a segment; `name` tells it from every other one of the run.
+///
+/// # Errors
+/// When the store fails.
+pub async fn write(
+    store: &Store,
+    run: &RunId,
+    name: &str,
+    outcomes: &[Outcome],
+) -> Result<(), StoreError> {
+    let mut bytes = Vec::new();
+    for outcome in outcomes {
+        serde_json::to_writer(&mut bytes, outcome).expect("an outcome is always JSON");
+        bytes.push(b'\n');
+    }
+    let key = format!("{}/{name}.jsonl", segments(run));
+    store.put_new(&key, bytes).await?;
+    Ok(())
+}
+
+/// Says that something is about to be sent: from here on the run is not untouched any more.
+///
+/// # Errors
+/// When the store fails.
+pub async fn begin(store: &Store, run: &RunId, nonce: &str) -> Result<(), StoreError> {
+    write(store, run, &format!("{nonce}-begun"), &[]).await
+}
+
+fn segments(run: &RunId) -> String {
+    format!("runs/{run}/outcomes")
+}
+
+/// Whether nothing of a run was ever sent.
+///
+/// # Errors
+/// When the store fails.
+pub async fn untouched(store: &Store, run: &RunId) -> Result<bool, StoreError> {
+    Ok(store.list(&segments(run)).await?.is_empty())
+}
+
+/// Everything in the journal of a run.
+///
+/// # Errors
+/// When a segment cannot be read.
+pub async fn outcomes(store: &Store, run: &RunId) -> Result<Outcomes, StoreError> {
+    let mut out = Outcomes::default();
+    for segment in store.list(&segments(run)).await? {
+        let bytes = store.get(&segment.key).await?;
+        for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+            out.add(parse(&segment.key, line)?);
+        }
+    }
+    Ok(out)
+}
+
+/// The segments of a run's journal, with their hashes, for the log.
+///
+/// # Errors
+/// When a segment cannot be read.
+pub async fn segment_refs(store: &Store, run: &RunId) -> Result<Vec<ObjectRef>, StoreError> {
+    let mut out = Vec::new();
+    for segment in store.list(&segments(run)).await? {
+        out.push(crate::store::reference(
+            &segment.key,
+            &store.get(&segment.key).await?,
+        ));
+    }
+    Ok(out)
+}
+
+/// First byte and one past the last, and the bytes between.
+pub type Line = ((u64, u64), Vec<u8>);
+
+/// The lines of a stored object with their byte ranges, newline left out.
+pub struct Lines {
+    from: std::io::BufReader<File>,
+    key: String,
+    at: u64,
+}
+
+impl Lines {
+    /// Opens an object.
+    ///
+    /// # Errors
+    /// When nothing is stored there.
+    pub async fn open(store: &Store, key: &str) -> Result<Self, StoreError> {
+        let from = store.open(key).await?;
+        Ok(Self {
+            from: std::io::BufReader::with_capacity(256 * 1024, from),
+            key: key.to_owned(),
+            at: 0,
+        })
+    }
+
+    /// The next line.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator cannot lend its error this way"
+    )]
+    pub fn next(&mut self) -> Result<Option<Line>, StoreError> {
+        let mut line = Vec::new();
+        let read = std::io::BufRead::read_until(&mut self.from, b'\n', &mut line).map_err(|e| {
+            StoreError::Backend {
+                key: self.key.clone(),
+                why: e.to_string(),
+            }
+        })?;
+        if read == 0 {
+            return Ok(None);
+        }
+        let from = self.at;
+        self.at += read as u64;
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        Ok(Some(((from, from + line.len() as u64), line)))
+    }
+}

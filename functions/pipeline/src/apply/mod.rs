@@ -1,0 +1,232 @@
+//! Apply: the orders of a stored plan, one per person at a time, many persons at once.
+//!
+//! Each order is read from the plan by reference, each action is checked against the tenant just
+//! before it is written, and what came of it goes into the journal before the message is
+//! acknowledged. A process killed anywhere starts again from the journal: what is written twice
+//! is idempotent, what cannot be is marked in `once/` first.
+//! Invariant: nothing is carried out that is not in the plan whose hash the message names.
+
+mod courier;
+mod journal;
+mod order;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use rollcall_core::fold::{Outcome, Outcomes};
+use rollcall_core::model::{ObjectId, PersonKey, RunId};
+use rollcall_http::Clock;
+
+pub use self::courier::{Courier, Sendable};
+pub use self::journal::{Line, Lines, begin, outcomes, segment_refs, untouched, write};
+pub use self::order::{Hands, Known};
+use crate::queue::{Lane, Queue, QueueError};
+use crate::store::{ObjectRef, Store, StoreError};
+use crate::target::{Target, TargetError};
+
+/// Orders in work at once, by lane. Quotas bind long before this does.
+const WORKERS: [(Lane, usize); 2] = [(Lane::Urgent, 4), (Lane::Bulk, 12)];
+/// Longer than an order can take: its calls, each with all its retries.
+const VISIBILITY: Duration = Duration::from_hours(1);
+/// Orders whose outcomes are written in one segment: what a crash can make us look at again.
+const SEGMENT_ORDERS: usize = 32;
+
+/// Why applying stopped. Single refusals are outcomes, not errors.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The queue failed.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The target could not be asked.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+}
+
+/// The plan that is carried out.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The run.
+    pub run: RunId,
+    /// Generation of the plan's log entry: what stops and enables are compared by.
+    pub generation: u64,
+    /// Its digest.
+    pub plan_sha256: String,
+    /// Where its orders lie.
+    pub plan: ObjectRef,
+    /// Where their values lie.
+    pub values: ObjectRef,
+    /// Guards that were approved.
+    pub approved: Vec<String>,
+    /// The plan's instant.
+    pub now: Timestamp,
+    /// Persons whom a newer plan has changed: an approval of this one is void for them.
+    pub overtaken: BTreeSet<PersonKey>,
+}
+
+/// Carries out what a plan lets go.
+pub struct Applier<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// The target.
+    pub target: &'a dyn Target,
+    /// The queue.
+    pub queue: &'a dyn Queue,
+    /// The clock of outcomes.
+    pub clock: Clock,
+    /// Told how many orders are done, of how many.
+    pub progress: &'a (dyn Fn(u64, u64) + Sync),
+    /// Tells the journal segments of this process from those of another.
+    pub nonce: String,
+}
+
+struct Work<'a> {
+    applier: &'a Applier<'a>,
+    job: &'a Job,
+    known: Known,
+    journal: Mutex<Journal>,
+    total: u64,
+}
+
+#[derive(Default)]
+struct Journal {
+    unwritten: Vec<Outcome>,
+    unacknowledged: Vec<(Lane, String)>,
+    segments: u64,
+    done: u64,
+}
+
+impl Applier<'_> {
+    /// Sends every order that has something left to do, carries it out, and sends those again
+    /// whose manager got an account meanwhile. Returns what is known of every action.
+    ///
+    /// `objects` are the accounts of persons outside the plan that its references name.
+    ///
+    /// # Errors
+    /// When store or queue fail; what was done so far is in the journal.
+    pub async fn carry_out(
+        &self,
+        job: &Job,
+        objects: BTreeMap<PersonKey, ObjectId>,
+    ) -> Result<Outcomes, ApplyError> {
+        let known = outcomes(self.store, &job.run).await?;
+        let mut work = Work {
+            applier: self,
+            job,
+            known: Known::new(known, objects),
+            journal: Mutex::default(),
+            total: 0,
+        };
+        let orders = work.courier().orders().await?;
+        let first = work.courier().unsent(&orders);
+        if !first.is_empty() {
+            journal::begin(self.store, &job.run, &self.nonce).await?;
+        }
+        work.total = first.len() as u64;
+        work.wave(&first).await?;
+        let second = work.courier().freed(&orders);
+        if !second.is_empty() {
+            work.total += second.len() as u64;
+            work.wave(&second).await?;
+        }
+        let known = work.known.outcomes().clone();
+        Ok(known)
+    }
+}
+
+impl Work<'_> {
+    fn journal(&self) -> std::sync::MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn courier(&self) -> Courier<'_> {
+        Courier {
+            store: self.applier.store,
+            queue: self.applier.queue,
+            job: self.job,
+            known: &self.known,
+        }
+    }
+
+    fn hands(&self) -> Hands<'_> {
+        Hands {
+            store: self.applier.store,
+            target: self.applier.target,
+            clock: self.applier.clock,
+            job: self.job,
+            known: &self.known,
+            ask: false,
+        }
+    }
+
+    async fn wave(&self, orders: &[&Sendable]) -> Result<(), ApplyError> {
+        self.courier().send(orders).await?;
+        let workers = WORKERS
+            .iter()
+            .flat_map(|(lane, n)| std::iter::repeat_n(*lane, *n));
+        let ends = join_all(workers.map(|lane| self.worker(lane))).await;
+        let written = self.flush().await;
+        ends.into_iter().collect::<Result<(), _>>()?;
+        written
+    }
+
+    async fn worker(&self, lane: Lane) -> Result<(), ApplyError> {
+        let queue = self.applier.queue;
+        loop {
+            let Some(delivery) = queue.receive(lane, 1, VISIBILITY).await?.pop() else {
+                return Ok(());
+            };
+            match self.hands().carry_out(&delivery.body).await? {
+                Ok(outcomes) => self.record(lane, delivery.receipt, outcomes).await?,
+                Err(reason) => queue.dead_letter(lane, &delivery, &reason).await?,
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        lane: Lane,
+        receipt: String,
+        outcomes: Vec<Outcome>,
+    ) -> Result<(), ApplyError> {
+        let (done, full) = {
+            let mut journal = self.journal();
+            for outcome in outcomes {
+                self.known.outcomes().add(outcome.clone());
+                journal.unwritten.push(outcome);
+            }
+            journal.unacknowledged.push((lane, receipt));
+            journal.done += 1;
+            (journal.done, journal.unacknowledged.len() >= SEGMENT_ORDERS)
+        };
+        (self.applier.progress)(done, self.total);
+        if full { self.flush().await } else { Ok(()) }
+    }
+
+    /// Writes the journal, then acknowledges: never the other way round.
+    async fn flush(&self) -> Result<(), ApplyError> {
+        let (outcomes, receipts, number) = {
+            let mut journal = self.journal();
+            journal.segments += 1;
+            let outcomes = std::mem::take(&mut journal.unwritten);
+            (
+                outcomes,
+                std::mem::take(&mut journal.unacknowledged),
+                journal.segments,
+            )
+        };
+        if !outcomes.is_empty() {
+            let name = format!("{}-{number:06}", self.applier.nonce);
+            journal::write(self.applier.store, &self.job.run, &name, &outcomes).await?;
+        }
+        for (lane, receipt) in receipts {
+            self.applier.queue.acknowledge(lane, &receipt).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! A run whose orders are carried out elsewhere: sent over a queue, taken in batches, collected
+//! from the journal.
+//!
+//! One process plans and sends, many take batches, one collects; none of them waits for another.
+//! Invariant: a message is dealt with once its outcomes are in the journal, never before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use rollcall_core::fold::Outcome;
+use rollcall_core::model::RunId;
+
+use super::{Pipeline, RunError, Stored, nonce};
+use crate::apply::{self, ApplyError, Courier, Hands, Job, Known};
+use crate::log::{self, Head, Stage};
+use crate::queue::{Lane, Message, Queue};
+
+/// When a run is folded although outcomes are missing: what has not come by then is planned again.
+const OVERDUE: SignedDuration = SignedDuration::from_hours(6);
+
+/// A message as a batch brings it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// The message group: whatever is behind a message of the same group waits for it.
+    pub group: String,
+    /// The message.
+    pub body: String,
+}
+
+/// What is to become of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// Dealt with: take it off the queue.
+    Done,
+    /// Not dealt with: it comes again.
+    Again,
+    /// Never to be dealt with: put it aside, with the reason.
+    Dead(String),
+}
+
+/// A planned run, as far as a taker of messages needs it.
+struct Open {
+    job: Job,
+    known: Known,
+    outcomes: Vec<Outcome>,
+}
+
+impl Pipeline {
+    /// Sends what is left to do of planned runs, unless messages are still under way. Returns how
+    /// many orders were sent.
+    ///
+    /// # Errors
+    /// When store or queue fail.
+    pub async fn dispatch(&self, queue: &dyn Queue) -> Result<usize, RunError> {
+        let head = log::head(&self.store).await?;
+        let mut sent = 0;
+        for open in &head.standing.open {
+            if open.stage != Stage::Planned {
+                continue;
+            }
+            let stored = self.stored(open.generation).await?;
+            let overtaken = self.overtaken(&head, &stored).await?;
+            self.unchanged(&stored).await?;
+            let job = Self::job(&head, &stored, overtaken.keys().cloned().collect())?;
+            let outcomes = apply::outcomes(&self.store, &stored.run).await?;
+            let objects = self.references(&head, &stored).await?;
+            let courier = Courier {
+                store: &self.store,
+                queue,
+                job: &job,
+                known: &Known::new(outcomes, objects),
+            };
+            let orders = courier.orders().await?;
+            let mut due = courier.unsent(&orders);
+            due.extend(courier.freed(&orders));
+            if due.is_empty() || self.under_way(queue).await? {
+                continue;
+            }
+            if apply::untouched(&self.store, &stored.run).await? {
+                apply::begin(&self.store, &stored.run, &nonce())
+                    .await
+                    .map_err(ApplyError::from)?;
+            }
+            courier.send(&due).await?;
+            sent += due.len();
+        }
+        Ok(sent)
+    }
+
+    async fn under_way(&self, queue: &dyn Queue) -> Result<bool, RunError> {
+        for lane in [Lane::Urgent, Lane::Bulk] {
+            if queue.depth(lane).await.map_err(ApplyError::from)? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether everything that a run sent is on record, or has been waited for long enough.
+    pub(super) async fn arrived(&self, head: &Head, stored: &Stored) -> Result<bool, RunError> {
+        if self.clock.now().duration_since(stored.at) > OVERDUE {
+            return Ok(true);
+        }
+        let overtaken = BTreeSet::new();
+        let job = Self::job(head, stored, overtaken)?;
+        let outcomes = apply::outcomes(&self.store, &stored.run).await?;
+        let known = Known::new(outcomes, self.references(head, stored).await?);
+        let queue = crate::queue::EmbeddedQueue::new(self.clock);
+        let courier = Courier {
+            store: &self.store,
+            queue: &queue,
+            job: &job,
+            known: &known,
+        };
+        let orders = courier.orders().await?;
+        Ok(courier.unsent(&orders).is_empty() && courier.freed(&orders).is_empty())
+    }
+
+    /// Carries out a batch, in its order. `time_left` says whether another order may be begun.
+    ///
+    /// A message that can never be carried out is put aside, and what is behind it in its group
+    /// comes again, so that nothing overtakes. So does everything once time is up.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then the whole batch comes again.
+    pub async fn take_batch(
+        &self,
+        batch: &[Incoming],
+        time_left: impl Fn() -> bool,
+    ) -> Result<Vec<Taken>, RunError> {
+        let head = log::head(&self.store).await?;
+        let mut open: BTreeMap<RunId, Option<Open>> = BTreeMap::new();
+        let mut blocked: BTreeSet<&str> = BTreeSet::new();
+        let mut out = Vec::with_capacity(batch.len());
+        for incoming in batch {
+            let taken = if blocked.contains(incoming.group.as_str()) || !time_left() {
+                Taken::Again
+            } else {
+                self.take_one(&head, &incoming.body, &mut open).await?
+            };
+            if taken != Taken::Done {
+                blocked.insert(&incoming.group);
+            }
+            out.push(taken);
+        }
+        let name = nonce();
+        for (run, open) in open {
+            let outcomes = open.map(|o| o.outcomes).unwrap_or_default();
+            if !outcomes.is_empty() {
+                apply::write(&self.store, &run, &name, &outcomes).await?;
+            }
+        }
+        Ok(out)
+    }
+
+    async fn take_one(
+        &self,
+        head: &Head,
+        body: &str,
+        open: &mut BTreeMap<RunId, Option<Open>>,
+    ) -> Result<Taken, RunError> {
+        let Ok(message) = serde_json::from_str::<Message>(body) else {
+            return Ok(Taken::Dead("the body is not a message".to_owned()));
+        };
+        if !open.contains_key(&message.run) {
+            let found = self.open(head, &message.run).await?;
+            open.insert(message.run.clone(), found);
+        }
+        let Some(Some(found)) = open.get_mut(&message.run) else {
+            // The run is over: what it left undone was planned again.
+            return Ok(Taken::Done);
+        };
+        let hands = Hands {
+            store: &self.store,
+            target: self.target.as_ref(),
+            clock: self.clock,
+            job: &found.job,
+            known: &found.known,
+            ask: true,
+        };
+        match hands.carry_out(body).await {
+            Ok(Ok(outcomes)) => {
+                found.outcomes.extend(outcomes);
+                Ok(Taken::Done)
+            }
+            Ok(Err(reason)) => Ok(Taken::Dead(reason)),
+            Err(error) => {
+                tracing::warn!(run = %message.run, "An order comes again: {error}");
+                Ok(Taken::Again)
+            }
+        }
+    }
+
+    async fn open(&self, head: &Head, run: &RunId) -> Result<Option<Open>, RunError> {
+        let mut runs = head.standing.open.iter();
+        let Some(open) = runs.find(|o| o.run == *run && o.stage == Stage::Planned) else {
+            return Ok(None);
+        };
+        let stored = self.stored(open.generation).await?;
+        let overtaken = self.overtaken(head, &stored).await?;
+        let job = Self::job(head, &stored, overtaken.keys().cloned().collect())?;
+        Ok(Some(Open {
+            job,
+            known: Known::default(),
+            outcomes: Vec::new(),
+        }))
+    }
+}
