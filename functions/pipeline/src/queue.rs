@@ -77,6 +77,8 @@ pub struct Delivery {
     pub receipt: String,
     /// The message as it was sent.
     pub body: String,
+    /// Its group, as the queue names it.
+    pub group: String,
     /// How often it was delivered, this time included.
     pub receives: u32,
 }
@@ -272,6 +274,7 @@ impl Queue for EmbeddedQueue {
                 out.push(Delivery {
                     receipt: receipt.clone(),
                     body: stored.envelope.body.clone(),
+                    group: stored.envelope.group.as_str().to_owned(),
                     receives: stored.receives,
                 });
                 state.in_flight.insert(receipt, InFlight { stored, until });
