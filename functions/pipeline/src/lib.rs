@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod approve;
+pub mod aws;
 pub mod config;
 pub mod entra;
 pub mod log;
