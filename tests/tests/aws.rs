@@ -23,9 +23,14 @@ use rollcall_tests::{queue_contract, store_contract};
 
 /// Set in the process that runs the trials: where the stand-in listens.
 const PORT: &str = "ROLLCALL_TEST_AWS_PORT";
+/// Set where this program is to be `rollcall`.
+const AS_CLI: &str = "ROLLCALL_TEST_CLI";
 const BUCKET: &str = "rollcall-test";
 
 fn main() -> ExitCode {
+    if std::env::var_os(AS_CLI).is_some() {
+        return rollcall::main(std::env::args_os());
+    }
     let arguments = Arguments::from_args();
     if std::env::var_os(PORT).is_none() && !arguments.list {
         return with_stand_in();
@@ -33,6 +38,10 @@ fn main() -> ExitCode {
     let trials = vec![
         trial("aws::the_bucket_store", || Box::pin(bucket_store())),
         trial("aws::the_queues", || Box::pin(queues())),
+        Trial::test("aws::the_same_run_on_a_bucket", || {
+            same_run();
+            Ok(())
+        }),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -107,11 +116,15 @@ fn start(server: &std::path::Path) -> (Child, u16) {
 fn call(service: &str, method: &str, path: &str, body: &str) -> String {
     let port: u16 = std::env::var(PORT).unwrap().parse().unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let kind = match service {
+        "s3" => "application/octet-stream",
+        _ => "application/x-www-form-urlencoded",
+    };
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
          Authorization: AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/{service}/aws4_request, \
          SignedHeaders=host, Signature=none\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+         Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     Write::write_all(&mut stream, request.as_bytes()).unwrap();
@@ -166,4 +179,78 @@ async fn queues() {
     };
     let queue = Aws::load().await.queues(urls);
     queue_contract::check_without_time(&queue).await;
+}
+
+/// The command line on a folder and on a bucket: the same plan, and evidence that verifies.
+fn same_run() {
+    call("s3", "PUT", &format!("/{BUCKET}-run"), "");
+    let mut plans = Vec::new();
+    for place in [None, Some(format!("s3://{BUCKET}-run/hr"))] {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("rc").display().to_string();
+        rollcall(&["init", &dir, "--source", "csv2scim"], 0);
+        let config = format!("{dir}/rollcall.toml");
+        if let Some(place) = &place {
+            let text = std::fs::read_to_string(&config).unwrap();
+            let text = text.replace("store = \".\"", &format!("store = \"{place}\""));
+            std::fs::write(&config, text).unwrap();
+        }
+        let mut nights = Vec::new();
+        for (now, moved) in [
+            ("2026-03-14T02:00:00Z", "Sales"),
+            ("2026-03-15T02:00:00Z", "Moved"),
+        ] {
+            let name = format!("workers-{}.csv", &now[..10]);
+            let text = roster(moved);
+            if place.is_some() {
+                call(
+                    "s3",
+                    "PUT",
+                    &format!("/{BUCKET}-run/hr/inbox/{name}"),
+                    &text,
+                );
+            } else {
+                std::fs::write(format!("{dir}/inbox/{name}"), &text).unwrap();
+            }
+            let out = rollcall(&["run", "-c", &config, "--now", now, "--json"], 0);
+            let report: serde_json::Value = serde_json::from_str(out.trim()).unwrap();
+            assert_eq!(report["outcomes"]["failed"], 0);
+            nights.push(report["actions_sha256"].clone());
+        }
+        let now = "2026-03-15T03:00:00Z";
+        rollcall(&["verify", "-c", &config, "--now", now], 0);
+        let again = rollcall(&["run", "-c", &config, "--now", now, "--json"], 0);
+        assert_eq!(again, "", "the inbox is empty");
+        plans.push(nights);
+    }
+    assert_eq!(plans[0], plans[1]);
+}
+
+fn roster(department: &str) -> String {
+    let mut out = String::from(
+        "WorkerID,WorkerStatus,WorkerType,UserID,FirstName,LastName,FullName,GenderPronoun,\
+         ManagerID,HireDate,OnLeave,Department,Division,CostCenter,Company,Location,JobTitle,\
+         StreetAddress,City,CountryCode,OfficePhone,Custom01,Custom02,ZipCode\n",
+    );
+    for key in 101..=120 {
+        writeln!(
+            out,
+            "{key},Active,Employee,EMP{key},Ana,Ruiz{key},Ana Ruiz{key},,101,2015-01-10,False,\
+             {department},Media,CC1,Woodgrove,Europe,Clerk,1 High St,Berlin,DE,030-{key},,,10115"
+        )
+        .unwrap();
+    }
+    out
+}
+
+/// Runs this program as the command line; gives its stdout.
+fn rollcall(args: &[&str], code: i32) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(args)
+        .env(AS_CLI, "1")
+        .output()
+        .unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {err}");
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -22,9 +22,12 @@ pub const REHEARSAL_KEY: &str = "rehearsal only: this key is public\n";
 pub struct Config {
     /// 1.
     pub format_version: u32,
-    /// Folder of the store, relative to this file.
-    #[serde(default = "here")]
-    pub store: PathBuf,
+    /// Where the store lies: a folder, relative to this file, or `s3://bucket/prefix`.
+    #[serde(default)]
+    pub store: Location,
+    /// Where orders go. Without it this process carries them out itself.
+    #[serde(default)]
+    pub queue: Option<Queues>,
     /// The attribute mapping, relative to this file.
     pub mapping: PathBuf,
     /// The lifecycle policy, relative to this file.
@@ -37,8 +40,63 @@ pub struct Config {
     pub target: Target,
 }
 
-fn here() -> PathBuf {
-    PathBuf::from(".")
+/// Where a store lies.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Location {
+    /// A folder.
+    Folder(PathBuf),
+    /// A prefix of a bucket on S3.
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// Where in it; empty: all of it.
+        prefix: String,
+    },
+}
+
+impl Default for Location {
+    fn default() -> Self {
+        Self::Folder(PathBuf::from("."))
+    }
+}
+
+impl TryFrom<String> for Location {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Some(rest) = text.strip_prefix("s3://") else {
+            if let Some((scheme, _)) = text.split_once("://") {
+                return Err(format!(
+                    "a store lies in a folder or at s3://bucket/prefix, not at {scheme}://"
+                ));
+            }
+            return Ok(Self::Folder(PathBuf::from(text)));
+        };
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+        if bucket.len() < 3 || !bucket.chars().all(plain) {
+            return Err(
+                "s3://BUCKET/PREFIX: a bucket has 3 to 63 small letters, digits, dots and \
+                        hyphens"
+                    .to_owned(),
+            );
+        }
+        Ok(Self::Bucket {
+            bucket: bucket.to_owned(),
+            prefix: prefix.trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+/// Two FIFO queues on SQS.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queues {
+    /// Address of the queue for cuts.
+    pub urgent: String,
+    /// Address of the queue for everything else.
+    pub bulk: String,
 }
 
 /// What evidence is protected with.

@@ -293,7 +293,8 @@ impl Pipeline {
             return Ok(false);
         };
         let now = self.store.look(&listed.key).await?;
-        Ok(now.is_some_and(|now| now != *listed))
+        let same = |now: &Listed| (now.bytes, &now.tag) == (listed.bytes, &listed.tag);
+        Ok(now.is_some_and(|now| !same(&now)))
     }
 
     /// Takes a delivery out of the inbox, unless another one stands under its name by now.

@@ -82,8 +82,10 @@ pub struct Listed {
     pub key: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// When it was last written.
+    /// When it was last written; how fine depends on who is asked.
     pub modified: jiff::Timestamp,
+    /// What changes with every write.
+    pub tag: Option<String>,
 }
 
 impl Store {
@@ -416,6 +418,7 @@ fn listed(meta: &object_store::ObjectMeta) -> Listed {
     Listed {
         key: meta.location.to_string(),
         bytes: meta.size,
+        tag: meta.e_tag.clone(),
         modified: jiff::Timestamp::from_millisecond(modified)
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
     }

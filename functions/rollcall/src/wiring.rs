@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use rollcall_core::digest::sha256;
 use rollcall_entra::{Entra, EntraConfig};
 use rollcall_http::{Clock, Exchange, Secret, Share, reqwest_exchange};
+use rollcall_pipeline::aws::{Aws, Urls};
 use rollcall_pipeline::config::{self, Settings};
 use rollcall_pipeline::entra::EntraTarget;
+use rollcall_pipeline::queue::Queue;
 use rollcall_pipeline::run::Pipeline;
 use rollcall_pipeline::store::Store;
 use rollcall_rehearsal::{Faults, Tenant, TenantOptions};
@@ -56,8 +58,11 @@ pub(crate) fn runtime(simulated: bool) -> anyhow::Result<tokio::runtime::Runtime
         .context("the async runtime does not start")
 }
 
+/// A simulated clock jumps while it waits for a real socket: it needs a store without one.
 pub(crate) fn simulated(settings: &Settings) -> bool {
     matches!(settings.config.target, config::Target::Rehearsal(_))
+        && matches!(settings.config.store, config::Location::Folder(_))
+        && settings.config.queue.is_none()
 }
 
 pub(crate) fn read(path: &Path) -> anyhow::Result<Settings> {
@@ -65,21 +70,40 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Settings> {
 }
 
 /// Must be called inside the runtime.
-pub(crate) fn wire(
+pub(crate) async fn wire(
     settings: Settings,
     now: Option<Timestamp>,
     progress: Box<dyn Fn(u64, u64) + Send + Sync>,
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Wired> {
     let clock = now.map_or_else(Clock::system, Clock::starting_at);
-    // Collected from its components: `hr/.` reads as `hr`.
-    let folder: std::path::PathBuf = settings
-        .folder
-        .join(&settings.config.store)
-        .components()
-        .collect();
-    let store = wrap.store(Store::folder(&folder)?);
-    std::fs::create_dir_all(folder.join("inbox")).context("the inbox cannot be made")?;
+    let aws = match (&settings.config.store, &settings.config.queue) {
+        (config::Location::Folder(_), None) => None,
+        (config::Location::Bucket { .. }, _) | (_, Some(_)) => Some(Aws::load().await),
+    };
+    let (store, folder, place) = match (&settings.config.store, &aws) {
+        (config::Location::Bucket { bucket, prefix }, Some(aws)) => {
+            let place = format!("s3://{bucket}/{prefix}");
+            let place = place.trim_end_matches('/').to_owned();
+            (aws.store(bucket, prefix)?, None, place)
+        }
+        (config::Location::Bucket { .. }, None) => unreachable!("a bucket asks for AWS"),
+        (config::Location::Folder(folder), _) => {
+            // Collected from its components: `hr/.` reads as `hr`.
+            let folder: std::path::PathBuf = settings.folder.join(folder).components().collect();
+            let store = Store::folder(&folder)?;
+            std::fs::create_dir_all(folder.join("inbox")).context("the inbox cannot be made")?;
+            let place = folder.display().to_string();
+            (store, Some(folder), place)
+        }
+    };
+    let queue = aws.zip(settings.config.queue.clone()).map(|(aws, queues)| {
+        let urls = Urls {
+            urgent: queues.urgent,
+            bulk: queues.bulk,
+        };
+        Arc::new(aws.queues(urls)) as Arc<dyn Queue>
+    });
     let (config, exchange) = match &settings.config.target {
         config::Target::Rehearsal(rehearsal) => rehearse(&settings, rehearsal, clock)?,
         config::Target::Entra(entra) => {
@@ -107,10 +131,10 @@ pub(crate) fn wire(
     let pipeline = Pipeline {
         target: Arc::new(EntraTarget::new(entra.clone())),
         settings,
-        store,
-        place: folder.display().to_string(),
-        folder: Some(folder),
-        queue: None,
+        store: wrap.store(store),
+        place,
+        folder,
+        queue,
         clock,
         progress,
     };

@@ -30,7 +30,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
     }
     let runtime = wiring::runtime(wiring::simulated(&settings))?;
     runtime.block_on(async {
-        let wired = wiring::wire(settings, args.at.now, Box::new(|_, _| {}), wrap)?;
+        let wired = wiring::wire(settings, args.at.now, Box::new(|_, _| {}), wrap).await?;
         let probe = wired.entra.probe().await?;
         if printer.json {
             printer.json(&probe);
