@@ -23,3 +23,4 @@ pub mod status;
 pub mod store;
 pub mod target;
 pub mod verify;
+pub mod wiring;

@@ -2,23 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use rollcall_core::digest::sha256;
 use rollcall_entra::{Entra, EntraConfig};
-use rollcall_http::{Clock, Exchange, Secret, Share, reqwest_exchange};
-use rollcall_pipeline::aws::{Aws, Urls};
+use rollcall_http::{Clock, Exchange, Secret, reqwest_exchange};
 use rollcall_pipeline::config::{self, Settings};
 use rollcall_pipeline::entra::EntraTarget;
-use rollcall_pipeline::queue::Queue;
 use rollcall_pipeline::run::Pipeline;
 use rollcall_pipeline::store::Store;
+use rollcall_pipeline::wiring;
 use rollcall_rehearsal::{Faults, Tenant, TenantOptions};
-
-/// Longest wait for one answer.
-const TIMEOUT: Duration = Duration::from_secs(100);
 
 /// What a command works with.
 pub(crate) struct Wired {
@@ -77,64 +72,19 @@ pub(crate) async fn wire(
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Wired> {
     let clock = now.map_or_else(Clock::system, Clock::starting_at);
-    let aws = match (&settings.config.store, &settings.config.queue) {
-        (config::Location::Folder(_), None) => None,
-        (config::Location::Bucket { .. }, _) | (_, Some(_)) => Some(Aws::load().await),
-    };
-    let (store, folder, place) = match (&settings.config.store, &aws) {
-        (config::Location::Bucket { bucket, prefix }, Some(aws)) => {
-            let place = format!("s3://{bucket}/{prefix}");
-            let place = place.trim_end_matches('/').to_owned();
-            (aws.store(bucket, prefix)?, None, place)
-        }
-        (config::Location::Bucket { .. }, None) => unreachable!("a bucket asks for AWS"),
-        (config::Location::Folder(folder), _) => {
-            // Collected from its components: `hr/.` reads as `hr`.
-            let folder: std::path::PathBuf = settings.folder.join(folder).components().collect();
-            let store = Store::folder(&folder)?;
-            std::fs::create_dir_all(folder.join("inbox")).context("the inbox cannot be made")?;
-            let place = folder.display().to_string();
-            (store, Some(folder), place)
-        }
-    };
-    let queue = aws.zip(settings.config.queue.clone()).map(|(aws, queues)| {
-        let urls = Urls {
-            urgent: queues.urgent,
-            bulk: queues.bulk,
-        };
-        Arc::new(aws.queues(urls)) as Arc<dyn Queue>
-    });
+    let connected = wiring::connect(&settings).await?;
     let (config, exchange) = match &settings.config.target {
         config::Target::Rehearsal(rehearsal) => rehearse(&settings, rehearsal, clock)?,
-        config::Target::Entra(entra) => {
-            let secret = std::env::var(&entra.client_secret_env).with_context(|| {
-                format!(
-                    "the environment variable `{}` (target.entra.client_secret_env) is not set",
-                    entra.client_secret_env
-                )
-            })?;
-            let mut config =
-                EntraConfig::new(&entra.tenant_id, &entra.client_id, Secret::new(secret));
-            config.login_host.clone_from(&entra.login);
-            config.graph_host.clone_from(&entra.graph);
-            config.tenant_size = match entra.tenant_size {
-                config::TenantSize::S => rollcall_http::TenantSize::S,
-                config::TenantSize::M => rollcall_http::TenantSize::M,
-                config::TenantSize::L => rollcall_http::TenantSize::L,
-            };
-            config.share = Share::new(entra.share)
-                .with_context(|| format!("target.entra.share: {} is out of range", entra.share))?;
-            (config, reqwest_exchange(TIMEOUT)?)
-        }
+        config::Target::Entra(entra) => (wiring::entra(entra)?, reqwest_exchange(wiring::TIMEOUT)?),
     };
     let entra = Entra::new(config, wrap.exchange(exchange), clock)?;
     let pipeline = Pipeline {
         target: Arc::new(EntraTarget::new(entra.clone())),
         settings,
-        store: wrap.store(store),
-        place,
-        folder,
-        queue,
+        store: wrap.store(connected.store),
+        place: connected.place,
+        folder: connected.folder,
+        queue: connected.queue,
         clock,
         progress,
     };

@@ -10,6 +10,8 @@
     reason = "a failed unwrap is a failed test, and a runner talks"
 )]
 
+mod functions;
+
 use std::fmt::Write as _;
 use std::io::{Read as _, Write};
 use std::net::{TcpListener, TcpStream};
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
     if std::env::var_os(AS_CLI).is_some() {
         return rollcall::main(std::env::args_os());
     }
+    if std::env::var_os(functions::AS_FUNCTION).is_some() {
+        return rollcall_lambda::main();
+    }
     let arguments = Arguments::from_args();
     if std::env::var_os(PORT).is_none() && !arguments.list {
         return with_stand_in();
@@ -38,6 +43,9 @@ fn main() -> ExitCode {
     let trials = vec![
         trial("aws::the_bucket_store", || Box::pin(bucket_store())),
         trial("aws::the_queues", || Box::pin(queues())),
+        trial("aws::a_file_becomes_accounts", || {
+            Box::pin(functions::a_file_becomes_accounts())
+        }),
         Trial::test("aws::the_same_run_on_a_bucket", || {
             same_run();
             Ok(())

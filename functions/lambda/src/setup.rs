@@ -1,0 +1,182 @@
+//! What a function works with: the configuration from the bucket, connected once per process.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rollcall_entra::Entra;
+use rollcall_http::{Clock, Share, reqwest_exchange};
+use rollcall_pipeline::aws::Aws;
+use rollcall_pipeline::config::{Location, Settings, Target};
+use rollcall_pipeline::entra::EntraTarget;
+use rollcall_pipeline::run::Pipeline;
+use rollcall_pipeline::store::Store;
+use rollcall_pipeline::wiring;
+use tokio::sync::OnceCell;
+
+use crate::{FunctionError, Role};
+
+/// What is left of an invocation's time when no new order is begun: an order's longest wait for
+/// one answer, and the writing of the journal.
+const RESERVE: Duration = Duration::from_mins(2);
+
+/// The environment of a function, and the pipeline once it is connected.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) role: Role,
+    config: String,
+    share: Option<Share>,
+    pipeline: OnceCell<Arc<Connected>>,
+}
+
+/// A pipeline; its files lie in a folder that goes with it.
+pub(crate) struct Connected {
+    pub(crate) pipeline: Pipeline,
+    _files: tempfile::TempDir,
+}
+
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a connected pipeline")
+    }
+}
+
+fn variable(name: &str) -> Result<String, FunctionError> {
+    std::env::var(name)
+        .map_err(|_| FunctionError::Environment(format!("the variable `{name}` is not set")))
+}
+
+impl Setup {
+    /// Reads `ROLLCALL_FUNCTION`, `ROLLCALL_CONFIG` (`s3://bucket/config/rollcall.toml`) and
+    /// `ROLLCALL_SHARE` (the part of every quota that this function may use).
+    pub(crate) fn from_environment() -> Result<Self, FunctionError> {
+        let role = variable("ROLLCALL_FUNCTION")?;
+        let role = Role::named(&role).ok_or_else(|| {
+            FunctionError::Environment(format!(
+                "`ROLLCALL_FUNCTION` is `{role}`; it may be {}",
+                Role::NAMES.join(", ")
+            ))
+        })?;
+        let share = match std::env::var("ROLLCALL_SHARE") {
+            Err(_) => None,
+            Ok(text) => {
+                let share = text.parse().ok().and_then(|share| Share::new(share).ok());
+                Some(share.ok_or_else(|| {
+                    FunctionError::Environment(
+                        "`ROLLCALL_SHARE` must be above 0 and at most 1".to_owned(),
+                    )
+                })?)
+            }
+        };
+        Ok(Self {
+            role,
+            config: variable("ROLLCALL_CONFIG")?,
+            share,
+            pipeline: OnceCell::new(),
+        })
+    }
+
+    /// The pipeline; connected at the first call.
+    pub(crate) async fn pipeline(&self) -> Result<Arc<Connected>, FunctionError> {
+        let made = self.pipeline.get_or_try_init(|| async {
+            let connected = self.connect().await?;
+            Ok::<_, FunctionError>(Arc::new(connected))
+        });
+        made.await.cloned()
+    }
+
+    async fn connect(&self) -> Result<Connected, FunctionError> {
+        let location =
+            Location::try_from(self.config.clone()).map_err(FunctionError::Environment)?;
+        let Location::Bucket { bucket, prefix } = location else {
+            return Err(FunctionError::Environment(
+                "`ROLLCALL_CONFIG` must be s3://BUCKET/.../rollcall.toml".to_owned(),
+            ));
+        };
+        let (folder, file) = prefix.rsplit_once('/').unwrap_or(("", &prefix));
+        let files = tempfile::tempdir().map_err(|e| FunctionError::Environment(e.to_string()))?;
+        let configuration = Aws::load().await.store(&bucket, folder)?;
+        download(&configuration, files.path()).await?;
+        let settings = Settings::read(&files.path().join(file)).map_err(|error| {
+            FunctionError::Environment(format!("{} cannot be used: {error}", self.config))
+        })?;
+        let Target::Entra(entra) = &settings.config.target else {
+            return Err(FunctionError::Environment(
+                "a function works on a tenant: configure [target.entra]".to_owned(),
+            ));
+        };
+        let mut config = wiring::entra(entra)?;
+        if let Some(share) = self.share {
+            config.share = share;
+        }
+        let clock = Clock::system();
+        let fail = |e: &dyn std::fmt::Display| FunctionError::Target(e.to_string());
+        let exchange = reqwest_exchange(wiring::TIMEOUT).map_err(|e| fail(&e))?;
+        let entra = Entra::new(config, exchange, clock).map_err(|e| fail(&e))?;
+        let connected = wiring::connect(&settings).await?;
+        if connected.queue.is_none() {
+            return Err(FunctionError::Environment(
+                "functions work over queues: configure [queue]".to_owned(),
+            ));
+        }
+        let pipeline = Pipeline {
+            target: Arc::new(EntraTarget::new(entra)),
+            settings,
+            store: connected.store,
+            place: connected.place,
+            folder: connected.folder,
+            queue: connected.queue,
+            clock,
+            progress: Box::new(|_, _| ()),
+        };
+        Ok(Connected {
+            pipeline,
+            _files: files,
+        })
+    }
+}
+
+/// Every file of the configuration: it names the others relative to itself.
+async fn download(from: &Store, to: &Path) -> Result<(), FunctionError> {
+    let fail = |e: std::io::Error| FunctionError::Environment(e.to_string());
+    for listed in from.list("").await? {
+        let path = to.join(&listed.key);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(fail)?;
+        }
+        std::fs::write(path, from.get(&listed.key).await?).map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// Whether another order may be begun before `deadline` (milliseconds since 1970). A deadline in
+/// the past is one that nobody meant: then there is time.
+pub(crate) fn time_left(deadline: u64, begun: SystemTime, now: SystemTime) -> bool {
+    let end = UNIX_EPOCH + Duration::from_millis(deadline);
+    end <= begun || now + RESERVE < end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_two_minutes_begin_nothing() {
+        let begun = UNIX_EPOCH + Duration::from_secs(1000);
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        for (deadline, now, expected) in [
+            (1_900_000, 1000, true),
+            (1_900_000, 1779, true),
+            (1_900_000, 1780, false),
+            (1_900_000, 1950, false),
+            (600_000, 1000, true),
+            (0, 5000, true),
+        ] {
+            assert_eq!(
+                time_left(deadline, begun, at(now)),
+                expected,
+                "{deadline} {now}"
+            );
+        }
+    }
+}
