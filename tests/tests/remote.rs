@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_entra::{Entra, EntraConfig};
 use rollcall_http::{Clock, Secret};
-use rollcall_pipeline::config::Settings;
+use rollcall_pipeline::config::{Key, Settings};
 use rollcall_pipeline::entra::EntraTarget;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::Pulled;
@@ -62,8 +62,14 @@ impl Place {
         let config = EntraConfig::new(&options.tenant_id, &options.client_id, secret);
         let entra = Entra::new(config, self.tenant.exchange(), self.clock).unwrap();
         let queue = Arc::clone(&self.queue) as Arc<dyn Queue>;
+        let settings = Settings::read(&self.dir().join("rollcall.toml")).unwrap();
+        let Key::Held(key) = settings.key.clone() else {
+            panic!("the starter's key lies in a file")
+        };
         Pipeline {
-            settings: Settings::read(&self.dir().join("rollcall.toml")).unwrap(),
+            settings,
+            key,
+            cloud: None,
             store: Store::folder(&self.dir()).unwrap(),
             place: self.dir().display().to_string(),
             folder: Some(self.dir()),
@@ -219,9 +225,11 @@ async fn take(place: &Place, random: &mut Random) {
     }
 }
 
-async fn play(seed: u64) -> (BTreeMap<String, Value>, Vec<String>, u32) {
+/// With `overlap` the second night's file comes while the first night's orders are under way.
+async fn play(seed: u64, overlap: bool) -> (BTreeMap<String, Value>, Vec<String>, u32) {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let place = Place::new();
+    let patience = random.below(60);
     let mut plans = Vec::new();
     let mut steps = 0;
     for (night, now) in NIGHTS.iter().enumerate() {
@@ -251,6 +259,12 @@ async fn play(seed: u64) -> (BTreeMap<String, Value>, Vec<String>, u32) {
             if head.standing.open.is_empty() {
                 break;
             }
+            if overlap && night == 0 && u64::from(steps) > patience {
+                break;
+            }
+        }
+        if overlap && night == 0 {
+            continue;
         }
         // What is still in the queue belongs to a run that is over: taken, and nothing happens.
         let before = place.users();
@@ -290,13 +304,106 @@ async fn any_schedule_ends_in_the_same_tenant() {
     let seeds = std::env::var("ROLLCALL_SEEDS").ok();
     let seeds: u64 = seeds.and_then(|s| s.parse().ok()).unwrap_or(100);
     for seed in 0..seeds {
-        let (users, made, steps) = Box::pin(play(seed)).await;
+        let (users, made, steps) = Box::pin(play(seed, false)).await;
         assert_eq!(users, expected, "seed {seed}, {steps} steps");
         assert!(
             plans.iter().all(|p| made.contains(p)),
             "seed {seed}: other plans"
         );
     }
+}
+
+fn enabled(users: &BTreeMap<String, Value>) -> BTreeMap<&str, &Value> {
+    let on = |user: &&Value| user["accountEnabled"] == true;
+    let pairs = users.iter().filter(|(_, user)| on(user));
+    pairs.map(|(key, user)| (key.as_str(), user)).collect()
+}
+
+/// Newer data do not wait for the end of a run: what it had not done is planned again with them.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_comes_in_between_decides() {
+    let (expected, _) = on_one_machine().await;
+    let seeds = std::env::var("ROLLCALL_SEEDS").ok();
+    let seeds: u64 = seeds.and_then(|s| s.parse().ok()).unwrap_or(100);
+    let mut spared = 0;
+    for seed in 0..seeds {
+        let (users, _, steps) = Box::pin(play(seed, true)).await;
+        // Who had no account yet when HR said that they left gets none.
+        assert_eq!(
+            enabled(&users),
+            enabled(&expected),
+            "seed {seed}, {steps} steps"
+        );
+        spared += expected.len() - users.len();
+    }
+    assert!(spared > 0, "no seed came in between");
+}
+
+fn crowd(n: u32, left: Option<u32>) -> String {
+    let mut out = roster(0).lines().next().unwrap().to_owned() + "\n";
+    for key in 1..=n {
+        let status = if left == Some(key) {
+            "Inactive"
+        } else {
+            "Active"
+        };
+        writeln!(
+            out,
+            "{key},{status},Employee,EMP{key},Ana{key},Ruiz,Ana{key} Ruiz,,,2015-01-10,False,Sales,\
+             Media,CC1,Woodgrove,Europe,Clerk,1 High St,Berlin,DE,030-{key},,,10115"
+        )
+        .unwrap();
+    }
+    out
+}
+
+/// Somebody is dismissed while the first load of 5,000 accounts is still in the queue: the cut goes
+/// first, and the enable that is queued since before does nothing.
+#[tokio::test(start_paused = true)]
+async fn a_cut_overtakes_five_thousand_orders() {
+    let place = Place::new();
+    let inbox = place.dir().join("inbox");
+    let process = place.process(true);
+    let queue = place.queue.as_ref();
+    let first: Timestamp = NIGHTS[0].parse().unwrap();
+    std::fs::write(inbox.join("workers-2026-03-14.csv"), crowd(5000, None)).unwrap();
+    process.pull_inbox(first, &[]).await.unwrap();
+    process.advance(Until::Planned).await.unwrap();
+    assert_eq!(process.dispatch(queue).await.unwrap(), 5000);
+    // A taker does ten and dies before it says so: their orders wait in the queue again.
+    let some = queue.receive(Lane::Bulk, BATCH, VISIBLE).await.unwrap();
+    process.take_batch(&incoming(&some), || true).await.unwrap();
+    place.clock.sleep(VISIBLE).await;
+    assert_eq!(queue.depth(Lane::Bulk).await.unwrap(), 5000);
+    let users = place.users();
+    let who = users.keys().next().unwrap();
+    assert!(users.values().all(|user| user["accountEnabled"] == true));
+
+    let newer = crowd(5000, Some(who.parse().unwrap()));
+    std::fs::write(inbox.join("workers-2026-03-15.csv"), newer).unwrap();
+    process
+        .pull_inbox(NIGHTS[1].parse().unwrap(), &[])
+        .await
+        .unwrap();
+    process.advance(Until::Planned).await.unwrap();
+    process.dispatch(queue).await.unwrap();
+    let urgent = queue.receive(Lane::Urgent, BATCH, VISIBLE).await.unwrap();
+    assert_eq!(urgent.len(), 1);
+    let taken = process.take_batch(&incoming(&urgent), || true).await;
+    assert_eq!(taken.unwrap(), [Taken::Done]);
+    let after = place.users();
+    assert_eq!(after[who]["accountEnabled"], false);
+    assert_eq!(after.len(), 10, "nothing else was done before");
+    // The older orders come again: one of them would enable.
+    let mut done = 0;
+    while done < 5000 {
+        let old = queue.receive(Lane::Bulk, BATCH, VISIBLE).await.unwrap();
+        let taken = process.take_batch(&incoming(&old), || true).await.unwrap();
+        assert!(taken.iter().all(|t| *t == Taken::Done));
+        done += old.len();
+        settle(&place, Lane::Bulk, &old, &taken).await;
+    }
+    assert_eq!(place.users()[who]["accountEnabled"], false);
 }
 
 /// [A good, B garbage, C good, B good]: A and C are done, B's garbage is put aside with the reason,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rollcall_core::model::{ObjectId, Op};
 use rollcall_core::plan::Forecast;
 use rollcall_http::{
-    CallError, Chance, Client, Clock, Exchange, Origin, OriginError, Quotas, Retry, RetryPolicy,
-    Secret, Setup, Share, TenantSize, TokenSource, TokenSpec,
+    CallError, Chance, Client, Clock, Credential, Exchange, Origin, OriginError, Quotas, Retry,
+    RetryPolicy, Setup, Share, TenantSize, TokenSource, TokenSpec,
 };
 
 /// How long a created account is treated as possibly not replicated yet.
@@ -25,8 +25,8 @@ pub struct EntraConfig {
     pub tenant_id: String,
     /// Application (client) id.
     pub client_id: String,
-    /// The application's secret.
-    pub secret: Secret,
+    /// How the application proves who it is.
+    pub credential: Credential,
     /// Sets the resource-unit quota.
     pub tenant_size: TenantSize,
     /// What part of the quotas is ours.
@@ -38,13 +38,17 @@ pub struct EntraConfig {
 impl EntraConfig {
     /// A large tenant of the global cloud, all of our quotas, and a seed from the operating
     /// system (0 where it gives none: jitter then repeats, which harms nothing).
-    pub fn new(tenant_id: impl Into<String>, client_id: impl Into<String>, secret: Secret) -> Self {
+    pub fn new(
+        tenant_id: impl Into<String>,
+        client_id: impl Into<String>,
+        credential: impl Into<Credential>,
+    ) -> Self {
         Self {
             login_host: "https://login.microsoftonline.com".to_owned(),
             graph_host: "https://graph.microsoft.com".to_owned(),
             tenant_id: tenant_id.into(),
             client_id: client_id.into(),
-            secret,
+            credential: credential.into(),
             tenant_size: TenantSize::default(),
             share: Share::default(),
             seed: getrandom::u64().unwrap_or(0),
@@ -129,7 +133,7 @@ impl Entra {
             login,
             tenant_id: config.tenant_id,
             client_id: config.client_id,
-            secret: config.secret,
+            credential: config.credential,
             scope: format!("{graph}/.default"),
         };
         let tokens = TokenSource::new(spec, exchange.clone(), clock, Arc::clone(&chance), policy);

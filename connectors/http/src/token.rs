@@ -4,6 +4,7 @@
 //! (MicrosoftDocs/entra-docs, v2-oauth2-client-creds-grant-flow.md). Invariant: one request at a
 //! time, however many calls wait for the token; they share its failure as they share the token.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +23,42 @@ use crate::{
 /// How long before its end a token is renewed; half its life where that is shorter.
 const MARGIN: Duration = Duration::from_mins(5);
 
+/// How the application proves who it is.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// By a secret of its own.
+    Secret(Secret),
+    /// By a signed word of somebody whom the tenant trusts: a workload identity federation.
+    Assertion(Assertion),
+}
+
+impl From<Secret> for Credential {
+    fn from(secret: Secret) -> Self {
+        Self::Secret(secret)
+    }
+}
+
+/// Gives a fresh JSON Web Token each time it is asked. Source: "Access token request with a
+/// federated credential" (v2-oauth2-client-creds-grant-flow.md).
+#[derive(Clone)]
+pub struct Assertion(Arc<dyn Fn() -> Asked + Send + Sync>);
+
+/// An assertion on its way.
+pub type Asked = Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>>;
+
+impl Assertion {
+    /// From what asks for one. Its error says why there is none, without any secret.
+    pub fn new(ask: impl Fn() -> Asked + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+}
+
+impl std::fmt::Debug for Assertion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Assertion")
+    }
+}
+
 /// What a token is asked for with.
 #[derive(Debug, Clone)]
 pub struct TokenSpec {
@@ -31,8 +68,8 @@ pub struct TokenSpec {
     pub tenant_id: String,
     /// Application (client) id.
     pub client_id: String,
-    /// The application's secret.
-    pub secret: Secret,
+    /// How it proves who it is.
+    pub credential: Credential,
     /// One resource with `/.default`, such as `https://graph.microsoft.com/.default`.
     pub scope: String,
 }
@@ -56,6 +93,9 @@ pub enum TokenError {
     /// The answer has no token in it.
     #[error("the login host's answer is not in the documented form")]
     Malformed,
+    /// Nobody vouched for us, so the login host was not asked.
+    #[error("no assertion to ask for a token with: {0}")]
+    Assertion(String),
 }
 
 impl TokenError {
@@ -72,6 +112,7 @@ impl TokenError {
             }
             Self::Transport(error) => error.retry(),
             Self::Malformed => Retry::Never,
+            Self::Assertion(_) => Retry::Backoff,
         }
     }
 
@@ -83,11 +124,16 @@ impl TokenError {
                 .map_or_else(|| format!("login_{status}"), |c| format!("AADSTS{c}")),
             Self::Transport(error) => format!("login_{}", error.code()),
             Self::Malformed => "login_malformed_answer".to_owned(),
+            Self::Assertion(_) => "login_no_assertion".to_owned(),
         }
     }
 
     /// What it means and what to do.
     pub fn hint(&self) -> &'static str {
+        if let Self::Assertion(_) = self {
+            return "the token service of the cloud gave no token: switch outbound identity \
+                    federation on in the account, and allow this role to use it";
+        }
         let Self::Refused { codes, .. } = self else {
             return "no access token could be had; check the login host and the network";
         };
@@ -96,6 +142,10 @@ impl TokenError {
             Some(7_000_222) => "the client secret has expired; make a new one",
             Some(700_016) => "the application is not known in this tenant; check the client id",
             Some(90_002 | 900_023) => "the tenant is not known; check the tenant id",
+            Some(700_211..=700_213) => {
+                "no federated credential of the application fits issuer, audience and subject of \
+                 the token; the subject is the ARN of the function's role"
+            }
             Some(7_000_112) => "the application is disabled in this tenant",
             Some(_) | None => "no access token was given; check tenant id, client id and secret",
         }
@@ -269,9 +319,7 @@ impl TokenSource {
             let class = error.retry();
             (error, class)
         };
-        let request = self
-            .request()
-            .map_err(|e| classed(TokenError::Transport(e)))?;
+        let request = self.request().await.map_err(classed)?;
         let response = self
             .exchange
             .0
@@ -304,24 +352,36 @@ impl TokenSource {
         })
     }
 
-    fn request(&self) -> Result<Request<Bytes>, TransportError> {
+    async fn request(&self) -> Result<Request<Bytes>, TokenError> {
         let TokenSpec {
             login,
             tenant_id,
             client_id,
-            secret,
+            credential,
             scope,
         } = &self.spec;
-        let form = [
+        let given = match credential {
+            Credential::Secret(secret) => vec![("client_secret", secret.clone())],
+            Credential::Assertion(assertion) => {
+                let word = (assertion.0)().await.map_err(TokenError::Assertion)?;
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                vec![
+                    ("client_assertion_type", Secret::new(kind.to_owned())),
+                    ("client_assertion", word),
+                ]
+            }
+        };
+        let plain = [
             ("grant_type", "client_credentials"),
             ("client_id", client_id),
             ("scope", scope),
-            ("client_secret", secret.reveal()),
         ];
+        let proofs = given.iter().map(|(name, value)| (*name, value.reveal()));
         // A segment leaves `@` as it is, which a form may too; all else that could end a field
         // is encoded.
-        let form: Vec<String> = form
-            .iter()
+        let form: Vec<String> = plain
+            .into_iter()
+            .chain(proofs)
             .map(|(name, value)| format!("{name}={}", encode_segment(value)))
             .collect();
         Request::builder()
@@ -333,6 +393,9 @@ impl TokenSource {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::ACCEPT, "application/json")
             .body(Bytes::from(form.join("&")))
-            .map_err(|_| TransportError::Request("the tenant id does not fit a URL".to_owned()))
+            .map_err(|_| {
+                let why = "the tenant id does not fit a URL".to_owned();
+                TokenError::Transport(TransportError::Request(why))
+            })
     }
 }

@@ -92,7 +92,7 @@ impl Peer {
             login: Origin::parse("https://login.example").unwrap(),
             tenant_id: "t1".to_owned(),
             client_id: "c1".to_owned(),
-            secret: Secret::new("s&cret=1"),
+            credential: Secret::new("s&cret=1").into(),
             scope: "https://graph.example/.default".to_owned(),
         };
         let tokens = TokenSource::new(spec, exchange.clone(), clock, Arc::clone(&chance), policy);
@@ -379,7 +379,7 @@ async fn secrets_are_not_shown() {
         login: Origin::parse("https://login.example").unwrap(),
         tenant_id: "t1".to_owned(),
         client_id: "c1".to_owned(),
-        secret: Secret::new("hunter-two"),
+        credential: Secret::new("hunter-two").into(),
         scope: "s".to_owned(),
     };
     let peer = Peer::new(vec![granted("token-three", 3599)], vec![ok()]);

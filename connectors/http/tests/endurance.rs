@@ -103,7 +103,7 @@ impl Peer {
             login: Origin::parse("https://login.example").unwrap(),
             tenant_id: "t1".to_owned(),
             client_id: "c1".to_owned(),
-            secret: Secret::new("hunter-two"),
+            credential: Secret::new("hunter-two").into(),
             scope: "https://graph.example/.default".to_owned(),
         };
         Client::new(Setup {

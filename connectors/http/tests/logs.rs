@@ -76,7 +76,7 @@ fn client(peer: impl Fn(&Request<Bytes>) -> (u16, Value) + Send + Sync + 'static
         login: Origin::parse("https://login.example").unwrap(),
         tenant_id: "t1".to_owned(),
         client_id: "c1".to_owned(),
-        secret: Secret::new("hunter-two"),
+        credential: Secret::new("hunter-two").into(),
         scope: "https://graph.example/.default".to_owned(),
     };
     Client::new(Setup {

@@ -38,7 +38,7 @@ mod tests;
 
 pub use error::TenantError;
 pub use fault::{Fault, Faults};
-pub use options::{Size, TenantOptions, Throttle};
+pub use options::{Federated, Size, TenantOptions, Throttle};
 pub use serve::serve;
 pub use served::Served;
 pub use tenant::{Tenant, User};

@@ -38,6 +38,18 @@ impl Default for Throttle {
     }
 }
 
+/// A federated credential of the application. Its tokens are compared claim by claim; their
+/// signature is not checked, for this tenant knows no issuer's keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Federated {
+    /// `iss` of the token.
+    pub issuer: String,
+    /// `sub` of the token.
+    pub subject: String,
+    /// `aud` of the token.
+    pub audience: String,
+}
+
 /// What a tenant is opened with. The default is a fresh, empty, faultless tenant of its own whose
 /// credentials are the same everywhere and open nothing else.
 #[derive(Clone)]
@@ -48,6 +60,8 @@ pub struct TenantOptions {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
+    /// Whose word is taken in place of the secret.
+    pub federated: Option<Federated>,
     /// Domains that sign-in names may have; the first is the default one.
     pub verified_domains: Vec<String>,
     /// File that keeps the users between processes (JSON Lines). `None`: in memory only.
@@ -79,6 +93,7 @@ impl Default for TenantOptions {
             tenant_id: "00000000-7e57-4000-8000-000000000001".to_owned(),
             client_id: "00000000-7e57-4000-8000-000000000002".to_owned(),
             client_secret: "rehearsal-only-not-a-secret".to_owned(),
+            federated: None,
             verified_domains: vec!["woodgrove.example".to_owned()],
             journal: None,
             faults: Faults::none(),
@@ -96,6 +111,7 @@ impl fmt::Debug for TenantOptions {
             .field("tenant_id", &self.tenant_id)
             .field("client_id", &self.client_id)
             .field("client_secret", &"[secret]")
+            .field("federated", &self.federated)
             .field("verified_domains", &self.verified_domains)
             .field("journal", &self.journal)
             .field("faults", &self.faults)

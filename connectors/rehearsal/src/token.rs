@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::answer::Answer;
-use crate::encoding::{base64url, fields};
-use crate::options::TenantOptions;
+use crate::encoding::{base64url, base64url_decode, fields};
+use crate::options::{Federated, TenantOptions};
 use crate::refusal::Refusal;
 
 /// Seconds; what the page's sample shows.
@@ -57,7 +57,7 @@ impl Tokens {
         trace: &str,
         now: Timestamp,
     ) -> Answer {
-        match check(options, method, tenant, body) {
+        match check(options, method, tenant, body, now) {
             Ok(scope) => {
                 let token = self.give(options, &scope, now);
                 Answer::ok(json!({
@@ -144,12 +144,46 @@ impl Tokens {
     }
 }
 
+/// Whether an assertion is one of the federated credential, and of this moment.
+fn vouched(word: &str, federated: &Federated, now: Timestamp) -> Result<(), Denied> {
+    let refuse = |code, why| denied(StatusCode::BAD_REQUEST, "invalid_client", code, why);
+    let claims = match word.split('.').collect::<Vec<_>>().as_slice() {
+        [_, claims, _] => base64url_decode(claims)
+            .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok()),
+        _ => None,
+    };
+    let claims = claims.ok_or_else(|| refuse(5_002_723, "Invalid JWT token."))?;
+    let second = |name: &str| claims[name].as_i64();
+    let lasts = second("exp").is_some_and(|end| now.as_second() < end)
+        && second("nbf").is_none_or(|begin| begin <= now.as_second());
+    if !lasts {
+        let why = "Client assertion is not within its valid time range.";
+        return Err(refuse(700_024, why));
+    }
+    for (claim, expected, code) in [
+        ("iss", &federated.issuer, 700_211),
+        ("aud", &federated.audience, 700_212),
+        ("sub", &federated.subject, 700_213),
+    ] {
+        let given = &claims[claim];
+        let listed = given
+            .as_array()
+            .is_some_and(|l| l.iter().any(|one| one == expected));
+        if given != expected && !listed {
+            let why = "No matching federated identity record found for presented assertion.";
+            return Err(refuse(code, why));
+        }
+    }
+    Ok(())
+}
+
 /// Gives the scope when everything else is right.
 fn check(
     options: &TenantOptions,
     method: &Method,
     tenant: &str,
     body: &[u8],
+    now: Timestamp,
 ) -> Result<String, Denied> {
     const BAD: StatusCode = StatusCode::BAD_REQUEST;
     if method != Method::POST {
@@ -198,14 +232,27 @@ fn check(
         let why = "Application was not found in the directory.";
         return Err(denied(BAD, "unauthorized_client", 700_016, why));
     }
-    if get("client_secret")? != options.client_secret {
-        let why = "Invalid client secret provided.";
-        return Err(denied(
-            StatusCode::UNAUTHORIZED,
-            "invalid_client",
-            7_000_215,
-            why,
-        ));
+    let proof = form.iter().find(|(name, _)| name == "client_assertion");
+    match (proof, &options.federated) {
+        (Some((_, word)), Some(federated)) => {
+            let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+            if get("client_assertion_type")? != kind {
+                let why = "The client assertion type is not supported.";
+                return Err(denied(BAD, "invalid_request", 900_144, why));
+            }
+            vouched(word, federated, now)?;
+        }
+        (Some(_), None) => {
+            let why = "No matching federated identity record found for presented assertion issuer.";
+            return Err(denied(BAD, "invalid_client", 700_211, why));
+        }
+        (None, _) => {
+            if get("client_secret")? != options.client_secret {
+                let why = "Invalid client secret provided.";
+                let status = StatusCode::UNAUTHORIZED;
+                return Err(denied(status, "invalid_client", 7_000_215, why));
+            }
+        }
     }
     let scope = get("scope")?;
     let resource = scope.strip_suffix("/.default").filter(|resource| {

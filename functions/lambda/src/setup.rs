@@ -105,7 +105,7 @@ impl Setup {
                 "a function works on a tenant: configure [target.entra]".to_owned(),
             ));
         };
-        let mut config = wiring::entra(entra)?;
+        let mut config = wiring::entra(entra).await?;
         if let Some(share) = self.share {
             config.share = share;
         }
@@ -122,6 +122,8 @@ impl Setup {
         let pipeline = Pipeline {
             target: Arc::new(EntraTarget::new(entra)),
             settings,
+            key: connected.key,
+            cloud: connected.cloud,
             store: connected.store,
             place: connected.place,
             folder: connected.folder,

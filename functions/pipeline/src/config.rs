@@ -25,6 +25,14 @@ pub struct Config {
     /// Where the store lies: a folder, relative to this file, or `s3://bucket/prefix`.
     #[serde(default)]
     pub store: Location,
+    /// Where values, state, reports and the inbox lie, when apart from the evidence: another
+    /// bucket, with other rules for what is kept how long.
+    #[serde(default)]
+    pub values: Option<Location>,
+    /// A file beside this one that says `store`, `values` and `[queue]` in its place: what a
+    /// deployment knows about itself.
+    #[serde(default)]
+    pub deployment: Option<PathBuf>,
     /// Where orders go. Without it this process carries them out itself.
     #[serde(default)]
     pub queue: Option<Queues>,
@@ -33,6 +41,7 @@ pub struct Config {
     /// The lifecycle policy, relative to this file.
     pub policy: PathBuf,
     /// What evidence is protected with.
+    #[serde(default)]
     pub evidence: Evidence,
     /// Where HR data come from.
     pub source: Source,
@@ -99,12 +108,30 @@ pub struct Queues {
     pub bulk: String,
 }
 
-/// What evidence is protected with.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// What evidence is protected with: exactly one of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// File whose bytes are the key of all value digests, relative to this file.
-    pub key_file: PathBuf,
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// Name or ARN of a secret in AWS Secrets Manager whose text is that key.
+    #[serde(default)]
+    pub key_secret: Option<String>,
+}
+
+/// The file that a deployment writes: what it knows about itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deployment {
+    format_version: u32,
+    store: Location,
+    #[serde(default)]
+    values: Option<Location>,
+    #[serde(default)]
+    queue: Option<Queues>,
+    #[serde(default)]
+    evidence: Option<Evidence>,
 }
 
 /// One HR feed.
@@ -178,7 +205,14 @@ pub struct Entra {
     /// Application (client) id.
     pub client_id: String,
     /// Name of the environment variable that holds the client secret.
-    pub client_secret_env: String,
+    #[serde(default)]
+    pub client_secret_env: Option<String>,
+    /// Name or ARN of a secret in AWS Secrets Manager that holds the client secret.
+    #[serde(default)]
+    pub client_secret: Option<String>,
+    /// No secret at all: who this process is at AWS proves it to the login host.
+    #[serde(default)]
+    pub federation: Option<Federation>,
     /// Users in the tenant: `S` under 50, `M` 50 to 500, `L` above (sets the read quota).
     #[serde(default = "large")]
     pub tenant_size: TenantSize,
@@ -191,6 +225,15 @@ pub struct Entra {
     /// Graph origin; the global cloud when absent.
     #[serde(default = "graph")]
     pub graph: String,
+}
+
+/// Who vouches for this process in place of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Federation {
+    /// The role that it has at AWS, by a token of its token service ("Outbound identity
+    /// federation", IAM User Guide).
+    Aws,
 }
 
 /// Size class of a tenant (learn.microsoft.com/graph/throttling-limits).
@@ -233,6 +276,11 @@ impl ConfigError {
     }
 }
 
+enum KeyText {
+    File(String),
+    Secret(String),
+}
+
 /// A checked configuration with the files it names.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -249,7 +297,16 @@ pub struct Settings {
     /// The policy file's text: sealed with each plan.
     pub policy_text: String,
     /// What evidence is protected with.
-    pub key: EvidenceKey,
+    pub key: Key,
+}
+
+/// The evidence key, or where it is.
+#[derive(Debug, Clone)]
+pub enum Key {
+    /// Read from its file.
+    Held(EvidenceKey),
+    /// In a secret of this name, which connecting fetches.
+    Secret(String),
 }
 
 impl Settings {
@@ -259,9 +316,12 @@ impl Settings {
     /// Every mistake of every file, where the syntax allows going on.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = read(path)?;
-        let config: Config = toml::from_str(&text)
+        let mut config: Config = toml::from_str(&text)
             .map_err(|e| ConfigError::one(format!("{}:\n{e}", path.display())))?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        if let Some(file) = config.deployment.clone() {
+            config.deployed(&folder.join(file))?;
+        }
         let mut problems: Vec<String> = config
             .problems()
             .into_iter()
@@ -274,7 +334,12 @@ impl Settings {
         };
         let mapping_text = load(&config.mapping);
         let policy_text = load(&config.policy);
-        let key = load(&config.evidence.key_file);
+        let key_file = config.evidence.key_file.as_deref();
+        let key = match (key_file, &config.evidence.key_secret) {
+            (Some(file), None) => load(file).map(KeyText::File),
+            (None, Some(name)) => Some(KeyText::Secret(name.clone())),
+            (Some(_), Some(_)) | (None, None) => None,
+        };
         let name = |file: &Path| folder.join(file).display().to_string();
         let mapping = mapping_text.as_ref().and_then(|text| {
             Mapping::parse(text, &name(&config.mapping))
@@ -286,19 +351,18 @@ impl Settings {
                 .map_err(|e| problems.push(e.to_string()))
                 .ok()
         });
-        if let Some(key) = &key {
-            problems.extend(key_problem(
-                key,
-                &config.target,
-                &name(&config.evidence.key_file),
-            ));
+        if let (Some(KeyText::File(text)), Some(file)) = (&key, key_file) {
+            problems.extend(key_problem(text, &config.target, &name(file)));
         }
         match (mapping, mapping_text, policy, policy_text, key) {
             (Some(mapping), Some(mapping_text), Some(policy), Some(policy_text), Some(key))
                 if problems.is_empty() =>
             {
                 Ok(Self {
-                    key: EvidenceKey::new(key.into_bytes()),
+                    key: match key {
+                        KeyText::File(text) => Key::Held(EvidenceKey::new(text.into_bytes())),
+                        KeyText::Secret(name) => Key::Secret(name),
+                    },
                     config,
                     folder,
                     mapping,
@@ -328,8 +392,61 @@ impl Settings {
 }
 
 impl Config {
+    /// Takes over what the deployment's file says.
+    fn deployed(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let fail = |why: String| Err(ConfigError::one(format!("{}: {why}", path.display())));
+        let said: Deployment = toml::from_str(&read(path)?)
+            .map_err(|e| ConfigError::one(format!("{}:\n{e}", path.display())))?;
+        if said.format_version != 1 {
+            return fail(format!(
+                "`format_version` is {}; this version of rollcall reads 1",
+                said.format_version
+            ));
+        }
+        let twice = self.store != Location::default()
+            || self.values.is_some()
+            || self.queue.is_some()
+            || (said.evidence.is_some() && self.evidence != Evidence::default());
+        if twice {
+            return fail(
+                "store, values, queue and evidence key are said here: take them out of the file \
+                 that names this one"
+                    .to_owned(),
+            );
+        }
+        self.store = said.store;
+        self.values = said.values;
+        self.queue = said.queue;
+        if let Some(evidence) = said.evidence {
+            self.evidence = evidence;
+        }
+        Ok(())
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut out = Vec::new();
+        match (&self.evidence.key_file, &self.evidence.key_secret) {
+            (Some(_), None) | (None, Some(_)) => {}
+            (None, None) => out.push(
+                "`evidence` needs `key_file` (a file beside this one) or `key_secret` (a secret at \
+                 AWS)"
+                    .to_owned(),
+            ),
+            (Some(_), Some(_)) => {
+                out.push("`evidence` takes `key_file` or `key_secret`, not both".to_owned());
+            }
+        }
+        if self.values.is_some()
+            && [Some(&self.store), self.values.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|place| matches!(place, Location::Folder(_)))
+        {
+            out.push(
+                "`values` is for buckets: `store` and `values` must both be s3://bucket/prefix"
+                    .to_owned(),
+            );
+        }
         if self.format_version != 1 {
             out.push(format!(
                 "`format_version` is {}; this version of rollcall reads 1",
@@ -356,6 +473,18 @@ impl Config {
                 }
             }
             Target::Entra(entra) => {
+                let credentials = [
+                    entra.client_secret_env.is_some(),
+                    entra.client_secret.is_some(),
+                    entra.federation.is_some(),
+                ];
+                if credentials.iter().filter(|there| **there).count() != 1 {
+                    out.push(
+                        "`target.entra` needs one of `client_secret_env` (a variable), \
+                         `client_secret` (a secret at AWS) and `federation`"
+                            .to_owned(),
+                    );
+                }
                 if !(entra.share > 0.0 && entra.share <= 1.0) {
                     out.push("`target.entra.share` must be above 0 and at most 1".to_owned());
                 }
@@ -376,7 +505,8 @@ impl Config {
     }
 }
 
-fn key_problem(key: &str, target: &Target, file: &str) -> Option<String> {
+/// What is wrong with the text of an evidence key; `file` is where it comes from.
+pub(crate) fn key_problem(key: &str, target: &Target, file: &str) -> Option<String> {
     if key.trim().len() < 16 {
         return Some(format!(
             "{file}: an evidence key needs at least 16 characters; make one with \
@@ -457,6 +587,36 @@ graph = "http://graph.example"
         assert!(key_problem(REHEARSAL_KEY, &config.target, "k").is_some());
         assert!(key_problem("0123456789abcdef0123", &config.target, "k").is_none());
         assert!(key_problem("short", &config.target, "k").is_some());
+    }
+
+    #[test]
+    fn a_deployment_says_where_things_lie() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.toml");
+        let key = "[evidence]\nkey_file = \"evidence.key\"\n";
+        let named = GOOD.replace(
+            "mapping = \"mapping.toml\"",
+            "mapping = \"mapping.toml\"\ndeployment = \"deployment.toml\"",
+        );
+        std::fs::write(&path, named.replace(key, "")).unwrap();
+        let deployment = folder.path().join("deployment.toml");
+        std::fs::write(
+            &deployment,
+            "format_version = 1\nstore = \"s3://evidence\"\nvalues = \"s3://values\"\n[queue]\n\
+             urgent = \"u\"\nbulk = \"b\"\n[evidence]\nkey_secret = \"arn\"\n",
+        )
+        .unwrap();
+        let error = Settings::read(&path).unwrap_err();
+        assert_eq!(error.problems.len(), 2, "only the two files: {error}");
+        let mut config: Config = toml::from_str(&named.replace(key, "")).unwrap();
+        config.deployed(&deployment).unwrap();
+        assert_eq!(config.problems(), Vec::<String>::new());
+        assert_eq!(config.evidence.key_secret.as_deref(), Some("arn"));
+        assert!(config.values.is_some() && config.queue.is_some());
+        // Said twice: which one counts?
+        std::fs::write(&path, named).unwrap();
+        let error = Settings::read(&path).unwrap_err().to_string();
+        assert!(error.contains("take them out"), "{error}");
     }
 
     #[test]

@@ -47,6 +47,19 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
+    /// Where what expires lies, when apart from the evidence.
+    values: Option<Arc<dyn ObjectStore>>,
+}
+
+/// Whether a key is of what may be replaced and expires; everything else is evidence. `None` for
+/// a prefix that holds both.
+fn expires(key: &str) -> Option<bool> {
+    let parts: Vec<&str> = key.trim_matches('/').split('/').collect();
+    match parts.as_slice() {
+        ["values" | "state" | "inbox", ..] | ["runs", _, "report", ..] => Some(true),
+        [""] | ["runs"] | ["runs", _] => None,
+        _ => Some(false),
+    }
 }
 
 /// An object and what it must hash to.
@@ -107,7 +120,27 @@ impl Store {
 
     /// Over any object store.
     pub fn over(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            values: None,
+        }
+    }
+
+    /// In two places: evidence where it may be locked for years, and apart from it what has to
+    /// expire (`values/`, `state/`, `inbox/` and reports). The keys are the same.
+    pub fn apart(evidence: Arc<dyn ObjectStore>, values: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            inner: evidence,
+            values: Some(values),
+        }
+    }
+
+    /// Where a key lies.
+    fn at(&self, key: &str) -> &dyn ObjectStore {
+        match &self.values {
+            Some(values) if expires(key) == Some(true) => values.as_ref(),
+            Some(_) | None => self.inner.as_ref(),
+        }
     }
 
     /// What lies beneath: for putting something around it.
@@ -150,7 +183,7 @@ impl Store {
             ..PutOptions::default()
         };
         match self
-            .inner
+            .at(key)
             .put_opts(&path(key)?, PutPayload::from(bytes.into()), options)
             .await
         {
@@ -171,7 +204,7 @@ impl Store {
     pub async fn put(&self, key: &str, bytes: impl Into<Bytes>) -> Result<ObjectRef, StoreError> {
         let bytes = bytes.into();
         let reference = reference(key, &bytes);
-        self.inner
+        self.at(key)
             .put(&path(key)?, PutPayload::from(bytes))
             .await
             .map_err(|e| backend(key, &e))?;
@@ -196,7 +229,7 @@ impl Store {
             return self.put(key, first).await;
         }
         let upload = self
-            .inner
+            .at(key)
             .put_multipart(&path(key)?)
             .await
             .map_err(|e| backend(key, &e))?;
@@ -253,7 +286,7 @@ impl Store {
     /// [`StoreError::NotFound`] when nothing is there.
     pub async fn get(&self, key: &str) -> Result<Bytes, StoreError> {
         let found = self
-            .inner
+            .at(key)
             .get(&path(key)?)
             .await
             .map_err(|e| backend(key, &e))?;
@@ -286,7 +319,7 @@ impl Store {
             ..GetOptions::default()
         };
         let found = self
-            .inner
+            .at(key)
             .get_opts(&path(key)?, options)
             .await
             .map_err(|e| backend(key, &e))?;
@@ -300,7 +333,7 @@ impl Store {
     /// As [`Store::get`].
     pub async fn open(&self, key: &str) -> Result<File, StoreError> {
         let found = self
-            .inner
+            .at(key)
             .get(&path(key)?)
             .await
             .map_err(|e| backend(key, &e))?;
@@ -343,7 +376,7 @@ impl Store {
     /// # Errors
     /// When what lies beneath fails.
     pub async fn look(&self, key: &str) -> Result<Option<Listed>, StoreError> {
-        match self.inner.head(&path(key)?).await {
+        match self.at(key).head(&path(key)?).await {
             Ok(meta) => Ok(Some(listed(&meta))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(e) => Err(backend(key, &e)),
@@ -355,13 +388,17 @@ impl Store {
     /// # Errors
     /// When what lies beneath fails.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-        let mut out: Vec<Listed> = self
-            .inner
-            .list(Some(&path(prefix)?))
-            .map_ok(|meta| listed(&meta))
-            .try_collect()
-            .await
-            .map_err(|e| backend(prefix, &e))?;
+        let both = self.values.as_ref().filter(|_| expires(prefix).is_none());
+        let mut out: Vec<Listed> = Vec::new();
+        for place in std::iter::once(self.at(prefix)).chain(both.map(|values| values.as_ref())) {
+            let some: Vec<Listed> = place
+                .list(Some(&path(prefix)?))
+                .map_ok(|meta| listed(&meta))
+                .try_collect()
+                .await
+                .map_err(|e| backend(prefix, &e))?;
+            out.extend(some);
+        }
         out.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(out)
     }
@@ -372,7 +409,7 @@ impl Store {
     /// When what lies beneath fails.
     pub async fn list_after(&self, prefix: &str, after: &str) -> Result<Vec<String>, StoreError> {
         let mut out: Vec<String> = self
-            .inner
+            .at(prefix)
             .list_with_offset(Some(&path(prefix)?), &path(after)?)
             .map_ok(|meta| meta.location.to_string())
             .try_collect()
@@ -387,7 +424,7 @@ impl Store {
     /// # Errors
     /// When what lies beneath fails.
     pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        match self.inner.delete(&path(key)?).await {
+        match self.at(key).delete(&path(key)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(backend(key, &e)),
         }

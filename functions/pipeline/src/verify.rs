@@ -182,7 +182,7 @@ impl Pipeline {
             disables_before: before.disables_before(planned.now),
             mapping: &mapping,
             policy: &policy,
-            key: &self.settings.key,
+            key: &self.key,
             kind: self.target.kind(),
             // How fast the target is depends on quotas, not on the plan: taken as recorded.
             forecast: &|_| forecast.clone(),

@@ -4,17 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollcall_core::digest::EvidenceKey;
 use rollcall_entra::EntraConfig;
-use rollcall_http::{Secret, Share};
+use rollcall_http::{Credential, Secret, Share};
 
 use crate::aws::{Aws, Urls};
-use crate::config::{self, ConfigError, Location, Settings};
+use crate::config::{self, ConfigError, Federation, Key, Location, Settings};
 use crate::queue::Queue;
 use crate::run::RunError;
 use crate::store::{Store, StoreError};
 
 /// Longest wait for one answer of the target.
 pub const TIMEOUT: Duration = Duration::from_secs(100);
+/// Whom the tokens of a federation are for; what Entra proposes for every cloud but its own
+/// ("Configure an app to trust an external identity provider").
+const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// Store and queue of a configuration.
 pub struct Connected {
@@ -26,16 +30,37 @@ pub struct Connected {
     pub folder: Option<PathBuf>,
     /// Where orders go.
     pub queue: Option<Arc<dyn Queue>>,
+    /// What evidence is protected with.
+    pub key: EvidenceKey,
+    /// Who we are at AWS, where the store lies there.
+    pub cloud: Option<Aws>,
 }
 
-/// Connects store and queue.
+/// Connects store and queue, and fetches the evidence key where a secret holds it.
 ///
 /// # Errors
-/// When a folder cannot be made, or no region or credentials are found.
-pub async fn connect(settings: &Settings) -> Result<Connected, StoreError> {
+/// When a folder cannot be made, no region or credentials are found, or the key is not to be had.
+pub async fn connect(settings: &Settings) -> Result<Connected, RunError> {
     let config = &settings.config;
-    let (store, place, folder, aws) = match &config.store {
-        Location::Folder(folder) => {
+    let bucket = matches!(config.store, Location::Bucket { .. });
+    let cloud = if bucket || config.queue.is_some() || matches!(settings.key, Key::Secret(_)) {
+        Some(Aws::load().await)
+    } else {
+        None
+    };
+    let (store, place, folder) = match (&config.store, &cloud) {
+        (Location::Bucket { bucket, prefix }, Some(aws)) => {
+            let store = match &config.values {
+                Some(Location::Bucket {
+                    bucket: values,
+                    prefix: below,
+                }) => aws.split_store((bucket, prefix), (values, below))?,
+                Some(Location::Folder(_)) | None => aws.store(bucket, prefix)?,
+            };
+            let place = format!("s3://{bucket}/{prefix}");
+            (store, place.trim_end_matches('/').to_owned(), None)
+        }
+        (Location::Folder(folder), _) => {
             // Collected from its components: `hr/.` reads as `hr`.
             let folder: PathBuf = settings.folder.join(folder).components().collect();
             let store = Store::folder(&folder)?;
@@ -44,50 +69,69 @@ pub async fn connect(settings: &Settings) -> Result<Connected, StoreError> {
                 key: inbox.display().to_string(),
                 why: e.to_string(),
             })?;
-            (store, folder.display().to_string(), Some(folder), None)
+            (store, folder.display().to_string(), Some(folder))
         }
-        Location::Bucket { bucket, prefix } => {
-            let aws = Aws::load().await;
-            let store = aws.store(bucket, prefix)?;
-            let place = format!("s3://{bucket}/{prefix}");
-            let place = place.trim_end_matches('/').to_owned();
-            (store, place, None, Some(aws))
-        }
+        (Location::Bucket { .. }, None) => unreachable!("a bucket is always reached through AWS"),
     };
-    let queue = match &config.queue {
-        Some(queues) => {
-            let aws = match aws {
-                Some(aws) => aws,
-                None => Aws::load().await,
-            };
-            let urls = Urls {
-                urgent: queues.urgent.clone(),
-                bulk: queues.bulk.clone(),
-            };
-            Some(Arc::new(aws.queues(urls)) as Arc<dyn Queue>)
+    let queue = cloud.as_ref().zip(config.queue.as_ref());
+    let queue = queue.map(|(aws, queues)| {
+        let urls = Urls {
+            urgent: queues.urgent.clone(),
+            bulk: queues.bulk.clone(),
+        };
+        Arc::new(aws.queues(urls)) as Arc<dyn Queue>
+    });
+    let key = match (&settings.key, &cloud) {
+        (Key::Held(key), _) => key.clone(),
+        (Key::Secret(name), Some(aws)) => {
+            let text = aws.secret(name).await.map_err(|e| refuse(e.to_string()))?;
+            let what = format!("the secret `{name}`");
+            if let Some(problem) = config::key_problem(text.reveal(), &config.target, &what) {
+                return Err(refuse(problem));
+            }
+            EvidenceKey::new(text.reveal().as_bytes().to_vec())
         }
-        None => None,
+        (Key::Secret(_), None) => unreachable!("a secret is always reached through AWS"),
     };
     Ok(Connected {
         store,
         place,
         folder,
         queue,
+        key,
+        cloud: cloud.filter(|_| bucket),
     })
 }
 
-/// How the connector reaches a real tenant. The secret comes from the environment.
+/// How the connector reaches a real tenant: with a secret of the environment or of AWS, or with
+/// none at all.
 ///
 /// # Errors
-/// When the environment has no secret.
-pub fn entra(entra: &config::Entra) -> Result<EntraConfig, RunError> {
-    let secret = std::env::var(&entra.client_secret_env).map_err(|_| {
-        let name = &entra.client_secret_env;
-        refuse(format!(
-            "the environment variable `{name}` (target.entra.client_secret_env) is not set"
-        ))
-    })?;
-    let mut config = EntraConfig::new(&entra.tenant_id, &entra.client_id, Secret::new(secret));
+/// When there is no such secret.
+pub async fn entra(entra: &config::Entra) -> Result<EntraConfig, RunError> {
+    let credential = match (
+        &entra.client_secret_env,
+        &entra.client_secret,
+        entra.federation,
+    ) {
+        (Some(name), ..) => {
+            let secret = std::env::var(name).map_err(|_| {
+                refuse(format!(
+                    "the environment variable `{name}` (target.entra.client_secret_env) is not set"
+                ))
+            })?;
+            Credential::Secret(Secret::new(secret))
+        }
+        (None, Some(name), _) => {
+            let secret = Aws::load().await.secret(name).await;
+            Credential::Secret(secret.map_err(|e| refuse(e.to_string()))?)
+        }
+        (None, None, Some(Federation::Aws)) => {
+            Credential::Assertion(Aws::load().await.federation(AUDIENCE))
+        }
+        (None, None, None) => return Err(refuse("target.entra has no credential".to_owned())),
+    };
+    let mut config = EntraConfig::new(&entra.tenant_id, &entra.client_id, credential);
     config.login_host.clone_from(&entra.login);
     config.graph_host.clone_from(&entra.graph);
     config.tenant_size = match entra.tenant_size {

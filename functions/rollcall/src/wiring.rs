@@ -58,6 +58,7 @@ pub(crate) fn simulated(settings: &Settings) -> bool {
     matches!(settings.config.target, config::Target::Rehearsal(_))
         && matches!(settings.config.store, config::Location::Folder(_))
         && settings.config.queue.is_none()
+        && matches!(settings.key, config::Key::Held(_))
 }
 
 pub(crate) fn read(path: &Path) -> anyhow::Result<Settings> {
@@ -75,12 +76,17 @@ pub(crate) async fn wire(
     let connected = wiring::connect(&settings).await?;
     let (config, exchange) = match &settings.config.target {
         config::Target::Rehearsal(rehearsal) => rehearse(&settings, rehearsal, clock)?,
-        config::Target::Entra(entra) => (wiring::entra(entra)?, reqwest_exchange(wiring::TIMEOUT)?),
+        config::Target::Entra(entra) => (
+            wiring::entra(entra).await?,
+            reqwest_exchange(wiring::TIMEOUT)?,
+        ),
     };
     let entra = Entra::new(config, wrap.exchange(exchange), clock)?;
     let pipeline = Pipeline {
         target: Arc::new(EntraTarget::new(entra.clone())),
         settings,
+        key: connected.key,
+        cloud: connected.cloud,
         store: wrap.store(connected.store),
         place: connected.place,
         folder: connected.folder,

@@ -6,7 +6,7 @@ use rollcall_core::plan::WorkOrder;
 
 use super::{ApplyError, Job, Known, Lines};
 use crate::queue::{Envelope, Lane, Message, Queue};
-use crate::store::{Store, parse};
+use crate::store::{Store, StoreError, parse};
 
 /// Sends orders of one run.
 pub struct Courier<'a> {
@@ -32,22 +32,28 @@ pub struct Sendable {
     sha256: String,
 }
 
-impl Courier<'_> {
-    /// Every order with something due. Reads the plan once, in order.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn orders(&self) -> Result<Vec<Sendable>, ApplyError> {
+/// Bulk orders that are sent at a time: hours of work for any quota. What is left is sent when
+/// those are done, and newer data need not wait for the rest.
+const LOT: usize = 50_000;
+/// Orders that are handed to the queue together.
+const HANDFUL: usize = 500;
+
+/// The orders of a plan with something due, read one by one.
+struct Orders<'a> {
+    lines: Lines,
+    job: &'a Job,
+}
+
+impl Orders<'_> {
+    fn next(&mut self) -> Result<Option<Sendable>, StoreError> {
         let job = self.job;
-        let mut out = Vec::new();
-        let mut lines = Lines::open(self.store, &job.plan.key).await?;
-        while let Some((range, line)) = lines.next()? {
+        while let Some((range, line)) = self.lines.next()? {
             let order: WorkOrder = parse(&job.plan.key, &line)?;
             let due = order.due(&job.approved, job.now);
             if due.is_empty() {
                 continue;
             }
-            out.push(Sendable {
+            return Ok(Some(Sendable {
                 lane: if due.iter().any(|a| a.op.cut()) {
                     Lane::Urgent
                 } else {
@@ -61,16 +67,87 @@ impl Courier<'_> {
                 person: order.person,
                 range,
                 sha256: sha256(&line),
-            });
+            }));
+        }
+        Ok(None)
+    }
+}
+
+impl Courier<'_> {
+    async fn plan(&self) -> Result<Orders<'_>, StoreError> {
+        Ok(Orders {
+            lines: Lines::open(self.store, &self.job.plan.key).await?,
+            job: self.job,
+        })
+    }
+
+    /// Every order with something due. Reads the plan once, in order.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn orders(&self) -> Result<Vec<Sendable>, ApplyError> {
+        let mut out = Vec::new();
+        let mut orders = self.plan().await?;
+        while let Some(order) = orders.next()? {
+            out.push(order);
         }
         Ok(out)
     }
 
+    /// Whether any order has something left to do.
+    ///
+    /// # Errors
+    /// When the plan cannot be read.
+    pub async fn any_open(&self) -> Result<bool, ApplyError> {
+        let mut orders = self.plan().await?;
+        while let Some(order) = orders.next()? {
+            if self.is_open(&order) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Sends what has something left to do, without holding the plan: every cut, then as much of
+    /// the rest as makes a lot. Returns how many orders were sent.
+    ///
+    /// # Errors
+    /// When the plan cannot be read or the queue fails; what was sent is sent.
+    pub async fn send_open(&self) -> Result<usize, ApplyError> {
+        let mut sent = 0;
+        for (lane, most) in [(Lane::Urgent, usize::MAX), (Lane::Bulk, LOT)] {
+            let mut orders = self.plan().await?;
+            let (mut handful, mut lot) = (Vec::new(), 0);
+            while lot < most
+                && let Some(order) = orders.next()?
+            {
+                if order.lane != lane || !self.is_open(&order) {
+                    continue;
+                }
+                lot += 1;
+                handful.push(self.envelope(&order));
+                if handful.len() == HANDFUL {
+                    self.queue.send(lane, std::mem::take(&mut handful)).await?;
+                }
+            }
+            self.queue.send(lane, handful).await?;
+            sent += lot;
+        }
+        Ok(sent)
+    }
+
+    fn is_open(&self, order: &Sendable) -> bool {
+        self.is_unsent(order) || self.is_free(order)
+    }
+
+    fn is_unsent(&self, order: &Sendable) -> bool {
+        let known = self.known.outcomes();
+        order.actions.iter().any(|a| known.get(a).is_none())
+    }
+
     /// Those with an action of which nothing is on record.
     pub fn unsent<'o>(&self, orders: &'o [Sendable]) -> Vec<&'o Sendable> {
-        let known = self.known.outcomes();
-        let open = |order: &&Sendable| order.actions.iter().any(|a| known.get(a).is_none());
-        orders.iter().filter(open).collect()
+        orders.iter().filter(|o| self.is_unsent(o)).collect()
     }
 
     /// Those whose manager reference waited for an account that is there now.

@@ -2,10 +2,15 @@
 
 use std::fs::File;
 
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::fold::{Outcome, Outcomes};
 use rollcall_core::model::RunId;
 
-use crate::store::{ObjectRef, Store, StoreError, parse};
+use crate::store::{Listed, ObjectRef, Store, StoreError, parse};
+
+/// Segments that are read at once.
+const READS: usize = 32;
 
 /// Writes outcomes as a segment; `name` tells it from every other one of the run.
 ///
@@ -53,13 +58,27 @@ pub async fn untouched(store: &Store, run: &RunId) -> Result<bool, StoreError> {
 /// When a segment cannot be read.
 pub async fn outcomes(store: &Store, run: &RunId) -> Result<Outcomes, StoreError> {
     let mut out = Outcomes::default();
-    for segment in store.list(&segments(run)).await? {
-        let bytes = store.get(&segment.key).await?;
+    let listed = store.list(&segments(run)).await?;
+    let mut read = read_all(store, &listed);
+    while let Some((key, bytes)) = read.try_next().await? {
         for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-            out.add(parse(&segment.key, line)?);
+            out.add(parse(key, line)?);
         }
     }
     Ok(out)
+}
+
+/// Segments in their order, some of them on their way at once: a bucket answers each after a
+/// while, and a first load has many.
+fn read_all<'a>(
+    store: &'a Store,
+    listed: &'a [Listed],
+) -> impl Stream<Item = Result<(&'a str, Bytes), StoreError>> + Unpin {
+    let reads = listed.iter().map(move |segment| async move {
+        let bytes = store.get(&segment.key).await?;
+        Ok((segment.key.as_str(), bytes))
+    });
+    Box::pin(stream::iter(reads).buffered(READS))
 }
 
 /// The segments of a run's journal, with their hashes, for the log.
@@ -67,14 +86,11 @@ pub async fn outcomes(store: &Store, run: &RunId) -> Result<Outcomes, StoreError
 /// # Errors
 /// When a segment cannot be read.
 pub async fn segment_refs(store: &Store, run: &RunId) -> Result<Vec<ObjectRef>, StoreError> {
-    let mut out = Vec::new();
-    for segment in store.list(&segments(run)).await? {
-        out.push(crate::store::reference(
-            &segment.key,
-            &store.get(&segment.key).await?,
-        ));
-    }
-    Ok(out)
+    let listed = store.list(&segments(run)).await?;
+    let read = read_all(store, &listed);
+    read.map_ok(|(key, bytes)| crate::store::reference(key, &bytes))
+        .try_collect()
+        .await
 }
 
 /// First byte and one past the last, and the bytes between.

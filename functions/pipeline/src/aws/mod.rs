@@ -9,13 +9,37 @@ use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use futures::future::BoxFuture;
-use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::ObjectStore;
+use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum};
 use object_store::prefix::PrefixStore;
+use rollcall_http::{Assertion, Secret};
 
 pub use self::sqs::{SqsQueue, Urls};
 use crate::store::{Store, StoreError};
+
+/// A service of AWS did not give what was asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct AwsError {
+    what: String,
+    why: String,
+}
+
+/// Code and message of a refusal, or what kept it from coming.
+fn because<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+{
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => DisplayErrorContext(error).to_string(),
+    }
+}
 
 /// What every client is made from.
 #[derive(Debug, Clone)]
@@ -45,6 +69,26 @@ impl Aws {
     /// # Errors
     /// When no region or credentials are found.
     pub fn store(&self, bucket: &str, prefix: &str) -> Result<Store, StoreError> {
+        Ok(Store::over(self.bucket(bucket, prefix)?))
+    }
+
+    /// A store in two places: evidence in one bucket, where it may be locked, and what expires
+    /// in another.
+    ///
+    /// # Errors
+    /// When no region or credentials are found.
+    pub fn split_store(
+        &self,
+        (evidence, evidence_prefix): (&str, &str),
+        (values, values_prefix): (&str, &str),
+    ) -> Result<Store, StoreError> {
+        Ok(Store::apart(
+            self.bucket(evidence, evidence_prefix)?,
+            self.bucket(values, values_prefix)?,
+        ))
+    }
+
+    fn bucket(&self, bucket: &str, prefix: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let fail = |why: String| StoreError::Backend {
             key: format!("s3://{bucket}/{prefix}"),
             why,
@@ -58,7 +102,9 @@ impl Aws {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket)
             .with_region(region.as_ref())
-            .with_credentials(Arc::new(Credentials(credentials)));
+            .with_credentials(Arc::new(Credentials(credentials)))
+            // A bucket with Object Lock takes nothing that comes without one.
+            .with_checksum_algorithm(Checksum::SHA256);
         if let Some(endpoint) = self.config.endpoint_url() {
             // A stand-in on this machine speaks plain HTTP; nothing else may.
             builder = builder
@@ -67,9 +113,61 @@ impl Aws {
         }
         let bucket = builder.build().map_err(|e| fail(e.to_string()))?;
         Ok(if prefix.is_empty() {
-            Store::over(Arc::new(bucket))
+            Arc::new(bucket)
         } else {
-            Store::over(Arc::new(PrefixStore::new(bucket, prefix)))
+            Arc::new(PrefixStore::new(bucket, prefix))
+        })
+    }
+
+    /// The text of a secret in Secrets Manager, its current version.
+    ///
+    /// # Errors
+    /// When it cannot be read; the error names it and says nothing of it.
+    pub async fn secret(&self, name: &str) -> Result<Secret, AwsError> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.config);
+        let got = client.get_secret_value().secret_id(name).send().await;
+        let got = got.map_err(|error| AwsError {
+            what: format!("the secret `{name}` cannot be read"),
+            why: because(&error),
+        })?;
+        let text = got.secret_string().ok_or_else(|| AwsError {
+            what: format!("the secret `{name}` cannot be read"),
+            why: "it is binary, not text".to_owned(),
+        })?;
+        Ok(Secret::new(text.to_owned()))
+    }
+
+    /// Who the credentials prove: the ARN of the caller.
+    ///
+    /// # Errors
+    /// When the token service does not say.
+    pub async fn caller(&self) -> Result<String, AwsError> {
+        let client = aws_sdk_sts::Client::new(&self.config);
+        let said = client.get_caller_identity().send().await;
+        let fail = |why: String| AwsError {
+            what: "the token service does not say whose credentials these are".to_owned(),
+            why,
+        };
+        let said = said.map_err(|error| fail(because(&error)))?;
+        let arn = said.arn().map(str::to_owned);
+        arn.ok_or_else(|| fail("its answer has no ARN".to_owned()))
+    }
+
+    /// Tokens by which another party knows this process, for `audience`. Source: "Getting
+    /// started with outbound identity federation" (IAM User Guide): off until an account
+    /// switches it on, and not to be had of the global endpoint.
+    pub fn federation(&self, audience: &'static str) -> Assertion {
+        let client = aws_sdk_sts::Client::new(&self.config);
+        Assertion::new(move || {
+            let client = client.clone();
+            Box::pin(async move {
+                let ask = client.get_web_identity_token().audience(audience);
+                let given = ask.signing_algorithm("RS256").duration_seconds(300).send();
+                let given = given.await.map_err(|error| because(&error))?;
+                let token = given.web_identity_token();
+                let token = token.ok_or("the token service's answer has no token")?;
+                Ok(Secret::new(token.to_owned()))
+            })
         })
     }
 

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rollcall_core::digest::EvidenceKey;
 use rollcall_core::guards::{Kind, kind};
 use rollcall_core::model::RunId;
 use rollcall_core::report::Report;
@@ -22,6 +23,7 @@ pub use self::remote::{Incoming, Taken};
 pub use self::stored::Stored;
 pub(crate) use self::stored::named;
 use crate::apply::{self, ApplyError};
+use crate::aws::Aws;
 use crate::config::{ConfigError, Settings};
 use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage};
 use crate::plan::PlanError;
@@ -68,12 +70,16 @@ impl From<PlanError> for RunError {
 pub struct Pipeline {
     /// The checked configuration.
     pub settings: Settings,
+    /// What evidence is protected with.
+    pub key: EvidenceKey,
     /// The store.
     pub store: Store,
     /// Where it lies, for people.
     pub place: String,
     /// Its folder, where it is one: there lies the lock of the one process that applies.
     pub folder: Option<PathBuf>,
+    /// Who we are at AWS, where the store lies there: whoever approves is proved by that.
+    pub cloud: Option<Aws>,
     /// Where orders go; `None`: this process carries them out itself.
     pub queue: Option<Arc<dyn Queue>>,
     /// The target.
@@ -163,13 +169,8 @@ impl Pipeline {
                         return Ok(Next::SetAside(run.run.clone(), why));
                     }
                     if let Some(queue) = &self.queue {
-                        let sent = until >= Until::Applied && {
-                            self.dispatch(queue.as_ref()).await?;
-                            let stored = self.stored(run.generation).await?;
-                            self.arrived(head, &stored).await?
-                        };
-                        // What comes behind is planned on the state that this one leaves.
-                        return Ok(if sent {
+                        let queue = queue.as_ref();
+                        return Ok(if self.over(head, run, &newer, until, queue).await? {
                             Next::Step(run.clone())
                         } else {
                             Next::Nothing
@@ -189,6 +190,28 @@ impl Pipeline {
             }
         }
         Ok(Next::Nothing)
+    }
+
+    /// Whether a run whose orders are carried out elsewhere is to be folded. What comes behind is
+    /// planned on the state that it leaves; newer data do not wait for its end: what is not done
+    /// by now is planned again with them, and its messages find their run over.
+    async fn over(
+        &self,
+        head: &Head,
+        run: &OpenRun,
+        newer: &[&OpenRun],
+        until: Until,
+        queue: &dyn Queue,
+    ) -> Result<bool, RunError> {
+        if !newer.is_empty() && !apply::untouched(&self.store, &run.run).await? {
+            return Ok(true);
+        }
+        if until < Until::Applied {
+            return Ok(false);
+        }
+        self.dispatch(queue).await?;
+        let stored = self.stored(run.generation).await?;
+        self.arrived(head, &stored, queue).await
     }
 
     /// Closes a run of which nothing was carried out.
@@ -306,8 +329,11 @@ impl Pipeline {
     pub async fn release(&self, now: Timestamp) -> Result<Option<Stored>, RunError> {
         loop {
             let head = log::head(&self.store).await?;
-            if !head.standing.open.is_empty() {
-                return Ok(None);
+            match self.make_way(&head, now).await {
+                Ok(Way::Free) => {}
+                Ok(Way::Made) | Err(Step::Lost) => continue,
+                Ok(Way::Barred) => return Ok(None),
+                Err(Step::Failed(error)) => return Err(*error),
             }
             let made = self.make(&head, None, now).await?;
             if made.orders == 0 && made.persons.bytes() == 0 {
@@ -319,6 +345,30 @@ impl Pipeline {
                 Err(Step::Failed(error)) => return Err(*error),
             }
         }
+    }
+
+    /// A release plans only where no run is open. One that is carried out elsewhere may take
+    /// hours: where something fell due meanwhile it is folded as it stands, and what it has not
+    /// done is planned again together with that.
+    async fn make_way(&self, head: &Head, now: Timestamp) -> Result<Way, Step> {
+        let open = &head.standing.open;
+        if open.is_empty() {
+            return Ok(Way::Free);
+        }
+        if self.queue.is_none() || open.iter().any(|o| o.stage == Stage::Sealed) {
+            return Ok(Way::Barred);
+        }
+        let Some(run) = open.iter().find(|o| o.stage == Stage::Planned) else {
+            return Ok(Way::Free);
+        };
+        let stored = self.stored(run.generation).await?;
+        if apply::untouched(&self.store, &run.run).await?
+            || !self.overdue_behind(head, &stored, now).await?
+        {
+            return Ok(Way::Barred);
+        }
+        self.step(head, run).await?;
+        Ok(Way::Made)
     }
 
     pub(crate) async fn commit(
@@ -338,6 +388,14 @@ enum Next {
     Nothing,
     Step(OpenRun),
     SetAside(RunId, String),
+}
+
+/// Whether a release may plan.
+enum Way {
+    Free,
+    /// Not before, but the head moved.
+    Made,
+    Barred,
 }
 
 /// What became of one run in a call.

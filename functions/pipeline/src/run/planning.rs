@@ -44,7 +44,7 @@ impl Pipeline {
             disables_before: head.standing.disables_before(now),
             mapping: &settings.mapping,
             policy: &settings.policy,
-            key: &settings.key,
+            key: &self.key,
             kind: target.kind(),
             forecast: &|actions| target.forecast(actions),
         };

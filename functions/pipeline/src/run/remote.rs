@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rollcall_core::fold::Outcome;
 use rollcall_core::model::RunId;
 
@@ -14,8 +14,10 @@ use super::{Pipeline, RunError, Stored, nonce};
 use crate::apply::{self, ApplyError, Courier, Hands, Job, Known};
 use crate::log::{self, Head, Stage};
 use crate::queue::{Lane, Message, Queue};
+use crate::state::State;
 
 /// When a run is folded although outcomes are missing: what has not come by then is planned again.
+/// Newer data do not wait that long: they end a run that is under way at once.
 const OVERDUE: SignedDuration = SignedDuration::from_hours(6);
 
 /// A message as a batch brings it.
@@ -38,6 +40,15 @@ pub enum Taken {
     Dead(String),
 }
 
+async fn under_way(queue: &dyn Queue) -> Result<bool, ApplyError> {
+    for lane in [Lane::Urgent, Lane::Bulk] {
+        if queue.depth(lane).await? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A planned run, as far as a taker of messages needs it.
 struct Open {
     job: Job,
@@ -46,8 +57,8 @@ struct Open {
 }
 
 impl Pipeline {
-    /// Sends what is left to do of planned runs, unless messages are still under way. Returns how
-    /// many orders were sent.
+    /// Sends what is left to do of planned runs: of one that was never sent at once, of others
+    /// when nothing is under way any more. Returns how many orders were sent.
     ///
     /// # Errors
     /// When store or queue fail.
@@ -58,62 +69,79 @@ impl Pipeline {
             if open.stage != Stage::Planned {
                 continue;
             }
+            let fresh = apply::untouched(&self.store, &open.run).await?;
+            if !fresh && under_way(queue).await? {
+                continue;
+            }
             let stored = self.stored(open.generation).await?;
             let overtaken = self.overtaken(&head, &stored).await?;
             self.unchanged(&stored).await?;
             let job = Self::job(&head, &stored, overtaken.keys().cloned().collect())?;
-            let outcomes = apply::outcomes(&self.store, &stored.run).await?;
-            let objects = self.references(&head, &stored).await?;
+            let known = if fresh {
+                Known::default()
+            } else {
+                self.known(&head, &stored).await?
+            };
             let courier = Courier {
                 store: &self.store,
                 queue,
                 job: &job,
-                known: &Known::new(outcomes, objects),
+                known: &known,
             };
-            let orders = courier.orders().await?;
-            let mut due = courier.unsent(&orders);
-            due.extend(courier.freed(&orders));
-            if due.is_empty() || self.under_way(queue).await? {
+            if !courier.any_open().await? {
                 continue;
             }
-            if apply::untouched(&self.store, &stored.run).await? {
+            if fresh {
                 apply::begin(&self.store, &stored.run, &nonce())
                     .await
                     .map_err(ApplyError::from)?;
             }
-            courier.send(&due).await?;
-            sent += due.len();
+            sent += courier.send_open().await?;
         }
         Ok(sent)
     }
 
-    async fn under_way(&self, queue: &dyn Queue) -> Result<bool, RunError> {
-        for lane in [Lane::Urgent, Lane::Bulk] {
-            if queue.depth(lane).await.map_err(ApplyError::from)? > 0 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    async fn known(&self, head: &Head, stored: &Stored) -> Result<Known, RunError> {
+        let outcomes = apply::outcomes(&self.store, &stored.run).await?;
+        Ok(Known::new(outcomes, self.references(head, stored).await?))
     }
 
-    /// Whether everything that a run sent is on record, or has been waited for long enough.
-    pub(super) async fn arrived(&self, head: &Head, stored: &Stored) -> Result<bool, RunError> {
+    /// Whether a run that was sent is to be folded: everything is on record, or has been waited
+    /// for long enough.
+    pub(super) async fn arrived(
+        &self,
+        head: &Head,
+        stored: &Stored,
+        queue: &dyn Queue,
+    ) -> Result<bool, RunError> {
         if self.clock.now().duration_since(stored.at) > OVERDUE {
             return Ok(true);
         }
-        let overtaken = BTreeSet::new();
-        let job = Self::job(head, stored, overtaken)?;
-        let outcomes = apply::outcomes(&self.store, &stored.run).await?;
-        let known = Known::new(outcomes, self.references(head, stored).await?);
-        let queue = crate::queue::EmbeddedQueue::new(self.clock);
+        if under_way(queue).await? {
+            return Ok(false);
+        }
+        let job = Self::job(head, stored, BTreeSet::new())?;
         let courier = Courier {
             store: &self.store,
-            queue: &queue,
+            queue,
             job: &job,
-            known: &known,
+            known: &self.known(head, stored).await?,
         };
-        let orders = courier.orders().await?;
-        Ok(courier.unsent(&orders).is_empty() && courier.freed(&orders).is_empty())
+        Ok(!courier.any_open().await?)
+    }
+
+    /// Whether a run that is under way stands in the way of something that fell due after it was
+    /// planned.
+    pub(super) async fn overdue_behind(
+        &self,
+        head: &Head,
+        stored: &Stored,
+        now: Timestamp,
+    ) -> Result<bool, RunError> {
+        let state = State::load(&self.store, &head.standing.state).await?;
+        let since = stored.planned.now;
+        let mut due = state.hot().iter().filter_map(|hot| hot.due);
+        Ok(due.any(|due| since < due && due <= now))
     }
 
     /// Carries out a batch, in its order. `time_left` says whether another order may be begun.

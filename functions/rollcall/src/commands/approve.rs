@@ -1,4 +1,5 @@
-//! `approve`: the approver is the operating-system user of this process, never a flag.
+//! `approve`: the approver is whom the credentials prove, never a flag: the caller that AWS sees
+//! where the store lies there, else the operating-system user of this process.
 
 use std::sync::Arc;
 
@@ -17,7 +18,10 @@ pub(crate) fn approve(
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
-        let by = os_user()?;
+        let by = match &pipeline.cloud {
+            Some(aws) => Approver(format!("aws:{}", aws.caller().await?)),
+            None => os_user()?,
+        };
         let request = Request {
             run: &args.run,
             plan: &args.plan,
