@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use rollcall_pipeline::config::{Key, Settings};
 use rollcall_pipeline::entra::EntraTarget;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::Pulled;
-use rollcall_pipeline::queue::{Delivery, EmbeddedQueue, Envelope, Lane, Queue};
+use rollcall_pipeline::queue::{Delivery, EmbeddedQueue, Envelope, HOLD, Lane, Queue, holding};
 use rollcall_pipeline::run::{Incoming, Pipeline, Taken, Until};
 use rollcall_pipeline::store::Store;
 use rollcall_rehearsal::{Tenant, TenantOptions};
@@ -68,7 +69,7 @@ impl Place {
         };
         Pipeline {
             settings,
-            key,
+            key: key.into(),
             cloud: None,
             store: Store::folder(&self.dir()).unwrap(),
             place: self.dir().display().to_string(),
@@ -213,8 +214,12 @@ async fn take(place: &Place, random: &mut Random) {
             settle(place, lane, &batch, &two.unwrap()).await;
         }
         3 => {
-            let left = std::cell::Cell::new(random.below(BATCH as u64));
-            let time = || left.replace(left.get().saturating_sub(1)) > 0;
+            let left = AtomicU32::new(u32::try_from(random.below(4 * BATCH as u64)).unwrap());
+            let fewer = |left: u32| Some(left.saturating_sub(1));
+            let time = || {
+                let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
+                before.unwrap() > 0
+            };
             let taken = process.take_batch(&messages, time).await.unwrap();
             settle(place, lane, &batch, &taken).await;
         }
@@ -476,4 +481,59 @@ async fn messages_hold_no_personal_data() {
         .await
         .unwrap();
     assert_eq!(place.queue.depth(Lane::Bulk).await.unwrap(), 41);
+}
+
+/// An order that takes longer than deliveries are kept is not handed to anybody else meanwhile;
+/// what a process that was killed had in hand comes again within minutes.
+#[tokio::test(start_paused = true)]
+async fn long_work_keeps_its_messages() {
+    let clock = Clock::starting_at(NIGHTS[0].parse().unwrap());
+    let queue = EmbeddedQueue::new(clock);
+    let envelope = Envelope {
+        group: rollcall_core::model::PersonKey::new("x"),
+        deduplication_id: "x".to_owned(),
+        body: "x".to_owned(),
+    };
+    queue.send(Lane::Urgent, vec![envelope]).await.unwrap();
+    let granted = Duration::from_hours(2);
+    let taken = queue.receive(Lane::Urgent, 1, granted).await.unwrap();
+    let receipts = [taken[0].receipt.clone()];
+    let work = async {
+        for _ in 0..60 {
+            clock.sleep(Duration::from_mins(1)).await;
+            let other = queue.receive(Lane::Urgent, 1, granted).await.unwrap();
+            assert_eq!(other, [], "it is in our hands");
+        }
+    };
+    holding(&queue, Lane::Urgent, &receipts, clock, work).await;
+    // Killed here: nobody keeps it any more.
+    clock.sleep(HOLD).await;
+    let again = queue.receive(Lane::Urgent, 1, granted).await.unwrap();
+    assert_eq!(again[0].receives, 2);
+}
+
+/// Time is up in the middle of an order: what is done is on record, the rest is done later.
+#[tokio::test(start_paused = true)]
+async fn an_order_stops_between_two_actions() {
+    let place = Place::new();
+    place.deliver(0);
+    let process = place.process(true);
+    let queue = place.queue.as_ref();
+    let now = NIGHTS[0].parse().unwrap();
+    process.pull_inbox(now, &[]).await.unwrap();
+    process.advance(Until::Planned).await.unwrap();
+    process.dispatch(queue).await.unwrap();
+    let batch = queue.receive(Lane::Bulk, 1, VISIBLE).await.unwrap();
+    // Asked before the message and before each action: the account is made, and that is all.
+    let asked = AtomicU32::new(0);
+    let time = || asked.fetch_add(1, Ordering::Relaxed) < 2;
+    let taken = process.take_batch(&incoming(&batch), time).await.unwrap();
+    assert_eq!(taken, [Taken::Again]);
+    let user = place.users().into_values().next().unwrap();
+    assert_eq!(user["accountEnabled"], false);
+    let taken = process.take_batch(&incoming(&batch), || true).await;
+    assert_eq!(taken.unwrap(), [Taken::Done]);
+    let users = place.users();
+    assert_eq!(users.len(), 1);
+    assert!(users.values().all(|user| user["accountEnabled"] == true));
 }

@@ -29,5 +29,5 @@ pub use limiter::{
 pub use origin::{Origin, OriginError, same_origin};
 pub use retry::{Attempts, Next, Retry, RetryPolicy, retry_after};
 pub use secret::Secret;
-pub use token::{Asked, Assertion, Credential, TokenError, TokenSource, TokenSpec};
+pub use token::{Asked, Credential, Proof, TokenError, TokenSource, TokenSpec};
 pub use transport::{BODY_BYTES_MAX, Exchange, TransportError, reqwest_exchange};

@@ -28,8 +28,12 @@ const MARGIN: Duration = Duration::from_mins(5);
 pub enum Credential {
     /// By a secret of its own.
     Secret(Secret),
-    /// By a signed word of somebody whom the tenant trusts: a workload identity federation.
-    Assertion(Assertion),
+    /// By a secret that somebody keeps for us: looked up for every token, so that a new one
+    /// counts at once.
+    Kept(Proof),
+    /// By a signed word of somebody whom the tenant trusts, a JSON Web Token. Source: "Access
+    /// token request with a federated credential" (v2-oauth2-client-creds-grant-flow.md).
+    Assertion(Proof),
 }
 
 impl From<Secret> for Credential {
@@ -38,24 +42,23 @@ impl From<Secret> for Credential {
     }
 }
 
-/// Gives a fresh JSON Web Token each time it is asked. Source: "Access token request with a
-/// federated credential" (v2-oauth2-client-creds-grant-flow.md).
+/// Gives a proof each time it is asked.
 #[derive(Clone)]
-pub struct Assertion(Arc<dyn Fn() -> Asked + Send + Sync>);
+pub struct Proof(Arc<dyn Fn() -> Asked + Send + Sync>);
 
-/// An assertion on its way.
+/// A proof on its way.
 pub type Asked = Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>>;
 
-impl Assertion {
+impl Proof {
     /// From what asks for one. Its error says why there is none, without any secret.
     pub fn new(ask: impl Fn() -> Asked + Send + Sync + 'static) -> Self {
         Self(Arc::new(ask))
     }
 }
 
-impl std::fmt::Debug for Assertion {
+impl std::fmt::Debug for Proof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Assertion")
+        f.write_str("Proof")
     }
 }
 
@@ -93,9 +96,9 @@ pub enum TokenError {
     /// The answer has no token in it.
     #[error("the login host's answer is not in the documented form")]
     Malformed,
-    /// Nobody vouched for us, so the login host was not asked.
-    #[error("no assertion to ask for a token with: {0}")]
-    Assertion(String),
+    /// Whoever keeps our secret or vouches for us did not, so the login host was not asked.
+    #[error("nothing to ask the login host with: {0}")]
+    Proof(String),
 }
 
 impl TokenError {
@@ -112,7 +115,7 @@ impl TokenError {
             }
             Self::Transport(error) => error.retry(),
             Self::Malformed => Retry::Never,
-            Self::Assertion(_) => Retry::Backoff,
+            Self::Proof(_) => Retry::Backoff,
         }
     }
 
@@ -124,15 +127,15 @@ impl TokenError {
                 .map_or_else(|| format!("login_{status}"), |c| format!("AADSTS{c}")),
             Self::Transport(error) => format!("login_{}", error.code()),
             Self::Malformed => "login_malformed_answer".to_owned(),
-            Self::Assertion(_) => "login_no_assertion".to_owned(),
+            Self::Proof(_) => "login_no_proof".to_owned(),
         }
     }
 
     /// What it means and what to do.
     pub fn hint(&self) -> &'static str {
-        if let Self::Assertion(_) = self {
-            return "the token service of the cloud gave no token: switch outbound identity \
-                    federation on in the account, and allow this role to use it";
+        if let Self::Proof(_) = self {
+            return "this role may not read the client secret, or, with federation, outbound \
+                    identity federation is not switched on in the account or not allowed to it";
         }
         let Self::Refused { codes, .. } = self else {
             return "no access token could be had; check the login host and the network";
@@ -362,8 +365,12 @@ impl TokenSource {
         } = &self.spec;
         let given = match credential {
             Credential::Secret(secret) => vec![("client_secret", secret.clone())],
-            Credential::Assertion(assertion) => {
-                let word = (assertion.0)().await.map_err(TokenError::Assertion)?;
+            Credential::Kept(proof) => {
+                let secret = (proof.0)().await.map_err(TokenError::Proof)?;
+                vec![("client_secret", secret)]
+            }
+            Credential::Assertion(proof) => {
+                let word = (proof.0)().await.map_err(TokenError::Proof)?;
                 let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
                 vec![
                     ("client_assertion_type", Secret::new(kind.to_owned())),

@@ -6,6 +6,7 @@
 //! no log line does either.
 
 mod apply;
+mod metrics;
 mod role;
 mod setup;
 
@@ -67,11 +68,8 @@ impl From<FunctionError> for Diagnostic {
 
 /// Serves events until the runtime stops the process.
 pub fn main() -> ExitCode {
-    // JSON lines would need a feature more; CloudWatch takes one line an event as it is.
-    tracing_subscriber::fmt()
-        .with_ansi(false)
-        .without_time()
-        .init();
+    // The runtime's span brings request id and trace id into every line.
+    tracing_subscriber::fmt().json().with_ansi(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -95,7 +93,7 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
     let setup = Arc::new(Setup::from_environment()?);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let setup = Arc::clone(&setup);
-        async move { role::handle(&setup, event).await }
+        async move { Box::pin(role::handle(&setup, event)).await }
     }))
     .await
 }

@@ -3,12 +3,16 @@
 use std::time::SystemTime;
 
 use lambda_runtime::LambdaEvent;
+use rollcall_core::report::OutcomeCounts;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::Pulled;
-use rollcall_pipeline::run::{Pipeline, Until};
+use rollcall_pipeline::queue::Lane;
+use rollcall_pipeline::run::Until;
+use rollcall_pipeline::status::Status;
 use serde_json::{Value, json};
 
-use crate::setup::{Setup, time_left};
+use crate::metrics::{Figure, Unit, count, flag};
+use crate::setup::{Connected, Setup, time_left};
 use crate::{FunctionError, apply};
 
 /// Which function this process is.
@@ -30,6 +34,16 @@ impl Role {
     /// The names that `ROLLCALL_FUNCTION` may have.
     pub const NAMES: [&str; 5] = ["pull", "plan", "release", "apply", "report"];
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Plan => "plan",
+            Self::Release => "release",
+            Self::Apply => "apply",
+            Self::Report => "report",
+        }
+    }
+
     /// The function of a name.
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -43,29 +57,62 @@ impl Role {
     }
 }
 
+/// An event that asks whether the function could work, and changes nothing.
+const CHECK: &str = "check";
+
 pub(crate) async fn handle(
     setup: &Setup,
     event: LambdaEvent<Value>,
 ) -> Result<Value, FunctionError> {
     let begun = SystemTime::now();
     let deadline = event.context.deadline;
-    let connected = setup.pipeline().await?;
-    let pipeline = &connected.pipeline;
+    let connected = setup.connected().await?;
+    if event.payload.get(CHECK) == Some(&Value::Bool(true)) {
+        return check(setup.role, &connected).await;
+    }
     match setup.role {
-        Role::Pull => pull(pipeline).await,
-        Role::Plan => plan(pipeline).await,
-        Role::Release => release(pipeline).await,
-        Role::Report => report(pipeline).await,
+        Role::Pull => pull(&connected).await,
+        Role::Plan => plan(&connected).await,
+        Role::Release => release(&connected).await,
+        Role::Report => report(&connected).await,
         Role::Apply => {
             let time = || time_left(deadline, begun, SystemTime::now());
-            apply::apply(pipeline, event.payload, time).await
+            apply::apply(&connected, event.payload, time).await
         }
     }
 }
 
+/// Whether everything that a function needs answers: its store, and where it works with them, the
+/// evidence key, the queues, the tenant with all permissions.
+async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError> {
+    let pipeline = &connected.pipeline;
+    let head = log::head(&pipeline.store).await?;
+    let mut answer = json!({"function": role.name(), "generation": head.generation});
+    if matches!(role, Role::Plan | Role::Release | Role::Report) {
+        for (name, lane) in [("urgent", Lane::Urgent), ("bulk", Lane::Bulk)] {
+            answer[name] = json!(connected.queue.depth(lane).await?);
+        }
+    }
+    if matches!(role, Role::Plan | Role::Release) {
+        pipeline.key.get().await?;
+    }
+    if matches!(role, Role::Plan | Role::Release | Role::Apply) {
+        let probe = connected.entra.probe().await;
+        let probe = probe.map_err(|e| FunctionError::Target(e.to_string()))?;
+        if !probe.missing.is_empty() {
+            return Err(FunctionError::Target(format!(
+                "the application lacks permissions: {}",
+                probe.missing.join(", ")
+            )));
+        }
+    }
+    Ok(answer)
+}
+
 /// Everything in the inbox, whatever the event was about: one that is lost is made good by the
 /// next, one that comes twice finds nothing.
-async fn pull(pipeline: &Pipeline) -> Result<Value, FunctionError> {
+async fn pull(connected: &Connected) -> Result<Value, FunctionError> {
+    let pipeline = &connected.pipeline;
     let now = pipeline.clock.now();
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
     loop {
@@ -78,44 +125,90 @@ async fn pull(pipeline: &Pipeline) -> Result<Value, FunctionError> {
             }
         }
     }
+    connected.say(&[
+        count("FilesTaken", taken.len()),
+        count("FilesRefused", refused.len()),
+    ]);
     Ok(json!({"taken": taken, "refused": refused.len()}))
 }
 
-async fn plan(pipeline: &Pipeline) -> Result<Value, FunctionError> {
-    let planned = pipeline.advance(Until::Planned).await?;
+async fn plan(connected: &Connected) -> Result<Value, FunctionError> {
+    let planned = connected.pipeline.advance(Until::Planned).await?;
+    let parked = planned.iter().filter(|done| done.stored.planned.parked);
+    let parked = parked.count();
     let runs: Vec<_> = planned.iter().map(|done| &done.run).collect();
-    Ok(json!({"planned": runs, "sent": send(pipeline).await?}))
+    let sent = send(connected).await?;
+    connected.say(&[
+        count("PlansMade", runs.len()),
+        count("PlansParked", parked),
+        count("OrdersSent", sent),
+    ]);
+    Ok(json!({"planned": runs, "sent": sent}))
 }
 
-async fn release(pipeline: &Pipeline) -> Result<Value, FunctionError> {
+async fn release(connected: &Connected) -> Result<Value, FunctionError> {
+    let pipeline = &connected.pipeline;
     let planned = pipeline.release(pipeline.clock.now()).await?;
     let planned = planned.map(|stored| stored.run);
-    Ok(json!({"planned": planned, "sent": send(pipeline).await?}))
+    let sent = send(connected).await?;
+    connected.say(&[count("OrdersSent", sent)]);
+    Ok(json!({"planned": planned, "sent": sent}))
 }
 
-async fn send(pipeline: &Pipeline) -> Result<usize, FunctionError> {
-    match &pipeline.queue {
-        Some(queue) => Ok(pipeline.dispatch(queue.as_ref()).await?),
-        None => Ok(0),
-    }
+async fn send(connected: &Connected) -> Result<usize, FunctionError> {
+    let queue = connected.queue.as_ref();
+    Ok(connected.pipeline.dispatch(queue).await?)
 }
 
-/// Sealed deliveries are left to `plan`: it has the memory and the time for them.
-async fn report(pipeline: &Pipeline) -> Result<Value, FunctionError> {
+/// Closes what is over, then says how things stand. Sealed deliveries are left to `plan`: it has
+/// the memory and the time for them.
+async fn report(connected: &Connected) -> Result<Value, FunctionError> {
+    let pipeline = &connected.pipeline;
     let head = log::head(&pipeline.store).await?;
-    if head
-        .standing
-        .open
-        .iter()
-        .all(|open| open.stage == log::Stage::Sealed)
-    {
-        return Ok(json!({"closed": []}));
-    }
-    let closed = pipeline.advance(Until::Closed).await?;
+    let mut open = head.standing.open.iter();
+    let closed = if open.all(|open| open.stage == log::Stage::Sealed) {
+        Vec::new()
+    } else {
+        pipeline.advance(Until::Closed).await?
+    };
+    let reports: Vec<_> = closed.iter().filter_map(|f| f.report.as_ref()).collect();
+    let ended = |of: fn(&OutcomeCounts) -> u32| -> usize {
+        let all = reports.iter().map(|report| of(&report.outcomes) as usize);
+        all.sum()
+    };
+    let mut figures = vec![
+        count("RunsClosed", reports.len()),
+        count("ActionsDone", ended(|o| o.done + o.already)),
+        count("ActionsFailed", ended(|o| o.failed)),
+        count("ActionsUnknown", ended(|o| o.unknown)),
+    ];
+    figures.extend(standing(&pipeline.status(pipeline.clock.now()).await?));
+    connected.say(&figures);
     let runs: Vec<_> = closed
         .iter()
         .filter(|done| done.report.is_some())
         .map(|done| &done.run)
         .collect();
     Ok(json!({"closed": runs}))
+}
+
+/// What alarms look at: computed from what should have happened, so that silence is seen too.
+fn standing(status: &Status) -> Vec<Figure> {
+    vec![
+        (
+            "SourceAgeHours",
+            Unit::None,
+            status.source_age_hours.unwrap_or(f64::from(u16::MAX)),
+        ),
+        flag("SourceStale", status.stale),
+        count("LatePersons", status.late as usize),
+        ("LateSecondsMax", Unit::Seconds, status.late_seconds_max),
+        count("UnfinishedPersons", status.unfinished as usize),
+        count("HeldPersons", status.held as usize),
+        count("PlansWaiting", status.pending.len()),
+        count("OpenRuns", status.open.len()),
+        count("Persons", status.persons as usize),
+        count("ManagedAccounts", status.managed as usize),
+        count("BlockedAccounts", status.blocked as usize),
+    ]
 }

@@ -9,30 +9,59 @@ use rollcall_http::{Clock, Share, reqwest_exchange};
 use rollcall_pipeline::aws::Aws;
 use rollcall_pipeline::config::{Location, Settings, Target};
 use rollcall_pipeline::entra::EntraTarget;
+use rollcall_pipeline::queue::Queue;
 use rollcall_pipeline::run::Pipeline;
 use rollcall_pipeline::store::Store;
 use rollcall_pipeline::wiring;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
+use crate::metrics::{self, Figure};
 use crate::{FunctionError, Role};
 
 /// What is left of an invocation's time when no new order is begun: an order's longest wait for
 /// one answer, and the writing of the journal.
 const RESERVE: Duration = Duration::from_mins(2);
 
+/// How long a process works with the configuration that it read.
+const FRESH: Duration = Duration::from_mins(5);
+/// How far the clock of a process that was put to sleep between events may lag.
+const LAG: Duration = Duration::from_secs(2);
+
 /// The environment of a function, and the pipeline once it is connected.
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) role: Role,
     config: String,
+    deployment: String,
     share: Option<Share>,
-    pipeline: OnceCell<Arc<Connected>>,
+    made: Mutex<Option<Arc<Connected>>>,
 }
 
 /// A pipeline; its files lie in a folder that goes with it.
 pub(crate) struct Connected {
     pub(crate) pipeline: Pipeline,
+    pub(crate) entra: Entra,
+    pub(crate) queue: Arc<dyn Queue>,
+    deployment: String,
+    made: SystemTime,
     _files: tempfile::TempDir,
+}
+
+impl Connected {
+    /// Says figures for alarms and dashboard.
+    pub(crate) fn say(&self, figures: &[Figure]) {
+        metrics::say(&self.deployment, self.pipeline.clock.now(), figures);
+    }
+
+    /// Whether it may be used once more: somebody may have changed the configuration, and a
+    /// process that sleeps between events wakes up with a clock that stood still.
+    fn fresh(&self, now: SystemTime) -> bool {
+        let Ok(age) = now.duration_since(self.made) else {
+            return false;
+        };
+        let felt = self.pipeline.clock.elapsed();
+        age < FRESH && age.abs_diff(felt) < LAG
+    }
 }
 
 impl std::fmt::Debug for Connected {
@@ -47,8 +76,9 @@ fn variable(name: &str) -> Result<String, FunctionError> {
 }
 
 impl Setup {
-    /// Reads `ROLLCALL_FUNCTION`, `ROLLCALL_CONFIG` (`s3://bucket/config/rollcall.toml`) and
-    /// `ROLLCALL_SHARE` (the part of every quota that this function may use).
+    /// Reads `ROLLCALL_FUNCTION`, `ROLLCALL_CONFIG` (`s3://bucket/config/rollcall.toml`),
+    /// `ROLLCALL_DEPLOYMENT` (what its figures are filed under) and `ROLLCALL_SHARE` (the part of
+    /// every quota that this function may use).
     pub(crate) fn from_environment() -> Result<Self, FunctionError> {
         let role = variable("ROLLCALL_FUNCTION")?;
         let role = Role::named(&role).ok_or_else(|| {
@@ -71,18 +101,21 @@ impl Setup {
         Ok(Self {
             role,
             config: variable("ROLLCALL_CONFIG")?,
+            deployment: variable("ROLLCALL_DEPLOYMENT")?,
             share,
-            pipeline: OnceCell::new(),
+            made: Mutex::new(None),
         })
     }
 
-    /// The pipeline; connected at the first call.
-    pub(crate) async fn pipeline(&self) -> Result<Arc<Connected>, FunctionError> {
-        let made = self.pipeline.get_or_try_init(|| async {
-            let connected = self.connect().await?;
-            Ok::<_, FunctionError>(Arc::new(connected))
-        });
-        made.await.cloned()
+    /// The pipeline; connected at the first call, and again from time to time.
+    pub(crate) async fn connected(&self) -> Result<Arc<Connected>, FunctionError> {
+        let mut made = self.made.lock().await;
+        if let Some(made) = made.as_ref().filter(|made| made.fresh(SystemTime::now())) {
+            return Ok(Arc::clone(made));
+        }
+        let connected = Arc::new(self.connect().await?);
+        *made = Some(Arc::clone(&connected));
+        Ok(connected)
     }
 
     async fn connect(&self) -> Result<Connected, FunctionError> {
@@ -109,18 +142,18 @@ impl Setup {
         if let Some(share) = self.share {
             config.share = share;
         }
-        let clock = Clock::system();
+        let (clock, made) = (Clock::system(), SystemTime::now());
         let fail = |e: &dyn std::fmt::Display| FunctionError::Target(e.to_string());
         let exchange = reqwest_exchange(wiring::TIMEOUT).map_err(|e| fail(&e))?;
         let entra = Entra::new(config, exchange, clock).map_err(|e| fail(&e))?;
         let connected = wiring::connect(&settings).await?;
-        if connected.queue.is_none() {
+        let Some(queue) = connected.queue.clone() else {
             return Err(FunctionError::Environment(
                 "functions work over queues: configure [queue]".to_owned(),
             ));
-        }
+        };
         let pipeline = Pipeline {
-            target: Arc::new(EntraTarget::new(entra)),
+            target: Arc::new(EntraTarget::new(entra.clone())),
             settings,
             key: connected.key,
             cloud: connected.cloud,
@@ -133,6 +166,10 @@ impl Setup {
         };
         Ok(Connected {
             pipeline,
+            entra,
+            queue,
+            deployment: self.deployment.clone(),
+            made,
             _files: files,
         })
     }

@@ -268,14 +268,9 @@ impl Pipeline {
         {
             Ok(_) => {}
             Err(CommitError::Lost(_)) => {
-                // Nothing refers to what was sealed: take it away and look again.
+                // Nothing refers to what was sealed: the copy of the rows goes, evidence is never
+                // taken away, and we look again.
                 self.store.delete(&format!("values/{run}/rows.csv")).await?;
-                self.store
-                    .delete(&format!("runs/{run}/intake.json"))
-                    .await?;
-                self.store
-                    .delete(&format!("runs/{run}/reading.jsonl"))
-                    .await?;
                 return Err(Attempt::Lost);
             }
             Err(CommitError::Store(error)) => return Err(error.into()),

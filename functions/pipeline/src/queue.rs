@@ -138,6 +138,37 @@ pub trait Queue: Send + Sync {
     fn dead_letters(&self, lane: Lane) -> BoxFuture<'_, Result<Vec<(String, String)>, QueueError>>;
 }
 
+/// How long deliveries are kept at a time while they are worked on: what a process that is killed
+/// delays its messages by.
+pub const HOLD: Duration = Duration::from_mins(3);
+
+/// Does `work` while nobody else is handed these deliveries, however long it takes. The queue may
+/// grant more than [`HOLD`] at first; once this began it grants that, again and again.
+pub async fn holding<T>(
+    queue: &dyn Queue,
+    lane: Lane,
+    receipts: &[String],
+    clock: Clock,
+    work: impl Future<Output = T>,
+) -> T {
+    let keep = async {
+        loop {
+            for receipt in receipts {
+                // Whoever has it by now finds everything done, or does it once more: no harm.
+                if let Err(error) = queue.extend(lane, receipt, HOLD).await {
+                    tracing::warn!("A delivery is not kept: {error}");
+                }
+            }
+            clock.sleep(HOLD / 3).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = keep => unreachable!("keeping never ends"),
+    }
+}
+
 #[derive(Debug)]
 struct Stored {
     envelope: Envelope,

@@ -57,7 +57,7 @@ fn expires(key: &str) -> Option<bool> {
     let parts: Vec<&str> = key.trim_matches('/').split('/').collect();
     match parts.as_slice() {
         ["values" | "state" | "inbox", ..] | ["runs", _, "report", ..] => Some(true),
-        [""] | ["runs"] | ["runs", _] => None,
+        ["" | "runs"] | ["runs", _] => None,
         _ => Some(false),
     }
 }
@@ -390,7 +390,7 @@ impl Store {
     pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
         let both = self.values.as_ref().filter(|_| expires(prefix).is_none());
         let mut out: Vec<Listed> = Vec::new();
-        for place in std::iter::once(self.at(prefix)).chain(both.map(|values| values.as_ref())) {
+        for place in std::iter::once(self.at(prefix)).chain(both.map(AsRef::as_ref)) {
             let some: Vec<Listed> = place
                 .list(Some(&path(prefix)?))
                 .map_ok(|meta| listed(&meta))

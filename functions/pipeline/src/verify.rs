@@ -2,7 +2,7 @@
 //!
 //! Nothing here trusts what a run said about itself. Invariant: reads only.
 
-use rollcall_core::digest::sha256;
+use rollcall_core::digest::{EvidenceKey, sha256};
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::plan::PlanSummary;
@@ -48,6 +48,7 @@ impl Pipeline {
             format_version: 1,
             ..Verified::default()
         };
+        let digests = self.key.get().await?;
         let mut previous: Option<String> = None;
         let mut standing = Standing::default();
         let mut seen = expected.is_none();
@@ -92,7 +93,7 @@ impl Pipeline {
                     .push(format!("{key}: its standing is not the fold of the log"));
             }
             if matches!(entry.event, Event::Plan(_)) {
-                match self.replay(&entry, &before).await {
+                match self.replay(digests, &entry, &before).await {
                     Ok(Some(problem)) => out.problems.push(format!("{key}: {problem}")),
                     Ok(None) => out.plans_replayed += 1,
                     Err(StoreError::NotFound(_)) => out.plans_not_replayed += 1,
@@ -132,7 +133,12 @@ impl Pipeline {
     }
 
     /// Makes a plan again from its stored inputs. `Some` says what differs.
-    async fn replay(&self, entry: &Entry, before: &Standing) -> Result<Option<String>, StoreError> {
+    async fn replay(
+        &self,
+        digests: &EvidenceKey,
+        entry: &Entry,
+        before: &Standing,
+    ) -> Result<Option<String>, StoreError> {
         let stored = self.stored(entry.generation).await?;
         let mapping = named(&entry.accepts, "mapping.toml")?;
         let policy = named(&entry.accepts, "policy.toml")?;
@@ -182,7 +188,7 @@ impl Pipeline {
             disables_before: before.disables_before(planned.now),
             mapping: &mapping,
             policy: &policy,
-            key: &self.key,
+            key: digests,
             kind: self.target.kind(),
             // How fast the target is depends on quotas, not on the plan: taken as recorded.
             forecast: &|_| forecast.clone(),

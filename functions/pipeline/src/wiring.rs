@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_core::digest::EvidenceKey;
 use rollcall_entra::EntraConfig;
 use rollcall_http::{Credential, Secret, Share};
 
 use crate::aws::{Aws, Urls};
 use crate::config::{self, ConfigError, Federation, Key, Location, Settings};
+use crate::key::KeyHolder;
 use crate::queue::Queue;
 use crate::run::RunError;
 use crate::store::{Store, StoreError};
@@ -31,15 +31,15 @@ pub struct Connected {
     /// Where orders go.
     pub queue: Option<Arc<dyn Queue>>,
     /// What evidence is protected with.
-    pub key: EvidenceKey,
+    pub key: KeyHolder,
     /// Who we are at AWS, where the store lies there.
     pub cloud: Option<Aws>,
 }
 
-/// Connects store and queue, and fetches the evidence key where a secret holds it.
+/// Connects store and queue.
 ///
 /// # Errors
-/// When a folder cannot be made, no region or credentials are found, or the key is not to be had.
+/// When a folder cannot be made, or no region or credentials are found.
 pub async fn connect(settings: &Settings) -> Result<Connected, RunError> {
     let config = &settings.config;
     let bucket = matches!(config.store, Location::Bucket { .. });
@@ -82,15 +82,8 @@ pub async fn connect(settings: &Settings) -> Result<Connected, RunError> {
         Arc::new(aws.queues(urls)) as Arc<dyn Queue>
     });
     let key = match (&settings.key, &cloud) {
-        (Key::Held(key), _) => key.clone(),
-        (Key::Secret(name), Some(aws)) => {
-            let text = aws.secret(name).await.map_err(|e| refuse(e.to_string()))?;
-            let what = format!("the secret `{name}`");
-            if let Some(problem) = config::key_problem(text.reveal(), &config.target, &what) {
-                return Err(refuse(problem));
-            }
-            EvidenceKey::new(text.reveal().as_bytes().to_vec())
-        }
+        (Key::Held(key), _) => KeyHolder::from(key.clone()),
+        (Key::Secret(name), Some(aws)) => KeyHolder::secret(aws.clone(), name, &config.target),
         (Key::Secret(_), None) => unreachable!("a secret is always reached through AWS"),
     };
     Ok(Connected {
@@ -122,10 +115,7 @@ pub async fn entra(entra: &config::Entra) -> Result<EntraConfig, RunError> {
             })?;
             Credential::Secret(Secret::new(secret))
         }
-        (None, Some(name), _) => {
-            let secret = Aws::load().await.secret(name).await;
-            Credential::Secret(secret.map_err(|e| refuse(e.to_string()))?)
-        }
+        (None, Some(name), _) => Credential::Kept(Aws::load().await.kept(name)),
         (None, None, Some(Federation::Aws)) => {
             Credential::Assertion(Aws::load().await.federation(AUDIENCE))
         }

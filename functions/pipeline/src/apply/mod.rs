@@ -22,7 +22,7 @@ use rollcall_http::Clock;
 
 pub use self::courier::{Courier, Sendable};
 pub use self::journal::{Line, Lines, begin, outcomes, segment_refs, untouched, write};
-pub use self::order::{Hands, Known};
+pub use self::order::{Carried, Hands, Known};
 use crate::queue::{Lane, Queue, QueueError};
 use crate::store::{ObjectRef, Store, StoreError};
 use crate::target::{Target, TargetError};
@@ -161,6 +161,7 @@ impl Work<'_> {
             job: self.job,
             known: &self.known,
             ask: false,
+            time_left: &|| true,
         }
     }
 
@@ -182,8 +183,10 @@ impl Work<'_> {
                 return Ok(());
             };
             match self.hands().carry_out(&delivery.body).await? {
-                Ok(outcomes) => self.record(lane, delivery.receipt, outcomes).await?,
-                Err(reason) => queue.dead_letter(lane, &delivery, &reason).await?,
+                Carried::Done(outcomes) | Carried::Unfinished(outcomes) => {
+                    self.record(lane, delivery.receipt, outcomes).await?;
+                }
+                Carried::Never(reason) => queue.dead_letter(lane, &delivery, &reason).await?,
             }
         }
     }

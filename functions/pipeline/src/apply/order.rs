@@ -87,6 +87,19 @@ pub struct Hands<'a> {
     /// What is not known of a manager's account is asked of the target: this process does not
     /// see what others make.
     pub ask: bool,
+    /// Whether another action may be begun.
+    pub time_left: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Carried {
+    /// Every action of its order has an outcome.
+    Done(Vec<Outcome>),
+    /// Time was up between two actions: these have one, the rest is done when it comes again.
+    Unfinished(Vec<Outcome>),
+    /// It can never be carried out: why.
+    Never(String),
 }
 
 impl Hands<'_> {
@@ -105,17 +118,17 @@ impl Hands<'_> {
         Ok(Some(object))
     }
 
-    /// Carries out what a message refers to. The inner error is a message that can never be.
+    /// Carries out what a message refers to.
     ///
     /// # Errors
     /// When store or target cannot be used at all.
-    pub async fn carry_out(&self, body: &str) -> Result<Result<Vec<Outcome>, String>, ApplyError> {
+    pub async fn carry_out(&self, body: &str) -> Result<Carried, ApplyError> {
         let Ok(message) = serde_json::from_str::<Message>(body) else {
-            return Ok(Err("the body is not a message".to_owned()));
+            return Ok(Carried::Never("the body is not a message".to_owned()));
         };
         match self.read(&message).await? {
-            Ok((order, values)) => self.order(&message, &order, &values).await.map(Ok),
-            Err(reason) => Ok(Err(reason)),
+            Ok((order, values)) => self.order(&message, &order, &values).await,
+            Err(reason) => Ok(Carried::Never(reason)),
         }
     }
 
@@ -154,7 +167,7 @@ impl Hands<'_> {
         message: &Message,
         order: &WorkOrder,
         values: &BTreeMap<ActionId, ActionValues>,
-    ) -> Result<Vec<Outcome>, ApplyError> {
+    ) -> Result<Carried, ApplyError> {
         let mut out = Vec::new();
         let mut object = match &order.object {
             Some(object) => Some(object.clone()),
@@ -164,6 +177,9 @@ impl Hands<'_> {
         for action in order.due(&self.job.approved, self.job.now) {
             if self.known.settled(&action.id) {
                 continue;
+            }
+            if !(self.time_left)() {
+                return Ok(Carried::Unfinished(out));
             }
             let result = match &broken {
                 _ if self.job.overtaken.contains(&order.person) => {
@@ -202,7 +218,7 @@ impl Hands<'_> {
                 object: result.object,
             });
         }
-        Ok(out)
+        Ok(Carried::Done(out))
     }
 
     async fn action(

@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum};
 use object_store::prefix::PrefixStore;
-use rollcall_http::{Assertion, Secret};
+use rollcall_http::{Proof, Secret};
 
 pub use self::sqs::{SqsQueue, Urls};
 use crate::store::{Store, StoreError};
@@ -137,6 +137,15 @@ impl Aws {
         Ok(Secret::new(text.to_owned()))
     }
 
+    /// A secret that is looked up each time it is needed.
+    pub fn kept(&self, name: &str) -> Proof {
+        let (aws, name) = (self.clone(), name.to_owned());
+        Proof::new(move || {
+            let (aws, name) = (aws.clone(), name.clone());
+            Box::pin(async move { aws.secret(&name).await.map_err(|e| e.to_string()) })
+        })
+    }
+
     /// Who the credentials prove: the ARN of the caller.
     ///
     /// # Errors
@@ -156,9 +165,9 @@ impl Aws {
     /// Tokens by which another party knows this process, for `audience`. Source: "Getting
     /// started with outbound identity federation" (IAM User Guide): off until an account
     /// switches it on, and not to be had of the global endpoint.
-    pub fn federation(&self, audience: &'static str) -> Assertion {
+    pub fn federation(&self, audience: &'static str) -> Proof {
         let client = aws_sdk_sts::Client::new(&self.config);
-        Assertion::new(move || {
+        Proof::new(move || {
             let client = client.clone();
             Box::pin(async move {
                 let ask = client.get_web_identity_token().audience(audience);

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rollcall_core::digest::EvidenceKey;
 use rollcall_core::guards::{Kind, kind};
 use rollcall_core::model::RunId;
 use rollcall_core::report::Report;
@@ -25,6 +24,7 @@ pub(crate) use self::stored::named;
 use crate::apply::{self, ApplyError};
 use crate::aws::Aws;
 use crate::config::{ConfigError, Settings};
+use crate::key::KeyHolder;
 use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage};
 use crate::plan::PlanError;
 use crate::queue::Queue;
@@ -71,7 +71,7 @@ pub struct Pipeline {
     /// The checked configuration.
     pub settings: Settings,
     /// What evidence is protected with.
-    pub key: EvidenceKey,
+    pub key: KeyHolder,
     /// The store.
     pub store: Store,
     /// Where it lies, for people.

@@ -44,7 +44,7 @@ impl Pipeline {
             disables_before: head.standing.disables_before(now),
             mapping: &settings.mapping,
             policy: &settings.policy,
-            key: &self.key,
+            key: self.key.get().await?,
             kind: target.kind(),
             forecast: &|actions| target.forecast(actions),
         };

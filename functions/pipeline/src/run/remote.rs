@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::fold::Outcome;
 use rollcall_core::model::RunId;
 
 use super::{Pipeline, RunError, Stored, nonce};
-use crate::apply::{self, ApplyError, Courier, Hands, Job, Known};
+use crate::apply::{self, ApplyError, Carried, Courier, Hands, Job, Known};
 use crate::log::{self, Head, Stage};
 use crate::queue::{Lane, Message, Queue};
 use crate::state::State;
@@ -53,8 +54,10 @@ async fn under_way(queue: &dyn Queue) -> Result<bool, ApplyError> {
 struct Open {
     job: Job,
     known: Known,
-    outcomes: Vec<Outcome>,
 }
+
+/// What a batch refers to: runs that are over are `None`.
+type Runs = BTreeMap<RunId, Option<Open>>;
 
 impl Pipeline {
     /// Sends what is left to do of planned runs: of one that was never sent at once, of others
@@ -144,7 +147,8 @@ impl Pipeline {
         Ok(due.any(|due| since < due && due <= now))
     }
 
-    /// Carries out a batch, in its order. `time_left` says whether another order may be begun.
+    /// Carries out a batch: the messages of a group in their order, groups side by side.
+    /// `time_left` says whether another action may be begun.
     ///
     /// A message that can never be carried out is put aside, and what is behind it in its group
     /// comes again, so that nothing overtakes. So does everything once time is up.
@@ -154,67 +158,97 @@ impl Pipeline {
     pub async fn take_batch(
         &self,
         batch: &[Incoming],
-        time_left: impl Fn() -> bool,
+        time_left: impl Fn() -> bool + Sync,
     ) -> Result<Vec<Taken>, RunError> {
         let head = log::head(&self.store).await?;
-        let mut open: BTreeMap<RunId, Option<Open>> = BTreeMap::new();
-        let mut blocked: BTreeSet<&str> = BTreeSet::new();
-        let mut out = Vec::with_capacity(batch.len());
+        let mut runs = Runs::new();
         for incoming in batch {
-            let taken = if blocked.contains(incoming.group.as_str()) || !time_left() {
-                Taken::Again
-            } else {
-                self.take_one(&head, &incoming.body, &mut open).await?
-            };
-            if taken != Taken::Done {
-                blocked.insert(&incoming.group);
+            if let Ok(message) = serde_json::from_str::<Message>(&incoming.body)
+                && !runs.contains_key(&message.run)
+            {
+                let open = self.open(&head, &message.run).await?;
+                runs.insert(message.run, open);
             }
-            out.push(taken);
+        }
+        let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, incoming) in batch.iter().enumerate() {
+            groups.entry(&incoming.group).or_default().push(at);
+        }
+        let side_by_side = groups.values().map(|places| {
+            let messages = places.iter().map(|at| batch[*at].body.as_str());
+            self.take_group(messages.collect(), &runs, &time_left)
+        });
+        let taken = join_all(side_by_side).await;
+        let mut out = vec![Taken::Again; batch.len()];
+        let mut outcomes: BTreeMap<RunId, Vec<Outcome>> = BTreeMap::new();
+        for (places, group) in groups.values().zip(taken) {
+            for (at, (taken, came)) in places.iter().zip(group) {
+                out[*at] = taken;
+                for outcome in came {
+                    let run = outcome.run.clone();
+                    outcomes.entry(run).or_default().push(outcome);
+                }
+            }
         }
         let name = nonce();
-        for (run, open) in open {
-            let outcomes = open.map(|o| o.outcomes).unwrap_or_default();
-            if !outcomes.is_empty() {
-                apply::write(&self.store, &run, &name, &outcomes).await?;
-            }
+        for (run, outcomes) in outcomes {
+            apply::write(&self.store, &run, &name, &outcomes).await?;
         }
         Ok(out)
     }
 
+    /// The messages of one group, in order, until one is not done.
+    async fn take_group(
+        &self,
+        bodies: Vec<&str>,
+        runs: &Runs,
+        time_left: &(dyn Fn() -> bool + Sync),
+    ) -> Vec<(Taken, Vec<Outcome>)> {
+        let mut out = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            if !time_left() {
+                break;
+            }
+            let (taken, outcomes) = self.take_one(body, runs, time_left).await;
+            let done = taken == Taken::Done;
+            out.push((taken, outcomes));
+            if !done {
+                break;
+            }
+        }
+        out
+    }
+
     async fn take_one(
         &self,
-        head: &Head,
         body: &str,
-        open: &mut BTreeMap<RunId, Option<Open>>,
-    ) -> Result<Taken, RunError> {
+        runs: &Runs,
+        time_left: &(dyn Fn() -> bool + Sync),
+    ) -> (Taken, Vec<Outcome>) {
         let Ok(message) = serde_json::from_str::<Message>(body) else {
-            return Ok(Taken::Dead("the body is not a message".to_owned()));
+            let why = "the body is not a message".to_owned();
+            return (Taken::Dead(why), Vec::new());
         };
-        if !open.contains_key(&message.run) {
-            let found = self.open(head, &message.run).await?;
-            open.insert(message.run.clone(), found);
-        }
-        let Some(Some(found)) = open.get_mut(&message.run) else {
+        let Some(Some(open)) = runs.get(&message.run) else {
             // The run is over: what it left undone was planned again.
-            return Ok(Taken::Done);
+            return (Taken::Done, Vec::new());
         };
         let hands = Hands {
             store: &self.store,
             target: self.target.as_ref(),
             clock: self.clock,
-            job: &found.job,
-            known: &found.known,
+            job: &open.job,
+            known: &open.known,
             ask: true,
+            time_left,
         };
         match hands.carry_out(body).await {
-            Ok(Ok(outcomes)) => {
-                found.outcomes.extend(outcomes);
-                Ok(Taken::Done)
-            }
-            Ok(Err(reason)) => Ok(Taken::Dead(reason)),
+            Ok(Carried::Done(outcomes)) => (Taken::Done, outcomes),
+            Ok(Carried::Unfinished(outcomes)) => (Taken::Again, outcomes),
+            Ok(Carried::Never(reason)) => (Taken::Dead(reason), Vec::new()),
             Err(error) => {
                 tracing::warn!(run = %message.run, "An order comes again: {error}");
-                Ok(Taken::Again)
+                (Taken::Again, Vec::new())
             }
         }
     }
@@ -227,10 +261,7 @@ impl Pipeline {
         let stored = self.stored(open.generation).await?;
         let overtaken = self.overtaken(head, &stored).await?;
         let job = Self::job(head, &stored, overtaken.keys().cloned().collect())?;
-        Ok(Some(Open {
-            job,
-            known: Known::default(),
-            outcomes: Vec::new(),
-        }))
+        let known = Known::default();
+        Ok(Some(Open { job, known }))
     }
 }
