@@ -10,8 +10,6 @@
     reason = "a bench that fails may stop and talks"
 )]
 
-use std::fmt::Write as _;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -27,6 +25,7 @@ use rollcall_pipeline::log::{self, Closed, Event, Folded, Intake, Objects, Plann
 use rollcall_pipeline::state;
 use rollcall_pipeline::store::Store;
 use rollcall_rehearsal::{Tenant, TenantOptions};
+use rollcall_tests::crowd::{generate, moves, rows};
 
 const PEAK: &str = "ROLLCALL_BENCH_PEAK";
 const PHASE: &str = "ROLLCALL_BENCH_PHASE";
@@ -62,18 +61,12 @@ fn argument() -> PathBuf {
     std::env::args_os().nth(1).unwrap().into()
 }
 
-fn rows() -> usize {
-    std::env::var("ROLLCALL_BENCH_ROWS")
-        .ok()
-        .map_or(1_000_000, |r| r.parse().unwrap())
-}
-
 fn orchestrate() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (one, two) = (at("workers-2026-03-14.csv"), at("workers-2026-03-15.csv"));
-    generate(&one, false);
-    generate(&two, true);
+    generate(&one, false).unwrap();
+    generate(&two, true).unwrap();
     println!(
         "{} rows, {} MB",
         rows(),
@@ -139,50 +132,6 @@ fn phase(name: &str, args: &[&str], title: &str) -> (f64, u64) {
         .parse()
         .unwrap();
     (seconds, kilobytes / 1024)
-}
-
-fn generate(path: &Path, changed: bool) {
-    let mut out = BufWriter::new(std::fs::File::create(path).unwrap());
-    let header = "WorkerID,WorkerStatus,WorkerType,UserID,FirstName,LastName,FullName,GenderPronoun,\
-                  ManagerID,HireDate,OnLeave,Department,Division,CostCenter,Company,Location,JobTitle,\
-                  StreetAddress,City,CountryCode,OfficePhone,Custom01,Custom02,ZipCode";
-    writeln!(out, "{header}").unwrap();
-    let mut line = String::new();
-    for i in 0..rows() {
-        let (key, first, last) = (1_000_001 + i, i % 5_000, i % 9_000);
-        line.clear();
-        write!(
-            line,
-            "{key},Active,Employee,EMP{key},First{first},Last{last},First{first} Last{last},"
-        )
-        .unwrap();
-        if i < 10 {
-            line.push(',');
-        } else {
-            write!(line, ",{}", 1_000_001 + i % 1_000).unwrap();
-        }
-        if changed && moves(i) {
-            line.push_str(",2015-01-10,False,Moved");
-        } else {
-            write!(line, ",2015-01-10,False,Department {}", i % 97).unwrap();
-        }
-        write!(
-            line,
-            ",Division {},CC{},Woodgrove,Europe North,Software Developer,{} Mansion Court,\
-             Frankfurt am Main,DE,030-{key},T1001,BTK39,{}",
-            i % 13,
-            i % 4_000,
-            i % 300,
-            10_000 + i % 89_999
-        )
-        .unwrap();
-        writeln!(out, "{line}").unwrap();
-    }
-    out.flush().unwrap();
-}
-
-fn moves(row: usize) -> bool {
-    row % 100 == 37
 }
 
 fn read_with_csv(path: &Path) {

@@ -37,13 +37,10 @@ logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 
 sys.path.insert(0, str(Path(__file__).parent))
-from expand import expand  # noqa: E402
+from expand import ACCOUNT, REGION, STACK, Resolver, expand  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra/template.yaml"
-STACK = "rollcall"
-REGION = "eu-west-1"
-ACCOUNT = "123456789012"
 GIVEN = {"AlarmEmail": "identity@woodgrove.example", "EvidenceLockDays": "7", "TimeZone": "Europe/Berlin"}
 
 # What moto's CloudFormation leaves out without a word.
@@ -57,85 +54,6 @@ LEFT_OUT = {
     "AWS::Scheduler::Schedule",
     "AWS::SecretsManager::Secret",
 }
-
-
-class Resolver:
-    """The intrinsic functions that the template uses, over what the stack made."""
-
-    def __init__(self, plain, made):
-        self.plain, self.made = plain, made
-        self.parameters = {k: v.get("Default", "") for k, v in plain["Parameters"].items()} | GIVEN
-        self.pseudo = {
-            "AWS::StackName": STACK,
-            "AWS::Region": REGION,
-            "AWS::AccountId": ACCOUNT,
-            "AWS::Partition": "aws",
-        }
-
-    def ref(self, name):
-        if name in self.pseudo:
-            return self.pseudo[name]
-        if name in self.parameters:
-            return self.parameters[name]
-        return self.made[name]
-
-    def attribute(self, name, which):
-        kind = self.plain["Resources"][name]["Type"]
-        made = self.made.get(name, name)
-        here = f"{REGION}:{ACCOUNT}"
-        arns = {
-            "AWS::S3::Bucket": f"arn:aws:s3:::{made}",
-            "AWS::Lambda::Function": f"arn:aws:lambda:{here}:function:{made}",
-            "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{made}",
-            "AWS::KMS::Key": f"arn:aws:kms:{here}:key/{made}",
-            "AWS::Logs::LogGroup": f"arn:aws:logs:{here}:log-group:{made}:*",
-        }
-        if kind == "AWS::SQS::Queue":
-            queue = made.rsplit("/", 1)[-1]
-            return queue if which == "QueueName" else f"arn:aws:sqs:{here}:{queue}"
-        if kind == "AWS::CloudWatch::Alarm":
-            alarm = self(self.plain["Resources"][name]["Properties"]["AlarmName"])
-            return f"arn:aws:cloudwatch:{here}:alarm:{alarm}"
-        return arns[kind]
-
-    def condition(self, name):
-        return self.test(self.plain["Conditions"][name])
-
-    def test(self, rule):
-        ((verb, given),) = rule.items()
-        if verb == "Fn::Not":
-            return not self.test(given[0])
-        if verb == "Fn::Equals":
-            return self(given[0]) == self(given[1])
-        raise KeyError(verb)
-
-    def __call__(self, value):
-        if isinstance(value, list):
-            out = [self(v) for v in value]
-            return [v for v in out if v is not None]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            ((verb, given),) = value.items()
-            if verb == "Ref":
-                return None if given == "AWS::NoValue" else self.ref(given)
-            if verb == "Fn::GetAtt":
-                name, which = given if isinstance(given, list) else given.split(".", 1)
-                return self.attribute(name, which)
-            if verb == "Fn::Sub":
-                def put(match):
-                    name = match.group(1)
-                    if "." in name:
-                        return str(self.attribute(*name.split(".", 1)))
-                    return str(self.ref(name))
-                return re.sub(r"\$\{([A-Za-z0-9:.]+)\}", put, given)
-            if verb == "Fn::FindInMap":
-                table, first, second = given
-                return self.plain["Mappings"][table][self(first)][second]
-            if verb == "Fn::If":
-                return self(given[1] if self.condition(given[0]) else given[2])
-        out = {k: self(v) for k, v in value.items()}
-        return {k: v for k, v in out.items() if v is not None}
 
 
 class Deployed(unittest.TestCase):
@@ -154,7 +72,7 @@ class Deployed(unittest.TestCase):
         s3.put_object(Bucket="artifacts", Key="bootstrap.zip", Body=archive.getvalue())
         # A secret is left out, and roles that name it would be refused: it is made first.
         cls.made = {}
-        cls.resolve = Resolver(cls.plain, {"Key": "the-key"})
+        cls.resolve = Resolver(cls.plain, {"Key": "the-key"}, GIVEN)
         secrets = boto3.client("secretsmanager")
         given = json.loads(json.dumps(cls.plain))
         # It names alarms, which moto leaves out too.
@@ -177,7 +95,7 @@ class Deployed(unittest.TestCase):
         made = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in listed if r.get("PhysicalResourceId")}
         cls.by_stack = set(made)
         cls.made |= made
-        cls.resolve = Resolver(cls.plain, cls.made)
+        cls.resolve = Resolver(cls.plain, cls.made, GIVEN)
         cls.make_what_was_left_out()
 
     @classmethod

@@ -61,7 +61,7 @@ pub struct TenantOptions {
     /// Its secret.
     pub client_secret: String,
     /// Whose word is taken in place of the secret.
-    pub federated: Option<Federated>,
+    pub federated: Vec<Federated>,
     /// Domains that sign-in names may have; the first is the default one.
     pub verified_domains: Vec<String>,
     /// File that keeps the users between processes (JSON Lines). `None`: in memory only.
@@ -93,7 +93,7 @@ impl Default for TenantOptions {
             tenant_id: "00000000-7e57-4000-8000-000000000001".to_owned(),
             client_id: "00000000-7e57-4000-8000-000000000002".to_owned(),
             client_secret: "rehearsal-only-not-a-secret".to_owned(),
-            federated: None,
+            federated: Vec::new(),
             verified_domains: vec!["woodgrove.example".to_owned()],
             journal: None,
             faults: Faults::none(),

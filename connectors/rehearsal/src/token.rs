@@ -144,35 +144,47 @@ impl Tokens {
     }
 }
 
-/// Whether an assertion is one of the federated credential, and of this moment.
-fn vouched(word: &str, federated: &Federated, now: Timestamp) -> Result<(), Denied> {
-    let refuse = |code, why| denied(StatusCode::BAD_REQUEST, "invalid_client", code, why);
+/// Whether an assertion is one of the federated credentials, and of this moment.
+fn vouched(word: &str, federated: &[Federated], now: Timestamp) -> Result<(), Denied> {
+    let refuse = |code, why| Err(denied(StatusCode::BAD_REQUEST, "invalid_client", code, why));
     let claims = match word.split('.').collect::<Vec<_>>().as_slice() {
         [_, claims, _] => base64url_decode(claims)
             .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok()),
         _ => None,
     };
-    let claims = claims.ok_or_else(|| refuse(5_002_723, "Invalid JWT token."))?;
+    let Some(claims) = claims else {
+        return refuse(5_002_723, "Invalid JWT token.");
+    };
     let second = |name: &str| claims[name].as_i64();
     let lasts = second("exp").is_some_and(|end| now.as_second() < end)
         && second("nbf").is_none_or(|begin| begin <= now.as_second());
     if !lasts {
         let why = "Client assertion is not within its valid time range.";
-        return Err(refuse(700_024, why));
+        return refuse(700_024, why);
     }
-    for (claim, expected, code) in [
-        ("iss", &federated.issuer, 700_211),
-        ("aud", &federated.audience, 700_212),
-        ("sub", &federated.subject, 700_213),
-    ] {
+    let says = |claim: &str, expected: &str| {
         let given = &claims[claim];
-        let listed = given
-            .as_array()
-            .is_some_and(|l| l.iter().any(|one| one == expected));
-        if given != expected && !listed {
-            let why = "No matching federated identity record found for presented assertion.";
-            return Err(refuse(code, why));
-        }
+        given == expected
+            || given
+                .as_array()
+                .is_some_and(|l| l.iter().any(|v| v == expected))
+    };
+    let why = "No matching federated identity record found for presented assertion.";
+    let known: Vec<&Federated> = federated
+        .iter()
+        .filter(|f| says("iss", &f.issuer))
+        .collect();
+    if known.is_empty() {
+        return refuse(700_211, why);
+    }
+    if !known.iter().any(|f| says("aud", &f.audience)) {
+        return refuse(700_212, why);
+    }
+    if !known
+        .iter()
+        .any(|f| says("sub", &f.subject) && says("aud", &f.audience))
+    {
+        return refuse(700_213, why);
     }
     Ok(())
 }
@@ -233,20 +245,16 @@ fn check(
         return Err(denied(BAD, "unauthorized_client", 700_016, why));
     }
     let proof = form.iter().find(|(name, _)| name == "client_assertion");
-    match (proof, &options.federated) {
-        (Some((_, word)), Some(federated)) => {
+    match proof {
+        Some((_, word)) => {
             let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
             if get("client_assertion_type")? != kind {
                 let why = "The client assertion type is not supported.";
                 return Err(denied(BAD, "invalid_request", 900_144, why));
             }
-            vouched(word, federated, now)?;
+            vouched(word, &options.federated, now)?;
         }
-        (Some(_), None) => {
-            let why = "No matching federated identity record found for presented assertion issuer.";
-            return Err(denied(BAD, "invalid_client", 700_211, why));
-        }
-        (None, _) => {
+        None => {
             if get("client_secret")? != options.client_secret {
                 let why = "Invalid client secret provided.";
                 let status = StatusCode::UNAUTHORIZED;
