@@ -7,15 +7,16 @@
     reason = "a test fails by panicking; answers are made in the shape the peer returns"
 )]
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use rollcall_http::{
-    Call, CallErrorKind, CallSpec, Chance, Client, Clock, Exchange, Lane, Origin, Quotas,
-    RetryPolicy, Secret, Setup, Share, TenantSize, TokenError, TokenSource, TokenSpec,
-    TransportError,
+    Call, CallErrorKind, CallSpec, Chance, Client, Clock, Credential, Exchange, Lane, Origin,
+    Proof, Quotas, RetryPolicy, Secret, Setup, Share, TenantSize, TokenError, TokenSource,
+    TokenSpec, TransportError,
 };
 use serde_json::json;
 use tower::util::BoxCloneSyncService;
@@ -81,6 +82,10 @@ impl Peer {
     }
 
     fn client(&self, clock: Clock, policy: RetryPolicy) -> Client {
+        self.client_with(Secret::new("s&cret=1").into(), clock, policy)
+    }
+
+    fn client_with(&self, credential: Credential, clock: Clock, policy: RetryPolicy) -> Client {
         let peer = self.clone();
         let exchange: Exchange =
             BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
@@ -92,7 +97,7 @@ impl Peer {
             login: Origin::parse("https://login.example").unwrap(),
             tenant_id: "t1".to_owned(),
             client_id: "c1".to_owned(),
-            credential: Secret::new("s&cret=1").into(),
+            credential,
             scope: "https://graph.example/.default".to_owned(),
         };
         let tokens = TokenSource::new(spec, exchange.clone(), clock, Arc::clone(&chance), policy);
@@ -323,6 +328,55 @@ async fn tokens_are_shared_and_renewed_early() {
     assert!(client.send(read()).await.is_ok());
     let used: Vec<String> = peer.seen().into_iter().map(|s| s.token).collect();
     assert_eq!(used[10..], ["Bearer one", "Bearer two"]);
+}
+
+/// A proof is asked for with every token, so that a new one counts at once; none is waited for, and
+/// then the login host is not bothered.
+#[tokio::test(start_paused = true)]
+async fn proofs_are_asked_for_each_time() {
+    let nth = |kind: &'static str| {
+        let count = Arc::new(AtomicU32::new(0));
+        Proof::new(move || {
+            let n = count.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async move {
+                match n {
+                    0 => Err("not allowed".to_owned()),
+                    _ => Ok(Secret::new(format!("{kind}{n}&"))),
+                }
+            })
+        })
+    };
+    let base =
+        "grant_type=client_credentials&client_id=c1&scope=https%3A%2F%2Fgraph.example%2F.default";
+    let assertion = "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+                     &client_assertion=";
+    let secret = "&client_secret=";
+    for (credential, proof) in [
+        (Credential::Assertion(nth("jwt")), format!("{assertion}jwt")),
+        (Credential::Kept(nth("kept")), format!("{secret}kept")),
+    ] {
+        let tokens = vec![granted("one", 3600), granted("two", 3600)];
+        let peer = Peer::new(tokens, (0..3).map(|_| ok()).collect());
+        let clock = Clock::system();
+        let client = peer.client_with(credential, clock, RetryPolicy::default());
+        assert!(client.send(read()).await.is_ok());
+        assert!(
+            clock.elapsed() >= Duration::from_secs(5),
+            "asked anew after a while"
+        );
+        assert!(client.send(read()).await.is_ok());
+        clock.sleep(Duration::from_mins(59)).await;
+        assert!(client.send(read()).await.is_ok());
+        let expected = [1, 2].map(|n| format!("{base}{proof}{n}%26"));
+        assert_eq!(*peer.forms.lock().unwrap(), expected);
+    }
+    let never = Proof::new(|| Box::pin(async { Err("not allowed".to_owned()) }));
+    let peer = Peer::new(vec![], vec![]);
+    let policy = RetryPolicy::default();
+    let client = peer.client_with(Credential::Assertion(never), Clock::system(), policy);
+    let error = client.send(read()).await.err().unwrap();
+    assert_eq!(error.code(), "login_no_proof");
+    assert!(error.hint().contains("federation"));
 }
 
 /// The login host: a wrong secret is final and named by its code; an outage is waited out, and

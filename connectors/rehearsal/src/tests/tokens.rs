@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
+use serde_json::json;
 
-use super::peer::{Peer, form};
-use crate::TenantOptions;
+use super::peer::{Peer, START, form};
+use crate::encoding::base64url;
+use crate::{Federated, TenantOptions};
 
 /// A form that is wrong in one place → status, `error`, AADSTS code.
 #[tokio::test(start_paused = true)]
@@ -73,6 +75,60 @@ async fn sign_in_can_fail() {
         (got.status, &got.body["error_codes"][0]),
         (400, &90_002.into())
     );
+}
+
+/// Claims of an assertion → AADSTS code; 0 is a token.
+#[tokio::test(start_paused = true)]
+async fn an_assertion_has_to_fit() {
+    let options = TenantOptions {
+        federated: vec![Federated {
+            issuer: "https://issuer.example".to_owned(),
+            subject: "arn:role/plan".to_owned(),
+            audience: "api://AzureADTokenExchange".to_owned(),
+        }],
+        ..TenantOptions::default()
+    };
+    let peer = Peer::open(options.clone()).await;
+    let now = START.parse::<jiff::Timestamp>().unwrap().as_second();
+    let good = json!({
+        "iss": "https://issuer.example", "sub": "arn:role/plan",
+        "aud": ["api://AzureADTokenExchange"], "exp": now + 300, "nbf": now,
+    });
+    let with = |name: &str, value: serde_json::Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let word = |claims: &serde_json::Value| {
+        let part = base64url(claims.to_string().as_bytes());
+        format!("e30.{part}.c2ln")
+    };
+    let kind = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+    for (assertion, kind, code) in [
+        (word(&good), kind, 0),
+        (
+            word(&with("iss", json!("https://other.example"))),
+            kind,
+            700_211,
+        ),
+        (word(&with("aud", json!("api://other"))), kind, 700_212),
+        (word(&with("sub", json!("arn:role/pull"))), kind, 700_213),
+        (word(&with("exp", json!(now))), kind, 700_024),
+        (word(&with("nbf", json!(now + 60))), kind, 700_024),
+        ("e30.???.c2ln".to_owned(), kind, 5_002_723),
+        ("only-one-part".to_owned(), kind, 5_002_723),
+        (word(&good), "saml", 900_144),
+    ] {
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_assertion_type={kind}\
+             &client_assertion={assertion}&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
+            options.client_id
+        );
+        let got = peer.form(&options.tenant_id, &form).await;
+        let found = got.body["error_codes"][0].as_u64().unwrap_or(0);
+        assert_eq!(found, code, "{form}");
+        assert_eq!(got.body["access_token"].is_string(), code == 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
