@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::fold::{Outcome, Outcomes};
 use rollcall_core::model::RunId;
 
-use crate::store::{Listed, ObjectRef, Store, StoreError, parse};
+use crate::store::{ObjectRef, Store, StoreError, parse};
 
 /// Segments that are read at once.
 const READS: usize = 32;
@@ -57,40 +57,57 @@ pub async fn untouched(store: &Store, run: &RunId) -> Result<bool, StoreError> {
 /// # Errors
 /// When a segment cannot be read.
 pub async fn outcomes(store: &Store, run: &RunId) -> Result<Outcomes, StoreError> {
-    let mut out = Outcomes::default();
+    Ok(journal(store, run).await?.0)
+}
+
+/// Everything in the journal of a run, and the segments that it was read from: what comes in
+/// meanwhile is in neither.
+///
+/// # Errors
+/// When a segment cannot be read.
+pub async fn journal(store: &Store, run: &RunId) -> Result<(Outcomes, Vec<ObjectRef>), StoreError> {
     let listed = store.list(&segments(run)).await?;
-    let mut read = read_all(store, &listed);
+    let keys: Vec<&str> = listed.iter().map(|segment| segment.key.as_str()).collect();
+    read_segments(store, &keys).await
+}
+
+/// What some segments say.
+///
+/// # Errors
+/// When one cannot be read.
+pub async fn outcomes_in(store: &Store, segments: &[ObjectRef]) -> Result<Outcomes, StoreError> {
+    let keys: Vec<&str> = segments
+        .iter()
+        .map(|segment| segment.key.as_str())
+        .collect();
+    Ok(read_segments(store, &keys).await?.0)
+}
+
+async fn read_segments(
+    store: &Store,
+    keys: &[&str],
+) -> Result<(Outcomes, Vec<ObjectRef>), StoreError> {
+    let (mut out, mut refs) = (Outcomes::default(), Vec::with_capacity(keys.len()));
+    let mut read = read_all(store, keys);
     while let Some((key, bytes)) = read.try_next().await? {
+        refs.push(crate::store::reference(key, &bytes));
         for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
             out.add(parse(key, line)?);
         }
     }
-    Ok(out)
+    Ok((out, refs))
 }
 
 /// Segments in their order, some of them on their way at once: a bucket answers each after a
 /// while, and a first load has many.
 fn read_all<'a>(
     store: &'a Store,
-    listed: &'a [Listed],
+    keys: &'a [&'a str],
 ) -> impl Stream<Item = Result<(&'a str, Bytes), StoreError>> + Unpin {
-    let reads = listed.iter().map(move |segment| async move {
-        let bytes = store.get(&segment.key).await?;
-        Ok((segment.key.as_str(), bytes))
-    });
+    let reads = keys
+        .iter()
+        .map(move |key| async move { Ok((*key, store.get(key).await?)) });
     Box::pin(stream::iter(reads).buffered(READS))
-}
-
-/// The segments of a run's journal, with their hashes, for the log.
-///
-/// # Errors
-/// When a segment cannot be read.
-pub async fn segment_refs(store: &Store, run: &RunId) -> Result<Vec<ObjectRef>, StoreError> {
-    let listed = store.list(&segments(run)).await?;
-    let read = read_all(store, &listed);
-    read.map_ok(|(key, bytes)| crate::store::reference(key, &bytes))
-        .try_collect()
-        .await
 }
 
 /// First byte and one past the last, and the bytes between.

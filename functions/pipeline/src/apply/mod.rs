@@ -21,7 +21,7 @@ use rollcall_core::model::{ObjectId, PersonKey, RunId};
 use rollcall_http::Clock;
 
 pub use self::courier::{Courier, Sendable};
-pub use self::journal::{Line, Lines, begin, outcomes, segment_refs, untouched, write};
+pub use self::journal::{Line, Lines, begin, journal, outcomes, outcomes_in, untouched, write};
 pub use self::order::{Carried, Hands, Known};
 use crate::queue::{Lane, Queue, QueueError};
 use crate::store::{ObjectRef, Store, StoreError};

@@ -22,7 +22,7 @@ impl Pipeline {
         head: &Head,
         stored: &Stored,
         overtaken: &BTreeMap<PersonKey, Person>,
-    ) -> Result<Outcomes, RunError> {
+    ) -> Result<(), RunError> {
         self.unchanged(stored).await?;
         let queue = EmbeddedQueue::new(self.clock);
         let applier = Applier {
@@ -35,7 +35,8 @@ impl Pipeline {
         };
         let job = Self::job(head, stored, overtaken.keys().cloned().collect())?;
         let objects = self.references(head, stored).await?;
-        Ok(applier.carry_out(&job, objects).await?)
+        applier.carry_out(&job, objects).await?;
+        Ok(())
     }
 
     /// What is carried out is what was planned and approved, byte for byte (P14).
@@ -147,9 +148,10 @@ impl Pipeline {
         &self,
         head: &Head,
         stored: &Stored,
-        outcomes: &Outcomes,
         overtaken: BTreeMap<PersonKey, Person>,
     ) -> Result<(), Step> {
+        // Read once: what comes in from now on is neither folded nor said to be.
+        let (outcomes, segments) = apply::journal(&self.store, &stored.run).await?;
         let approved = Self::approved(head, stored);
         let folding = Folding {
             persons: Lines::open(&self.store, &stored.persons()?.key).await?,
@@ -157,7 +159,7 @@ impl Pipeline {
             values: Lines::open(&self.store, &stored.actions()?.key).await?,
             approved,
             now: stored.planned.now,
-            outcomes,
+            outcomes: &outcomes,
             kind: self.target.kind(),
             overtaken,
         };
@@ -173,7 +175,7 @@ impl Pipeline {
             outcomes: counts,
         };
         let objects = Objects {
-            evidence: apply::segment_refs(&self.store, &stored.run).await?,
+            evidence: segments,
             values: next.base.iter().chain(&next.deltas).cloned().collect(),
         };
         self.commit(head, &stored.run, Event::Fold(folded), objects)

@@ -256,11 +256,10 @@ impl Pipeline {
             Stage::Planned => {
                 let stored = self.stored(open.generation).await?;
                 let overtaken = self.overtaken(head, &stored).await?;
-                let outcomes = match &self.queue {
-                    Some(_) => apply::outcomes(&self.store, &stored.run).await?,
-                    None => self.apply(head, &stored, &overtaken).await?,
-                };
-                self.fold(head, &stored, &outcomes, overtaken).await?;
+                if self.queue.is_none() {
+                    self.apply(head, &stored, &overtaken).await?;
+                }
+                self.fold(head, &stored, overtaken).await?;
                 Ok(None)
             }
             Stage::Folded => {

@@ -1,6 +1,7 @@
 //! Plans, deliveries and reports as they are stored.
 
 use jiff::Timestamp;
+use rollcall_core::fold::Outcomes;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::RunId;
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
@@ -138,7 +139,7 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`].
     pub async fn report(&self, head: &Head, stored: &Stored) -> Result<Report, RunError> {
-        let outcomes = apply::outcomes(&self.store, &stored.run).await?;
+        let outcomes = self.reported(head, stored).await?;
         let approved = Self::approved(head, stored);
         let material = Material {
             run: &stored.run,
@@ -169,6 +170,18 @@ impl Pipeline {
         };
         report::write(&self.store, &report, material.persons, rows).await?;
         Ok(report)
+    }
+
+    /// What a report counts: the outcomes that were folded, of the newest fold; before there is one,
+    /// all that are on record.
+    async fn reported(&self, head: &Head, stored: &Stored) -> Result<Outcomes, StoreError> {
+        for generation in (stored.generation..=head.generation).rev() {
+            let (entry, _) = log::entry(&self.store, generation).await?;
+            if entry.run == stored.run && matches!(entry.event, Event::Fold(_)) {
+                return apply::outcomes_in(&self.store, &entry.accepts).await;
+            }
+        }
+        apply::outcomes(&self.store, &stored.run).await
     }
 
     /// The intake entry of a run, searched backwards.
