@@ -537,3 +537,52 @@ async fn an_order_stops_between_two_actions() {
     assert_eq!(users.len(), 1);
     assert!(users.values().all(|user| user["accountEnabled"] == true));
 }
+
+/// Somebody's day comes while a long run is under way. Done and on record, they are not late, although
+/// the state will know it only when the run is folded.
+#[tokio::test(start_paused = true)]
+async fn what_a_run_has_done_is_not_late() {
+    let place = Place::new();
+    let inbox = place.dir().join("inbox");
+    let process = place.process(true);
+    let queue = place.queue.as_ref();
+    let begins = |date: &str| crowd(40, None).replacen("2015-01-10", date, 1);
+    let first: Timestamp = NIGHTS[0].parse().unwrap();
+    std::fs::write(inbox.join("workers-2026-03-14.csv"), begins("2026-03-15")).unwrap();
+    process.pull_inbox(first, &[]).await.unwrap();
+    process.advance(Until::Planned).await.unwrap();
+    for _ in 0..20 {
+        process.dispatch(queue).await.unwrap();
+        let batch = queue.receive(Lane::Bulk, 10, VISIBLE).await.unwrap();
+        let taken = process
+            .take_batch(&incoming(&batch), || true)
+            .await
+            .unwrap();
+        settle(&place, Lane::Bulk, &batch, &taken).await;
+        process.advance(Until::Closed).await.unwrap();
+    }
+    // The next night everybody moves, and the one who begins is enabled: half of it is done.
+    place.clock.sleep(Duration::from_hours(26)).await;
+    let moved = begins("2026-03-15").replace("Sales", "Moved");
+    std::fs::write(inbox.join("workers-2026-03-15.csv"), moved).unwrap();
+    let now = place.clock.now();
+    assert_eq!(process.status(now).await.unwrap().late, 1);
+    process.pull_inbox(now, &[]).await.unwrap();
+    process.advance(Until::Planned).await.unwrap();
+    assert_eq!(process.dispatch(queue).await.unwrap(), 40);
+    let mut late = Vec::new();
+    for _ in 0..40 {
+        let batch = queue.receive(Lane::Bulk, 1, VISIBLE).await.unwrap();
+        let taken = process
+            .take_batch(&incoming(&batch), || true)
+            .await
+            .unwrap();
+        settle(&place, Lane::Bulk, &batch, &taken).await;
+        let enabled = place.users().values().all(|u| u["accountEnabled"] == true);
+        let status = process.status(now).await.unwrap();
+        assert_eq!(status.late, u32::from(!enabled));
+        assert_eq!(status.open.len(), 1, "nothing is folded yet");
+        late.push(status.late);
+    }
+    assert!(late.contains(&1) && late.contains(&0), "{late:?}");
+}

@@ -1,10 +1,15 @@
 //! Status: what is late, stale, waiting or held, computed from what should have happened (P16).
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
-use rollcall_core::state::Lifecycle;
+use rollcall_core::digest::worker_hash;
+use rollcall_core::model::WorkerId;
+use rollcall_core::state::{Hot, Lifecycle};
 use serde::Serialize;
 
-use crate::log::{self, OpenRun, Pending};
+use crate::apply;
+use crate::log::{self, OpenRun, Pending, Stage};
 use crate::run::{Pipeline, RunError};
 use crate::state::State;
 
@@ -79,6 +84,12 @@ impl Pipeline {
             open: head.standing.open.clone(),
             pending: waiting.cloned().collect(),
         };
+        let past = |hot: &Hot| hot.due.is_some_and(|due| due <= now);
+        let done = if state.hot().iter().any(past) {
+            self.done_meanwhile(&head.standing.open).await?
+        } else {
+            BTreeSet::new()
+        };
         for hot in state.hot() {
             out.managed += u32::from(hot.managed());
             out.unfinished += u32::from(hot.unfinished);
@@ -86,6 +97,9 @@ impl Pipeline {
             out.held += u32::from(hot.held);
             out.blocked += u32::from(hot.lifecycle == Lifecycle::Blocked);
             if let Some(due) = hot.due {
+                if due <= now && done.contains(&hot.key) {
+                    continue;
+                }
                 if due <= now {
                     out.late += 1;
                     let seconds = now.duration_since(due).as_secs_f64();
@@ -96,6 +110,21 @@ impl Pipeline {
             }
         }
         Ok(out)
+    }
+}
+
+impl Pipeline {
+    /// Persons with something on record as done by a run that is under way: the state does not
+    /// know it before the run is folded, and a run may take hours.
+    async fn done_meanwhile(&self, open: &[OpenRun]) -> Result<BTreeSet<u128>, RunError> {
+        let source = self.settings.source();
+        let mut done = BTreeSet::new();
+        for run in open.iter().filter(|run| run.stage == Stage::Planned) {
+            let outcomes = apply::outcomes(&self.store, &run.run).await?;
+            let settled = outcomes.iter().filter(|o| o.ending.settled());
+            done.extend(settled.map(|o| worker_hash(&source, &WorkerId::new(o.person.as_str()))));
+        }
+        Ok(done)
     }
 }
 
