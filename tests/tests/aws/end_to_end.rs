@@ -419,7 +419,10 @@ pub(crate) async fn garbage_in_a_batch() {
         panic!("a lost answer is no failure")
     };
     assert_eq!(taken["taken"].as_array().map(Vec::len), Some(1), "{taken}");
-    place.call("plan", json!({})).await;
+    // The planner dies before it has sent anything: where no release comes first, report sends.
+    let killed = place.trapped("plan", json!({}), (1, "/outcomes/"), Trap::KillBefore);
+    assert_eq!(killed.await, Ended::Killed);
+    place.call("report", json!({})).await;
     let batch = place.receive(Lane::Bulk, 10).await;
     let [a, b, c, ..] = &batch[..] else {
         panic!("{batch:?}")
