@@ -85,7 +85,7 @@ pub fn fold(
     target: &Target,
 ) -> Person {
     let mut changed = false;
-    let mut open = false;
+    let (mut open, mut tried) = (false, false);
     let mut retry = None;
     let due = order.due(approved, now);
     let settled = |action: &&Action| {
@@ -103,18 +103,27 @@ pub fn fold(
             apply(&mut person, action, values, outcome, target, still_enabled);
         } else {
             open = true;
-            let tried = outcome.map_or(now, |o| o.at.max(now));
-            let again = match outcome.map(|o| &o.ending) {
-                Some(Ending::Waiting {
-                    until: Some(until), ..
-                }) => *until,
-                Some(_) | None => tried + pause(person.tries, action.op),
+            let again = match outcome.map(|o| (&o.ending, o.at)) {
+                Some((
+                    Ending::Waiting {
+                        until: Some(until), ..
+                    },
+                    _,
+                )) => *until,
+                Some((_, at)) => at.max(now) + pause(person.tries, action.op),
+                // Never tried: nothing to recover from.
+                None => now,
             };
+            tried |= outcome.is_some();
             retry = Some(retry.map_or(again, |first: Timestamp| first.min(again)));
         }
     }
     person.unfinished = open;
-    person.tries = if open { person.tries + 1 } else { 0 };
+    person.tries = if open {
+        person.tries + u32::from(tried)
+    } else {
+        0
+    };
     let (released, held): (Vec<_>, Vec<_>) =
         order.held.iter().partition(|h| approved.contains(&h.by));
     person.held = !held.is_empty();

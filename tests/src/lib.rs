@@ -1,6 +1,8 @@
 //! What several tests and benches share: contracts that every implementation of a port has to
-//! keep, and a large roster.
+//! keep, chance that can be repeated, a large roster, a tenant to compare.
 
+pub mod chance;
 pub mod crowd;
 pub mod queue_contract;
 pub mod store_contract;
+pub mod tenant;

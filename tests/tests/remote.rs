@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_entra::{Entra, EntraConfig};
 use rollcall_http::{Clock, Secret};
+use rollcall_pipeline::approve::{Approver, Request};
 use rollcall_pipeline::config::{Key, Settings};
 use rollcall_pipeline::entra::EntraTarget;
 use rollcall_pipeline::log;
@@ -21,6 +22,7 @@ use rollcall_pipeline::queue::{Delivery, EmbeddedQueue, Envelope, HOLD, Lane, Qu
 use rollcall_pipeline::run::{Incoming, Pipeline, Taken, Until};
 use rollcall_pipeline::store::Store;
 use rollcall_rehearsal::{Tenant, TenantOptions};
+use rollcall_tests::chance::Random;
 use serde_json::Value;
 
 const NIGHTS: [&str; 2] = ["2026-03-14T02:00:00Z", "2026-03-15T02:00:00Z"];
@@ -37,10 +39,14 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
+        Self::with(TenantOptions::default())
+    }
+
+    fn with(options: TenantOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::starting_at(NIGHTS[0].parse().unwrap());
         let place = Self {
-            tenant: Tenant::open(TenantOptions::default(), clock).unwrap(),
+            tenant: Tenant::open(options, clock).unwrap(),
             queue: Arc::new(EmbeddedQueue::new(clock)),
             folder,
             clock,
@@ -87,29 +93,8 @@ impl Place {
         std::fs::write(inbox.join(name), roster(night)).unwrap();
     }
 
-    /// The tenant without object ids and instants; managers by employeeId.
     fn users(&self) -> BTreeMap<String, Value> {
-        let users = self.tenant.users();
-        let key = |user: &Value| user["employeeId"].as_str().unwrap().to_owned();
-        let ids: BTreeMap<&str, String> = users
-            .iter()
-            .map(|user| (user["id"].as_str().unwrap(), key(user)))
-            .collect();
-        let mut out = BTreeMap::new();
-        for user in &users {
-            let mut bare = user.clone();
-            let fields = bare.as_object_mut().unwrap();
-            for name in ["id", "createdDateTime", "signInSessionsValidFromDateTime"] {
-                fields.remove(name);
-            }
-            let manager = user["manager"].as_str().map(|id| ids[id].clone());
-            fields.insert(
-                "manager".to_owned(),
-                manager.map_or(Value::Null, Value::String),
-            );
-            assert!(out.insert(key(user), bare).is_none(), "an account twice");
-        }
-        out
+        rollcall_tests::tenant::users(&self.tenant)
     }
 }
 
@@ -155,19 +140,6 @@ async fn on_one_machine() -> (BTreeMap<String, Value>, Vec<String>) {
     (place.users(), plans)
 }
 
-/// A small generator: the same seed gives the same run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
-
 fn incoming(batch: &[Delivery]) -> Vec<Incoming> {
     let of = |d: &Delivery| Incoming {
         group: d.group.clone(),
@@ -193,7 +165,7 @@ async fn settle(place: &Place, lane: Lane, batch: &[Delivery], taken: &[Taken]) 
 
 /// A taker that may die before, in or after a batch, be handed it twice, or run out of time.
 async fn take(place: &Place, random: &mut Random) {
-    let lane = [Lane::Urgent, Lane::Bulk][usize::try_from(random.below(2)).unwrap()];
+    let lane = [Lane::Urgent, Lane::Bulk][random.below(2) as usize];
     let batch = place.queue.receive(lane, BATCH, VISIBLE).await.unwrap();
     if batch.is_empty() {
         return;
@@ -214,7 +186,7 @@ async fn take(place: &Place, random: &mut Random) {
             settle(place, lane, &batch, &two.unwrap()).await;
         }
         3 => {
-            let left = AtomicU32::new(u32::try_from(random.below(4 * BATCH as u64)).unwrap());
+            let left = AtomicU32::new(random.below(40));
             let fewer = |left: u32| Some(left.saturating_sub(1));
             let time = || {
                 let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
@@ -232,7 +204,7 @@ async fn take(place: &Place, random: &mut Random) {
 
 /// With `overlap` the second night's file comes while the first night's orders are under way.
 async fn play(seed: u64, overlap: bool) -> (BTreeMap<String, Value>, Vec<String>, u32) {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut random = Random::new(seed);
     let place = Place::new();
     let patience = random.below(60);
     let mut plans = Vec::new();
@@ -264,7 +236,7 @@ async fn play(seed: u64, overlap: bool) -> (BTreeMap<String, Value>, Vec<String>
             if head.standing.open.is_empty() {
                 break;
             }
-            if overlap && night == 0 && u64::from(steps) > patience {
+            if overlap && night == 0 && steps > patience {
                 break;
             }
         }
@@ -585,4 +557,130 @@ async fn what_a_run_has_done_is_not_late() {
         late.push(status.late);
     }
     assert!(late.contains(&1) && late.contains(&0), "{late:?}");
+}
+
+/// Orders of joiners are in hand when HR says that one of them has left. The next plan waits until
+/// nobody writes any more, and then finds whom to cut off.
+#[tokio::test(start_paused = true)]
+async fn what_is_in_hand_is_let_go_before_the_next_plan() {
+    let place = Place::with(TenantOptions {
+        latency: Duration::from_secs(10),
+        ..TenantOptions::default()
+    });
+    let inbox = place.dir().join("inbox");
+    let (taker, planner) = (place.process(true), place.process(true));
+    let queue = place.queue.as_ref();
+    let first: Timestamp = NIGHTS[0].parse().unwrap();
+    std::fs::write(inbox.join("workers-2026-03-14.csv"), crowd(40, None)).unwrap();
+    planner.pull_inbox(first, &[]).await.unwrap();
+    planner.advance(Until::Planned).await.unwrap();
+    planner.dispatch(queue).await.unwrap();
+    let batch = queue.receive(Lane::Bulk, BATCH, VISIBLE).await.unwrap();
+    let who = batch[4].group.clone();
+    let newer = crowd(40, Some(who.parse().unwrap()));
+    let messages = incoming(&batch);
+    let (taken, waited) = futures::join!(taker.take_batch(&messages, || true), async {
+        place.clock.sleep(Duration::from_secs(1)).await;
+        assert_eq!(place.tenant.users().len(), 0, "nothing is written yet");
+        std::fs::write(inbox.join("workers-2026-03-15.csv"), newer).unwrap();
+        let now = place.clock.now();
+        planner.pull_inbox(now, &[]).await.unwrap();
+        let mut waited = 0;
+        while planner.advance(Until::Planned).await.unwrap().is_empty() {
+            place.clock.sleep(Duration::from_secs(1)).await;
+            waited += 1;
+        }
+        waited
+    });
+    assert!(waited > 10, "planned while others were writing");
+    taken.unwrap();
+    let users = place.users();
+    assert_eq!(users[&who]["accountEnabled"], true, "it was in hand");
+    for _ in 0..20 {
+        planner.dispatch(queue).await.unwrap();
+        for lane in [Lane::Urgent, Lane::Bulk] {
+            let batch = queue.receive(lane, BATCH, VISIBLE).await.unwrap();
+            let taken = taker.take_batch(&incoming(&batch), || true).await.unwrap();
+            settle(&place, lane, &batch, &taken).await;
+        }
+        place.clock.sleep(VISIBLE).await;
+        planner.advance(Until::Closed).await.unwrap();
+    }
+    let users = place.users();
+    assert_eq!(users[&who]["accountEnabled"], false);
+    let enabled = users.values().filter(|u| u["accountEnabled"] == true);
+    assert_eq!(enabled.count(), 39);
+}
+
+/// A cut is approved seven hours after its plan, while the lane of everything else is full: it is sent
+/// at once, and its run is not over before it is carried out.
+#[tokio::test(start_paused = true)]
+async fn a_late_approval_is_carried_out() {
+    let place = Place::new();
+    let inbox = place.dir().join("inbox");
+    let policy = place.dir().join("policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    std::fs::write(&policy, text.replace("workers = []", "workers = [\"7\"]")).unwrap();
+    let process = place.process(true);
+    let queue = place.queue.as_ref();
+    let person = |name: &str| Approver(name.to_owned());
+    let approve = async |run: &str, plan: &str| {
+        for who in ["one", "two"] {
+            let request = Request {
+                run,
+                plan,
+                guard: None,
+                reason: "agreed",
+            };
+            let now = place.clock.now();
+            process.approve(&request, &person(who), now).await.unwrap();
+        }
+    };
+    let go_on = async || {
+        for _ in 0..10 {
+            process.dispatch(queue).await.unwrap();
+            for lane in [Lane::Urgent, Lane::Bulk] {
+                let batch = queue.receive(lane, 50, VISIBLE).await.unwrap();
+                let taken = process
+                    .take_batch(&incoming(&batch), || true)
+                    .await
+                    .unwrap();
+                settle(&place, lane, &batch, &taken).await;
+            }
+            process.close().await.unwrap();
+        }
+    };
+    for (night, left) in [(0, None), (1, Some(7))] {
+        let name = format!("workers-{}.csv", &NIGHTS[night][..10]);
+        std::fs::write(inbox.join(name), crowd(40, left)).unwrap();
+        process.pull_inbox(place.clock.now(), &[]).await.unwrap();
+        process.advance(Until::Planned).await.unwrap();
+        go_on().await;
+        let head = log::head(&process.store).await.unwrap();
+        assert_eq!(head.standing.open, []);
+        let pending = head.standing.pending.last().unwrap().clone();
+        if night == 1 {
+            place.clock.sleep(Duration::from_hours(7)).await;
+            // Somebody else's orders fill the other lane.
+            let envelope = Envelope {
+                group: rollcall_core::model::PersonKey::new("x"),
+                deduplication_id: "x".to_owned(),
+                body: "x".to_owned(),
+            };
+            queue.send(Lane::Bulk, vec![envelope]).await.unwrap();
+        }
+        approve(pending.run.as_str(), &pending.plan_sha256).await;
+        process.close().await.unwrap();
+        if night == 0 {
+            go_on().await;
+            assert_eq!(place.users()["7"]["accountEnabled"], true);
+            place.clock.sleep(Duration::from_hours(24)).await;
+        }
+    }
+    assert_eq!(queue.depth(Lane::Urgent).await.unwrap(), 1, "sent at once");
+    process.close().await.unwrap();
+    let batch = queue.receive(Lane::Urgent, 1, VISIBLE).await.unwrap();
+    let taken = process.take_batch(&incoming(&batch), || true).await;
+    assert_eq!(taken.unwrap(), [Taken::Done]);
+    assert_eq!(place.users()["7"]["accountEnabled"], false);
 }

@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use super::Policy;
-use super::desk::Desk;
+use super::desk::{Desk, Found};
 use super::draft::{DeltaKind, Draft, Reason};
 use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Severity};
 use crate::state::{BlockCause, Cut, Identity, Lifecycle, Person};
@@ -62,7 +62,9 @@ impl Subject {
             return vec![Lookup::Id(object.clone())];
         }
         let Some(identity) = self.identity() else {
-            return Vec::new();
+            let key = Lookup::Key(self.person.worker.as_str().to_owned());
+            let asked = matches!(self.seen, Seen::Absent) && self.person.unfinished;
+            return asked.then_some(key).into_iter().collect();
         };
         let mut out = vec![Lookup::Key(identity.worker.as_str().to_owned())];
         out.extend(wanted_name(identity, target).map(Lookup::Name));
@@ -197,6 +199,7 @@ impl Desk<'_> {
     /// A cut that was due anyway does not wait for that.
     fn absent(mut self, answers: &[Vec<Account>]) -> Decision {
         let was_listed = std::mem::replace(&mut self.person.listed, false);
+        self.learn(answers);
         let active = matches!(
             self.person.lifecycle,
             Lifecycle::Created | Lifecycle::Active
@@ -230,6 +233,20 @@ impl Desk<'_> {
             None
         };
         self.decided(draft, false)
+    }
+
+    /// A create of which nobody knows what came: an account that came of it counts as any other.
+    fn learn(&mut self, answers: &[Vec<Account>]) {
+        let unknown = self.open && self.person.object.is_none();
+        let found = unknown.then(|| self.person.wanted.clone()).flatten();
+        let found = found.map(|identity| self.account(&identity, answers));
+        if let Some(Found::One(account)) = found {
+            self.person.lifecycle = if account.enabled {
+                Lifecycle::Active
+            } else {
+                Lifecycle::Created
+            };
+        }
     }
 
     /// What HR said last cuts the worker off by now.

@@ -13,7 +13,7 @@ use crate::model::{
 use crate::state::{BlockCause, Cut, Identity, Lifecycle, Person, PlannedCut};
 
 /// What there is to work on.
-enum Found {
+pub(super) enum Found {
     /// No account.
     Nothing,
     /// The account.
@@ -192,7 +192,7 @@ impl Desk<'_> {
     }
 
     /// The account to work on.
-    fn account(&mut self, identity: &Identity, answers: &[Vec<Account>]) -> Found {
+    pub(super) fn account(&mut self, identity: &Identity, answers: &[Vec<Account>]) -> Found {
         if self.person.object.is_some() {
             return self.linked(answers).map_or(Found::InDoubt, Found::One);
         }

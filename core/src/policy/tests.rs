@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Context, DeltaKind, Policy, Seen, Subject, Target, decide};
 use crate::model::{
-    Account, AccountName, Attributes, FindingKind, ObjectId, SourceName, Value, WorkerId,
+    Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, SourceName, Value, WorkerId,
 };
 use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person, PlannedCut};
 
@@ -842,6 +842,26 @@ fn a_known_leaver_may_leave_the_file() {
     later.wanted = Some(identity("last=2027-03-31 dept=IT"));
     let (steps, found, _) = one(&later, Seen::Absent, Some(account(true, "IT")), true);
     assert_eq!((steps, found), (vec![], vec![FindingKind::MissingOnce]));
+}
+
+/// A create that was sent, and nobody learned what came of it: whoever then goes missing is cut off
+/// as anybody, not left with an account that no state knows.
+#[test]
+fn an_account_that_nobody_heard_of_does_not_stay() {
+    let mut lost = person(Lifecycle::None);
+    (lost.unfinished, lost.wanted) = (true, Some(identity("dept=IT")));
+    let subject = Subject {
+        person: lost.clone(),
+        seen: Seen::Absent,
+    };
+    let key = Lookup::Key("1".to_owned());
+    assert_eq!(subject.questions(&target()), [key]);
+    let (_, found, once) = one(&lost, Seen::Absent, Some(account(true, "IT")), true);
+    assert_eq!(found, [FindingKind::MissingOnce]);
+    let (steps, _, _) = one(&once, Seen::Absent, Some(account(true, "IT")), true);
+    assert_eq!(steps, ["user.disable", "user.revokeSessions"]);
+    let (steps, found, never) = one(&lost, Seen::Absent, None, true);
+    assert_eq!((steps, found, never.due), (vec![], vec![], None));
 }
 
 /// Files that are no whole roster neither count nor end misses.

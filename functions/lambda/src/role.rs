@@ -164,26 +164,21 @@ async fn send(connected: &Connected) -> Result<usize, FunctionError> {
 /// the memory and the time for them.
 async fn report(connected: &Connected) -> Result<Value, FunctionError> {
     let pipeline = &connected.pipeline;
-    let head = log::head(&pipeline.store).await?;
-    let mut open = head.standing.open.iter();
-    let closed = if open.all(|open| open.stage == log::Stage::Sealed) {
-        Vec::new()
-    } else {
-        pipeline.advance(Until::Closed).await?
-    };
+    let closed = pipeline.close().await?;
     let reports: Vec<_> = closed.iter().filter_map(|f| f.report.as_ref()).collect();
     let ended = |of: fn(&OutcomeCounts) -> u32| -> usize {
         let all = reports.iter().map(|report| of(&report.outcomes) as usize);
         all.sum()
     };
-    let mut figures = vec![
+    // Said at once: a run is closed once, and what comes behind may fail.
+    connected.say(&[
         count("RunsClosed", reports.len()),
         count("ActionsDone", ended(|o| o.done + o.already)),
         count("ActionsFailed", ended(|o| o.failed)),
         count("ActionsUnknown", ended(|o| o.unknown)),
-    ];
-    figures.extend(standing(&pipeline.status(pipeline.clock.now()).await?));
-    connected.say(&figures);
+    ]);
+    let status = pipeline.status(pipeline.clock.now()).await?;
+    connected.say(&standing(&status));
     let runs: Vec<_> = closed
         .iter()
         .filter(|done| done.report.is_some())

@@ -206,6 +206,28 @@ pub struct OpenRun {
     pub generation: u64,
     /// The delivery behind it; `None` for a release.
     pub delivery: Option<Delivered>,
+    /// The approval that opened it again after it was folded: only what that lets go is carried
+    /// out then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened: Option<Reopened>,
+}
+
+impl OpenRun {
+    /// The entry that opened it, the first time or again: its plan or an approval.
+    pub fn opening(&self) -> u64 {
+        self.reopened
+            .as_ref()
+            .map_or(self.generation, |r| r.generation)
+    }
+}
+
+/// When a run was opened again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reopened {
+    /// Generation of the approval.
+    pub generation: u64,
+    /// When it was committed.
+    pub at: Timestamp,
 }
 
 /// What tells one delivery from another.
@@ -354,6 +376,7 @@ impl Standing {
                     stage: Stage::Sealed,
                     generation,
                     delivery: Some(intake.into()),
+                    reopened: None,
                 });
             }
             Event::Plan(plan) => {
@@ -400,10 +423,10 @@ impl Standing {
                     });
                     if approval.complete {
                         pending.approved.push(approval.guard.clone());
-                        let generation = pending.generation;
+                        let plan = pending.generation;
                         let delivery = pending.delivery.clone();
                         if pending.accepted() {
-                            next.set_stage(run, Stage::Planned, generation, delivery);
+                            next.reopen(run, plan, delivery, Reopened { generation, at });
                         }
                     }
                 }
@@ -468,7 +491,20 @@ impl Standing {
                 stage,
                 generation,
                 delivery,
+                reopened: None,
             }),
+        }
+    }
+
+    /// A run of which something was approved is planned once more. One that is still under way
+    /// goes on; one that was folded begins again with what was approved.
+    fn reopen(&mut self, run: &RunId, plan: u64, delivery: Option<Delivered>, reopened: Reopened) {
+        let mut open = self.open.iter();
+        let under_way = open.any(|o| o.run == *run && o.stage == Stage::Planned);
+        self.set_stage(run, Stage::Planned, plan, delivery);
+        let mut open = self.open.iter_mut();
+        if let Some(open) = open.find(|o| o.run == *run && !under_way) {
+            open.reopened = Some(reopened);
         }
     }
 }

@@ -116,7 +116,10 @@ impl Pipeline {
 impl Pipeline {
     /// Persons with something on record as done by a run that is under way: the state does not
     /// know it before the run is folded, and a run may take hours.
-    async fn done_meanwhile(&self, open: &[OpenRun]) -> Result<BTreeSet<u128>, RunError> {
+    pub(crate) async fn done_meanwhile(
+        &self,
+        open: &[OpenRun],
+    ) -> Result<BTreeSet<u128>, RunError> {
         let source = self.settings.source();
         let mut done = BTreeSet::new();
         for run in open.iter().filter(|run| run.stage == Stage::Planned) {

@@ -8,6 +8,7 @@ use rollcall_http::Clock;
 use rollcall_pipeline::log;
 use rollcall_pipeline::queue::{Delivery, Lane, Queue as _};
 use rollcall_rehearsal::{Tenant, TenantOptions};
+use rollcall_tests::tenant::users;
 use serde_json::{Value, json};
 
 use crate::functions::{Deployment, Ended, FUNCTIONS, bootstrap, policies};
@@ -29,28 +30,6 @@ const ON_BEHALF: [&str; 12] = [
     "TakeAnnouncements/sqs:GetQueueAttributes",
     "TellExpiredFromForbidden/s3:ListBucket",
 ];
-
-/// The tenant without object ids and instants; managers by employeeId.
-pub(crate) fn users(tenant: &Tenant) -> BTreeMap<String, Value> {
-    let users = tenant.users();
-    let key = |user: &Value| user["employeeId"].as_str().unwrap().to_owned();
-    let ids: BTreeMap<&str, String> = users
-        .iter()
-        .map(|user| (user["id"].as_str().unwrap(), key(user)))
-        .collect();
-    let mut out = BTreeMap::new();
-    for user in &users {
-        let mut bare = user.clone();
-        let fields = bare.as_object_mut().unwrap();
-        for name in ["id", "createdDateTime", "signInSessionsValidFromDateTime"] {
-            fields.remove(name);
-        }
-        let manager = user["manager"].as_str().map(|id| json!(ids[id]));
-        fields.insert("manager".to_owned(), manager.unwrap_or(Value::Null));
-        assert!(out.insert(key(user), bare).is_none(), "an account twice");
-    }
-    out
-}
 
 /// Two nights' files, both of the past day so that the wall clock of the functions takes them.
 pub(crate) fn nights() -> [(String, String); 2] {

@@ -4,24 +4,13 @@
 
 use rollcall_pipeline::log;
 use rollcall_pipeline::queue::{Lane, Queue as _};
+use rollcall_tests::chance::Random;
+use rollcall_tests::tenant::users;
 use serde_json::{Value, json};
 
-use crate::end_to_end::{nights, users};
+use crate::end_to_end::nights;
 use crate::functions::{Deployment, Ended};
 use crate::gate::Trap;
-
-/// A small generator: the same seed gives the same run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u32) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        u32::try_from((self.0 >> 33) % u64::from(n)).unwrap()
-    }
-}
 
 /// What the schedules came across, so that none of it is only imagined.
 #[derive(Debug, Default)]
@@ -138,7 +127,7 @@ async fn play(
     seed: u64,
     seen: &mut Seen,
 ) -> (std::collections::BTreeMap<String, Value>, Vec<Value>) {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut random = Random::new(seed);
     let place = Deployment::new(&format!("s{seed}")).await.unhurried();
     for (name, text) in nights() {
         place.drop_file(&name, &text);

@@ -49,7 +49,7 @@ impl Orders<'_> {
         let job = self.job;
         while let Some((range, line)) = self.lines.next()? {
             let order: WorkOrder = parse(&job.plan.key, &line)?;
-            let due = order.due(&job.approved, job.now);
+            let due = job.due(&order);
             if due.is_empty() {
                 continue;
             }
@@ -108,31 +108,31 @@ impl Courier<'_> {
         Ok(false)
     }
 
-    /// Sends what has something left to do, without holding the plan: every cut, then as much of
-    /// the rest as makes a lot. Returns how many orders were sent.
+    /// Sends what of a lane has something left to do, without holding the plan: every cut, or as
+    /// much of the rest as makes a lot. Returns how many orders were sent.
     ///
     /// # Errors
     /// When the plan cannot be read or the queue fails; what was sent is sent.
-    pub async fn send_open(&self) -> Result<usize, ApplyError> {
-        let mut sent = 0;
-        for (lane, most) in [(Lane::Urgent, usize::MAX), (Lane::Bulk, LOT)] {
-            let mut orders = self.plan().await?;
-            let (mut handful, mut lot) = (Vec::new(), 0);
-            while lot < most
-                && let Some(order) = orders.next()?
-            {
-                if order.lane != lane || !self.is_open(&order) {
-                    continue;
-                }
-                lot += 1;
-                handful.push(self.envelope(&order));
-                if handful.len() == HANDFUL {
-                    self.queue.send(lane, std::mem::take(&mut handful)).await?;
-                }
+    pub async fn send_open(&self, lane: Lane) -> Result<usize, ApplyError> {
+        let most = match lane {
+            Lane::Urgent => usize::MAX,
+            Lane::Bulk => LOT,
+        };
+        let mut orders = self.plan().await?;
+        let (mut handful, mut sent) = (Vec::new(), 0);
+        while sent < most
+            && let Some(order) = orders.next()?
+        {
+            if order.lane != lane || !self.is_open(&order) {
+                continue;
             }
-            self.queue.send(lane, handful).await?;
-            sent += lot;
+            sent += 1;
+            handful.push(self.envelope(&order));
+            if handful.len() == HANDFUL {
+                self.queue.send(lane, std::mem::take(&mut handful)).await?;
+            }
         }
+        self.queue.send(lane, handful).await?;
         Ok(sent)
     }
 

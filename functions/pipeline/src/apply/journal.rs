@@ -36,8 +36,8 @@ pub async fn write(
 ///
 /// # Errors
 /// When the store fails.
-pub async fn begin(store: &Store, run: &RunId, nonce: &str) -> Result<(), StoreError> {
-    write(store, run, &format!("{nonce}-begun"), &[]).await
+pub async fn begin(store: &Store, run: &RunId) -> Result<(), StoreError> {
+    write(store, run, "begun", &[]).await
 }
 
 fn segments(run: &RunId) -> String {

@@ -7,6 +7,7 @@
 //! Invariant: nothing is carried out that is not in the plan whose hash the message names.
 
 mod courier;
+mod hands;
 mod journal;
 mod order;
 
@@ -18,9 +19,11 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use rollcall_core::fold::{Outcome, Outcomes};
 use rollcall_core::model::{ObjectId, PersonKey, RunId};
+use rollcall_core::plan::{Action, WorkOrder};
 use rollcall_http::Clock;
 
 pub use self::courier::{Courier, Sendable};
+pub use self::hands::{LIFETIME, Opening};
 pub use self::journal::{Line, Lines, begin, journal, outcomes, outcomes_in, untouched, write};
 pub use self::order::{Carried, Hands, Known};
 use crate::queue::{Lane, Queue, QueueError};
@@ -65,8 +68,22 @@ pub struct Job {
     pub approved: Vec<String>,
     /// The plan's instant.
     pub now: Timestamp,
+    /// It was folded before and opened again by an approval: only what that lets go is left.
+    pub reopened: bool,
     /// Persons whom a newer plan has changed: an approval of this one is void for them.
     pub overtaken: BTreeSet<PersonKey>,
+}
+
+impl Job {
+    /// What is to be carried out of an order.
+    pub fn due<'o>(&'o self, order: &'o WorkOrder) -> Vec<&'o Action> {
+        let mut due = order.due(&self.approved, self.now);
+        if self.reopened {
+            let first = |action: &&Action| order.actions.iter().any(|a| a.id == action.id);
+            due.retain(|action| !first(action));
+        }
+        due
+    }
 }
 
 /// Carries out what a plan lets go.
@@ -125,7 +142,7 @@ impl Applier<'_> {
         let orders = work.courier().orders().await?;
         let first = work.courier().unsent(&orders);
         if !first.is_empty() {
-            journal::begin(self.store, &job.run, &self.nonce).await?;
+            journal::begin(self.store, &job.run).await?;
         }
         work.total = first.len() as u64;
         work.wave(&first).await?;

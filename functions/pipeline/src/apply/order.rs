@@ -174,7 +174,7 @@ impl Hands<'_> {
             None => self.known.made(&order.person),
         };
         let mut broken = None;
-        for action in order.due(&self.job.approved, self.job.now) {
+        for action in self.job.due(order) {
             if self.known.settled(&action.id) {
                 continue;
             }
@@ -193,8 +193,17 @@ impl Hands<'_> {
                     reason: format!("{op}"),
                 }),
                 None => {
-                    self.action(message, order, action, values, object.as_ref())
-                        .await?
+                    let object = object.as_ref();
+                    let done = self.action(message, order, action, values, object).await;
+                    match done {
+                        Ok(result) => result,
+                        // What is done is on record; the rest is done when it comes again.
+                        Err(error) if !out.is_empty() => {
+                            tracing::warn!(run = %self.job.run, "An order comes again: {error}");
+                            return Ok(Carried::Unfinished(out));
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
             };
             if let Some(made) = &result.object {

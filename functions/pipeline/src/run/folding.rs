@@ -11,7 +11,7 @@ use rollcall_core::state::Person;
 
 use super::{Pipeline, RunError, Step, Stored, corrupt, nonce};
 use crate::apply::{self, Applier, Job, Lines};
-use crate::log::{Event, Folded, Head, Objects};
+use crate::log::{Event, Folded, Head, Objects, Reopened};
 use crate::queue::EmbeddedQueue;
 use crate::state::{self, State};
 use crate::store::{StoreError, parse};
@@ -66,8 +66,16 @@ impl Pipeline {
             values: stored.actions()?.clone(),
             approved: Self::approved(head, stored),
             now: stored.planned.now,
+            reopened: Self::reopened(head, stored).is_some(),
             overtaken,
         })
+    }
+
+    /// The approval that opened a run again, where one did.
+    pub(super) fn reopened<'h>(head: &'h Head, stored: &Stored) -> Option<&'h Reopened> {
+        let mut open = head.standing.open.iter();
+        let ours = open.find(|open| open.run == stored.run)?;
+        ours.reopened.as_ref()
     }
 
     /// Persons whom a newer plan has changed since this one was made: it is void for them. With
@@ -101,10 +109,14 @@ impl Pipeline {
             }
         }
         let now = state.persons(&places)?;
+        // Opened again, it is for those alone whom it still keeps something back from.
+        let again = Self::reopened(head, stored).is_some() && !stored.planned.parked;
         Ok(now
             .into_iter()
             .zip(expected)
-            .filter(|(person, expected)| !expected.contains(&person.revision))
+            .filter(|(person, expected)| {
+                !expected.contains(&person.revision) || (again && !person.held)
+            })
             .map(|(person, _)| (person.person.clone(), person))
             .collect())
     }

@@ -120,11 +120,23 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`]; what was committed stays, and the next call goes on from there.
     pub async fn advance(&self, until: Until) -> Result<Vec<Finished>, RunError> {
+        self.go_on(until, true).await
+    }
+
+    /// Folds and closes what is over, and plans nothing: for who may not.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub async fn close(&self) -> Result<Vec<Finished>, RunError> {
+        self.go_on(Until::Closed, false).await
+    }
+
+    async fn go_on(&self, until: Until, plans: bool) -> Result<Vec<Finished>, RunError> {
         let _alone = self.lock().await?;
         let mut out: Vec<Finished> = Vec::new();
         loop {
             let head = log::head(&self.store).await?;
-            let done = match self.next(&head, until).await? {
+            let done = match self.next(&head, until, plans).await? {
                 Next::Nothing => return Ok(out),
                 Next::Step(open) => self.step(&head, &open).await,
                 Next::SetAside(run, why) => self.set_aside(&head, &run, why).await.map(|()| None),
@@ -143,7 +155,7 @@ impl Pipeline {
 
     /// What comes next: runs in their order, but a plan of which nothing was carried out gives
     /// way to newer data that say everything anew.
-    async fn next(&self, head: &Head, until: Until) -> Result<Next, RunError> {
+    async fn next(&self, head: &Head, until: Until, plans: bool) -> Result<Next, RunError> {
         let open = &head.standing.open;
         for (at, run) in open.iter().enumerate() {
             let newer: Vec<&OpenRun> = open[at + 1..]
@@ -152,6 +164,7 @@ impl Pipeline {
                 .collect();
             match run.stage {
                 Stage::Folded if until < Until::Closed => {}
+                Stage::Sealed if !plans => {}
                 Stage::Sealed | Stage::Folded => return Ok(Next::Step(run.clone())),
                 Stage::Planned => {
                     let whole = |newer: &&OpenRun| newer.delivery.as_ref().is_some_and(|d| d.full);
@@ -159,7 +172,7 @@ impl Pipeline {
                         .iter()
                         .find(|newer| run.delivery.is_none() || whole(newer));
                     if let Some(by) = by
-                        && apply::untouched(&self.store, &run.run).await?
+                        && self.unsent(run).await?
                     {
                         let why = format!(
                             "newer data were received as run {} before anything of it was carried \
@@ -192,9 +205,19 @@ impl Pipeline {
         Ok(Next::Nothing)
     }
 
+    /// Whether nothing of a run was sent, nor will be.
+    async fn unsent(&self, run: &OpenRun) -> Result<bool, RunError> {
+        let untouched = apply::untouched(&self.store, &run.run).await?;
+        if !untouched || self.queue.is_none() {
+            return Ok(untouched);
+        }
+        // Somebody else may be sending it at this moment: nobody takes what they send.
+        Ok(self.call_back(run).await? && apply::untouched(&self.store, &run.run).await?)
+    }
+
     /// Whether a run whose orders are carried out elsewhere is to be folded. What comes behind is
-    /// planned on the state that it leaves; newer data do not wait for its end: what is not done
-    /// by now is planned again with them, and its messages find their run over.
+    /// planned on the state that it leaves; newer data do not wait for its end: it is called back,
+    /// and once nobody has anything of it in hand, what is not done is planned again with them.
     async fn over(
         &self,
         head: &Head,
@@ -204,13 +227,16 @@ impl Pipeline {
         queue: &dyn Queue,
     ) -> Result<bool, RunError> {
         if !newer.is_empty() && !apply::untouched(&self.store, &run.run).await? {
-            return Ok(true);
+            return self.call_back(run).await;
         }
         if until < Until::Applied {
             return Ok(false);
         }
         self.dispatch(queue).await?;
         let stored = self.stored(run.generation).await?;
+        if self.is_overdue(run, &stored) {
+            return self.call_back(run).await;
+        }
         self.arrived(head, &stored, queue).await
     }
 
@@ -347,8 +373,8 @@ impl Pipeline {
     }
 
     /// A release plans only where no run is open. One that is carried out elsewhere may take
-    /// hours: where something fell due meanwhile it is folded as it stands, and what it has not
-    /// done is planned again together with that.
+    /// hours: where something fell due meanwhile it is called back and folded as it stands, and
+    /// what it has not done is planned again together with that.
     async fn make_way(&self, head: &Head, now: Timestamp) -> Result<Way, Step> {
         let open = &head.standing.open;
         if open.is_empty() {
@@ -360,9 +386,11 @@ impl Pipeline {
         let Some(run) = open.iter().find(|o| o.stage == Stage::Planned) else {
             return Ok(Way::Free);
         };
+        // What was never sent is sent first, an approved cut above all.
         let stored = self.stored(run.generation).await?;
-        if apply::untouched(&self.store, &run.run).await?
-            || !self.overdue_behind(head, &stored, now).await?
+        if !self.is_sent(run).await?
+            || !self.overdue_behind(head, run, &stored, now).await?
+            || !self.call_back(run).await?
         {
             return Ok(Way::Barred);
         }

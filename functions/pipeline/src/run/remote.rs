@@ -10,16 +10,20 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::fold::Outcome;
 use rollcall_core::model::RunId;
+use rollcall_core::state::Hot;
 
 use super::{Pipeline, RunError, Stored, nonce};
-use crate::apply::{self, ApplyError, Carried, Courier, Hands, Job, Known};
-use crate::log::{self, Head, Stage};
+use crate::apply::{self, ApplyError, Carried, Courier, Hands, Job, Known, Opening};
+use crate::log::{self, Head, OpenRun, Stage};
 use crate::queue::{Lane, Message, Queue};
 use crate::state::State;
 
 /// When a run is folded although outcomes are missing: what has not come by then is planned again.
-/// Newer data do not wait that long: they end a run that is under way at once.
+/// Newer data do not wait that long: they call a run back.
 const OVERDUE: SignedDuration = SignedDuration::from_hours(6);
+
+/// Cuts first.
+const LANES: [Lane; 2] = [Lane::Urgent, Lane::Bulk];
 
 /// A message as a batch brings it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub enum Taken {
 }
 
 async fn under_way(queue: &dyn Queue) -> Result<bool, ApplyError> {
-    for lane in [Lane::Urgent, Lane::Bulk] {
+    for lane in LANES {
         if queue.depth(lane).await? > 0 {
             return Ok(true);
         }
@@ -54,54 +58,97 @@ async fn under_way(queue: &dyn Queue) -> Result<bool, ApplyError> {
 struct Open {
     job: Job,
     known: Known,
+    opening: u64,
 }
 
 /// What a batch refers to: runs that are over are `None`.
 type Runs = BTreeMap<RunId, Option<Open>>;
 
 impl Pipeline {
-    /// Sends what is left to do of planned runs: of one that was never sent at once, of others
-    /// when nothing is under way any more. Returns how many orders were sent.
+    fn opening<'a>(&'a self, run: &'a OpenRun) -> Opening<'a> {
+        self.opening_of(&run.run, run.opening())
+    }
+
+    fn opening_of<'a>(&'a self, run: &'a RunId, generation: u64) -> Opening<'a> {
+        Opening {
+            store: &self.store,
+            run,
+            generation,
+        }
+    }
+
+    /// Sends what is left to do of planned runs: of one that was opened just now at once, of others
+    /// what goes into a lane with nothing under way any more. Cuts of all runs go first. Returns
+    /// how many orders were sent.
     ///
     /// # Errors
     /// When store or queue fail.
     pub async fn dispatch(&self, queue: &dyn Queue) -> Result<usize, RunError> {
         let head = log::head(&self.store).await?;
         let mut sent = 0;
-        for open in &head.standing.open {
-            if open.stage != Stage::Planned {
-                continue;
+        let mut fresh: BTreeSet<&RunId> = BTreeSet::new();
+        let planned = |open: &&OpenRun| open.stage == Stage::Planned;
+        for open in head.standing.open.iter().filter(planned) {
+            if !self.opening(open).is_sent().await? {
+                fresh.insert(&open.run);
             }
-            let fresh = apply::untouched(&self.store, &open.run).await?;
-            if !fresh && under_way(queue).await? {
-                continue;
+        }
+        for lane in LANES {
+            let free = queue.depth(lane).await.map_err(ApplyError::from)? == 0;
+            for open in head.standing.open.iter().filter(planned) {
+                if free || fresh.contains(&open.run) {
+                    sent += self.send(&head, open, queue, lane).await?;
+                }
             }
-            let stored = self.stored(open.generation).await?;
-            let overtaken = self.overtaken(&head, &stored).await?;
-            self.unchanged(&stored).await?;
-            let job = Self::job(&head, &stored, overtaken.keys().cloned().collect())?;
-            let known = if fresh {
-                Known::default()
-            } else {
-                self.known(&head, &stored).await?
-            };
-            let courier = Courier {
-                store: &self.store,
-                queue,
-                job: &job,
-                known: &known,
-            };
-            if !courier.any_open().await? {
-                continue;
-            }
-            if fresh {
-                apply::begin(&self.store, &stored.run, &nonce())
-                    .await
-                    .map_err(ApplyError::from)?;
-            }
-            sent += courier.send_open().await?;
         }
         Ok(sent)
+    }
+
+    async fn send(
+        &self,
+        head: &Head,
+        open: &OpenRun,
+        queue: &dyn Queue,
+        lane: Lane,
+    ) -> Result<usize, RunError> {
+        let opening = self.opening(open);
+        if opening.is_called_back().await? {
+            return Ok(0);
+        }
+        let stored = self.stored(open.generation).await?;
+        let overtaken = self.overtaken(head, &stored).await?;
+        self.unchanged(&stored).await?;
+        let job = Self::job(head, &stored, overtaken.keys().cloned().collect())?;
+        let known = if apply::untouched(&self.store, &open.run).await? {
+            Known::default()
+        } else {
+            self.known(head, &stored).await?
+        };
+        let courier = Courier {
+            store: &self.store,
+            queue,
+            job: &job,
+            known: &known,
+        };
+        if !courier.any_open().await? {
+            return Ok(0);
+        }
+        apply::begin(&self.store, &stored.run)
+            .await
+            .map_err(ApplyError::from)?;
+        opening.send().await?;
+        Ok(courier.send_open(lane).await?)
+    }
+
+    /// Whether anything of a run was sent since it was opened.
+    pub(super) async fn is_sent(&self, run: &OpenRun) -> Result<bool, RunError> {
+        Ok(self.opening(run).is_sent().await?)
+    }
+
+    /// Calls a run back that has to end before its time. Whether it may be folded: nobody has
+    /// anything of it in hand any more, and all that was done is in the journal.
+    pub(super) async fn call_back(&self, run: &OpenRun) -> Result<bool, RunError> {
+        Ok(self.opening(run).call_back(self.clock.now()).await?)
     }
 
     async fn known(&self, head: &Head, stored: &Stored) -> Result<Known, RunError> {
@@ -109,17 +156,19 @@ impl Pipeline {
         Ok(Known::new(outcomes, self.references(head, stored).await?))
     }
 
-    /// Whether a run that was sent is to be folded: everything is on record, or has been waited
-    /// for long enough.
+    /// Whether a run has been waited for long enough, since it was opened.
+    pub(super) fn is_overdue(&self, run: &OpenRun, stored: &Stored) -> bool {
+        let since = run.reopened.as_ref().map_or(stored.at, |again| again.at);
+        self.clock.now().duration_since(since) > OVERDUE
+    }
+
+    /// Whether everything that a run sent is on record.
     pub(super) async fn arrived(
         &self,
         head: &Head,
         stored: &Stored,
         queue: &dyn Queue,
     ) -> Result<bool, RunError> {
-        if self.clock.now().duration_since(stored.at) > OVERDUE {
-            return Ok(true);
-        }
         if under_way(queue).await? {
             return Ok(false);
         }
@@ -134,17 +183,24 @@ impl Pipeline {
     }
 
     /// Whether a run that is under way stands in the way of something that fell due after it was
-    /// planned.
+    /// opened, and that it has not done itself.
     pub(super) async fn overdue_behind(
         &self,
         head: &Head,
+        run: &OpenRun,
         stored: &Stored,
         now: Timestamp,
     ) -> Result<bool, RunError> {
         let state = State::load(&self.store, &head.standing.state).await?;
-        let since = stored.planned.now;
-        let mut due = state.hot().iter().filter_map(|hot| hot.due);
-        Ok(due.any(|due| since < due && due <= now))
+        let opened = run.reopened.as_ref().map(|again| again.at);
+        let since = opened.map_or(stored.planned.now, |at| at.max(stored.planned.now));
+        let due = |hot: &&Hot| hot.due.is_some_and(|due| since < due && due <= now);
+        if !state.hot().iter().any(|hot| due(&hot)) {
+            return Ok(false);
+        }
+        let done = self.done_meanwhile(&head.standing.open).await?;
+        let mut late = state.hot().iter().filter(due);
+        Ok(late.any(|hot| !done.contains(&hot.key)))
     }
 
     /// Carries out a batch: the messages of a group in their order, groups side by side.
@@ -161,12 +217,13 @@ impl Pipeline {
         time_left: impl Fn() -> bool + Sync,
     ) -> Result<Vec<Taken>, RunError> {
         let head = log::head(&self.store).await?;
+        let name = nonce();
         let mut runs = Runs::new();
         for incoming in batch {
             if let Ok(message) = serde_json::from_str::<Message>(&incoming.body)
                 && !runs.contains_key(&message.run)
             {
-                let open = self.open(&head, &message.run).await?;
+                let open = self.open(&head, &message.run, &name).await?;
                 runs.insert(message.run, open);
             }
         }
@@ -190,9 +247,13 @@ impl Pipeline {
                 }
             }
         }
-        let name = nonce();
         for (run, outcomes) in outcomes {
             apply::write(&self.store, &run, &name, &outcomes).await?;
+        }
+        for (run, open) in &runs {
+            if let Some(open) = open {
+                self.opening_of(run, open.opening).let_go(&name).await?;
+            }
         }
         Ok(out)
     }
@@ -233,6 +294,19 @@ impl Pipeline {
             // The run is over: what it left undone was planned again.
             return (Taken::Done, Vec::new());
         };
+        match self
+            .opening_of(&message.run, open.opening)
+            .is_called_back()
+            .await
+        {
+            Ok(false) => {}
+            // It ends before its time: what is left is planned again.
+            Ok(true) => return (Taken::Done, Vec::new()),
+            Err(error) => {
+                tracing::warn!(run = %message.run, "An order comes again: {error}");
+                return (Taken::Again, Vec::new());
+            }
+        }
         let hands = Hands {
             store: &self.store,
             target: self.target.as_ref(),
@@ -253,15 +327,27 @@ impl Pipeline {
         }
     }
 
-    async fn open(&self, head: &Head, run: &RunId) -> Result<Option<Open>, RunError> {
+    /// Takes orders of a run in hand; `None` when it is over or called back.
+    async fn open(&self, head: &Head, run: &RunId, name: &str) -> Result<Option<Open>, RunError> {
         let mut runs = head.standing.open.iter();
         let Some(open) = runs.find(|o| o.run == *run && o.stage == Stage::Planned) else {
             return Ok(None);
         };
+        let opening = self.opening(open);
+        if opening.is_called_back().await? {
+            return Ok(None);
+        }
+        if !opening.take(name, self.clock.now()).await? {
+            opening.let_go(name).await?;
+            return Ok(None);
+        }
         let stored = self.stored(open.generation).await?;
         let overtaken = self.overtaken(head, &stored).await?;
         let job = Self::job(head, &stored, overtaken.keys().cloned().collect())?;
-        let known = Known::default();
-        Ok(Some(Open { job, known }))
+        Ok(Some(Open {
+            job,
+            known: Known::default(),
+            opening: open.opening(),
+        }))
     }
 }
