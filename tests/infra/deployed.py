@@ -47,6 +47,7 @@ GIVEN = {"AlarmEmail": "identity@woodgrove.example", "EvidenceLockDays": "7", "T
 LEFT_OUT = {
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::SNS::TopicPolicy",
@@ -135,6 +136,9 @@ class Deployed(unittest.TestCase):
             s3.put_bucket_policy(Bucket=it["Bucket"], Policy=json.dumps(it["PolicyDocument"]))
         for it in cls.of("AWS::S3::Bucket").values():
             cls.furnish(s3, it)
+        functions = boto3.client("lambda")
+        for it in cls.of("AWS::Lambda::EventInvokeConfig").values():
+            functions.put_function_event_invoke_config(**it)
         queues = boto3.client("sqs")
         for it in cls.of("AWS::SQS::QueuePolicy").values():
             for url in it["Queues"]:
@@ -244,17 +248,40 @@ class Deployed(unittest.TestCase):
         self.assertEqual(fence["Effect"], "Deny")
         self.assertEqual(fence["Condition"], {"Null": {"s3:if-none-match": "true"}})
         kinds = {resource.rsplit("/", 2)[1] for resource in fence["Resource"]}
-        self.assertEqual(kinds, {"log", "once", "stops"})
+        self.assertEqual(kinds, {"approvals", "log", "once", "stops"})
+
+    def test_who_may_write_evidence(self):
+        s3 = boto3.client("s3")
+        bucket = self.made["EvidenceBucket"]
+        policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+        by_name = {s["Sid"]: s for s in policy["Statement"]}
+        self.assertTrue(all(s["Effect"] == "Deny" for s in by_name.values()))
+        own = f"arn:aws:s3:::{bucket}/approvals/${{aws:userid}}/*"
+        self.assertIn(own, by_name["OnlyOwnApprovals"]["NotResource"])
+        self.assertNotIn(f"arn:aws:s3:::{bucket}/approvals/*", by_name["OnlyOwnApprovals"]["NotResource"])
+        keepers = by_name["OnlyFunctionsKeepTheLog"]["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+        roles = {self.function(f"{f}Function")["Role"] for f in ("Pull", "Plan", "Release", "Report")}
+        self.assertEqual({k.rsplit("/", 1)[-1] for k in keepers}, {r.rsplit("/", 1)[-1] for r in roles})
+        self.assertEqual(by_name["LockHolds"]["Action"], "s3:BypassGovernanceRetention")
+        people = self.of("AWS::IAM::ManagedPolicy")["OperatorPolicy"]["PolicyDocument"]["Statement"]
+        writes = [s for s in people if "s3:PutObject" in s["Action"]]
+        self.assertEqual([s["Resource"] for s in writes], [own])
+        on_call = self.of("AWS::IAM::ManagedPolicy")["OnCallPolicy"]["PolicyDocument"]["Statement"]
+        self.assertFalse([s for s in on_call if "Put" in json.dumps(s["Action"])])
 
     def test_values_expire_and_state_does_not(self):
         s3 = boto3.client("s3")
         rules = s3.get_bucket_lifecycle_configuration(Bucket=self.made["ValuesBucket"])["Rules"]
-        days = {}
+        days, old = {}, {}
         for rule in rules:
             prefix = rule.get("Prefix") or rule.get("Filter", {}).get("Prefix", "")
             if "Expiration" in rule:
                 days[prefix] = rule["Expiration"]["Days"]
+            if "NoncurrentVersionExpiration" in rule:
+                old[prefix] = rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
         self.assertEqual(days, {"values/": 35, "inbox/": 35, "runs/": 400})
+        # Of overlapping rules the shortest would win.
+        self.assertEqual(old, {"values/": 1, "inbox/": 1, "runs/": 1, "state/": 14})
         kept = s3.get_bucket_lifecycle_configuration(Bucket=self.made["EvidenceBucket"])["Rules"]
         self.assertFalse([rule for rule in kept if "Expiration" in rule])
 
@@ -296,6 +323,25 @@ class Deployed(unittest.TestCase):
             self.assertEqual(one["BatchSize"], 10)
             self.assertEqual(one["FunctionResponseTypes"], ["ReportBatchItemFailures"])
             self.assertEqual(one["ScalingConfig"]["MaximumConcurrency"], 2)
+
+    def test_what_is_called_again_anyway_is_not_tried_twice(self):
+        client = boto3.client("lambda")
+        for step in ("plan", "release", "report"):
+            it = client.get_function_event_invoke_config(FunctionName=f"{STACK}-{step}", Qualifier="$LATEST")
+            self.assertEqual((it["MaximumRetryAttempts"], it["MaximumEventAgeInSeconds"]), (0, 300))
+            self.assertNotIn("DeadLetterConfig", self.of("AWS::Lambda::Function")[f"{step.title()}Function"])
+        it = client.get_function_event_invoke_config(FunctionName=f"{STACK}-pull", Qualifier="$LATEST")
+        self.assertEqual((it["MaximumRetryAttempts"], it["MaximumEventAgeInSeconds"]), (2, 3600))
+        dead = self.of("AWS::Lambda::Function")["PullFunction"]["DeadLetterConfig"]["TargetArn"]
+        self.assertEqual(dead, self.queue("MissedEvents")["QueueArn"])
+
+    def test_every_queue_has_a_policy_of_its_own(self):
+        for name, it in self.of("AWS::SQS::QueuePolicy").items():
+            self.assertEqual(len(it["Queues"]), 1, name)
+        for name in self.of("AWS::SQS::Queue"):
+            policy = json.loads(self.queue(name)["Policy"])
+            (tls,) = [s for s in policy["Statement"] if s["Sid"] == "OnlyOverTls"]
+            self.assertEqual((tls["Effect"], tls["Resource"]), ("Deny", self.queue(name)["QueueArn"]))
 
     def test_what_a_file_drop_may_do_to_the_queue(self):
         policy = json.loads(self.queue("DropsQueue")["Policy"])
@@ -463,8 +509,8 @@ class Deployed(unittest.TestCase):
                     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                     self.assertFalse([a for a in actions if "*" in a], f"{name}: {actions}")
                     if statement["Resource"] == "*":
-                        # These two know no resource ("Actions, resources, and condition keys").
-                        self.assertIn(statement["Sid"], {"Trace", "Federation"}, name)
+                        # These know no resource ("Actions, resources, and condition keys").
+                        self.assertIn(statement["Sid"], {"Trace", "Federation", "Look"}, name)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The plain CloudFormation behind the SAM template: what the service would make of it, offline.
 
     expand.py TEMPLATE              > plain.json
-    expand.py TEMPLATE --policies   > what each function may do: {function: [{sid, actions, resources}]}
+    expand.py TEMPLATE --policies   > who may do what, and what the evidence bucket refuses
 """
 
 import json
@@ -115,7 +115,8 @@ class Resolver:
                     if "." in name:
                         return str(self.attribute(*name.split(".", 1)))
                     return str(self.ref(name))
-                return re.sub(r"\$\{([A-Za-z0-9:.]+)\}", put, given)
+                # What begins with ! is a variable of the policy, not of the template.
+                return re.sub(r"\$\{([A-Za-z0-9:.]+)\}", put, given).replace("${!", "${")
             if verb == "Fn::FindInMap":
                 table, first, second = given
                 return self.plain["Mappings"][table][self(first)][second]
@@ -138,23 +139,54 @@ def names(plain):
     return out
 
 
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def allowed(document):
+    for one in document["Statement"]:
+        assert one["Effect"] == "Allow"
+        yield {"sid": one["Sid"], "actions": listed(one["Action"]), "resources": listed(one["Resource"])}
+
+
 def policies(plain):
-    """What each function's role may do."""
+    """{"allow": {function or "operator": [{sid, actions, resources}]}, "roles": {function: ARN},
+    "deny": [{sid, actions, resources or not_resources, unconditional, but}]}
+
+    `unconditional`: only writes without If-None-Match; `but`: not these principals.
+    """
     resolve = Resolver(plain, names(plain))
-    out = {}
+    allow, roles, deny = {}, {}, []
     for resource in plain["Resources"].values():
         if resource["Type"] != "AWS::Lambda::Function":
             continue
         it = resource["Properties"]
+        name = resolve(it["FunctionName"]).removeprefix(f"{STACK}-")
+        roles[name] = resolve(it["Role"])
         role = plain["Resources"][it["Role"]["Fn::GetAtt"][0]]["Properties"]
-        statements = []
-        for policy in resolve(role["Policies"]):
-            for one in policy["PolicyDocument"]["Statement"]:
-                assert one["Effect"] == "Allow"
-                listed = [one[k] if isinstance(one[k], list) else [one[k]] for k in ("Action", "Resource")]
-                statements.append({"sid": one["Sid"], "actions": listed[0], "resources": listed[1]})
-        out[resolve(it["FunctionName"]).removeprefix(f"{STACK}-")] = statements
-    return out
+        given = resolve(role["Policies"])
+        allow[name] = [one for policy in given for one in allowed(policy["PolicyDocument"])]
+    people = resolve(plain["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"])
+    allow["operator"] = list(allowed(people))
+    bucket = resolve(plain["Resources"]["EvidenceBucketPolicy"]["Properties"]["PolicyDocument"])
+    known = {("Null", "s3:if-none-match"), ("ArnNotEquals", "aws:PrincipalArn"), ("Bool", "aws:SecureTransport")}
+    for one in bucket["Statement"]:
+        assert (one["Effect"], one["Principal"]) == ("Deny", "*")
+        conditions = {(test, key): value for test, keys in one.get("Condition", {}).items() for key, value in keys.items()}
+        assert set(conditions) <= known, conditions
+        if ("Bool", "aws:SecureTransport") in conditions:
+            continue
+        deny.append(
+            {
+                "sid": one["Sid"],
+                "actions": listed(one["Action"]),
+                "resources": listed(one.get("Resource", [])),
+                "not_resources": listed(one.get("NotResource", [])),
+                "unconditional": ("Null", "s3:if-none-match") in conditions,
+                "but": listed(conditions.get(("ArnNotEquals", "aws:PrincipalArn"), [])),
+            }
+        )
+    return {"allow": allow, "roles": roles, "deny": deny}
 
 
 if __name__ == "__main__":

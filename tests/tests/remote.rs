@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_entra::{Entra, EntraConfig};
 use rollcall_http::{Clock, Secret};
+use rollcall_pipeline::apply::{LIFETIME, unlimited};
 use rollcall_pipeline::approve::{Approver, Request};
 use rollcall_pipeline::config::{Key, Settings};
 use rollcall_pipeline::entra::EntraTarget;
@@ -175,12 +176,12 @@ async fn take(place: &Place, random: &mut Random) {
     match random.below(6) {
         0 => {}
         1 => {
-            process.take_batch(&messages, || true).await.unwrap();
+            process.take_batch(&messages, unlimited).await.unwrap();
         }
         2 => {
             let (one, two) = futures::join!(
-                process.take_batch(&messages, || true),
-                process.take_batch(&messages, || true)
+                process.take_batch(&messages, unlimited),
+                process.take_batch(&messages, unlimited)
             );
             one.unwrap();
             settle(place, lane, &batch, &two.unwrap()).await;
@@ -190,13 +191,13 @@ async fn take(place: &Place, random: &mut Random) {
             let fewer = |left: u32| Some(left.saturating_sub(1));
             let time = || {
                 let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
-                before.unwrap() > 0
+                (before.unwrap() > 0).then_some(Duration::MAX)
             };
             let taken = process.take_batch(&messages, time).await.unwrap();
             settle(place, lane, &batch, &taken).await;
         }
         _ => {
-            let taken = process.take_batch(&messages, || true).await.unwrap();
+            let taken = process.take_batch(&messages, unlimited).await.unwrap();
             settle(place, lane, &batch, &taken).await;
         }
     }
@@ -252,7 +253,7 @@ async fn play(seed: u64, overlap: bool) -> (BTreeMap<String, Value>, Vec<String>
                 if batch.is_empty() {
                     break;
                 }
-                let taken = one.take_batch(&incoming(&batch), || true).await.unwrap();
+                let taken = one.take_batch(&incoming(&batch), unlimited).await.unwrap();
                 assert!(taken.iter().all(|t| *t == Taken::Done));
                 settle(&place, lane, &batch, &taken).await;
             }
@@ -349,7 +350,10 @@ async fn a_cut_overtakes_five_thousand_orders() {
     assert_eq!(process.dispatch(queue).await.unwrap(), 5000);
     // A taker does ten and dies before it says so: their orders wait in the queue again.
     let some = queue.receive(Lane::Bulk, BATCH, VISIBLE).await.unwrap();
-    process.take_batch(&incoming(&some), || true).await.unwrap();
+    process
+        .take_batch(&incoming(&some), unlimited)
+        .await
+        .unwrap();
     place.clock.sleep(VISIBLE).await;
     assert_eq!(queue.depth(Lane::Bulk).await.unwrap(), 5000);
     let users = place.users();
@@ -366,7 +370,7 @@ async fn a_cut_overtakes_five_thousand_orders() {
     process.dispatch(queue).await.unwrap();
     let urgent = queue.receive(Lane::Urgent, BATCH, VISIBLE).await.unwrap();
     assert_eq!(urgent.len(), 1);
-    let taken = process.take_batch(&incoming(&urgent), || true).await;
+    let taken = process.take_batch(&incoming(&urgent), unlimited).await;
     assert_eq!(taken.unwrap(), [Taken::Done]);
     let after = place.users();
     assert_eq!(after[who]["accountEnabled"], false);
@@ -375,7 +379,10 @@ async fn a_cut_overtakes_five_thousand_orders() {
     let mut done = 0;
     while done < 5000 {
         let old = queue.receive(Lane::Bulk, BATCH, VISIBLE).await.unwrap();
-        let taken = process.take_batch(&incoming(&old), || true).await.unwrap();
+        let taken = process
+            .take_batch(&incoming(&old), unlimited)
+            .await
+            .unwrap();
         assert!(taken.iter().all(|t| *t == Taken::Done));
         done += old.len();
         settle(&place, Lane::Bulk, &old, &taken).await;
@@ -403,12 +410,12 @@ async fn garbage_blocks_its_own_group_only() {
         ..b.clone()
     };
     let mixed = [a.clone(), garbage, c.clone(), b.clone()];
-    let taken = process.take_batch(&mixed, || true).await.unwrap();
+    let taken = process.take_batch(&mixed, unlimited).await.unwrap();
     assert_eq!(taken[0], Taken::Done);
     assert!(matches!(&taken[1], Taken::Dead(reason) if reason.contains("not a message")));
     assert_eq!(&taken[2..], [Taken::Done, Taken::Again]);
     assert_eq!(place.users().len(), 2);
-    let next = process.take_batch(std::slice::from_ref(b), || true).await;
+    let next = process.take_batch(std::slice::from_ref(b), unlimited).await;
     assert_eq!(next.unwrap(), [Taken::Done]);
     assert_eq!(place.users().len(), 3);
 
@@ -418,7 +425,7 @@ async fn garbage_blocks_its_own_group_only() {
         body: changed,
         ..a.clone()
     }];
-    let taken = process.take_batch(&taken, || true).await.unwrap();
+    let taken = process.take_batch(&taken, unlimited).await.unwrap();
     assert!(matches!(&taken[0], Taken::Dead(reason) if reason.contains("changed")));
 }
 
@@ -498,12 +505,12 @@ async fn an_order_stops_between_two_actions() {
     let batch = queue.receive(Lane::Bulk, 1, VISIBLE).await.unwrap();
     // Asked before the message and before each action: the account is made, and that is all.
     let asked = AtomicU32::new(0);
-    let time = || asked.fetch_add(1, Ordering::Relaxed) < 2;
+    let time = || (asked.fetch_add(1, Ordering::Relaxed) < 2).then_some(Duration::MAX);
     let taken = process.take_batch(&incoming(&batch), time).await.unwrap();
     assert_eq!(taken, [Taken::Again]);
     let user = place.users().into_values().next().unwrap();
     assert_eq!(user["accountEnabled"], false);
-    let taken = process.take_batch(&incoming(&batch), || true).await;
+    let taken = process.take_batch(&incoming(&batch), unlimited).await;
     assert_eq!(taken.unwrap(), [Taken::Done]);
     let users = place.users();
     assert_eq!(users.len(), 1);
@@ -527,7 +534,7 @@ async fn what_a_run_has_done_is_not_late() {
         process.dispatch(queue).await.unwrap();
         let batch = queue.receive(Lane::Bulk, 10, VISIBLE).await.unwrap();
         let taken = process
-            .take_batch(&incoming(&batch), || true)
+            .take_batch(&incoming(&batch), unlimited)
             .await
             .unwrap();
         settle(&place, Lane::Bulk, &batch, &taken).await;
@@ -546,7 +553,7 @@ async fn what_a_run_has_done_is_not_late() {
     for _ in 0..40 {
         let batch = queue.receive(Lane::Bulk, 1, VISIBLE).await.unwrap();
         let taken = process
-            .take_batch(&incoming(&batch), || true)
+            .take_batch(&incoming(&batch), unlimited)
             .await
             .unwrap();
         settle(&place, Lane::Bulk, &batch, &taken).await;
@@ -579,7 +586,7 @@ async fn what_is_in_hand_is_let_go_before_the_next_plan() {
     let who = batch[4].group.clone();
     let newer = crowd(40, Some(who.parse().unwrap()));
     let messages = incoming(&batch);
-    let (taken, waited) = futures::join!(taker.take_batch(&messages, || true), async {
+    let (taken, waited) = futures::join!(taker.take_batch(&messages, unlimited), async {
         place.clock.sleep(Duration::from_secs(1)).await;
         assert_eq!(place.tenant.users().len(), 0, "nothing is written yet");
         std::fs::write(inbox.join("workers-2026-03-15.csv"), newer).unwrap();
@@ -600,7 +607,10 @@ async fn what_is_in_hand_is_let_go_before_the_next_plan() {
         planner.dispatch(queue).await.unwrap();
         for lane in [Lane::Urgent, Lane::Bulk] {
             let batch = queue.receive(lane, BATCH, VISIBLE).await.unwrap();
-            let taken = taker.take_batch(&incoming(&batch), || true).await.unwrap();
+            let taken = taker
+                .take_batch(&incoming(&batch), unlimited)
+                .await
+                .unwrap();
             settle(&place, lane, &batch, &taken).await;
         }
         place.clock.sleep(VISIBLE).await;
@@ -610,6 +620,37 @@ async fn what_is_in_hand_is_let_go_before_the_next_plan() {
     assert_eq!(users[&who]["accountEnabled"], false);
     let enabled = users.values().filter(|u| u["accountEnabled"] == true);
     assert_eq!(enabled.count(), 39);
+}
+
+/// A call takes longer than the function lives: it is dropped, and what was asked of the tenant may
+/// still happen. So nobody plans anew before it cannot happen any more.
+#[tokio::test(start_paused = true)]
+async fn what_was_dropped_counts_as_in_hand() {
+    let place = Place::with(TenantOptions {
+        latency: Duration::from_secs(10),
+        ..TenantOptions::default()
+    });
+    let inbox = place.dir().join("inbox");
+    let process = place.process(true);
+    let queue = place.queue.as_ref();
+    std::fs::write(inbox.join("workers-2026-03-14.csv"), crowd(3, None)).unwrap();
+    let first: Timestamp = NIGHTS[0].parse().unwrap();
+    process.pull_inbox(first, &[]).await.unwrap();
+    process.advance(Until::Planned).await.unwrap();
+    process.dispatch(queue).await.unwrap();
+    let batch = queue.receive(Lane::Bulk, BATCH, VISIBLE).await.unwrap();
+    let began = place.clock.now();
+    let little = || Some(Duration::from_secs(15));
+    let taken = process.take_batch(&incoming(&batch), little).await.unwrap();
+    assert_eq!(taken, vec![Taken::Again; batch.len()]);
+    std::fs::write(inbox.join("workers-2026-03-15.csv"), crowd(3, Some(2))).unwrap();
+    let now = place.clock.now();
+    process.pull_inbox(now, &[]).await.unwrap();
+    while process.advance(Until::Planned).await.unwrap().is_empty() {
+        place.clock.sleep(Duration::from_secs(10)).await;
+    }
+    let waited = place.clock.now().duration_since(began);
+    assert!(waited >= LIFETIME, "{waited}");
 }
 
 /// A cut is approved seven hours after its plan, while the lane of everything else is full: it is sent
@@ -642,7 +683,7 @@ async fn a_late_approval_is_carried_out() {
             for lane in [Lane::Urgent, Lane::Bulk] {
                 let batch = queue.receive(lane, 50, VISIBLE).await.unwrap();
                 let taken = process
-                    .take_batch(&incoming(&batch), || true)
+                    .take_batch(&incoming(&batch), unlimited)
                     .await
                     .unwrap();
                 settle(&place, lane, &batch, &taken).await;
@@ -680,7 +721,7 @@ async fn a_late_approval_is_carried_out() {
     assert_eq!(queue.depth(Lane::Urgent).await.unwrap(), 1, "sent at once");
     process.close().await.unwrap();
     let batch = queue.receive(Lane::Urgent, 1, VISIBLE).await.unwrap();
-    let taken = process.take_batch(&incoming(&batch), || true).await;
+    let taken = process.take_batch(&incoming(&batch), unlimited).await;
     assert_eq!(taken.unwrap(), [Taken::Done]);
     assert_eq!(place.users()["7"]["accountEnabled"], false);
 }

@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 pub(crate) async fn apply(
     connected: &Connected,
     payload: Value,
-    time_left: impl Fn() -> bool + Sync,
+    time_left: impl Fn() -> Option<Duration> + Sync,
 ) -> Result<Value, FunctionError> {
     let event: Event =
         serde_json::from_value(payload).map_err(|e| FunctionError::Event(e.to_string()))?;

@@ -7,7 +7,7 @@ use rollcall_core::report::OutcomeCounts;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::Pulled;
 use rollcall_pipeline::queue::Lane;
-use rollcall_pipeline::run::Until;
+use rollcall_pipeline::run::{Finished, Until};
 use rollcall_pipeline::status::Status;
 use serde_json::{Value, json};
 
@@ -170,9 +170,12 @@ async fn report(connected: &Connected) -> Result<Value, FunctionError> {
         let all = reports.iter().map(|report| of(&report.outcomes) as usize);
         all.sum()
     };
+    let of_hr = |f: &&Finished| f.report.is_some() && f.stored.planned.intake.is_some();
+    let deliveries = closed.iter().filter(of_hr).count();
     // Said at once: a run is closed once, and what comes behind may fail.
     connected.say(&[
         count("RunsClosed", reports.len()),
+        count("DeliveriesClosed", deliveries),
         count("ActionsDone", ended(|o| o.done + o.already)),
         count("ActionsFailed", ended(|o| o.failed)),
         count("ActionsUnknown", ended(|o| o.unknown)),

@@ -18,9 +18,9 @@ use tokio::sync::Mutex;
 use crate::metrics::{self, Figure};
 use crate::{FunctionError, Role};
 
-/// What is left of an invocation's time when no new order is begun: an order's longest wait for
-/// one answer, and the writing of the journal.
-const RESERVE: Duration = Duration::from_mins(2);
+/// What is left of an invocation's time when work on orders ends: for the journal, and for giving
+/// back what was not done.
+const RESERVE: Duration = Duration::from_secs(20);
 
 /// How long a process works with the configuration that it read.
 const FRESH: Duration = Duration::from_mins(5);
@@ -188,11 +188,15 @@ async fn download(from: &Store, to: &Path) -> Result<(), FunctionError> {
     Ok(())
 }
 
-/// Whether another order may be begun before `deadline` (milliseconds since 1970). A deadline in
-/// the past is one that nobody meant: then there is time.
-pub(crate) fn time_left(deadline: u64, begun: SystemTime, now: SystemTime) -> bool {
+/// How long there is time for orders before `deadline` (milliseconds since 1970). A deadline in
+/// the past is one that nobody meant: then there is all the time in the world.
+pub(crate) fn time_left(deadline: u64, begun: SystemTime, now: SystemTime) -> Option<Duration> {
     let end = UNIX_EPOCH + Duration::from_millis(deadline);
-    end <= begun || now + RESERVE < end
+    if end <= begun {
+        return Some(Duration::MAX);
+    }
+    let left = end.duration_since(now + RESERVE).ok()?;
+    (!left.is_zero()).then_some(left)
 }
 
 #[cfg(test)]
@@ -200,22 +204,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_two_minutes_begin_nothing() {
+    fn the_last_moments_are_for_the_journal() {
         let begun = UNIX_EPOCH + Duration::from_secs(1000);
         let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         for (deadline, now, expected) in [
-            (1_900_000, 1000, true),
-            (1_900_000, 1779, true),
-            (1_900_000, 1780, false),
-            (1_900_000, 1950, false),
-            (600_000, 1000, true),
-            (0, 5000, true),
+            (1_900_000, 1000, 880),
+            (1_900_000, 1879, 1),
+            (1_900_000, 1880, 0),
+            (1_900_000, 1950, 0),
         ] {
-            assert_eq!(
-                time_left(deadline, begun, at(now)),
-                expected,
-                "{deadline} {now}"
-            );
+            let left = time_left(deadline, begun, at(now));
+            let expected = (expected > 0).then_some(Duration::from_secs(expected));
+            assert_eq!(left, expected, "{deadline} {now}");
+        }
+        for nobody_meant in [600_000, 0] {
+            let left = time_left(nobody_meant, begun, at(5000));
+            assert_eq!(left, Some(Duration::MAX));
         }
     }
 }

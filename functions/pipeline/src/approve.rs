@@ -1,15 +1,19 @@
 //! Approval: names the plan by its hash, and is given by whom the credentials prove (P14).
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
 use rollcall_core::guards::{self, Kind};
+use rollcall_core::model::RunId;
 use serde::{Deserialize, Serialize};
 
-use crate::log::{self, Approved, Event, Objects, Stage};
+pub use crate::log::Approver;
+use crate::log::{self, Agreed, Approved, Entry, Event, Head, Objects, OpenRun, Pending, Stage};
 use crate::run::{Pipeline, RunError, Step, nonce};
+use crate::store::{ObjectRef, Store, StoreError, reference};
 
-/// Who agrees: an identity that credentials prove, never a flag.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approver(pub String);
+/// Where approvals are written down.
+const FOLDER: &str = "approvals";
 
 /// What somebody agrees to.
 #[derive(Debug, Clone)]
@@ -35,18 +39,45 @@ pub struct Granted {
     pub need: u8,
 }
 
-/// `runs/<run>/approvals/<plan-hash>-<guard>-<n>.json`.
+/// `approvals/<who>/<run>-<plan>-<guard>-<nonce>.json`: what somebody says. Nobody can write into
+/// the folder of another: in a folder nobody tries, in a bucket its policy sees to it. It counts
+/// once the log names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
+struct Note {
+    run: RunId,
     plan_sha256: String,
     guard: String,
-    by: Approver,
     at: Timestamp,
     reason: String,
 }
 
+/// A note as it is found.
+struct Found {
+    by: Approver,
+    note: Note,
+    stored: ObjectRef,
+}
+
+impl Approver {
+    /// The person behind an identity: the same session name in two roles is one person.
+    fn person(&self) -> &str {
+        self.0.split_once(':').map_or(&self.0, |(_, name)| name)
+    }
+}
+
+/// An agreement counts for a day.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Who agrees to a guard at an instant, as the log has it.
+fn fresh<'a>(pending: &'a Pending, guard: &str, at: Timestamp) -> Vec<&'a Approver> {
+    let agreed = pending.agreed.iter();
+    let fresh = agreed.filter(|a| a.guard == guard && at.duration_since(a.at) <= DAY);
+    fresh.map(|a| &a.by).collect()
+}
+
 impl Pipeline {
-    /// Records an approval.
+    /// Writes down that somebody agrees. In a folder it counts at once; in a bucket it counts
+    /// when the next step looks, because who may agree may not write the log there.
     ///
     /// # Errors
     /// [`RunError::Refused`] when the plan is not the one that waits, when the guard keeps
@@ -57,37 +88,29 @@ impl Pipeline {
         by: &Approver,
         now: Timestamp,
     ) -> Result<Vec<Granted>, RunError> {
-        loop {
-            match self.try_approve(request, by, now).await {
-                Ok(granted) => return Ok(granted),
-                Err(Step::Lost) => {}
-                Err(Step::Failed(error)) => return Err(*error),
-            }
+        let granted = self.note(request, by, now).await?;
+        if self.folder.is_some() {
+            self.count_notes().await?;
         }
+        Ok(granted)
     }
 
-    async fn try_approve(
+    async fn note(
         &self,
         request: &Request<'_>,
         by: &Approver,
         now: Timestamp,
-    ) -> Result<Vec<Granted>, Step> {
-        let refuse = |why: String| Step::from(RunError::Refused(why));
+    ) -> Result<Vec<Granted>, RunError> {
+        let refuse = |why: String| Err(RunError::Refused(why));
         if request.reason.trim().is_empty() {
-            return Err(refuse(
-                "an approval needs a reason: --reason TEXT".to_owned(),
-            ));
+            return refuse("an approval needs a reason: --reason TEXT".to_owned());
         }
         let head = log::head(&self.store).await?;
-        let waiting = || {
-            head.standing
-                .pending
-                .iter()
-                .filter(|p| !p.waiting().is_empty())
-        };
-        let Some(pending) = waiting().find(|p| p.run.as_str() == request.run).cloned() else {
-            let others: Vec<&str> = waiting().map(|p| p.run.as_str()).collect();
-            return Err(refuse(if others.is_empty() {
+        let pending = head.standing.pending.iter();
+        let waiting: Vec<&Pending> = pending.filter(|p| !p.waiting().is_empty()).collect();
+        let Some(pending) = waiting.iter().find(|p| p.run.as_str() == request.run) else {
+            let others: Vec<&str> = waiting.iter().map(|p| p.run.as_str()).collect();
+            return refuse(if others.is_empty() {
                 "nothing waits for an approval".to_owned()
             } else {
                 format!(
@@ -96,98 +119,207 @@ impl Pipeline {
                     request.run,
                     others.join(", ")
                 )
-            }));
+            });
         };
-        let newer = head.standing.open.iter().find(|o| o.stage == Stage::Sealed);
-        if let Some(newer) = newer {
-            return Err(refuse(format!(
+        if let Some(newer) = unplanned(&head) {
+            return refuse(format!(
                 "newer data were received as run {} and are not planned yet; plan them first: \
                  they decide what is left to approve",
                 newer.run
-            )));
+            ));
         }
         if request.plan.len() < 12 || !pending.plan_sha256.starts_with(request.plan) {
-            return Err(refuse(format!(
+            return refuse(format!(
                 "the plan that waits is {}, not {}; read that one before approving it",
                 pending.plan_sha256, request.plan
-            )));
+            ));
         }
-        let open: Vec<String> = pending
-            .waiting()
-            .into_iter()
-            .filter(|g| request.guard.is_none_or(|wanted| wanted == *g))
-            .map(str::to_owned)
-            .collect();
+        let mut open = pending.waiting();
+        open.retain(|g| request.guard.is_none_or(|wanted| wanted == *g));
         if open.is_empty() {
-            return Err(refuse(format!(
+            return refuse(format!(
                 "guard {} keeps nothing back in this plan; waiting: {}",
                 request.guard.unwrap_or("(any)"),
                 pending.waiting().join(", ")
-            )));
+            ));
         }
-        let mut head = head;
+        let noted = self.notes(&head).await?;
         let mut out = Vec::new();
         let mut already = None;
         for guard in open {
-            let Some(kind) = guards::kind(&guard) else {
+            let Some(kind) = guards::kind(guard) else {
                 continue;
             };
             let need = guards::approvers(&self.settings.policy, kind);
-            // What the log does not name never happened: a record whose commit was lost, or whose
-            // second half did not come in time.
-            let day = jiff::SignedDuration::from_hours(24);
-            let fresh: Vec<&str> = pending
-                .agreed
-                .iter()
-                .filter(|a| a.guard == guard && now.duration_since(a.at) <= day)
-                .map(|a| a.by.as_str())
+            let mut agree: BTreeSet<&str> = fresh(pending, guard, now)
+                .into_iter()
+                .map(Approver::person)
                 .collect();
-            if fresh.contains(&by.0.as_str()) {
+            if agree.contains(by.person()) {
                 already = Some(format!(
                     "{} agreed to {guard} already; it takes {need} different people",
                     by.0
                 ));
                 continue;
             }
-            let record = Record {
-                plan_sha256: pending.plan_sha256.clone(),
-                guard: guard.clone(),
-                by: by.clone(),
-                at: now,
-                reason: request.reason.to_owned(),
-            };
-            let bytes = serde_json::to_vec_pretty(&record).expect("an approval is always JSON");
-            let number = pending.agreed.iter().filter(|a| a.guard == guard).count() + 1;
-            let key = format!(
-                "runs/{}/approvals/{}-{guard}-{number}.json",
-                pending.run, pending.plan_sha256
-            );
-            let stored = self
-                .store
-                .put_evidence(&key, &nonce(), &mut bytes.as_slice())
-                .await?;
-            let have = u8::try_from(fresh.len() + 1).unwrap_or(u8::MAX);
-            let event = Event::Approval(Approved {
-                plan_sha256: pending.plan_sha256.clone(),
-                guard: guard.clone(),
-                by: by.0.clone(),
-                given: now,
-                complete: have >= need,
+            let said = noted.iter().filter(|found| {
+                let note = &found.note;
+                note.plan_sha256 == pending.plan_sha256
+                    && note.guard == guard
+                    && now.duration_since(note.at) <= DAY
             });
-            let objects = Objects {
-                evidence: vec![stored],
-                values: Vec::new(),
-            };
-            head = self.commit(&head, &pending.run, event, objects).await?;
-            out.push(Granted { guard, have, need });
-            if kind == Kind::Intake && have >= need {
+            agree.extend(said.map(|found| found.by.person()));
+            // Said before and not counted yet: that one counts.
+            if agree.insert(by.person()) {
+                let note = Note {
+                    run: pending.run.clone(),
+                    plan_sha256: pending.plan_sha256.clone(),
+                    guard: guard.to_owned(),
+                    at: now,
+                    reason: request.reason.to_owned(),
+                };
+                self.put_note(&note, by).await?;
+            }
+            out.push(Granted {
+                guard: guard.to_owned(),
+                have: u8::try_from(agree.len()).unwrap_or(u8::MAX),
+                need,
+            });
+            if kind == Kind::Intake && agree.len() >= usize::from(need) {
                 // One approval accepts the intake and with it every gate that parked it.
                 break;
             }
         }
         match already {
-            Some(why) if out.is_empty() => Err(refuse(why)),
+            Some(why) if out.is_empty() => refuse(why),
             Some(_) | None => Ok(out),
         }
     }
+
+    async fn put_note(&self, note: &Note, by: &Approver) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec_pretty(note).expect("an approval is always JSON");
+        let (run, guard, plan) = (&note.run, &note.guard, &note.plan_sha256[..16]);
+        let key = format!("{FOLDER}/{}/{run}-{plan}-{guard}-{}.json", by.0, nonce());
+        self.store.put_new(&key, bytes).await?;
+        Ok(())
+    }
+
+    /// What people say about plans that wait, and the log does not name yet.
+    async fn notes(&self, head: &Head) -> Result<Vec<Found>, RunError> {
+        let pending = head.standing.pending.iter();
+        let waiting: Vec<&Pending> = pending.filter(|p| !p.waiting().is_empty()).collect();
+        let mut out = Vec::new();
+        if waiting.is_empty() {
+            return Ok(out);
+        }
+        for listed in self.store.list(FOLDER).await? {
+            let mut parts = listed.key.split('/').skip(1);
+            let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
+                continue;
+            };
+            let about = |p: &&&Pending| name.starts_with(p.run.as_str());
+            let Some(pending) = waiting.iter().find(about) else {
+                continue;
+            };
+            let bytes = self.store.get(&listed.key).await?;
+            let Ok(note) = serde_json::from_slice::<Note>(&bytes) else {
+                tracing::warn!(run = %pending.run, "A file below {FOLDER}/ is no approval.");
+                continue;
+            };
+            let by = Approver(who.to_owned());
+            let counted = |a: &Agreed| a.by == by && a.guard == note.guard && a.at == note.at;
+            if note.run == pending.run && !pending.agreed.iter().any(counted) {
+                let stored = reference(&listed.key, &bytes);
+                out.push(Found { by, note, stored });
+            }
+        }
+        out.sort_by_key(|found| found.note.at);
+        Ok(out)
+    }
+
+    /// Enters into the log what people have agreed to.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn count_notes(&self) -> Result<(), RunError> {
+        let mut head = log::head(&self.store).await?;
+        while let Some((event, found)) = self.next_note(&head).await? {
+            let objects = Objects {
+                evidence: vec![found.stored],
+                values: Vec::new(),
+            };
+            head = match self.commit(&head, &found.note.run, event, objects).await {
+                Ok(head) => head,
+                Err(Step::Lost) => log::head(&self.store).await?,
+                Err(Step::Failed(error)) => return Err(*error),
+            };
+        }
+        Ok(())
+    }
+
+    /// The first note that counts and is not in the log.
+    async fn next_note(&self, head: &Head) -> Result<Option<(Event, Found)>, RunError> {
+        // They decide what is left to approve.
+        if unplanned(head).is_some() {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        for found in self.notes(head).await? {
+            let note = &found.note;
+            let mut pending = head.standing.pending.iter();
+            let Some(pending) = pending.find(|p| p.plan_sha256 == note.plan_sha256) else {
+                continue;
+            };
+            let agree = fresh(pending, &note.guard, note.at);
+            let again = agree.iter().any(|by| by.person() == found.by.person());
+            let too_old = now.duration_since(note.at) > DAY;
+            let waits = pending.waiting().contains(&note.guard.as_str());
+            let Some(kind) = guards::kind(&note.guard).filter(|_| waits && !again && !too_old)
+            else {
+                continue;
+            };
+            let need = guards::approvers(&self.settings.policy, kind);
+            let event = Event::Approval(Approved {
+                plan_sha256: note.plan_sha256.clone(),
+                guard: note.guard.clone(),
+                by: found.by.clone(),
+                given: note.at,
+                complete: agree.len() + 1 >= usize::from(need),
+            });
+            return Ok(Some((event, found)));
+        }
+        Ok(None)
+    }
+}
+
+/// What is wrong with an approval that the log names: it is to be what its approver wrote down
+/// themselves.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn unproved(
+    store: &Store,
+    entry: &Entry,
+    approval: &Approved,
+) -> Result<Option<String>, StoreError> {
+    let by = &approval.by.0;
+    let theirs = format!("{FOLDER}/{by}/");
+    let Some(stored) = entry.accepts.iter().find(|o| o.key.starts_with(&theirs)) else {
+        return Ok(Some(format!("{by} wrote no approval down")));
+    };
+    let Some(bytes) = store.find(&stored.key).await? else {
+        // That it is missing is said of every object.
+        return Ok(None);
+    };
+    let same = serde_json::from_slice::<Note>(&bytes).is_ok_and(|note| {
+        let plan = note.run == entry.run && note.plan_sha256 == approval.plan_sha256;
+        plan && note.guard == approval.guard && note.at == approval.given
+    });
+    Ok((!same).then(|| format!("{} approves something else", stored.key)))
+}
+
+/// A delivery that was taken and is not planned.
+fn unplanned(head: &Head) -> Option<&OpenRun> {
+    let mut open = head.standing.open.iter();
+    open.find(|o| o.stage == Stage::Sealed)
 }

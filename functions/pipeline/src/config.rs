@@ -29,6 +29,9 @@ pub struct Config {
     /// bucket, with other rules for what is kept how long.
     #[serde(default)]
     pub values: Option<Location>,
+    /// Days after which state that nothing needs any more is deleted; without it, never.
+    #[serde(default)]
+    pub state_days: Option<u32>,
     /// A file beside this one that says `store`, `values` and `[queue]` in its place: what a
     /// deployment knows about itself.
     #[serde(default)]
@@ -128,6 +131,8 @@ struct Deployment {
     store: Location,
     #[serde(default)]
     values: Option<Location>,
+    #[serde(default)]
+    state_days: Option<u32>,
     #[serde(default)]
     queue: Option<Queues>,
     #[serde(default)]
@@ -406,6 +411,7 @@ impl Config {
         let twice = self.store != Location::default()
             || self.values.is_some()
             || self.queue.is_some()
+            || (said.state_days.is_some() && self.state_days.is_some())
             || (said.evidence.is_some() && self.evidence != Evidence::default());
         if twice {
             return fail(
@@ -417,6 +423,7 @@ impl Config {
         self.store = said.store;
         self.values = said.values;
         self.queue = said.queue;
+        self.state_days = said.state_days.or(self.state_days);
         if let Some(evidence) = said.evidence {
             self.evidence = evidence;
         }

@@ -114,6 +114,11 @@ pub struct Rules {
     pub policy_sha256: String,
 }
 
+/// Who agrees: an identity that credentials prove, never a flag. `os:<name>:<uid>` on one machine,
+/// where the store lies at AWS its `aws:userid` (`<role id>:<session name>`, or a user's id).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approver(pub String);
+
 /// An approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approved {
@@ -121,8 +126,8 @@ pub struct Approved {
     pub plan_sha256: String,
     /// The guard.
     pub guard: String,
-    /// Who the credentials prove.
-    pub by: String,
+    /// Who.
+    pub by: Approver,
     /// When they agreed. (An entry has an `at` of its own, beside these fields.)
     pub given: Timestamp,
     /// This approval is the last one needed.
@@ -155,6 +160,13 @@ pub struct StateRef {
     pub base: Option<ObjectRef>,
     /// Persons that changed since, oldest first.
     pub deltas: Vec<ObjectRef>,
+}
+
+impl StateRef {
+    /// The keys of its files.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.base.iter().chain(&self.deltas).map(|o| o.key.as_str())
+    }
 }
 
 /// The newest accepted full intake: what gates compare with.
@@ -280,7 +292,7 @@ pub struct Agreed {
     /// The guard.
     pub guard: String,
     /// Who.
-    pub by: String,
+    pub by: Approver,
     /// When.
     pub at: Timestamp,
 }

@@ -222,6 +222,27 @@ pub async fn write(
     Ok(next)
 }
 
+/// Deletes what was written before an instant and is none of `kept`. How many files that were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn sweep(
+    store: &Store,
+    kept: &std::collections::BTreeSet<&str>,
+    before: jiff::Timestamp,
+) -> Result<usize, StoreError> {
+    let listed = store.list("state").await?;
+    let old = listed
+        .iter()
+        .filter(|file| file.modified < before && !kept.contains(file.key.as_str()));
+    let mut gone = 0;
+    for file in old {
+        store.delete(&file.key).await?;
+        gone += 1;
+    }
+    Ok(gone)
+}
+
 /// A state file being written, outside the store.
 struct Writing {
     writer: ArrowWriter<BufWriter<File>>,

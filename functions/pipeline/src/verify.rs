@@ -9,6 +9,7 @@ use rollcall_core::plan::PlanSummary;
 use rollcall_core::policy::Policy;
 use serde::Serialize;
 
+use crate::approve::unproved;
 use crate::log::{self, Entry, Event, Standing};
 use crate::plan::{self, Answers, Request};
 use crate::rows::OpenError;
@@ -87,6 +88,9 @@ impl Pipeline {
             let mut after = before.after(&entry.run, entry.at, generation, &entry.event);
             if let Event::Approval(approval) = &entry.event {
                 log::accept_approved(&self.store, &before, &mut after, approval, entry.at).await?;
+                let wrong = unproved(&self.store, &entry, approval).await?;
+                out.problems
+                    .extend(wrong.map(|why| format!("{key}: {why}")));
             }
             if after != entry.standing {
                 out.problems

@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Apply(At),
     /// Write the reports of finished runs
     Report(At),
+    /// Show a stored plan; changes nothing
+    Show(Show),
     /// Agree to what a guard keeps back
     Approve(Approve),
     /// What is late, stale, waiting, held
@@ -131,6 +133,14 @@ pub(crate) struct Serve {
     /// Stop after so many looks (0 = never)
     #[arg(long, default_value_t = 0)]
     pub(crate) rounds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The run; without it, all that are open or wait for an approval
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
 }
 
 #[derive(Debug, Args)]

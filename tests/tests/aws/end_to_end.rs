@@ -12,7 +12,7 @@ use rollcall_tests::tenant::users;
 use serde_json::{Value, json};
 
 use crate::functions::{Deployment, Ended, FUNCTIONS, bootstrap, policies};
-use crate::gate::{HARNESS, Trap, matches};
+use crate::gate::{HARNESS, Trap, matches, person, user_id};
 
 /// Permissions that no call of a function's own shows: what services do on its behalf. Sources: the
 /// pages on execution roles, event source mappings, dead-letter queues and SSE-KMS.
@@ -209,7 +209,7 @@ fn what_was_said(place: &Deployment) {
 pub(crate) fn nothing_wider() {
     let calls = crate::gate::calls();
     let mut unused = Vec::new();
-    for (function, statements) in policies("rollcall", "EvidenceKey") {
+    for (function, statements) in policies("rollcall", "EvidenceKey").allow {
         for statement in statements {
             for action in &statement.actions {
                 let named = format!("{}/{action}", statement.sid);
@@ -352,7 +352,9 @@ pub(crate) async fn newer_data_releases_and_approvals() {
             .count()
     };
     assert_eq!(enabled(), 31, "more than the budget lets go");
-    let status = place.laptop(HARNESS, &["status", "--json"], 3);
+    let ada = person("ada");
+    let ben = person("ben");
+    let status = place.laptop(&ada, &["status", "--json"], 3);
     let status: Value = serde_json::from_str(status.trim()).unwrap();
     let pending = &status["pending"][0];
     let run = pending["run"].as_str().unwrap();
@@ -369,21 +371,83 @@ pub(crate) async fn newer_data_releases_and_approvals() {
         ];
         place.laptop(key, &args, code)
     };
-    let ada = crate::stand_in::make_person("ada");
-    let ben = crate::stand_in::make_person("ben");
+    let shown = place.laptop(&ada, &["show", run, "--json"], 3);
+    let shown: Value = serde_json::from_str(shown.trim()).unwrap();
+    assert_eq!(shown["plan"]["plan_sha256"], pending["plan_sha256"]);
     let one = approve(&ada, 3);
-    assert!(
-        one.contains(":user/ada"),
-        "who the credentials prove: {one}"
-    );
+    let who = format!("\"{}\"", user_id(&ada));
+    assert!(one.contains(&who), "who the credentials prove: {one}");
+    // Said again before it counts it is the same; then it is one too many.
+    approve(&ada, 3);
+    place.call("plan", json!({})).await;
     approve(&ada, 2);
+    place.call("report", json!({})).await;
     approve(&ben, 0);
+    place.call("release", json!({})).await;
+    forge(&place, &ada, &ben);
     assert_eq!(users(&place.tenant)["125"]["department"], "Works");
     finish(&place).await;
     assert_eq!(enabled(), 20);
     assert_eq!(users(&place.tenant)["125"]["department"], "Docks");
-    place.laptop(HARNESS, &["verify"], 0);
+    place.laptop(&ben, &["verify"], 0);
     assert_eq!(place.gate.refused(), [] as [&str; 0]);
+    let report = format!("/{}/runs/{run}/report/report.html", place.values);
+    let said = crate::stand_in::ask(place.gate_port, &ada, ("s3", "GET"), &report, "");
+    assert!(said.contains("<!doctype html>"), "{said}");
+}
+
+/// Once all of the state is in one file, what it was before goes, and everything still works.
+pub(crate) async fn old_state_goes() {
+    let place = Deployment::new("swept").await.unhurried();
+    let of = |name: &str| std::fs::read_to_string(place.dir().join(name)).unwrap();
+    let deployment = of("deployment.toml").replace("\n\n[queue]", "\nstate_days = 0\n\n[queue]");
+    place.reconfigure("deployment.toml", &deployment);
+    let policy = of("policy.toml").replace("max_source_age_h = 36", "max_source_age_h = 1000");
+    place.reconfigure("policy.toml", &policy);
+    let now = jiff::Timestamp::now();
+    let mut most = 0;
+    for day in 0..20 {
+        let date = now - jiff::SignedDuration::from_hours(24 * (20 - day));
+        let name = format!("workers-{}.csv", date.strftime("%Y-%m-%d"));
+        let department = ["Sales", "Media"][usize::try_from(day % 2).unwrap()];
+        place.drop_file(&name, &crate::people(101..=103, department, &[]));
+        place.call("pull", json!({})).await;
+        place.call("plan", json!({})).await;
+        finish(&place).await;
+        all_are_in(&place, department);
+        let standing = log::head(&place.store).await.unwrap().standing;
+        let listed = place.store.list("state").await.unwrap();
+        let listed: Vec<&str> = listed.iter().map(|file| file.key.as_str()).collect();
+        let kept: Vec<&str> = standing.state.keys().collect();
+        assert_eq!(listed, kept);
+        if most > kept.len() {
+            return;
+        }
+        most = kept.len();
+    }
+    panic!("the state is never joined");
+}
+
+/// One person cannot be two, nor write what only functions write.
+fn forge(place: &Deployment, one: &str, other: &str) {
+    let evidence = format!("arn:aws:s3:::{}", place.evidence);
+    let may = |key: &str| {
+        let resource = format!("{evidence}/{key}");
+        place.gate.allows(one, "s3:PutObject", &resource, true)
+    };
+    let own = format!("approvals/{}/x.json", user_id(one));
+    assert!(may(&own));
+    let replaced = format!("{evidence}/{own}");
+    assert!(!place.gate.allows(one, "s3:PutObject", &replaced, false));
+    let theirs = format!("approvals/{}/x.json", user_id(other));
+    for key in [
+        theirs.as_str(),
+        "log/000000000099.json",
+        "config/policy.toml",
+        "runs/x/plan.json",
+    ] {
+        assert!(!may(key), "{key}");
+    }
 }
 
 /// [A good, B garbage, C good, B good] through the function: A and C are done, the garbage is put aside

@@ -162,7 +162,7 @@ pub(crate) struct Deployment {
     /// What part of the quotas each function takes.
     share: &'static str,
     name: String,
-    evidence: String,
+    pub(crate) evidence: String,
     pub(crate) gate_port: u16,
     functions: tokio::sync::Mutex<BTreeMap<String, Arc<Function>>>,
 }
@@ -510,7 +510,7 @@ pub(crate) fn policies(name: &str, key: &str) -> Policies {
         .replace("rollcall-", &format!("{name}-"))
         .replace("\"EvidenceKey\"", &format!("\"{key}\""));
     let mut policies: Policies = serde_json::from_str(&text).unwrap();
-    for statement in policies.values_mut().flatten() {
+    for statement in policies.allow.values_mut().flatten() {
         // The statement's own name is no resource.
         if statement.sid == key {
             "EvidenceKey".clone_into(&mut statement.sid);

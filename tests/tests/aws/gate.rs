@@ -34,8 +34,50 @@ pub(crate) struct Statement {
     pub(crate) resources: Vec<String>,
 }
 
-/// What each function may do, by its name.
-pub(crate) type Policies = BTreeMap<String, Vec<Statement>>;
+/// One statement of the evidence bucket's policy: what it refuses.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Deny {
+    sid: String,
+    actions: Vec<String>,
+    resources: Vec<String>,
+    not_resources: Vec<String>,
+    /// Only writes that may replace something.
+    unconditional: bool,
+    /// Not these principals.
+    but: Vec<String>,
+}
+
+/// Who may do what, and what the evidence bucket refuses.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Policies {
+    /// By function; what people may do is under `operator`.
+    pub(crate) allow: BTreeMap<String, Vec<Statement>>,
+    roles: BTreeMap<String, String>,
+    deny: Vec<Deny>,
+}
+
+/// The access key of somebody with the operator policy.
+pub(crate) fn person(name: &str) -> String {
+    format!("{PERSON}{name}")
+}
+
+const PERSON: &str = "person-";
+const OPERATOR: &str = "operator";
+
+/// What policies call `aws:userid`: role and session.
+pub(crate) fn user_id(person: &str) -> String {
+    let name = person.trim_start_matches(PERSON);
+    format!("AROAOPERATORS:{name}@woodgrove.example")
+}
+
+/// Whose policy counts: the function's own, or that of people.
+fn policy_of(who: &str) -> &str {
+    if who.starts_with(PERSON) {
+        OPERATOR
+    } else {
+        who
+    }
+}
 
 /// Function, action, resource.
 pub(crate) type Call = (String, String, String);
@@ -130,14 +172,37 @@ impl Gate {
         Some(trap)
     }
 
-    fn allows(&self, function: &str, action: &str, resource: &str) -> bool {
-        let Some(statements) = self.0.policies.get(function) else {
+    /// Whether a write that replaces nothing (`put_new`), or another call, is let through.
+    pub(crate) fn allows(&self, who: &str, action: &str, resource: &str, put_new: bool) -> bool {
+        let policies = &self.0.policies;
+        let Some(statements) = policies.allow.get(policy_of(who)) else {
             return false;
         };
-        statements.iter().any(|statement| {
-            statement.actions.iter().any(|a| a == action)
-                && statement.resources.iter().any(|r| matches(r, resource))
-        })
+        let covers = |pattern: &String| {
+            let pattern = pattern.replace("${aws:userid}", &user_id(who));
+            matches(&pattern, resource)
+        };
+        let allowed = statements.iter().any(|statement| {
+            statement.actions.iter().any(|a| a == action) && statement.resources.iter().any(covers)
+        });
+        // The policy is that of one bucket.
+        let evidence = format!("arn:aws:s3:::{}/", self.0.evidence);
+        let refuses = |deny: &Deny| {
+            let excepted = policies
+                .roles
+                .get(who)
+                .is_some_and(|r| deny.but.contains(r));
+            let meant = deny.resources.iter().any(covers)
+                || (!deny.not_resources.is_empty() && !deny.not_resources.iter().any(covers));
+            let action = deny.actions.iter().any(|a| a == action);
+            action && meant && !excepted && !(deny.unconditional && put_new)
+        };
+        let refused = policies.deny.iter().find(|deny| refuses(deny));
+        if let Some(deny) = refused.filter(|_| resource.starts_with(&evidence)) {
+            eprintln!("{}: {who} may not {action} on {resource}", deny.sid);
+            return false;
+        }
+        allowed
     }
 
     async fn forward(
@@ -191,7 +256,7 @@ async fn pass(State(gate): State<Gate>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let (function, service) = signed(&parts.headers);
-    if !gate.0.policies.contains_key(&function) {
+    if !gate.0.policies.allow.contains_key(policy_of(&function)) {
         // A person, or the harness itself: whatever they may do is not looked at here.
         let token = service == "sts" && body.starts_with(b"Action=GetWebIdentityToken");
         if token {
@@ -202,8 +267,11 @@ async fn pass(State(gate): State<Gate>, request: Request) -> Response {
             .await;
     }
     let asked = asked(&service, &parts.method, &parts.uri, &parts.headers, &body);
+    let put_new = parts.headers.contains_key(http::header::IF_NONE_MATCH);
     for (action, resource) in &asked {
-        if !gate.allows(&function, action, resource) {
+        // Who one is, one may always ask.
+        let harmless = action == "sts:GetCallerIdentity";
+        if !harmless && !gate.allows(&function, action, resource, put_new) {
             let text = format!("{function}: {action} on {resource}");
             gate.0.refused.lock().unwrap().push(text);
             return denied(&service);
@@ -225,7 +293,9 @@ async fn pass(State(gate): State<Gate>, request: Request) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     gate.let_through(&function, &asked);
-    let answer = if service == "sts" {
+    let answer = if service == "sts" && function.starts_with(PERSON) {
+        caller(&function)
+    } else if service == "sts" {
         identity(&function)
     } else {
         gate.forward(parts.method, &parts.uri, &parts.headers, body)
@@ -258,7 +328,9 @@ impl Gate {
             } else {
                 resource.replacen(&stack, "rollcall-", 1)
             };
-            calls.insert((function.to_owned(), action.clone(), resource));
+            let resource = resource.replace(&user_id(function), "${aws:userid}");
+            let who = policy_of(function).to_owned();
+            calls.insert((who, action.clone(), resource));
         }
     }
 
@@ -268,7 +340,7 @@ impl Gate {
         self.0.killed.notify_one();
     }
 
-    /// What a bucket with a default retention, and its policy, refuse.
+    /// What a bucket with a default retention refuses.
     fn lock_refuses(
         &self,
         method: &Method,
@@ -276,8 +348,7 @@ impl Gate {
         headers: &HeaderMap,
     ) -> Option<&'static str> {
         let path = uri.path().trim_start_matches('/');
-        let key = path.strip_prefix(&self.0.evidence)?.trim_start_matches('/');
-        if method != Method::PUT {
+        if !path.starts_with(&self.0.evidence) || method != Method::PUT {
             return None;
         }
         let checked = headers
@@ -285,12 +356,6 @@ impl Gate {
             .any(|name| name.as_str().starts_with("x-amz-checksum-") || name == "content-md5");
         if !checked {
             return Some("Content-MD5 or a checksum is required with a retention period");
-        }
-        let fenced = ["log/", "once/", "stops/"]
-            .iter()
-            .any(|kind| key.starts_with(kind));
-        if fenced && !headers.contains_key(http::header::IF_NONE_MATCH) {
-            return Some("the bucket's policy takes conditional writes only");
         }
         None
     }
@@ -351,8 +416,10 @@ fn bucket_call(method: &Method, uri: &Uri, body: &[u8]) -> Vec<(String, String)>
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     let query = uri.query().unwrap_or_default();
     let object = |action: &str, key: &str| {
-        let key = key.replace("%20", " ");
-        (action.to_owned(), format!("arn:aws:s3:::{bucket}/{key}"))
+        (
+            action.to_owned(),
+            format!("arn:aws:s3:::{bucket}/{}", plain(key)),
+        )
     };
     let has = |name: &str| query.split('&').any(|f| f.split('=').next() == Some(name));
     if key.is_empty() && *method == Method::GET {
@@ -380,6 +447,18 @@ fn bucket_call(method: &Method, uri: &Uri, body: &[u8]) -> Vec<(String, String)>
     vec![object(action, key)]
 }
 
+/// A key without percent signs.
+fn plain(key: &str) -> String {
+    let mut parts = key.split('%');
+    let mut out = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        out.push(u8::from_str_radix(code, 16).unwrap());
+        out.extend(rest.as_bytes());
+    }
+    String::from_utf8(out).unwrap()
+}
+
 fn error(status: StatusCode, code: &str, message: &str) -> Response {
     let xml = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
     (status, [("content-type", "application/xml")], xml).into_response()
@@ -398,6 +477,20 @@ fn denied(service: &str) -> Response {
 /// The subject of a function's tokens.
 pub(crate) fn subject(function: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/{function}")
+}
+
+/// Who somebody is, as `GetCallerIdentity` says it of a role's session.
+fn caller(person: &str) -> Response {
+    let id = user_id(person);
+    let session = id.rsplit(':').next().unwrap();
+    let xml = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <GetCallerIdentityResult><Arn>arn:aws:sts::{ACCOUNT}:assumed-role/operators/{session}</Arn>\
+         <UserId>{id}</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult>\
+         <ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>\
+         </GetCallerIdentityResponse>"
+    );
+    ([("content-type", "text/xml")], xml).into_response()
 }
 
 /// A token as `GetWebIdentityToken` gives one ("Understanding token claims", IAM User Guide); its

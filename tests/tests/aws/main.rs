@@ -41,6 +41,9 @@ fn main() -> ExitCode {
         trial("aws::a_file_becomes_accounts", || {
             Box::pin(end_to_end::a_file_becomes_accounts())
         }),
+        trial("aws::old_state_goes", || {
+            Box::pin(end_to_end::old_state_goes())
+        }),
         trial("aws::newer_data_releases_and_approvals", || {
             Box::pin(end_to_end::newer_data_releases_and_approvals())
         }),

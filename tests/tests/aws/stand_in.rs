@@ -96,9 +96,19 @@ fn start(server: &Path) -> (Child, u16) {
     panic!("the stand-in does not start: {}", server.display());
 }
 
-/// One plain call; the stand-in reads of the signature which service is meant.
+/// One plain call.
 pub(crate) fn call(service: &str, method: &str, path: &str, body: &str) -> String {
-    let port = port();
+    ask(port(), HARNESS, (service, method), path, body)
+}
+
+/// One plain call of somebody; which service is meant is read of the signature.
+pub(crate) fn ask(
+    port: u16,
+    who: &str,
+    (service, method): (&str, &str),
+    path: &str,
+    body: &str,
+) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let kind = match service {
         "s3" => "application/octet-stream",
@@ -111,7 +121,7 @@ pub(crate) fn call(service: &str, method: &str, path: &str, body: &str) -> Strin
     };
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=testing/20260101/{REGION}/{service}/aws4_request, \
+         Authorization: AWS4-HMAC-SHA256 Credential={who}/20260101/{REGION}/{service}/aws4_request, \
          SignedHeaders=host, Signature=none\r\n\
          Content-Type: {kind}\r\n{target}Content-Length: {}\r\n\r\n{body}",
         body.len()
@@ -175,17 +185,4 @@ pub(crate) fn make_secret(name: &str, text: &str) -> String {
     let from = answer.find("arn:aws:secretsmanager").unwrap();
     let to = answer[from..].find('"').unwrap();
     answer[from..from + to].to_owned()
-}
-
-/// A person with credentials of their own; gives the id of the access key.
-pub(crate) fn make_person(name: &str) -> String {
-    let ask = |action: &str| {
-        let body = format!("Action={action}&Version=2010-05-08&UserName={name}");
-        call("iam", "POST", "/", &body)
-    };
-    ask("CreateUser");
-    let answer = ask("CreateAccessKey");
-    let from = answer.find("<AccessKeyId>").unwrap() + "<AccessKeyId>".len();
-    let to = answer.find("</AccessKeyId>").unwrap();
-    answer[from..to].to_owned()
 }

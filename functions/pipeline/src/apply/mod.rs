@@ -12,6 +12,7 @@ mod journal;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,12 +21,13 @@ use jiff::Timestamp;
 use rollcall_core::fold::{Outcome, Outcomes};
 use rollcall_core::model::{ObjectId, PersonKey, RunId};
 use rollcall_core::plan::{Action, WorkOrder};
+use rollcall_core::state::Person;
 use rollcall_http::Clock;
 
 pub use self::courier::{Courier, Sendable};
 pub use self::hands::{LIFETIME, Opening};
 pub use self::journal::{Line, Lines, begin, journal, outcomes, outcomes_in, untouched, write};
-pub use self::order::{Carried, Hands, Known};
+pub use self::order::{Carried, Hands, Known, Time, unlimited};
 use crate::queue::{Lane, Queue, QueueError};
 use crate::store::{ObjectRef, Store, StoreError};
 use crate::target::{Target, TargetError};
@@ -71,7 +73,43 @@ pub struct Job {
     /// It was folded before and opened again by an approval: only what that lets go is left.
     pub reopened: bool,
     /// Persons whom a newer plan has changed: an approval of this one is void for them.
-    pub overtaken: BTreeSet<PersonKey>,
+    pub overtaken: Overtaken,
+}
+
+/// For whom a plan is void.
+#[derive(Debug, Clone)]
+pub enum Overtaken {
+    /// For these: a newer plan changed them.
+    These(BTreeSet<PersonKey>),
+    /// For everybody but these: it is opened again for those from whom it keeps something back.
+    Others(BTreeSet<PersonKey>),
+}
+
+impl Default for Overtaken {
+    fn default() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
+impl Overtaken {
+    /// Takes somebody in as the state has them now; `expected` are the revisions that they have if
+    /// no other plan changed them.
+    pub fn add(&mut self, now: &Person, expected: &RangeInclusive<u32>) {
+        let same = expected.contains(&now.revision);
+        match self {
+            Self::These(these) if !same => these.insert(now.person.clone()),
+            Self::Others(others) if same && now.held => others.insert(now.person.clone()),
+            Self::These(_) | Self::Others(_) => false,
+        };
+    }
+
+    /// Whether the plan is void for somebody.
+    pub fn voids(&self, person: &PersonKey) -> bool {
+        match self {
+            Self::These(these) => these.contains(person),
+            Self::Others(others) => !others.contains(person),
+        }
+    }
 }
 
 impl Job {
@@ -178,7 +216,7 @@ impl Work<'_> {
             job: self.job,
             known: &self.known,
             ask: false,
-            time_left: &|| true,
+            time_left: &unlimited,
         }
     }
 
@@ -200,7 +238,9 @@ impl Work<'_> {
                 return Ok(());
             };
             match self.hands().carry_out(&delivery.body).await? {
-                Carried::Done(outcomes) | Carried::Unfinished(outcomes) => {
+                Carried::Done(outcomes)
+                | Carried::Unfinished(outcomes)
+                | Carried::Dropped(outcomes) => {
                     self.record(lane, delivery.receipt, outcomes).await?;
                 }
                 Carried::Never(reason) => queue.dead_letter(lane, &delivery, &reason).await?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rollcall_core::digest::{sha256, sha256_parts};
 use rollcall_core::fold::{Outcome, Outcomes};
@@ -87,8 +88,17 @@ pub struct Hands<'a> {
     /// What is not known of a manager's account is asked of the target: this process does not
     /// see what others make.
     pub ask: bool,
-    /// Whether another action may be begun.
-    pub time_left: &'a (dyn Fn() -> bool + Sync),
+    /// How long there is time; see [`Time`].
+    pub time_left: &'a Time<'a>,
+}
+
+/// How long there is time from now on; `None`: no action may be begun any more. What takes longer
+/// is dropped in the middle.
+pub type Time<'a> = dyn Fn() -> Option<Duration> + Sync + 'a;
+
+/// All the time in the world.
+pub fn unlimited() -> Option<Duration> {
+    Some(Duration::MAX)
 }
 
 /// What became of a message.
@@ -98,6 +108,8 @@ pub enum Carried {
     Done(Vec<Outcome>),
     /// Time was up between two actions: these have one, the rest is done when it comes again.
     Unfinished(Vec<Outcome>),
+    /// Time was up in the middle of an action: what was asked of the target may still happen.
+    Dropped(Vec<Outcome>),
     /// It can never be carried out: why.
     Never(String),
 }
@@ -178,11 +190,11 @@ impl Hands<'_> {
             if self.known.settled(&action.id) {
                 continue;
             }
-            if !(self.time_left)() {
+            let Some(left) = (self.time_left)() else {
                 return Ok(Carried::Unfinished(out));
-            }
+            };
             let result = match &broken {
-                _ if self.job.overtaken.contains(&order.person) => {
+                _ if self.job.overtaken.voids(&order.person) => {
                     let why = "a newer plan changed this person: this one is void for them";
                     ended(Ending::Stale {
                         why: why.to_owned(),
@@ -194,7 +206,10 @@ impl Hands<'_> {
                 }),
                 None => {
                     let object = object.as_ref();
-                    let done = self.action(message, order, action, values, object).await;
+                    let done = self.action(message, order, action, values, object);
+                    let Some(done) = within(left, done).await else {
+                        return Ok(Carried::Dropped(out));
+                    };
                     match done {
                         Ok(result) => result,
                         // What is done is on record; the rest is done when it comes again.
@@ -336,6 +351,13 @@ impl Hands<'_> {
         let stop: Stop = self.store.json(&newest.key).await?;
         Ok(stop.generation > self.job.generation)
     }
+}
+
+async fn within<T>(left: Duration, work: impl Future<Output = T>) -> Option<T> {
+    if left == Duration::MAX {
+        return Some(work.await);
+    }
+    tokio::time::timeout(left, work).await.ok()
 }
 
 fn ended(ending: Ending) -> StepResult {

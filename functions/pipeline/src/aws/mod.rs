@@ -146,7 +146,8 @@ impl Aws {
         })
     }
 
-    /// Who the credentials prove: the ARN of the caller.
+    /// Who the credentials prove: what policies call `aws:userid`. Source: "IAM identifiers",
+    /// `GetCallerIdentity` in the STS reference.
     ///
     /// # Errors
     /// When the token service does not say.
@@ -158,8 +159,8 @@ impl Aws {
             why,
         };
         let said = said.map_err(|error| fail(because(&error)))?;
-        let arn = said.arn().map(str::to_owned);
-        arn.ok_or_else(|| fail("its answer has no ARN".to_owned()))
+        let id = said.user_id().map(str::to_owned);
+        id.ok_or_else(|| fail("its answer has no user id".to_owned()))
     }
 
     /// Tokens by which another party knows this process, for `audience`. Source: "Getting

@@ -10,7 +10,7 @@ use rollcall_core::plan::{ActionValues, WorkOrder};
 use rollcall_core::state::Person;
 
 use super::{Pipeline, RunError, Step, Stored, corrupt, nonce};
-use crate::apply::{self, Applier, Job, Lines};
+use crate::apply::{self, Applier, Job, Lines, Overtaken};
 use crate::log::{Event, Folded, Head, Objects, Reopened};
 use crate::queue::EmbeddedQueue;
 use crate::state::{self, State};
@@ -21,7 +21,7 @@ impl Pipeline {
         &self,
         head: &Head,
         stored: &Stored,
-        overtaken: &BTreeMap<PersonKey, Person>,
+        overtaken: &Overtaken,
     ) -> Result<(), RunError> {
         self.unchanged(stored).await?;
         let queue = EmbeddedQueue::new(self.clock);
@@ -33,7 +33,7 @@ impl Pipeline {
             progress: self.progress.as_ref(),
             nonce: nonce(),
         };
-        let job = Self::job(head, stored, overtaken.keys().cloned().collect())?;
+        let job = Self::job(head, stored, overtaken.clone())?;
         let objects = self.references(head, stored).await?;
         applier.carry_out(&job, objects).await?;
         Ok(())
@@ -56,7 +56,7 @@ impl Pipeline {
     pub(super) fn job(
         head: &Head,
         stored: &Stored,
-        overtaken: BTreeSet<PersonKey>,
+        overtaken: Overtaken,
     ) -> Result<Job, StoreError> {
         Ok(Job {
             run: stored.run.clone(),
@@ -78,47 +78,58 @@ impl Pipeline {
         ours.reopened.as_ref()
     }
 
-    /// Persons whom a newer plan has changed since this one was made: it is void for them. With
-    /// each, how the state has them now.
+    /// Persons whom a newer plan has changed since this one was made: it is void for them.
     pub(super) async fn overtaken(
         &self,
         head: &Head,
         stored: &Stored,
-    ) -> Result<BTreeMap<PersonKey, Person>, RunError> {
+    ) -> Result<Overtaken, RunError> {
         if head.standing.state == stored.state {
-            return Ok(BTreeMap::new());
+            return Ok(Overtaken::default());
         }
+        // Opened again, it is for those alone whom it still keeps something back from.
+        let again = Self::reopened(head, stored).is_some() && !stored.planned.parked;
+        let mut out = if again {
+            Overtaken::Others(BTreeSet::new())
+        } else {
+            Overtaken::default()
+        };
         let journal = apply::outcomes(&self.store, &stored.run).await?;
-        let ours: std::collections::BTreeSet<&PersonKey> = journal
+        let ours: BTreeSet<&PersonKey> = journal
             .iter()
             .filter(|o| o.ending.settled())
             .map(|o| &o.person)
             .collect();
         let key = &stored.persons()?.key;
         let state = State::load(&self.store, &head.standing.state).await?;
-        let (mut places, mut expected) = (Vec::new(), Vec::new());
         let mut lines = Lines::open(&self.store, key).await?;
-        while let Some((_, line)) = lines.next()? {
-            let PersonLine { person, .. } = parse(key, &line)?;
-            let hash = person.hot().key;
-            if let Ok(at) = state.hot().binary_search_by_key(&hash, |h| h.key) {
-                places.push(at);
-                // Folded before by this run, or not yet: both are ours.
-                let most = person.revision + u32::from(ours.contains(&person.person));
-                expected.push(person.revision..=most);
+        let (mut places, mut expected) = (Vec::new(), Vec::new());
+        loop {
+            let line = lines.next()?;
+            let last = line.is_none();
+            if let Some((_, line)) = line {
+                let PersonLine { person, .. } = parse(key, &line)?;
+                let hash = person.hot().key;
+                let at = state.hot().binary_search_by_key(&hash, |h| h.key).ok();
+                if let Some(at) = at.filter(|at| !again || state.hot()[*at].held) {
+                    places.push(at);
+                    // Folded before by this run, or not yet: both are ours.
+                    let most = person.revision + u32::from(ours.contains(&person.person));
+                    expected.push(person.revision..=most);
+                }
+            }
+            // A handful at a time: a first load is everybody.
+            if places.len() >= AT_ONCE || last {
+                let now = state.persons(&places)?;
+                for (person, expected) in now.into_iter().zip(expected.drain(..)) {
+                    out.add(&person, &expected);
+                }
+                places.clear();
+            }
+            if last {
+                return Ok(out);
             }
         }
-        let now = state.persons(&places)?;
-        // Opened again, it is for those alone whom it still keeps something back from.
-        let again = Self::reopened(head, stored).is_some() && !stored.planned.parked;
-        Ok(now
-            .into_iter()
-            .zip(expected)
-            .filter(|(person, expected)| {
-                !expected.contains(&person.revision) || (again && !person.held)
-            })
-            .map(|(person, _)| (person.person.clone(), person))
-            .collect())
     }
 
     /// Accounts of persons outside the plan that its references name.
@@ -160,7 +171,7 @@ impl Pipeline {
         &self,
         head: &Head,
         stored: &Stored,
-        overtaken: BTreeMap<PersonKey, Person>,
+        overtaken: Overtaken,
     ) -> Result<(), Step> {
         // Read once: what comes in from now on is neither folded nor said to be.
         let (outcomes, segments) = apply::journal(&self.store, &stored.run).await?;
@@ -205,15 +216,19 @@ struct Folding<'a> {
     now: Timestamp,
     outcomes: &'a Outcomes,
     kind: rollcall_core::policy::Target,
-    overtaken: BTreeMap<PersonKey, Person>,
+    overtaken: Overtaken,
 }
 
+/// How many records of the state are looked at together.
+const AT_ONCE: usize = 4096;
+
 impl Folding<'_> {
-    fn person(&mut self, line: &[u8]) -> Result<Person, StoreError> {
+    /// `None`: the state has the person as they are.
+    fn person(&mut self, line: &[u8]) -> Result<Option<Person>, StoreError> {
         let PersonLine { order, person, .. } = parse("persons.jsonl", line)?;
-        let newer = self.overtaken.remove(&person.person);
+        let void = self.overtaken.voids(&person.person);
         let Some(id) = order else {
-            return Ok(newer.unwrap_or(person));
+            return Ok((!void).then_some(person));
         };
         let Some((_, line)) = self.plan.next()? else {
             return Err(corrupt("the plan has fewer orders than persons name"));
@@ -232,10 +247,10 @@ impl Folding<'_> {
                 }
             }
         }
-        if let Some(newer) = newer {
-            return Ok(newer);
+        if void {
+            return Ok(None);
         }
-        Ok(fold(
+        Ok(Some(fold(
             person,
             &order,
             &self.approved,
@@ -243,7 +258,7 @@ impl Folding<'_> {
             &values,
             self.outcomes,
             &self.kind,
-        ))
+        )))
     }
 }
 
@@ -251,10 +266,16 @@ impl Iterator for Folding<'_> {
     type Item = Result<Person, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.persons.next() {
-            Ok(Some((_, line))) => Some(self.person(&line)),
-            Ok(None) => None,
-            Err(e) => Some(Err(e)),
+        loop {
+            return match self.persons.next() {
+                Ok(None) => None,
+                Err(e) => Some(Err(e)),
+                Ok(Some((_, line))) => match self.person(&line) {
+                    Ok(None) => continue,
+                    Ok(Some(person)) => Some(Ok(person)),
+                    Err(e) => Some(Err(e)),
+                },
+            };
         }
     }
 }

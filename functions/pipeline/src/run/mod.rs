@@ -9,10 +9,11 @@ mod planning;
 mod remote;
 mod stored;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rollcall_core::guards::{Kind, kind};
 use rollcall_core::model::RunId;
 use rollcall_core::report::Report;
@@ -29,6 +30,7 @@ use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage
 use crate::plan::PlanError;
 use crate::queue::Queue;
 use crate::rows::OpenError;
+use crate::state;
 use crate::store::{Store, StoreError};
 use crate::target::{Target, TargetError};
 
@@ -133,11 +135,12 @@ impl Pipeline {
 
     async fn go_on(&self, until: Until, plans: bool) -> Result<Vec<Finished>, RunError> {
         let _alone = self.lock().await?;
+        self.count_notes().await?;
         let mut out: Vec<Finished> = Vec::new();
         loop {
             let head = log::head(&self.store).await?;
             let done = match self.next(&head, until, plans).await? {
-                Next::Nothing => return Ok(out),
+                Next::Nothing => break,
                 Next::Step(open) => self.step(&head, &open).await,
                 Next::SetAside(run, why) => self.set_aside(&head, &run, why).await.map(|()| None),
             };
@@ -151,6 +154,29 @@ impl Pipeline {
                 Err(Step::Failed(error)) => return Err(*error),
             }
         }
+        if out.iter().any(|finished| finished.report.is_some()) {
+            self.sweep().await?;
+        }
+        Ok(out)
+    }
+
+    /// Deletes state that is older than the configuration allows and that nothing needs: neither
+    /// the next plan nor one that is open or waits. Plans that were made from it cannot be made
+    /// again by `verify` then.
+    async fn sweep(&self) -> Result<(), RunError> {
+        let Some(days) = self.settings.config.state_days else {
+            return Ok(());
+        };
+        let newest = log::head(&self.store).await?.standing.state;
+        let plans = self.open_plans().await?;
+        let mut kept: BTreeSet<&str> = newest.keys().collect();
+        kept.extend(plans.iter().flat_map(|plan| plan.state.keys()));
+        let before = self.clock.now() - SignedDuration::from_hours(24 * i64::from(days));
+        let gone = state::sweep(&self.store, &kept, before).await?;
+        if gone > 0 {
+            tracing::info!("Deleted {gone} files of old state.");
+        }
+        Ok(())
     }
 
     /// What comes next: runs in their order, but a plan of which nothing was carried out gives
@@ -352,6 +378,7 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`].
     pub async fn release(&self, now: Timestamp) -> Result<Option<Stored>, RunError> {
+        self.count_notes().await?;
         loop {
             let head = log::head(&self.store).await?;
             match self.make_way(&head, now).await {

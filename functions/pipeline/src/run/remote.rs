@@ -5,6 +5,8 @@
 //! Invariant: a message is dealt with once its outcomes are in the journal, never before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +15,9 @@ use rollcall_core::model::RunId;
 use rollcall_core::state::Hot;
 
 use super::{Pipeline, RunError, Stored, nonce};
-use crate::apply::{self, ApplyError, Carried, Courier, Hands, Job, Known, Opening};
+use crate::apply::{
+    self, ApplyError, Carried, Courier, Hands, Job, Known, Opening, Overtaken, Time,
+};
 use crate::log::{self, Head, OpenRun, Stage};
 use crate::queue::{Lane, Message, Queue};
 use crate::state::State;
@@ -59,6 +63,9 @@ struct Open {
     job: Job,
     known: Known,
     opening: u64,
+    /// An action was dropped in the middle: what was asked of the target may still happen, so that
+    /// it counts as in hand until nobody can be at it any more.
+    dropped: AtomicBool,
 }
 
 /// What a batch refers to: runs that are over are `None`.
@@ -79,13 +86,13 @@ impl Pipeline {
 
     /// Sends what is left to do of planned runs: of one that was opened just now at once, of others
     /// what goes into a lane with nothing under way any more. Cuts of all runs go first. Returns
-    /// how many orders were sent.
+    /// how many orders were sent. One run that cannot be sent does not keep the others back.
     ///
     /// # Errors
-    /// When store or queue fail.
+    /// When store or queue fail: the first of several.
     pub async fn dispatch(&self, queue: &dyn Queue) -> Result<usize, RunError> {
         let head = log::head(&self.store).await?;
-        let mut sent = 0;
+        let (mut sent, mut failed) = (0, None);
         let mut fresh: BTreeSet<&RunId> = BTreeSet::new();
         let planned = |open: &&OpenRun| open.stage == Stage::Planned;
         for open in head.standing.open.iter().filter(planned) {
@@ -96,12 +103,19 @@ impl Pipeline {
         for lane in LANES {
             let free = queue.depth(lane).await.map_err(ApplyError::from)? == 0;
             for open in head.standing.open.iter().filter(planned) {
-                if free || fresh.contains(&open.run) {
-                    sent += self.send(&head, open, queue, lane).await?;
+                if !free && !fresh.contains(&open.run) {
+                    continue;
+                }
+                match self.send(&head, open, queue, lane).await {
+                    Ok(orders) => sent += orders,
+                    Err(error) => {
+                        tracing::error!(run = %open.run, "Its orders are not sent: {error}");
+                        failed.get_or_insert(error);
+                    }
                 }
             }
         }
-        Ok(sent)
+        failed.map_or(Ok(sent), Err)
     }
 
     async fn send(
@@ -118,7 +132,7 @@ impl Pipeline {
         let stored = self.stored(open.generation).await?;
         let overtaken = self.overtaken(head, &stored).await?;
         self.unchanged(&stored).await?;
-        let job = Self::job(head, &stored, overtaken.keys().cloned().collect())?;
+        let job = Self::job(head, &stored, overtaken)?;
         let known = if apply::untouched(&self.store, &open.run).await? {
             Known::default()
         } else {
@@ -172,7 +186,7 @@ impl Pipeline {
         if under_way(queue).await? {
             return Ok(false);
         }
-        let job = Self::job(head, stored, BTreeSet::new())?;
+        let job = Self::job(head, stored, Overtaken::default())?;
         let courier = Courier {
             store: &self.store,
             queue,
@@ -204,7 +218,7 @@ impl Pipeline {
     }
 
     /// Carries out a batch: the messages of a group in their order, groups side by side.
-    /// `time_left` says whether another action may be begun.
+    /// `time_left` says how long there is time, if another action may be begun at all.
     ///
     /// A message that can never be carried out is put aside, and what is behind it in its group
     /// comes again, so that nothing overtakes. So does everything once time is up.
@@ -214,7 +228,7 @@ impl Pipeline {
     pub async fn take_batch(
         &self,
         batch: &[Incoming],
-        time_left: impl Fn() -> bool + Sync,
+        time_left: impl Fn() -> Option<Duration> + Sync,
     ) -> Result<Vec<Taken>, RunError> {
         let head = log::head(&self.store).await?;
         let name = nonce();
@@ -251,7 +265,9 @@ impl Pipeline {
             apply::write(&self.store, &run, &name, &outcomes).await?;
         }
         for (run, open) in &runs {
-            if let Some(open) = open {
+            if let Some(open) = open
+                && !open.dropped.load(Ordering::Relaxed)
+            {
                 self.opening_of(run, open.opening).let_go(&name).await?;
             }
         }
@@ -263,11 +279,11 @@ impl Pipeline {
         &self,
         bodies: Vec<&str>,
         runs: &Runs,
-        time_left: &(dyn Fn() -> bool + Sync),
+        time_left: &Time<'_>,
     ) -> Vec<(Taken, Vec<Outcome>)> {
         let mut out = Vec::with_capacity(bodies.len());
         for body in bodies {
-            if !time_left() {
+            if time_left().is_none() {
                 break;
             }
             let (taken, outcomes) = self.take_one(body, runs, time_left).await;
@@ -284,7 +300,7 @@ impl Pipeline {
         &self,
         body: &str,
         runs: &Runs,
-        time_left: &(dyn Fn() -> bool + Sync),
+        time_left: &Time<'_>,
     ) -> (Taken, Vec<Outcome>) {
         let Ok(message) = serde_json::from_str::<Message>(body) else {
             let why = "the body is not a message".to_owned();
@@ -319,6 +335,10 @@ impl Pipeline {
         match hands.carry_out(body).await {
             Ok(Carried::Done(outcomes)) => (Taken::Done, outcomes),
             Ok(Carried::Unfinished(outcomes)) => (Taken::Again, outcomes),
+            Ok(Carried::Dropped(outcomes)) => {
+                open.dropped.store(true, Ordering::Relaxed);
+                (Taken::Again, outcomes)
+            }
             Ok(Carried::Never(reason)) => (Taken::Dead(reason), Vec::new()),
             Err(error) => {
                 tracing::warn!(run = %message.run, "An order comes again: {error}");
@@ -343,11 +363,12 @@ impl Pipeline {
         }
         let stored = self.stored(open.generation).await?;
         let overtaken = self.overtaken(head, &stored).await?;
-        let job = Self::job(head, &stored, overtaken.keys().cloned().collect())?;
+        let job = Self::job(head, &stored, overtaken)?;
         Ok(Some(Open {
             job,
             known: Known::default(),
             opening: open.opening(),
+            dropped: AtomicBool::new(false),
         }))
     }
 }

@@ -1,5 +1,7 @@
 //! Plans, deliveries and reports as they are stored.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rollcall_core::fold::Outcomes;
 use rollcall_core::mapping::Mapping;
@@ -9,7 +11,7 @@ use rollcall_core::report::Report;
 
 use super::{Pipeline, RunError, corrupt};
 use crate::apply::{self, Lines};
-use crate::log::{self, Entry, Event, Head, Planned, StateRef};
+use crate::log::{self, Entry, Event, Head, Planned, Stage, StateRef};
 use crate::report::{self, Material};
 use crate::rows::{OpenError, SealedRows};
 use crate::store::{ObjectRef, Store, StoreError, parse};
@@ -123,15 +125,54 @@ impl Pipeline {
         })
     }
 
+    /// The newest plan of a run, if one was made.
+    ///
+    /// # Errors
+    /// When an entry cannot be read.
+    pub async fn planned(&self, run: &RunId) -> Result<Option<Stored>, StoreError> {
+        let head = log::head(&self.store).await?;
+        let mut pending = head.standing.pending.iter();
+        let known = pending.find(|p| p.run == *run).map(|p| p.generation);
+        let found = match known {
+            Some(generation) => Some(generation),
+            None => self.entry_of(run, head.generation).await?,
+        };
+        match found {
+            Some(generation) => Ok(Some(self.stored(generation).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The plans that are open, or wait for an approval; oldest first.
+    ///
+    /// # Errors
+    /// When an entry cannot be read.
+    pub async fn open_plans(&self) -> Result<Vec<Stored>, StoreError> {
+        let standing = log::head(&self.store).await?.standing;
+        let open = standing.open.iter().filter(|o| o.stage == Stage::Planned);
+        let pending = standing.pending.iter().map(|p| p.generation);
+        let plans: BTreeSet<u64> = open.map(|o| o.generation).chain(pending).collect();
+        let mut out = Vec::new();
+        for generation in plans {
+            out.push(self.stored(generation).await?);
+        }
+        Ok(out)
+    }
+
     /// The generation of a run's plan entry, searched backwards from one of its entries.
     pub(super) async fn plan_generation(&self, run: &RunId, from: u64) -> Result<u64, StoreError> {
+        let found = self.entry_of(run, from).await?;
+        found.ok_or_else(|| corrupt("an open run has no plan"))
+    }
+
+    async fn entry_of(&self, run: &RunId, from: u64) -> Result<Option<u64>, StoreError> {
         for generation in (1..=from).rev() {
             let (entry, _) = log::entry(&self.store, generation).await?;
             if entry.run == *run && matches!(entry.event, Event::Plan(_)) {
-                return Ok(generation);
+                return Ok(Some(generation));
             }
         }
-        Err(corrupt("an open run has no plan"))
+        Ok(None)
     }
 
     /// Writes the report of a planned run from what is stored.

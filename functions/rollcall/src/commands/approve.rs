@@ -19,7 +19,7 @@ pub(crate) fn approve(
 ) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
         let by = match &pipeline.cloud {
-            Some(aws) => Approver(format!("aws:{}", aws.caller().await?)),
+            Some(aws) => Approver(aws.caller().await?),
             None => os_user()?,
         };
         let request = Request {
@@ -43,7 +43,10 @@ pub(crate) fn approve(
             ));
         }
         if complete {
-            printer.say("\nhint: `rollcall apply` carries out what was approved");
+            printer.say(match pipeline.cloud {
+                Some(_) => "\nhint: whatever runs next counts it and carries out what was approved",
+                None => "\nhint: `rollcall apply` carries out what was approved",
+            });
             Ok(Exit::Done)
         } else {
             printer.say("\nhint: another person has to approve the same plan within 24 hours");

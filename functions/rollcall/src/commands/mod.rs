@@ -33,6 +33,7 @@ pub(crate) fn dispatch(
         Command::Release(args) => pass::release(&args, printer, wrap),
         Command::Apply(args) => pass::apply(&args, printer, wrap),
         Command::Report(args) => pass::report(&args, printer, wrap),
+        Command::Show(args) => pass::show(&args, printer, wrap),
         Command::Approve(args) => approve::approve(&args, printer, wrap),
         Command::Status(args) => status::status(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),

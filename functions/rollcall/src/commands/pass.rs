@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::bail;
 use jiff::Timestamp;
 use rollcall_core::model::RunId;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::{Pulled, Refusal};
 use rollcall_pipeline::run::{Finished, Pipeline, Stored, Until};
 
-use crate::args::{At, Run};
+use crate::args::{At, Run, Show};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::show;
@@ -208,39 +209,65 @@ pub(crate) fn plan(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
             .collect();
         if planned.is_empty() {
             // Nothing new: show again what is planned and not carried out.
-            let head = log::head(&pipeline.store).await?;
-            for open in &head.standing.open {
-                planned.push(pipeline.stored(open.generation).await?);
-            }
+            planned = pipeline.open_plans().await?;
         }
         if planned.is_empty() && refusals.0.is_empty() {
             printer.say("nothing is planned: the inbox is empty and no run is open");
             return nothing_new(pipeline, now, printer).await;
         }
-        let mut exit = refusals.exit();
-        for stored in planned {
-            if printer.json {
-                let (orders, _) = pipeline.orders(&stored, usize::MAX).await?;
-                printer.json(&serde_json::json!({
-                    "format_version": 1,
-                    "run": stored.run,
-                    "plan": stored.summary,
-                    "orders": orders,
-                }));
-            } else {
-                let (orders, count) = pipeline.orders(&stored, show::ORDERS_SHOWN).await?;
-                let text = show::diff(&stored.summary, stored.run.as_str(), &orders, count);
-                printer.data(&text);
-            }
-            let run = stored.run.clone();
-            exit = exit.max(Exit::of(&Finished {
-                run,
-                stored,
-                report: None,
-            }));
-        }
-        Ok(exit)
+        Ok(refusals
+            .exit()
+            .max(show_plans(pipeline, planned, printer).await?))
     })
+}
+
+/// Shows a plan that is stored: any run's, or all that are open or wait.
+pub(crate) fn show(args: &Show, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    with(&args.at, printer, wrap, async |pipeline, _| {
+        let plans = match &args.run {
+            None => pipeline.open_plans().await?,
+            Some(run) => {
+                let Some(stored) = pipeline.planned(&RunId::new(run)).await? else {
+                    bail!("no run {run} was planned here; `rollcall status` names those that wait");
+                };
+                vec![stored]
+            }
+        };
+        if plans.is_empty() {
+            printer.say("no plan is open, and none waits for an approval");
+        }
+        show_plans(pipeline, plans, printer).await
+    })
+}
+
+async fn show_plans(
+    pipeline: &Pipeline,
+    plans: Vec<Stored>,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Done;
+    for stored in plans {
+        if printer.json {
+            let (orders, _) = pipeline.orders(&stored, usize::MAX).await?;
+            printer.json(&serde_json::json!({
+                "format_version": 1,
+                "run": stored.run,
+                "plan": stored.summary,
+                "orders": orders,
+            }));
+        } else {
+            let (orders, count) = pipeline.orders(&stored, show::ORDERS_SHOWN).await?;
+            let text = show::diff(&stored.summary, stored.run.as_str(), &orders, count);
+            printer.data(&text);
+        }
+        let run = stored.run.clone();
+        exit = exit.max(Exit::of(&Finished {
+            run,
+            stored,
+            report: None,
+        }));
+    }
+    Ok(exit)
 }
 
 /// Carries out what is planned, or what was approved since.
