@@ -197,6 +197,7 @@ fn prepare(dir: &Path) {
             inactive: 0,
             disables: 0,
             disables_held: 0,
+            next_due: None,
             rules,
         };
         let events = [

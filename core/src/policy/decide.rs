@@ -199,7 +199,7 @@ impl Desk<'_> {
     /// A cut that was due anyway does not wait for that.
     fn absent(mut self, answers: &[Vec<Account>]) -> Decision {
         let was_listed = std::mem::replace(&mut self.person.listed, false);
-        self.learn(answers);
+        self.look_for(answers);
         let active = matches!(
             self.person.lifecycle,
             Lifecycle::Created | Lifecycle::Active
@@ -232,15 +232,31 @@ impl Desk<'_> {
         } else {
             None
         };
+        if draft.is_none() && !active {
+            // What was left undone is void: nobody asks for it any more.
+            self.person.due = None;
+            self.person.fingerprint = 0;
+        }
         self.decided(draft, false)
     }
 
-    /// A create of which nobody knows what came: an account that came of it counts as any other.
-    fn learn(&mut self, answers: &[Vec<Account>]) {
-        let unknown = self.open && self.person.object.is_none();
-        let found = unknown.then(|| self.person.wanted.clone()).flatten();
-        let found = found.map(|identity| self.account(&identity, answers));
-        if let Some(Found::One(account)) = found {
+    /// A create or an enable of which nobody knows what came: an account that came of it counts as
+    /// any other.
+    fn look_for(&mut self, answers: &[Vec<Account>]) {
+        if !self.open {
+            return;
+        }
+        let found = match (self.person.lifecycle, &self.person.wanted) {
+            (Lifecycle::None, Some(identity)) => self.account(&identity.clone(), answers),
+            (Lifecycle::Blocked, _) => {
+                let account = answers.first().and_then(|found| found.first());
+                let enabled = account.filter(|account| account.enabled);
+                enabled.map_or(Found::Nothing, |account| Found::One(account.clone()))
+            }
+            (Lifecycle::None | Lifecycle::Created | Lifecycle::Active, _) => Found::Nothing,
+        };
+        if let Found::One(account) = found {
+            self.person.block = None;
             self.person.lifecycle = if account.enabled {
                 Lifecycle::Active
             } else {

@@ -10,7 +10,7 @@ use super::draft::{DeltaKind, Draft, DraftAction, Reason};
 use crate::model::{
     Account, Attributes, Finding, FindingKind, ObjectId, Op, Place, Severity, Value, text_shape,
 };
-use crate::state::{BlockCause, Cut, Identity, Lifecycle, Person, PlannedCut};
+use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person, PlannedCut};
 
 /// What there is to work on.
 pub(super) enum Found {
@@ -72,7 +72,10 @@ impl Desk<'_> {
         self.person.wanted = Some(identity.clone());
         let account = match self.account(identity, answers) {
             Found::Nothing => None,
-            Found::One(account) => Some(account),
+            Found::One(account) => {
+                self.learn(&account);
+                Some(account)
+            }
             Found::InDoubt => return None,
         };
         self.person.due = None;
@@ -258,6 +261,23 @@ impl Desk<'_> {
                 self.find(FindingKind::AccountGone, Severity::Held, None, note);
                 None
             }
+        }
+    }
+
+    /// A disable that was due and of which nothing is on record: on an account that is disabled it
+    /// counts as ours, as it would have if it had found it so.
+    fn learn(&mut self, account: &Account) {
+        let planned = self.person.cut.filter(|_| self.open && !account.enabled);
+        if let Some(PlannedCut { cut, .. }) = planned
+            && cut.due <= self.cx.now
+            && self.person.lifecycle == Lifecycle::Active
+        {
+            self.person.lifecycle = Lifecycle::Blocked;
+            self.person.block = Some(Block {
+                cut,
+                disabled: true,
+                signed_out: false,
+            });
         }
     }
 
@@ -453,7 +473,7 @@ impl Desk<'_> {
         let (update, mut moved) = self.update(identity, &account);
         steps.extend(update);
         if let Some(step) = self.manager(identity, self.cx.now, "mover.manager") {
-            moved |= self.moves("manager");
+            moved |= self.person.manager != identity.manager && self.moves("manager");
             steps.push(step);
         }
         if self.person.lifecycle == Lifecycle::Created {
@@ -555,7 +575,8 @@ impl Desk<'_> {
                 );
                 None
             }
-            Some(manager) if self.person.manager.as_ref() == Some(manager) => None,
+            // Where something is not on record, it may be this.
+            Some(manager) if !self.open && self.person.manager.as_ref() == Some(manager) => None,
             Some(manager) => Some(DraftAction {
                 manager: Some(manager.clone()),
                 ..DraftAction::simple(Op::UserSetManager, due, Reason::ManagerChanged, rule)

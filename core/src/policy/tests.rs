@@ -860,8 +860,70 @@ fn an_account_that_nobody_heard_of_does_not_stay() {
     assert_eq!(found, [FindingKind::MissingOnce]);
     let (steps, _, _) = one(&once, Seen::Absent, Some(account(true, "IT")), true);
     assert_eq!(steps, ["user.disable", "user.revokeSessions"]);
+    // A fold says when what was not done is to be tried again. Nobody asks for it any more.
+    lost.due = Some(NOW.parse().unwrap());
     let (steps, found, never) = one(&lost, Seen::Absent, None, true);
     assert_eq!((steps, found, never.due), (vec![], vec![], None));
+    let mut rehired = person(Lifecycle::Blocked);
+    (rehired.unfinished, rehired.wanted) = (true, Some(identity("dept=IT")));
+    rehired.due = Some(NOW.parse().unwrap());
+    let (steps, _, left) = one(&rehired, Seen::Absent, Some(account(false, "IT")), true);
+    assert_eq!((steps, left.due), (vec![], None));
+    // The enable was carried out, and nobody heard of it.
+    let (_, found, once) = one(&rehired, Seen::Absent, Some(account(true, "IT")), true);
+    assert_eq!(found, [FindingKind::MissingOnce]);
+    let (steps, _, _) = one(&once, Seen::Absent, Some(account(true, "IT")), true);
+    assert_eq!(steps, ["user.disable", "user.revokeSessions"]);
+}
+
+/// A disable that was carried out, and nobody heard of it: it is ours, to be finished and to be
+/// taken back.
+#[test]
+fn a_disable_that_nobody_heard_of_is_ours() {
+    let mut lost = person(Lifecycle::Active);
+    lost.unfinished = true;
+    lost.cut = Some(PlannedCut {
+        cut: Cut {
+            due: NOW.parse().unwrap(),
+            cause: BlockCause::Status,
+        },
+        counted: true,
+    });
+    let gone = || Some(account(false, "IT"));
+    let (steps, found, _) = one(&lost, row("dept=IT"), gone(), true);
+    assert_eq!((steps, found), (vec!["user.enable".to_owned()], vec![]));
+    let (steps, _, after) = one(&lost, row("status=I dept=IT"), gone(), true);
+    assert_eq!(steps, ["user.revokeSessions"]);
+    assert!(after.block.is_some_and(|block| block.disabled));
+    // With everything on record it is somebody else's.
+    lost.unfinished = false;
+    let (steps, found, _) = one(&lost, row("dept=IT"), gone(), true);
+    assert_eq!(
+        (steps, found),
+        (vec![], vec![FindingKind::AccountDisabledElsewhere])
+    );
+}
+
+/// A manager was set, and nobody heard of it: HR's word is said again.
+#[test]
+fn a_manager_that_nobody_heard_of_is_said_again() {
+    let mut lost = person(Lifecycle::Active);
+    (lost.unfinished, lost.manager) = (true, Some(WorkerId::new("2")));
+    let (steps, _, _) = one(
+        &lost,
+        row("dept=IT manager=2"),
+        Some(account(true, "IT")),
+        true,
+    );
+    assert_eq!(steps, ["user.setManager"]);
+    lost.unfinished = false;
+    let (steps, _, _) = one(
+        &lost,
+        row("dept=IT manager=2"),
+        Some(account(true, "IT")),
+        true,
+    );
+    assert_eq!(steps, [] as [&str; 0]);
 }
 
 /// Files that are no whole roster neither count nor end misses.

@@ -278,6 +278,14 @@ impl Pipeline {
             else {
                 continue;
             };
+            // It would be opened no further, and what is approved be planned anew and held again.
+            let mut open = head.standing.open.iter();
+            let under_way = open.find(|o| o.run == note.run && o.stage == Stage::Planned);
+            if let Some(run) = under_way
+                && self.is_called_back(run).await?
+            {
+                continue;
+            }
             let need = guards::approvers(&self.settings.policy, kind);
             let event = Event::Approval(Approved {
                 plan_sha256: note.plan_sha256.clone(),

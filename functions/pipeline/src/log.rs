@@ -101,6 +101,10 @@ pub struct Planned {
     pub disables: u32,
     /// Those that a budget keeps back.
     pub disables_held: u32,
+    /// The first instant at which something falls due that nothing keeps back: the state does not
+    /// know it before this is folded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_due: Option<Timestamp>,
     /// Meaning of the mapping and the policy that it was made with.
     pub rules: Rules,
 }

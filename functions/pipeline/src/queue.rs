@@ -46,14 +46,17 @@ pub struct Message {
     pub sha256: String,
     /// Which sending this is; 1 is the first.
     pub send: u32,
+    /// Which opening of the run it was sent in.
+    pub opening: u64,
 }
 
 impl Message {
-    /// Hash of run, order and send number: sending the same thing twice delivers it once.
+    /// Hash of run, order, opening and send number: sending the same thing twice delivers it once.
     pub fn deduplication_id(&self) -> String {
         sha256_parts(&[
             self.run.as_str().as_bytes(),
             self.order.as_str().as_bytes(),
+            &self.opening.to_be_bytes(),
             &self.send.to_be_bytes(),
         ])
     }

@@ -1,6 +1,6 @@
 //! Status: what is late, stale, waiting or held, computed from what should have happened (P16).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
@@ -84,11 +84,15 @@ impl Pipeline {
             open: head.standing.open.clone(),
             pending: waiting.cloned().collect(),
         };
+        // What a plan under way schedules is not in the state before it is folded.
+        for due in self.scheduled(&out.open).await? {
+            out.due(due, now);
+        }
         let past = |hot: &Hot| hot.due.is_some_and(|due| due <= now);
         let done = if state.hot().iter().any(past) {
             self.done_meanwhile(&head.standing.open).await?
         } else {
-            BTreeSet::new()
+            BTreeMap::new()
         };
         for hot in state.hot() {
             out.managed += u32::from(hot.managed());
@@ -97,15 +101,12 @@ impl Pipeline {
             out.held += u32::from(hot.held);
             out.blocked += u32::from(hot.lifecycle == Lifecycle::Blocked);
             if let Some(due) = hot.due {
-                if due <= now && done.contains(&hot.key) {
-                    continue;
-                }
-                if due <= now {
-                    out.late += 1;
-                    let seconds = now.duration_since(due).as_secs_f64();
-                    out.late_seconds_max = out.late_seconds_max.max(seconds);
-                } else {
-                    out.next_due = Some(out.next_due.map_or(due, |next| next.min(due)));
+                // What was to be tried again was tried; what falls due on its day is not done by
+                // something else the day before.
+                let done = done.get(&hot.key);
+                let done = done.is_some_and(|at| hot.unfinished || *at >= due);
+                if due > now || !done {
+                    out.due(due, now);
                 }
             }
         }
@@ -114,24 +115,50 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    /// Persons with something on record as done by a run that is under way: the state does not
-    /// know it before the run is folded, and a run may take hours.
-    pub(crate) async fn done_meanwhile(
+    /// Persons with something on record as done by a run that is under way, and the last instant
+    /// that it was good for: the state does not know it before the run is folded, and a run may
+    /// take hours. Whoever is cut off has nothing left to fall due.
+    async fn done_meanwhile(
         &self,
         open: &[OpenRun],
-    ) -> Result<BTreeSet<u128>, RunError> {
+    ) -> Result<BTreeMap<u128, Timestamp>, RunError> {
         let source = self.settings.source();
-        let mut done = BTreeSet::new();
+        let mut done = BTreeMap::new();
         for run in open.iter().filter(|run| run.stage == Stage::Planned) {
             let outcomes = apply::outcomes(&self.store, &run.run).await?;
-            let settled = outcomes.iter().filter(|o| o.ending.settled());
-            done.extend(settled.map(|o| worker_hash(&source, &WorkerId::new(o.person.as_str()))));
+            for o in outcomes.iter().filter(|o| o.ending.settled()) {
+                let key = worker_hash(&source, &WorkerId::new(o.person.as_str()));
+                let at = if o.op.cut() { Timestamp::MAX } else { o.at };
+                let last = done.entry(key).or_insert(at);
+                *last = at.max(*last);
+            }
         }
         Ok(done)
+    }
+
+    async fn scheduled(&self, open: &[OpenRun]) -> Result<Vec<Timestamp>, RunError> {
+        let mut out = Vec::new();
+        for run in open {
+            let first = run.stage == Stage::Planned && run.reopened.is_none();
+            if first {
+                out.extend(self.stored(run.generation).await?.planned.next_due);
+            }
+        }
+        Ok(out)
     }
 }
 
 impl Status {
+    fn due(&mut self, due: Timestamp, now: Timestamp) {
+        if due <= now {
+            self.late += 1;
+            let seconds = now.duration_since(due).as_secs_f64();
+            self.late_seconds_max = self.late_seconds_max.max(seconds);
+        } else {
+            self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
+        }
+    }
+
     /// Something should have happened and did not.
     pub fn alarming(&self) -> bool {
         self.stale || self.late > 0 || self.unfinished > 0 || !self.open.is_empty()

@@ -381,9 +381,9 @@ pub(crate) async fn newer_data_releases_and_approvals() {
     approve(&ada, 3);
     place.call("plan", json!({})).await;
     approve(&ada, 2);
-    place.call("report", json!({})).await;
-    approve(&ben, 0);
     place.call("release", json!({})).await;
+    approve(&ben, 0);
+    place.call("report", json!({})).await;
     forge(&place, &ada, &ben);
     assert_eq!(users(&place.tenant)["125"]["department"], "Works");
     finish(&place).await;

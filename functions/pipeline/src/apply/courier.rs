@@ -35,6 +35,8 @@ pub struct Sendable {
 /// Bulk orders that are sent at a time: hours of work for any quota. What is left is sent when
 /// those are done, and newer data need not wait for the rest.
 const LOT: usize = 50_000;
+/// How often an order is sent whose manager was not to be found. The next plan goes on with it.
+const SENDS: u32 = 3;
 /// Orders that are handed to the queue together.
 const HANDFUL: usize = 500;
 
@@ -159,7 +161,9 @@ impl Courier<'_> {
         let Some((action, manager)) = &order.waits else {
             return false;
         };
-        let waits = match self.known.outcomes().get(action).map(|o| &o.ending) {
+        let known = self.known.outcomes();
+        let known = known.get(action).filter(|o| o.send < SENDS);
+        let waits = match known.map(|o| &o.ending) {
             Some(Ending::Waiting { reason, .. }) => reason == "manager",
             Some(
                 Ending::Done
@@ -197,6 +201,7 @@ impl Courier<'_> {
             range: order.range,
             sha256: order.sha256.clone(),
             send: sends.map(|o| o.send).max().unwrap_or(0) + 1,
+            opening: self.job.opening,
         };
         Envelope {
             group: order.person.clone(),

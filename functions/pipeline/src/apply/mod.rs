@@ -60,6 +60,8 @@ pub struct Job {
     pub run: RunId,
     /// Generation of the plan's log entry: what stops and enables are compared by.
     pub generation: u64,
+    /// Which opening of the run this is: see [`Opening`].
+    pub opening: u64,
     /// Its digest.
     pub plan_sha256: String,
     /// Where its orders lie.

@@ -107,6 +107,8 @@ pub struct Made {
     pub orders: u32,
     /// Disables let through, and kept back by the budget.
     pub disables: (u32, u32),
+    /// See [`crate::log::Planned::next_due`].
+    pub next_due: Option<Timestamp>,
 }
 
 /// Makes a plan.

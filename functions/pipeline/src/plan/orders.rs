@@ -34,6 +34,7 @@ pub(super) struct Orders<'a> {
     tripped: BTreeSet<String>,
     disables: (u32, u32),
     written: u32,
+    next_due: Option<Timestamp>,
     hasher: PlanHasher,
     plan: Spool,
     values: Spool,
@@ -64,6 +65,7 @@ impl<'a> Orders<'a> {
             tripped,
             disables: (0, 0),
             written: 0,
+            next_due: None,
             hasher: PlanHasher::default(),
             plan: Spool::default(),
             values: Spool::default(),
@@ -156,6 +158,10 @@ impl<'a> Orders<'a> {
             self.counts.unchanged += u32::from(row.is_some());
             return Ok(());
         }
+        let free = order.as_ref().is_none_or(|o| o.held.is_empty());
+        if let Some(due) = person.due.filter(|_| free) {
+            self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
+        }
         let line = PersonLine {
             delta: order.as_ref().map_or(DeltaKind::None, |o| o.delta),
             order: order.map(|o| o.order),
@@ -183,7 +189,9 @@ impl<'a> Orders<'a> {
             self.protected += 1;
             self.tripped.insert(guards::PROTECTED.to_owned());
         }
-        if self.budget.tripped {
+        // What an earlier plan let go, and did not bring to its end, was counted then.
+        let counted = person.cut.is_some_and(|planned| planned.counted);
+        if self.budget.tripped && !counted {
             guards::hold_destructive(&mut order, &self.budget);
         }
         let ops = |actions: &[Action]| actions.iter().map(|a| a.op).collect::<Vec<_>>();
@@ -258,6 +266,7 @@ impl<'a> Orders<'a> {
             guards,
             orders: self.written,
             disables: self.disables,
+            next_due: self.next_due,
         }
     }
 }

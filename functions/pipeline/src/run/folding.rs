@@ -11,7 +11,7 @@ use rollcall_core::state::Person;
 
 use super::{Pipeline, RunError, Step, Stored, corrupt, nonce};
 use crate::apply::{self, Applier, Job, Lines, Overtaken};
-use crate::log::{Event, Folded, Head, Objects, Reopened};
+use crate::log::{Event, Folded, Head, Objects, OpenRun, Reopened};
 use crate::queue::EmbeddedQueue;
 use crate::state::{self, State};
 use crate::store::{StoreError, parse};
@@ -58,9 +58,12 @@ impl Pipeline {
         stored: &Stored,
         overtaken: Overtaken,
     ) -> Result<Job, StoreError> {
+        let mut open = head.standing.open.iter();
+        let open = open.find(|open| open.run == stored.run);
         Ok(Job {
             run: stored.run.clone(),
             generation: stored.generation,
+            opening: open.map_or(stored.generation, OpenRun::opening),
             plan_sha256: stored.planned.plan_sha256.clone(),
             plan: stored.plan()?.clone(),
             values: stored.actions()?.clone(),

@@ -252,18 +252,17 @@ impl Pipeline {
         until: Until,
         queue: &dyn Queue,
     ) -> Result<bool, RunError> {
-        if !newer.is_empty() && !apply::untouched(&self.store, &run.run).await? {
-            return self.call_back(run).await;
+        let mut ends = self.is_called_back(run).await?
+            || (!newer.is_empty() && !apply::untouched(&self.store, &run.run).await?);
+        if !ends {
+            if until < Until::Applied {
+                return Ok(false);
+            }
+            self.dispatch(queue).await?;
         }
-        if until < Until::Applied {
-            return Ok(false);
-        }
-        self.dispatch(queue).await?;
         let stored = self.stored(run.generation).await?;
-        if self.is_overdue(run, &stored) {
-            return self.call_back(run).await;
-        }
-        self.arrived(head, &stored, queue).await
+        ends |= self.is_overdue(run, &stored);
+        Ok(ends && self.call_back(run).await? || self.settled(head, run, &stored, queue).await?)
     }
 
     /// Closes a run of which nothing was carried out.
@@ -413,12 +412,11 @@ impl Pipeline {
         let Some(run) = open.iter().find(|o| o.stage == Stage::Planned) else {
             return Ok(Way::Free);
         };
-        // What was never sent is sent first, an approved cut above all.
+        // What was never sent is sent first.
         let stored = self.stored(run.generation).await?;
-        if !self.is_sent(run).await?
-            || !self.overdue_behind(head, run, &stored, now).await?
-            || !self.call_back(run).await?
-        {
+        let ends = self.is_called_back(run).await?
+            || (self.is_sent(run).await? && self.overdue_behind(head, run, &stored, now).await?);
+        if !ends || !self.call_back(run).await? {
             return Ok(Way::Barred);
         }
         self.step(head, run).await?;

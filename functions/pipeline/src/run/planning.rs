@@ -95,6 +95,7 @@ impl Pipeline {
             inactive: made.summary.counts.inactive,
             disables: made.disables.0,
             disables_held: made.disables.1,
+            next_due: made.next_due,
             rules: self.rules(),
             intake,
         };

@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use rollcall_core::fold::Outcome;
+use rollcall_core::fold::{Outcome, PersonLine};
 use rollcall_core::model::RunId;
-use rollcall_core::state::Hot;
 
 use super::{Pipeline, RunError, Stored, nonce};
 use crate::apply::{
-    self, ApplyError, Carried, Courier, Hands, Job, Known, Opening, Overtaken, Time,
+    self, ApplyError, Carried, Courier, Hands, Job, Known, Lines, Opening, Overtaken, Time,
 };
 use crate::log::{self, Head, OpenRun, Stage};
 use crate::queue::{Lane, Message, Queue};
 use crate::state::State;
+use crate::store::parse;
 
 /// When a run is folded although outcomes are missing: what has not come by then is planned again.
 /// Newer data do not wait that long: they call a run back.
@@ -176,10 +176,15 @@ impl Pipeline {
         self.clock.now().duration_since(since) > OVERDUE
     }
 
-    /// Whether everything that a run sent is on record.
-    pub(super) async fn arrived(
+    pub(crate) async fn is_called_back(&self, run: &OpenRun) -> Result<bool, RunError> {
+        Ok(self.opening(run).is_called_back().await?)
+    }
+
+    /// Whether everything that a run sent is on record, and nobody will carry out a copy of it.
+    pub(super) async fn settled(
         &self,
         head: &Head,
+        run: &OpenRun,
         stored: &Stored,
         queue: &dyn Queue,
     ) -> Result<bool, RunError> {
@@ -193,11 +198,16 @@ impl Pipeline {
             job: &job,
             known: &self.known(head, stored).await?,
         };
-        Ok(!courier.any_open().await?)
+        // A message that comes a second time from now on is let be; one that was taken before is
+        // still on the queue.
+        Ok(!courier.any_open().await? && (self.call_back(run).await? || !under_way(queue).await?))
     }
 
     /// Whether a run that is under way stands in the way of something that fell due after it was
-    /// opened, and that it has not done itself.
+    /// planned. What its own plan carries out does not count, what it schedules does.
+    ///
+    /// One that was opened again carries out what people approved: that would have to be approved
+    /// once more, so it is waited for.
     pub(super) async fn overdue_behind(
         &self,
         head: &Head,
@@ -205,16 +215,26 @@ impl Pipeline {
         stored: &Stored,
         now: Timestamp,
     ) -> Result<bool, RunError> {
-        let state = State::load(&self.store, &head.standing.state).await?;
-        let opened = run.reopened.as_ref().map(|again| again.at);
-        let since = opened.map_or(stored.planned.now, |at| at.max(stored.planned.now));
-        let due = |hot: &&Hot| hot.due.is_some_and(|due| since < due && due <= now);
-        if !state.hot().iter().any(|hot| due(&hot)) {
+        if run.reopened.is_some() && !stored.planned.parked {
             return Ok(false);
         }
-        let done = self.done_meanwhile(&head.standing.open).await?;
-        let mut late = state.hot().iter().filter(due);
-        Ok(late.any(|hot| !done.contains(&hot.key)))
+        let late = |due: Timestamp| stored.planned.now < due && due <= now;
+        if stored.planned.next_due.is_some_and(late) {
+            return Ok(true);
+        }
+        let state = State::load(&self.store, &head.standing.state).await?;
+        let behind = state.hot().iter().filter(|hot| hot.due.is_some_and(late));
+        let mut behind: BTreeSet<u128> = behind.map(|hot| hot.key).collect();
+        if behind.is_empty() {
+            return Ok(false);
+        }
+        let key = &stored.persons()?.key;
+        let mut lines = Lines::open(&self.store, key).await?;
+        while let Some((_, line)) = lines.next()? {
+            let PersonLine { person, .. } = parse(key, &line)?;
+            behind.remove(&person.hot().key);
+        }
+        Ok(!behind.is_empty())
     }
 
     /// Carries out a batch: the messages of a group in their order, groups side by side.

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod giving_way;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,8 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_entra::{Entra, EntraConfig};
 use rollcall_http::{Clock, Secret};
-use rollcall_pipeline::apply::{LIFETIME, unlimited};
-use rollcall_pipeline::approve::{Approver, Request};
+use rollcall_pipeline::apply::unlimited;
 use rollcall_pipeline::config::{Key, Settings};
 use rollcall_pipeline::entra::EntraTarget;
 use rollcall_pipeline::log;
@@ -92,6 +93,29 @@ impl Place {
         let inbox = self.dir().join("inbox");
         let name = format!("workers-{}.csv", &NIGHTS[night][..10]);
         std::fs::write(inbox.join(name), roster(night)).unwrap();
+    }
+
+    /// A file comes, is taken and planned.
+    async fn plan(&self, process: &Pipeline, name: &str, text: &str) {
+        std::fs::write(self.dir().join("inbox").join(name), text).unwrap();
+        let now = self.clock.now();
+        let pulled = process.pull_inbox(now, &[]).await.unwrap();
+        assert!(matches!(pulled, Pulled::Sealed { .. }), "{pulled:?}");
+        process.advance(Until::Planned).await.unwrap();
+    }
+
+    /// Sends, takes and closes what there is, in turns.
+    async fn carry_out(&self, process: &Pipeline) {
+        let queue = self.queue.as_ref();
+        for _ in 0..10 {
+            process.dispatch(queue).await.unwrap();
+            for lane in [Lane::Urgent, Lane::Bulk] {
+                let batch = queue.receive(lane, 50, VISIBLE).await.unwrap();
+                let taken = process.take_batch(&incoming(&batch), unlimited).await;
+                settle(self, lane, &batch, &taken.unwrap()).await;
+            }
+            process.close().await.unwrap();
+        }
     }
 
     fn users(&self) -> BTreeMap<String, Value> {
@@ -317,10 +341,10 @@ async fn a_file_that_comes_in_between_decides() {
     assert!(spared > 0, "no seed came in between");
 }
 
-fn crowd(n: u32, left: Option<u32>) -> String {
+fn crowd(n: u32, left: &[u32]) -> String {
     let mut out = roster(0).lines().next().unwrap().to_owned() + "\n";
     for key in 1..=n {
-        let status = if left == Some(key) {
+        let status = if left.contains(&key) {
             "Inactive"
         } else {
             "Active"
@@ -344,7 +368,7 @@ async fn a_cut_overtakes_five_thousand_orders() {
     let process = place.process(true);
     let queue = place.queue.as_ref();
     let first: Timestamp = NIGHTS[0].parse().unwrap();
-    std::fs::write(inbox.join("workers-2026-03-14.csv"), crowd(5000, None)).unwrap();
+    std::fs::write(inbox.join("workers-2026-03-14.csv"), crowd(5000, &[])).unwrap();
     process.pull_inbox(first, &[]).await.unwrap();
     process.advance(Until::Planned).await.unwrap();
     assert_eq!(process.dispatch(queue).await.unwrap(), 5000);
@@ -360,7 +384,7 @@ async fn a_cut_overtakes_five_thousand_orders() {
     let who = users.keys().next().unwrap();
     assert!(users.values().all(|user| user["accountEnabled"] == true));
 
-    let newer = crowd(5000, Some(who.parse().unwrap()));
+    let newer = crowd(5000, &[who.parse().unwrap()]);
     std::fs::write(inbox.join("workers-2026-03-15.csv"), newer).unwrap();
     process
         .pull_inbox(NIGHTS[1].parse().unwrap(), &[])
@@ -515,213 +539,4 @@ async fn an_order_stops_between_two_actions() {
     let users = place.users();
     assert_eq!(users.len(), 1);
     assert!(users.values().all(|user| user["accountEnabled"] == true));
-}
-
-/// Somebody's day comes while a long run is under way. Done and on record, they are not late, although
-/// the state will know it only when the run is folded.
-#[tokio::test(start_paused = true)]
-async fn what_a_run_has_done_is_not_late() {
-    let place = Place::new();
-    let inbox = place.dir().join("inbox");
-    let process = place.process(true);
-    let queue = place.queue.as_ref();
-    let begins = |date: &str| crowd(40, None).replacen("2015-01-10", date, 1);
-    let first: Timestamp = NIGHTS[0].parse().unwrap();
-    std::fs::write(inbox.join("workers-2026-03-14.csv"), begins("2026-03-15")).unwrap();
-    process.pull_inbox(first, &[]).await.unwrap();
-    process.advance(Until::Planned).await.unwrap();
-    for _ in 0..20 {
-        process.dispatch(queue).await.unwrap();
-        let batch = queue.receive(Lane::Bulk, 10, VISIBLE).await.unwrap();
-        let taken = process
-            .take_batch(&incoming(&batch), unlimited)
-            .await
-            .unwrap();
-        settle(&place, Lane::Bulk, &batch, &taken).await;
-        process.advance(Until::Closed).await.unwrap();
-    }
-    // The next night everybody moves, and the one who begins is enabled: half of it is done.
-    place.clock.sleep(Duration::from_hours(26)).await;
-    let moved = begins("2026-03-15").replace("Sales", "Moved");
-    std::fs::write(inbox.join("workers-2026-03-15.csv"), moved).unwrap();
-    let now = place.clock.now();
-    assert_eq!(process.status(now).await.unwrap().late, 1);
-    process.pull_inbox(now, &[]).await.unwrap();
-    process.advance(Until::Planned).await.unwrap();
-    assert_eq!(process.dispatch(queue).await.unwrap(), 40);
-    let mut late = Vec::new();
-    for _ in 0..40 {
-        let batch = queue.receive(Lane::Bulk, 1, VISIBLE).await.unwrap();
-        let taken = process
-            .take_batch(&incoming(&batch), unlimited)
-            .await
-            .unwrap();
-        settle(&place, Lane::Bulk, &batch, &taken).await;
-        let enabled = place.users().values().all(|u| u["accountEnabled"] == true);
-        let status = process.status(now).await.unwrap();
-        assert_eq!(status.late, u32::from(!enabled));
-        assert_eq!(status.open.len(), 1, "nothing is folded yet");
-        late.push(status.late);
-    }
-    assert!(late.contains(&1) && late.contains(&0), "{late:?}");
-}
-
-/// Orders of joiners are in hand when HR says that one of them has left. The next plan waits until
-/// nobody writes any more, and then finds whom to cut off.
-#[tokio::test(start_paused = true)]
-async fn what_is_in_hand_is_let_go_before_the_next_plan() {
-    let place = Place::with(TenantOptions {
-        latency: Duration::from_secs(10),
-        ..TenantOptions::default()
-    });
-    let inbox = place.dir().join("inbox");
-    let (taker, planner) = (place.process(true), place.process(true));
-    let queue = place.queue.as_ref();
-    let first: Timestamp = NIGHTS[0].parse().unwrap();
-    std::fs::write(inbox.join("workers-2026-03-14.csv"), crowd(40, None)).unwrap();
-    planner.pull_inbox(first, &[]).await.unwrap();
-    planner.advance(Until::Planned).await.unwrap();
-    planner.dispatch(queue).await.unwrap();
-    let batch = queue.receive(Lane::Bulk, BATCH, VISIBLE).await.unwrap();
-    let who = batch[4].group.clone();
-    let newer = crowd(40, Some(who.parse().unwrap()));
-    let messages = incoming(&batch);
-    let (taken, waited) = futures::join!(taker.take_batch(&messages, unlimited), async {
-        place.clock.sleep(Duration::from_secs(1)).await;
-        assert_eq!(place.tenant.users().len(), 0, "nothing is written yet");
-        std::fs::write(inbox.join("workers-2026-03-15.csv"), newer).unwrap();
-        let now = place.clock.now();
-        planner.pull_inbox(now, &[]).await.unwrap();
-        let mut waited = 0;
-        while planner.advance(Until::Planned).await.unwrap().is_empty() {
-            place.clock.sleep(Duration::from_secs(1)).await;
-            waited += 1;
-        }
-        waited
-    });
-    assert!(waited > 10, "planned while others were writing");
-    taken.unwrap();
-    let users = place.users();
-    assert_eq!(users[&who]["accountEnabled"], true, "it was in hand");
-    for _ in 0..20 {
-        planner.dispatch(queue).await.unwrap();
-        for lane in [Lane::Urgent, Lane::Bulk] {
-            let batch = queue.receive(lane, BATCH, VISIBLE).await.unwrap();
-            let taken = taker
-                .take_batch(&incoming(&batch), unlimited)
-                .await
-                .unwrap();
-            settle(&place, lane, &batch, &taken).await;
-        }
-        place.clock.sleep(VISIBLE).await;
-        planner.advance(Until::Closed).await.unwrap();
-    }
-    let users = place.users();
-    assert_eq!(users[&who]["accountEnabled"], false);
-    let enabled = users.values().filter(|u| u["accountEnabled"] == true);
-    assert_eq!(enabled.count(), 39);
-}
-
-/// A call takes longer than the function lives: it is dropped, and what was asked of the tenant may
-/// still happen. So nobody plans anew before it cannot happen any more.
-#[tokio::test(start_paused = true)]
-async fn what_was_dropped_counts_as_in_hand() {
-    let place = Place::with(TenantOptions {
-        latency: Duration::from_secs(10),
-        ..TenantOptions::default()
-    });
-    let inbox = place.dir().join("inbox");
-    let process = place.process(true);
-    let queue = place.queue.as_ref();
-    std::fs::write(inbox.join("workers-2026-03-14.csv"), crowd(3, None)).unwrap();
-    let first: Timestamp = NIGHTS[0].parse().unwrap();
-    process.pull_inbox(first, &[]).await.unwrap();
-    process.advance(Until::Planned).await.unwrap();
-    process.dispatch(queue).await.unwrap();
-    let batch = queue.receive(Lane::Bulk, BATCH, VISIBLE).await.unwrap();
-    let began = place.clock.now();
-    let little = || Some(Duration::from_secs(15));
-    let taken = process.take_batch(&incoming(&batch), little).await.unwrap();
-    assert_eq!(taken, vec![Taken::Again; batch.len()]);
-    std::fs::write(inbox.join("workers-2026-03-15.csv"), crowd(3, Some(2))).unwrap();
-    let now = place.clock.now();
-    process.pull_inbox(now, &[]).await.unwrap();
-    while process.advance(Until::Planned).await.unwrap().is_empty() {
-        place.clock.sleep(Duration::from_secs(10)).await;
-    }
-    let waited = place.clock.now().duration_since(began);
-    assert!(waited >= LIFETIME, "{waited}");
-}
-
-/// A cut is approved seven hours after its plan, while the lane of everything else is full: it is sent
-/// at once, and its run is not over before it is carried out.
-#[tokio::test(start_paused = true)]
-async fn a_late_approval_is_carried_out() {
-    let place = Place::new();
-    let inbox = place.dir().join("inbox");
-    let policy = place.dir().join("policy.toml");
-    let text = std::fs::read_to_string(&policy).unwrap();
-    std::fs::write(&policy, text.replace("workers = []", "workers = [\"7\"]")).unwrap();
-    let process = place.process(true);
-    let queue = place.queue.as_ref();
-    let person = |name: &str| Approver(name.to_owned());
-    let approve = async |run: &str, plan: &str| {
-        for who in ["one", "two"] {
-            let request = Request {
-                run,
-                plan,
-                guard: None,
-                reason: "agreed",
-            };
-            let now = place.clock.now();
-            process.approve(&request, &person(who), now).await.unwrap();
-        }
-    };
-    let go_on = async || {
-        for _ in 0..10 {
-            process.dispatch(queue).await.unwrap();
-            for lane in [Lane::Urgent, Lane::Bulk] {
-                let batch = queue.receive(lane, 50, VISIBLE).await.unwrap();
-                let taken = process
-                    .take_batch(&incoming(&batch), unlimited)
-                    .await
-                    .unwrap();
-                settle(&place, lane, &batch, &taken).await;
-            }
-            process.close().await.unwrap();
-        }
-    };
-    for (night, left) in [(0, None), (1, Some(7))] {
-        let name = format!("workers-{}.csv", &NIGHTS[night][..10]);
-        std::fs::write(inbox.join(name), crowd(40, left)).unwrap();
-        process.pull_inbox(place.clock.now(), &[]).await.unwrap();
-        process.advance(Until::Planned).await.unwrap();
-        go_on().await;
-        let head = log::head(&process.store).await.unwrap();
-        assert_eq!(head.standing.open, []);
-        let pending = head.standing.pending.last().unwrap().clone();
-        if night == 1 {
-            place.clock.sleep(Duration::from_hours(7)).await;
-            // Somebody else's orders fill the other lane.
-            let envelope = Envelope {
-                group: rollcall_core::model::PersonKey::new("x"),
-                deduplication_id: "x".to_owned(),
-                body: "x".to_owned(),
-            };
-            queue.send(Lane::Bulk, vec![envelope]).await.unwrap();
-        }
-        approve(pending.run.as_str(), &pending.plan_sha256).await;
-        process.close().await.unwrap();
-        if night == 0 {
-            go_on().await;
-            assert_eq!(place.users()["7"]["accountEnabled"], true);
-            place.clock.sleep(Duration::from_hours(24)).await;
-        }
-    }
-    assert_eq!(queue.depth(Lane::Urgent).await.unwrap(), 1, "sent at once");
-    process.close().await.unwrap();
-    let batch = queue.receive(Lane::Urgent, 1, VISIBLE).await.unwrap();
-    let taken = process.take_batch(&incoming(&batch), unlimited).await;
-    assert_eq!(taken.unwrap(), [Taken::Done]);
-    assert_eq!(place.users()["7"]["accountEnabled"], false);
 }
