@@ -93,6 +93,9 @@ pub fn fold(
         outcome.is_some_and(|o| o.ending.settled())
     };
     let still_enabled = due.iter().any(|a| a.op == Op::UserDisable && !settled(a));
+    if let Some(cut) = &mut person.cut {
+        cut.unheard = still_enabled;
+    }
     for action in due {
         let outcome = outcomes.get(&action.id);
         if let Some(outcome) = outcome
@@ -296,6 +299,7 @@ mod tests {
                 cause: BlockCause::Status,
             },
             counted: false,
+            unheard: false,
         });
         person
     }

@@ -52,6 +52,9 @@ pub struct PlannedCut {
     pub cut: Cut,
     /// It went into the budget of its day, or was approved over it: never counted twice.
     pub counted: bool,
+    /// A disable was let go, and nothing is on record of what came of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unheard: bool,
 }
 
 /// A block in force.

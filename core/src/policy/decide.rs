@@ -282,6 +282,7 @@ impl Desk<'_> {
     fn cut_for_absence(&mut self, answers: &[Vec<Account>]) -> Option<Draft> {
         self.leaving = true;
         let account = self.linked(answers)?;
+        self.learn(&account);
         let due = self.first_due(BlockCause::Absence);
         self.find(
             FindingKind::MissingDisabled,

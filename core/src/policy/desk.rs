@@ -264,12 +264,13 @@ impl Desk<'_> {
         }
     }
 
-    /// A disable that was due and of which nothing is on record: on an account that is disabled it
-    /// counts as ours, as it would have if it had found it so.
-    fn learn(&mut self, account: &Account) {
+    /// A disable that was let go and of which nothing is on record: on an account that is disabled
+    /// it counts as ours, as it would have if it had found it so.
+    pub(super) fn learn(&mut self, account: &Account) {
         let planned = self.person.cut.filter(|_| self.open && !account.enabled);
-        if let Some(PlannedCut { cut, .. }) = planned
-            && cut.due <= self.cx.now
+        if let Some(PlannedCut {
+            cut, unheard: true, ..
+        }) = planned
             && self.person.lifecycle == Lifecycle::Active
         {
             self.person.lifecycle = Lifecycle::Blocked;
@@ -342,6 +343,7 @@ impl Desk<'_> {
         self.person.cut = cut.map(|cut| PlannedCut {
             cut,
             counted: before.is_some_and(|planned| planned.cut == cut && planned.counted),
+            unheard: false,
         });
     }
 

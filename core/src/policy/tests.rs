@@ -888,6 +888,7 @@ fn a_disable_that_nobody_heard_of_is_ours() {
             cause: BlockCause::Status,
         },
         counted: true,
+        unheard: true,
     });
     let gone = || Some(account(false, "IT"));
     let (steps, found, _) = one(&lost, row("dept=IT"), gone(), true);
@@ -895,13 +896,23 @@ fn a_disable_that_nobody_heard_of_is_ours() {
     let (steps, _, after) = one(&lost, row("status=I dept=IT"), gone(), true);
     assert_eq!(steps, ["user.revokeSessions"]);
     assert!(after.block.is_some_and(|block| block.disabled));
-    // With everything on record it is somebody else's.
-    lost.unfinished = false;
-    let (steps, found, _) = one(&lost, row("dept=IT"), gone(), true);
-    assert_eq!(
-        (steps, found),
-        (vec![], vec![FindingKind::AccountDisabledElsewhere])
-    );
+    // Cut off for absence, it is finished as a cut of ours too.
+    lost.misses = 2;
+    lost.wanted = Some(identity("dept=IT"));
+    let (steps, _, after) = one(&lost, Seen::Before, gone(), true);
+    assert_eq!(steps, ["user.revokeSessions"]);
+    assert!(after.block.is_some_and(|block| block.disabled));
+    // What was never let go, or is on record, is somebody else's.
+    lost.misses = 0;
+    for (unheard, unfinished) in [(false, true), (true, false)] {
+        lost.unfinished = unfinished;
+        lost.cut = lost.cut.map(|cut| PlannedCut { unheard, ..cut });
+        let (steps, found, _) = one(&lost, row("dept=IT"), gone(), true);
+        assert_eq!(
+            (steps, found),
+            (vec![], vec![FindingKind::AccountDisabledElsewhere])
+        );
+    }
 }
 
 /// A manager was set, and nobody heard of it: HR's word is said again.
@@ -998,6 +1009,7 @@ fn a_cut_is_late_from_its_first_day_on() {
             cause: BlockCause::Status,
         },
         counted: true,
+        unheard: false,
     });
     let (_, _, after) = one(&tried, row("status=I"), Some(account(true, "")), true);
     assert_eq!(after.cut, tried.cut);

@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::guards::{self, Kind};
 use rollcall_core::model::RunId;
+use rollcall_core::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 pub use crate::log::Approver;
-use crate::log::{self, Agreed, Approved, Entry, Event, Head, Objects, OpenRun, Pending, Stage};
-use crate::run::{Pipeline, RunError, Step, nonce};
-use crate::store::{ObjectRef, Store, StoreError, reference};
+use crate::log::{
+    self, Agreed, Approved, Entry, Event, Head, Objects, OpenRun, Pending, Stage, Standing,
+};
+use crate::run::{Pipeline, RunError, Step, named, nonce};
+use crate::store::{Listed, ObjectRef, Store, StoreError, reference};
 
 /// Where approvals are written down.
 const FOLDER: &str = "approvals";
@@ -67,12 +70,20 @@ impl Approver {
 
 /// An agreement counts for a day.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// How far the clock of who approves may be from that of the store.
+const LAG: SignedDuration = SignedDuration::from_mins(10);
+/// A note is a few lines. What is larger is none.
+const NOTE_MAX: u64 = 16_384;
 
-/// Who agrees to a guard at an instant, as the log has it.
-fn fresh<'a>(pending: &'a Pending, guard: &str, at: Timestamp) -> Vec<&'a Approver> {
+fn within_a_day(one: Timestamp, other: Timestamp) -> bool {
+    one.duration_since(other).abs() <= DAY
+}
+
+/// The people who agree to a guard around an instant, as the log has it.
+fn fresh<'a>(pending: &'a Pending, guard: &str, at: Timestamp) -> BTreeSet<&'a str> {
     let agreed = pending.agreed.iter();
-    let fresh = agreed.filter(|a| a.guard == guard && at.duration_since(a.at) <= DAY);
-    fresh.map(|a| &a.by).collect()
+    let fresh = agreed.filter(|a| a.guard == guard && within_a_day(at, a.at));
+    fresh.map(|a| a.by.person()).collect()
 }
 
 impl Pipeline {
@@ -150,11 +161,8 @@ impl Pipeline {
             let Some(kind) = guards::kind(guard) else {
                 continue;
             };
-            let need = guards::approvers(&self.settings.policy, kind);
-            let mut agree: BTreeSet<&str> = fresh(pending, guard, now)
-                .into_iter()
-                .map(Approver::person)
-                .collect();
+            let need = needed(&self.store, pending, kind).await?;
+            let mut agree = fresh(pending, guard, now);
             if agree.contains(by.person()) {
                 already = Some(format!(
                     "{} agreed to {guard} already; it takes {need} different people",
@@ -166,7 +174,7 @@ impl Pipeline {
                 let note = &found.note;
                 note.plan_sha256 == pending.plan_sha256
                     && note.guard == guard
-                    && now.duration_since(note.at) <= DAY
+                    && within_a_day(now, note.at)
             });
             agree.extend(said.map(|found| found.by.person()));
             // Said before and not counted yet: that one counts.
@@ -221,15 +229,18 @@ impl Pipeline {
             let Some(pending) = waiting.iter().find(about) else {
                 continue;
             };
-            let bytes = self.store.get(&listed.key).await?;
-            let Ok(note) = serde_json::from_slice::<Note>(&bytes) else {
-                tracing::warn!(run = %pending.run, "A file below {FOLDER}/ is no approval.");
-                continue;
+            // Whoever approves may write anything here: it keeps nothing else from being counted.
+            let note = match self.read_note(&listed, pending).await {
+                Ok(note) => note,
+                Err(why) => {
+                    tracing::warn!(run = %pending.run, "A file below {FOLDER}/ does not count: {why}");
+                    continue;
+                }
             };
+            let (note, stored) = note;
             let by = Approver(who.to_owned());
             let counted = |a: &Agreed| a.by == by && a.guard == note.guard && a.at == note.at;
-            if note.run == pending.run && !pending.agreed.iter().any(counted) {
-                let stored = reference(&listed.key, &bytes);
+            if !pending.agreed.iter().any(counted) {
                 out.push(Found { by, note, stored });
             }
         }
@@ -237,11 +248,42 @@ impl Pipeline {
         Ok(out)
     }
 
+    /// A note about a plan; the error says why it is none.
+    async fn read_note(
+        &self,
+        listed: &Listed,
+        pending: &Pending,
+    ) -> Result<(Note, ObjectRef), String> {
+        if listed.bytes > NOTE_MAX {
+            return Err("it is too large".to_owned());
+        }
+        let bytes = self.store.get(&listed.key).await;
+        let bytes = bytes.map_err(|e| e.to_string())?;
+        let note: Note = serde_json::from_slice(&bytes).map_err(|_| "it is no approval")?;
+        if note.run != pending.run || note.plan_sha256 != pending.plan_sha256 {
+            return Err("it names another plan".to_owned());
+        }
+        // In a bucket nobody but the store itself says when.
+        let lag = listed.modified.duration_since(note.at).abs();
+        if self.folder.is_none() && lag > LAG {
+            return Err("its time is not the time at which it was written".to_owned());
+        }
+        Ok((note, reference(&listed.key, &bytes)))
+    }
+
+    /// Enters into the log what people have agreed to. Where that fails it is said and tried again
+    /// next time: approvals keep nothing else from going.
+    pub(crate) async fn count_approvals(&self) {
+        if let Err(error) = self.count_notes().await {
+            tracing::error!("Approvals are not counted: {error}");
+        }
+    }
+
     /// Enters into the log what people have agreed to.
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn count_notes(&self) -> Result<(), RunError> {
+    async fn count_notes(&self) -> Result<(), RunError> {
         let mut head = log::head(&self.store).await?;
         while let Some((event, found)) = self.next_note(&head).await? {
             let objects = Objects {
@@ -267,12 +309,13 @@ impl Pipeline {
         for found in self.notes(head).await? {
             let note = &found.note;
             let mut pending = head.standing.pending.iter();
-            let Some(pending) = pending.find(|p| p.plan_sha256 == note.plan_sha256) else {
+            let ours = |p: &&Pending| p.run == note.run && p.plan_sha256 == note.plan_sha256;
+            let Some(pending) = pending.find(ours) else {
                 continue;
             };
-            let agree = fresh(pending, &note.guard, note.at);
-            let again = agree.iter().any(|by| by.person() == found.by.person());
-            let too_old = now.duration_since(note.at) > DAY;
+            let mut agree = fresh(pending, &note.guard, note.at);
+            let again = !agree.insert(found.by.person());
+            let too_old = !within_a_day(now, note.at);
             let waits = pending.waiting().contains(&note.guard.as_str());
             let Some(kind) = guards::kind(&note.guard).filter(|_| waits && !again && !too_old)
             else {
@@ -286,13 +329,13 @@ impl Pipeline {
             {
                 continue;
             }
-            let need = guards::approvers(&self.settings.policy, kind);
+            let need = needed(&self.store, pending, kind).await?;
             let event = Event::Approval(Approved {
                 plan_sha256: note.plan_sha256.clone(),
                 guard: note.guard.clone(),
                 by: found.by.clone(),
                 given: note.at,
-                complete: agree.len() + 1 >= usize::from(need),
+                complete: agree.len() >= usize::from(need),
             });
             return Ok(Some((event, found)));
         }
@@ -300,16 +343,46 @@ impl Pipeline {
     }
 }
 
+/// How many people a plan's own policy asks for.
+async fn needed(store: &Store, pending: &Pending, kind: Kind) -> Result<u8, StoreError> {
+    let (entry, _) = log::entry(store, pending.generation).await?;
+    let key = &named(&entry.accepts, "policy.toml")?.key;
+    let text = store.get(key).await?;
+    let text = String::from_utf8_lossy(&text);
+    let policy = Policy::parse(&text, key).map_err(|e| StoreError::Corrupt {
+        key: key.clone(),
+        why: e.to_string(),
+    })?;
+    Ok(guards::approvers(&policy, kind))
+}
+
 /// What is wrong with an approval that the log names: it is to be what its approver wrote down
-/// themselves.
+/// themselves, counted once, and complete when enough people agree.
 ///
 /// # Errors
 /// When the store fails.
 pub(crate) async fn unproved(
     store: &Store,
+    before: &Standing,
     entry: &Entry,
     approval: &Approved,
 ) -> Result<Option<String>, StoreError> {
+    let mut pending = before.pending.iter();
+    let ours = |p: &&Pending| p.run == entry.run && p.plan_sha256 == approval.plan_sha256;
+    let (Some(pending), Some(kind)) = (pending.find(ours), guards::kind(&approval.guard)) else {
+        return Ok(Some("no plan waited for this approval".to_owned()));
+    };
+    let mut agree = fresh(pending, &approval.guard, approval.given);
+    if !agree.insert(approval.by.person()) {
+        return Ok(Some(format!("{} agreed already", approval.by.0)));
+    }
+    let need = needed(store, pending, kind).await?;
+    if approval.complete != (agree.len() >= usize::from(need)) {
+        return Ok(Some(format!(
+            "{} people agree of {need} that the plan's policy asks for",
+            agree.len()
+        )));
+    }
     let by = &approval.by.0;
     let theirs = format!("{FOLDER}/{by}/");
     let Some(stored) = entry.accepts.iter().find(|o| o.key.starts_with(&theirs)) else {

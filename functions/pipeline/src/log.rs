@@ -627,7 +627,7 @@ pub async fn commit(
     let generation = head.generation + 1;
     let mut standing = head.standing.after(run, at, generation, &event);
     if let Event::Approval(approval) = &event {
-        accept_approved(store, &head.standing, &mut standing, approval, at).await?;
+        accept_approved(store, &head.standing, &mut standing, (run, approval), at).await?;
     }
     let entry = Entry {
         format_version: FORMAT_VERSION,
@@ -666,13 +666,11 @@ pub async fn accept_approved(
     store: &Store,
     before: &Standing,
     standing: &mut Standing,
-    approval: &Approved,
+    (run, approval): (&RunId, &Approved),
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let pending = before
-        .pending
-        .iter()
-        .find(|p| p.plan_sha256 == approval.plan_sha256);
+    let mut pending = before.pending.iter();
+    let pending = pending.find(|p| p.run == *run && p.plan_sha256 == approval.plan_sha256);
     let Some(pending) = pending.filter(|_| approval.complete) else {
         return Ok(());
     };

@@ -1,10 +1,10 @@
 //! Status: what is late, stale, waiting or held, computed from what should have happened (P16).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
-use rollcall_core::model::WorkerId;
+use rollcall_core::model::{Op, PersonKey, WorkerId};
 use rollcall_core::state::{Hot, Lifecycle};
 use serde::Serialize;
 
@@ -117,7 +117,8 @@ impl Pipeline {
 impl Pipeline {
     /// Persons with something on record as done by a run that is under way, and the last instant
     /// that it was good for: the state does not know it before the run is folded, and a run may
-    /// take hours. Whoever is cut off has nothing left to fall due.
+    /// take hours. Whoever is disabled has nothing left to fall due; whoever has something that
+    /// failed is not done.
     async fn done_meanwhile(
         &self,
         open: &[OpenRun],
@@ -126,9 +127,13 @@ impl Pipeline {
         let mut done = BTreeMap::new();
         for run in open.iter().filter(|run| run.stage == Stage::Planned) {
             let outcomes = apply::outcomes(&self.store, &run.run).await?;
-            for o in outcomes.iter().filter(|o| o.ending.settled()) {
+            let open = outcomes.iter().filter(|o| !o.ending.settled());
+            let open: BTreeSet<&PersonKey> = open.map(|o| &o.person).collect();
+            let settled = outcomes.iter().filter(|o| o.ending.settled());
+            for o in settled.filter(|o| !open.contains(&o.person)) {
                 let key = worker_hash(&source, &WorkerId::new(o.person.as_str()));
-                let at = if o.op.cut() { Timestamp::MAX } else { o.at };
+                let disabled = o.op == Op::UserDisable;
+                let at = if disabled { Timestamp::MAX } else { o.at };
                 let last = done.entry(key).or_insert(at);
                 *last = at.max(*last);
             }
@@ -139,9 +144,10 @@ impl Pipeline {
     async fn scheduled(&self, open: &[OpenRun]) -> Result<Vec<Timestamp>, RunError> {
         let mut out = Vec::new();
         for run in open {
-            let first = run.stage == Stage::Planned && run.reopened.is_none();
-            if first {
-                out.extend(self.stored(run.generation).await?.planned.next_due);
+            if run.stage == Stage::Planned {
+                let planned = self.stored(run.generation).await?.planned;
+                let first = run.reopened.is_none() || planned.parked;
+                out.extend(planned.next_due.filter(|_| first));
             }
         }
         Ok(out)

@@ -87,8 +87,9 @@ impl Pipeline {
             let before = standing.clone();
             let mut after = before.after(&entry.run, entry.at, generation, &entry.event);
             if let Event::Approval(approval) = &entry.event {
-                log::accept_approved(&self.store, &before, &mut after, approval, entry.at).await?;
-                let wrong = unproved(&self.store, &entry, approval).await?;
+                let of = (&entry.run, approval);
+                log::accept_approved(&self.store, &before, &mut after, of, entry.at).await?;
+                let wrong = unproved(&self.store, &before, &entry, approval).await?;
                 out.problems
                     .extend(wrong.map(|why| format!("{key}: {why}")));
             }

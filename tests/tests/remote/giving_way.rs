@@ -9,7 +9,7 @@ use rollcall_pipeline::approve::{Approver, Request};
 use rollcall_pipeline::log::{self, Pending};
 use rollcall_pipeline::queue::{Envelope, Lane, Queue as _};
 use rollcall_pipeline::run::{Pipeline, Taken, Until};
-use rollcall_rehearsal::TenantOptions;
+use rollcall_rehearsal::{Fault, Faults, TenantOptions};
 
 use super::{BATCH, NIGHTS, Place, VISIBLE, crowd, incoming, settle};
 
@@ -346,4 +346,78 @@ async fn what_passed_the_budget_once_is_not_kept_back() {
     place.carry_out(&process).await;
     assert_eq!(enabled(&place), 32);
     assert_eq!(pending(&process).await.guards, ["disables"]);
+}
+
+/// Whoever may approve may write anything into their folder. It is no approval, and keeps neither
+/// approvals nor anything else from counting.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_approval_keeps_nothing_back() {
+    let place = Place::new();
+    protect(&place, "7");
+    let process = the_next_night(&place).await;
+    let text = crowd(40, &[7]);
+    place.plan(&process, "workers-2026-03-15.csv", &text).await;
+    place.carry_out(&process).await;
+    let pending = pending(&process).await;
+    let now = place.clock.now();
+    let note = |plan: &str| {
+        serde_json::json!({
+            "run": pending.run, "plan_sha256": plan, "guard": "protected", "at": now,
+            "reason": "mine",
+        })
+    };
+    let other = note(&"0".repeat(64)).to_string();
+    let huge = format!("{}{}", note(&pending.plan_sha256), " ".repeat(20_000));
+    for (name, text) in [
+        ("a", "no JSON"),
+        ("b", other.as_str()),
+        ("c", huge.as_str()),
+    ] {
+        let key = format!("approvals/mallory/{}-{name}.json", pending.run);
+        process.store.put_new(&key, text.to_owned()).await.unwrap();
+    }
+    place.carry_out(&process).await;
+    assert_eq!(enabled(&place), 40);
+    let generation = log::head(&process.store).await.unwrap().generation;
+    process.close().await.unwrap();
+    let head = log::head(&process.store).await.unwrap();
+    assert_eq!(head.generation, generation, "nothing is entered");
+    approve(&process, &pending).await;
+    place.carry_out(&process).await;
+    assert_eq!(enabled(&place), 39);
+}
+
+/// A cut fails while everything else is under way for hours: it is tried again with the next
+/// release, a quarter of an hour later.
+#[tokio::test(start_paused = true)]
+async fn a_cut_that_failed_does_not_wait_for_the_others() {
+    let place = Place::new();
+    let process = the_next_night(&place).await;
+    let queue = place.queue.as_ref();
+    let text = crowd(40, &[7]).replace("Sales", "Moved");
+    place.plan(&process, "workers-2026-03-15.csv", &text).await;
+    process.dispatch(queue).await.unwrap();
+    let batch = queue.receive(Lane::Urgent, 1, VISIBLE).await.unwrap();
+    place.tenant.set_faults(Faults {
+        share: 1.0,
+        kinds: vec![Fault::Denied],
+        ..Faults::none()
+    });
+    let taken = process.take_batch(&incoming(&batch), unlimited).await;
+    settle(&place, Lane::Urgent, &batch, &taken.unwrap()).await;
+    place.tenant.set_faults(Faults::none());
+    let late = async || process.status(place.clock.now()).await.unwrap().late;
+    let release = async || process.release(place.clock.now()).await.unwrap();
+    assert!(release().await.is_none(), "just tried");
+    place.clock.sleep(Duration::from_mins(16)).await;
+    let released = release().await.expect("the cut and all that is left");
+    assert_eq!(released.summary.counts.actions["user.disable"], 1);
+    assert!(late().await > 0);
+    process.dispatch(queue).await.unwrap();
+    let batch = queue.receive(Lane::Urgent, 1, VISIBLE).await.unwrap();
+    process
+        .take_batch(&incoming(&batch), unlimited)
+        .await
+        .unwrap();
+    assert_eq!(place.users()["7"]["accountEnabled"], false);
 }

@@ -159,7 +159,8 @@ impl<'a> Orders<'a> {
             return Ok(());
         }
         let free = order.as_ref().is_none_or(|o| o.held.is_empty());
-        if let Some(due) = person.due.filter(|_| free) {
+        let now = self.request.now;
+        if let Some(due) = person.due.filter(|due| free && *due > now) {
             self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
         }
         let line = PersonLine {

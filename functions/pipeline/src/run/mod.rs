@@ -135,7 +135,7 @@ impl Pipeline {
 
     async fn go_on(&self, until: Until, plans: bool) -> Result<Vec<Finished>, RunError> {
         let _alone = self.lock().await?;
-        self.count_notes().await?;
+        self.count_approvals().await;
         let mut out: Vec<Finished> = Vec::new();
         loop {
             let head = log::head(&self.store).await?;
@@ -377,7 +377,7 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`].
     pub async fn release(&self, now: Timestamp) -> Result<Option<Stored>, RunError> {
-        self.count_notes().await?;
+        self.count_approvals().await;
         loop {
             let head = log::head(&self.store).await?;
             match self.make_way(&head, now).await {

@@ -26,6 +26,9 @@ use crate::store::parse;
 /// Newer data do not wait that long: they call a run back.
 const OVERDUE: SignedDuration = SignedDuration::from_hours(6);
 
+/// When a cut of a run under way that failed is tried again with what else it has left.
+const CUT_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
 /// Cuts first.
 const LANES: [Lane; 2] = [Lane::Urgent, Lane::Bulk];
 
@@ -220,6 +223,13 @@ impl Pipeline {
         }
         let late = |due: Timestamp| stored.planned.now < due && due <= now;
         if stored.planned.next_due.is_some_and(late) {
+            return Ok(true);
+        }
+        // A cut that failed is planned again: its next try does not wait for all the others.
+        let outcomes = apply::outcomes(&self.store, &run.run).await?;
+        let failed = |o: &&Outcome| o.op.cut() && !o.ending.settled();
+        let old = |o: &Outcome| now.duration_since(o.at) > CUT_AGAIN;
+        if outcomes.iter().filter(failed).any(old) {
             return Ok(true);
         }
         let state = State::load(&self.store, &head.standing.state).await?;
