@@ -61,6 +61,19 @@ impl EvidenceKey {
         Self(bytes.into())
     }
 
+    /// What chance is made from for one attribute of one worker: always the same, and nobody
+    /// without the key can tell.
+    pub fn chance(&self, worker: &str, attribute: &str) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(b"rollcall chance v1\0");
+        for part in [worker, attribute] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+
     /// The salt of one person.
     pub fn salt(&self, person: &PersonKey) -> Salt {
         let mut mac =

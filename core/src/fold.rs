@@ -284,6 +284,7 @@ mod tests {
             object: Some(ObjectId::new("o")),
             actions,
             scheduled,
+            other_names: Vec::new(),
         };
         let salt = EvidenceKey::new(*b"k").salt(&draft.person);
         seal(&draft, 0, &SourceRow::default(), &salt).0

@@ -91,6 +91,12 @@ pub struct Identity {
     pub always: Attributes,
     /// Attributes written on creation only.
     pub on_create: Attributes,
+    /// The mapping is not for this row.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub out_of_scope: bool,
+    /// Sign-in names to take instead when the wanted one is taken, best first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub other_names: Vec<AccountName>,
 }
 
 /// Everything known of one person.

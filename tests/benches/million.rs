@@ -230,11 +230,15 @@ fn people(mapping: &Mapping, file: &Path, source: &SourceName, tenant: &Tenant) 
     let mut reader = rollcall_files::open_file(file, &options).unwrap();
     let mut scratch = Vec::new();
     let mut out = Vec::new();
-    let now = FIRST.parse().unwrap();
+    let key = rollcall_core::digest::EvidenceKey::new(*b"bench");
+    let given = rollcall_core::mapping::Given {
+        now: FIRST.parse().unwrap(),
+        key: &key,
+    };
     while let Some(row) = reader.next().unwrap() {
         let values: Vec<String> = row.values().map(std::borrow::Cow::into_owned).collect();
         let identity = bound
-            .map(&|at| values[at].as_str(), row.number, now)
+            .map(&|at| values[at].as_str(), row.number, &given)
             .identity;
         let number = usize::try_from(row.number).unwrap() - 2;
         let object = if moves(number) {

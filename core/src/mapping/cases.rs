@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Mapping;
+use super::{Given, Mapping};
+use crate::digest::EvidenceKey;
 use crate::model::{FindingKind, Severity, Value};
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +70,12 @@ fn run(mapping: &Mapping, case: &Case) -> Result<CaseResult, String> {
         .bind(&header)
         .map_err(|missing| format!("no column {missing:?}"))?;
     let value = |at: usize| case.row.get(&header[at]).map_or("", String::as_str);
-    let mapped = bound.map(&value, 2, case.now);
+    let key = EvidenceKey::new(*b"cases");
+    let given = Given {
+        now: case.now,
+        key: &key,
+    };
+    let mapped = bound.map(&value, 2, &given);
     let mut differences = Vec::new();
     let held: Vec<FindingKind> = mapped
         .findings
@@ -120,6 +126,16 @@ mod tests {
                 "csv2scim",
                 include_str!("../../../mappings/csv2scim/mapping.toml"),
                 include_str!("../../../mappings/csv2scim/cases.toml"),
+            ),
+            (
+                "workday",
+                include_str!("../../../mappings/workday/mapping.toml"),
+                include_str!("../../../mappings/workday/cases.toml"),
+            ),
+            (
+                "successfactors",
+                include_str!("../../../mappings/successfactors/mapping.toml"),
+                include_str!("../../../mappings/successfactors/cases.toml"),
             ),
             (
                 "demo",

@@ -2,6 +2,10 @@
 //!
 //! ```toml
 //! format_version = 1
+//! default_domain = "woodgrove.example"      # optional: what DefaultDomain() gives
+//! date_diff = "elapsed"                     # or "boundaries": how DateDiff counts
+//! reserved_names = ["admin", "info"]        # optional: sign-in names that nobody gets, or what
+//!                                           # stands before their @
 //!
 //! [worker]                                  # facts that policy reads; all columns by name
 //! key = "WorkerID"
@@ -19,31 +23,81 @@
 //! apply = "always"                          # or "create"
 //! required = true                           # optional: without a value the row is held
 //! clear_when_empty = true                   # optional: an empty value clears; else it is left
+//!
+//! [[scope]]                                 # optional: a row is ours if all of any one hold
+//! name = "northern plants"
+//! all = [{ attribute = "Country", operator = "EQUALS", values = ["NO", "SE"] }]
+//!
+//! [[attribute]]
+//! target = "userPrincipalName"              # the sign-in name: the first value that is free, in
+//! apply = "create"                          # the directory and among all of the plan
+//! expression = 'SelectUniqueValue(Join("@", [Login], "woodgrove.example"), ...)'
+//! numbers = 9                               # optional: then the first one with 2 to 9 before its @
 //! ```
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::expression::Expression;
+use super::expression::{DateDiffReading, Expression, Lint};
 use super::properties;
+use super::scope::{GroupFile, Scope};
 use crate::digest::sha256;
+use crate::policy::name_key;
 
 /// A checked mapping file with its expressions compiled.
 #[derive(Debug, Clone)]
 pub struct Mapping {
     pub(super) worker: WorkerRules,
     pub(super) attributes: Vec<AttributeRule>,
+    pub(super) default_domain: Option<String>,
+    pub(super) date_diff: DateDiffReading,
+    /// Folded: see [`name_key`].
+    pub(super) reserved_names: BTreeSet<String>,
+    pub(super) scope: Scope,
     hash: String,
 }
 
 /// The file as written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MappingFile {
+pub(super) struct MappingFile {
     format_version: u32,
-    worker: WorkerRules,
-    attribute: Vec<AttributeFile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) default_domain: Option<String>,
+    #[serde(default, skip_serializing_if = "DateDiff::is_default")]
+    date_diff: DateDiff,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) reserved_names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) scope: Vec<GroupFile>,
+    pub(super) worker: WorkerRules,
+    pub(super) attribute: Vec<AttributeFile>,
+}
+
+/// How `DateDiff` counts days, hours and minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DateDiff {
+    #[default]
+    Elapsed,
+    Boundaries,
+}
+
+impl DateDiff {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::convert::From<DateDiff> for DateDiffReading {
+    fn from(given: DateDiff) -> Self {
+        match given {
+            DateDiff::Elapsed => Self::Elapsed,
+            DateDiff::Boundaries => Self::Boundaries,
+        }
+    }
 }
 
 /// Where the facts of a worker stand.
@@ -101,22 +155,41 @@ pub(super) enum ZoneRule {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AttributeFile {
-    target: String,
+pub(super) struct AttributeFile {
+    pub(super) target: String,
     #[serde(default)]
-    source: Option<String>,
+    pub(super) source: Option<String>,
     #[serde(default)]
-    constant: Option<String>,
+    pub(super) constant: Option<String>,
     #[serde(default)]
-    expression: Option<String>,
+    pub(super) expression: Option<String>,
     #[serde(default)]
-    default: Option<String>,
+    pub(super) default: Option<String>,
     #[serde(default)]
-    apply: Apply,
+    pub(super) apply: Apply,
     #[serde(default)]
-    required: bool,
+    pub(super) required: bool,
     #[serde(default)]
-    clear_when_empty: bool,
+    pub(super) clear_when_empty: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) numbers: Option<u32>,
+}
+
+impl AttributeFile {
+    /// Nothing but the property.
+    pub(super) fn of(target: String) -> Self {
+        Self {
+            target,
+            source: None,
+            constant: None,
+            expression: None,
+            default: None,
+            apply: Apply::Always,
+            required: false,
+            clear_when_empty: false,
+            numbers: None,
+        }
+    }
 }
 
 /// When an attribute is written.
@@ -139,6 +212,8 @@ pub struct AttributeRule {
     pub(super) apply: Apply,
     pub(super) required: bool,
     pub(super) clear_when_empty: bool,
+    /// The first value is tried with numbers up to this one, too.
+    pub(super) numbers: u32,
     pub(super) kind: properties::Kind,
 }
 
@@ -160,7 +235,7 @@ pub struct MappingFileError {
 }
 
 /// No account can be made without these: they are mapped, and a row without a value is held.
-const NEVER_EMPTY: [&str; 4] = [
+pub(super) const NEVER_EMPTY: [&str; 4] = [
     "userPrincipalName",
     "employeeId",
     "displayName",
@@ -191,6 +266,10 @@ impl Mapping {
         {
             problems.push(format!("`worker.time_zone`: `{zone}` is no IANA time zone"));
         }
+        let scope = Scope::new(&parsed.scope).unwrap_or_else(|problem| {
+            problems.push(problem);
+            Scope::default()
+        });
         // Whoever changes what a function or a rule means raises the number: everybody is mapped
         // anew then.
         let meaning = (1, &parsed);
@@ -202,7 +281,7 @@ impl Mapping {
             if !seen.insert(attribute.target.clone()) {
                 problems.push(format!("attribute `{}` is mapped twice", attribute.target));
             }
-            match rule(attribute, &key) {
+            match rule(attribute, &key, parsed.default_domain.is_some()) {
                 Ok(rule) => attributes.push(rule),
                 Err(problem) => problems.push(problem),
             }
@@ -218,11 +297,61 @@ impl Mapping {
             Ok(Self {
                 worker: parsed.worker,
                 attributes,
+                default_domain: parsed.default_domain,
+                date_diff: parsed.date_diff.into(),
+                reserved_names: parsed.reserved_names.iter().map(|n| name_key(n)).collect(),
+                scope,
                 hash,
             })
         } else {
             Err(refuse(problems))
         }
+    }
+
+    /// What is odd about the attributes, by property in the order of the file.
+    pub fn lint(&self) -> Vec<(String, Lint)> {
+        let mut out = Vec::new();
+        for rule in &self.attributes {
+            let From::Expression(expression) = &rule.from else {
+                continue;
+            };
+            let mut say = |lint| out.push((rule.target.clone(), lint));
+            expression.lint().into_iter().for_each(&mut say);
+            let whole = |name, message: &str| Lint {
+                name,
+                message: message.to_owned(),
+                line: 1,
+                column: 1,
+                part: expression.source().trim().to_owned(),
+            };
+            if expression.asks_clock() {
+                say(whole(
+                    "clock",
+                    "a row is mapped again when HR changes it, not when time goes by: what \
+                     `Now()` decides stays as it was",
+                ));
+            }
+            if rule.kind == properties::Kind::SignInName && !expression.lowers() {
+                say(whole(
+                    "capitals",
+                    "capitals of the row come into the sign-in name: put `ToLower` around it",
+                ));
+            }
+        }
+        let pattern = self.worker.key_pattern.as_ref();
+        if let Some(pattern) = pattern.filter(|p| !p.ends_with('*') && p.chars().count() > 16) {
+            let lint = Lint {
+                name: "too-long",
+                message: "keys of this pattern are longer than the 16 characters that employeeId \
+                          takes"
+                    .to_owned(),
+                line: 1,
+                column: 1,
+                part: pattern.clone(),
+            };
+            out.push(("employeeId".to_owned(), lint));
+        }
+        out
     }
 
     /// The header name of the key column.
@@ -248,6 +377,7 @@ impl Mapping {
         if let Some(ZoneRule::Column(column)) = &worker.time_zone {
             out.insert(column.clone());
         }
+        out.extend(self.scope.columns().cloned());
         for attribute in &self.attributes {
             match &attribute.from {
                 From::Source(column) => {
@@ -271,7 +401,11 @@ impl Mapping {
     }
 }
 
-fn rule(file: AttributeFile, key: &str) -> Result<AttributeRule, String> {
+pub(super) fn rule(
+    file: AttributeFile,
+    key: &str,
+    has_domain: bool,
+) -> Result<AttributeRule, String> {
     let target = file.target;
     let Some(kind) = properties::kind(&target) else {
         let near = properties::nearest(&target)
@@ -292,6 +426,30 @@ fn rule(file: AttributeFile, key: &str) -> Result<AttributeRule, String> {
                      the worker out by status or in the export"
                 ));
             }
+            if compiled.redacts() {
+                return Err(format!(
+                    "attribute `{target}`: leave `Redact` out: no log holds a value here"
+                ));
+            }
+            if compiled.asks_domain() && !has_domain {
+                return Err(format!(
+                    "attribute `{target}`: `DefaultDomain` needs `default_domain` at the top of this \
+                     file"
+                ));
+            }
+            let created = kind == properties::Kind::SignInName && file.apply == Apply::Create;
+            if compiled.selects() && !created {
+                return Err(format!(
+                    "attribute `{target}`: `SelectUniqueValue` is for `userPrincipalName` with \
+                     `apply = \"create\"`"
+                ));
+            }
+            if compiled.asks_chance() && file.apply == Apply::Always {
+                return Err(format!(
+                    "attribute `{target}`: what `Guid` and `RandomString` make is for \
+                     `apply = \"create\"`"
+                ));
+            }
             From::Expression(Box::new(compiled))
         }
         _ => {
@@ -304,6 +462,18 @@ fn rule(file: AttributeFile, key: &str) -> Result<AttributeRule, String> {
         return Err(format!(
             "attribute `employeeId` is the matching key: it must be `source = \"{key}\"`, as \
              `worker.key` says"
+        ));
+    }
+    if file.numbers.is_some_and(|most| !(2..=999).contains(&most)) {
+        return Err(format!(
+            "attribute `{target}`: `numbers` goes from 2 to 999 at most"
+        ));
+    }
+    if file.numbers.is_some()
+        && (kind != properties::Kind::SignInName || file.apply != Apply::Create)
+    {
+        return Err(format!(
+            "attribute `{target}`: `numbers` is for `userPrincipalName` with `apply = \"create\"`"
         ));
     }
     let fixed = match &from {
@@ -336,6 +506,7 @@ fn rule(file: AttributeFile, key: &str) -> Result<AttributeRule, String> {
         required: file.required || NEVER_EMPTY.contains(&target.as_str()),
         target,
         clear_when_empty: file.clear_when_empty,
+        numbers: file.numbers.unwrap_or(1),
         kind,
     })
 }

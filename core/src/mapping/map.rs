@@ -8,9 +8,11 @@ use jiff::civil::Date;
 use super::expression::{EvalContext, Evaluated, Input, Lookup};
 use super::file::{Apply, AttributeRule, DateFormat, DateRule, From, Mapping, ZoneRule};
 use super::properties::Kind;
+use crate::digest::EvidenceKey;
 use crate::model::{
-    Attributes, Finding, FindingKind, Place, Severity, Value, WorkerId, text_shape,
+    AccountName, Attributes, Finding, FindingKind, Place, Severity, Value, WorkerId, text_shape,
 };
+use crate::policy::name_key;
 use crate::state::Identity;
 
 /// A mapping with its columns found in one header: what a million rows go through.
@@ -76,6 +78,9 @@ impl Mapping {
             names: header.to_vec(),
             mapping: self.clone(),
         };
+        for column in self.scope.columns() {
+            let _place = find(column);
+        }
         if missing.is_empty() {
             Ok(bound)
         } else {
@@ -97,6 +102,15 @@ impl Bound {
         pattern.is_none_or(|pattern| fits(pattern, key))
     }
 
+    fn in_scope<'a>(&self, value: &dyn Fn(usize) -> &'a str) -> bool {
+        let scope = &self.mapping.scope;
+        scope.is_everybody()
+            || scope.holds(|column| {
+                let at = self.names.iter().position(|name| name == column);
+                at.map_or("", value)
+            })
+    }
+
     /// The place of the status column.
     pub fn status(&self) -> usize {
         self.status
@@ -108,7 +122,7 @@ impl Bound {
     }
 
     /// Maps one row. `value` gives the cleaned text of a column by its place in the header.
-    pub fn map<'a>(&self, value: &dyn Fn(usize) -> &'a str, row: u32, now: Timestamp) -> Mapped {
+    pub fn map<'a>(&self, value: &dyn Fn(usize) -> &'a str, row: u32, given: &Given<'_>) -> Mapped {
         let mut findings = Vec::new();
         let mut hold = |kind, column: &str, note: String| {
             let at = Place::cell(row, column);
@@ -154,14 +168,24 @@ impl Bound {
             zone,
             always: Attributes::new(),
             on_create: Attributes::new(),
+            other_names: Vec::new(),
+            out_of_scope: !self.in_scope(value),
         };
+        if identity.out_of_scope {
+            let facts_sound = findings.is_empty();
+            return Mapped {
+                identity,
+                facts_sound,
+                findings,
+            };
+        }
         let facts_sound = findings.is_empty();
         let mut hold = |kind, column: &str, note: String| {
             let at = Place::cell(row, column);
             findings.push(Finding::new(kind, Severity::Held, at, note));
         };
         for (rule, slots) in self.mapping.attributes.iter().zip(&self.slots) {
-            self.attribute(rule, slots, value, now, &mut identity, &mut hold);
+            self.attribute(rule, slots, value, given, &mut identity, &mut hold);
         }
         Mapped {
             identity,
@@ -175,7 +199,7 @@ impl Bound {
         rule: &AttributeRule,
         slots: &[usize],
         value: &dyn Fn(usize) -> &'a str,
-        now: Timestamp,
+        given: &Given<'_>,
         identity: &mut Identity,
         hold: &mut dyn FnMut(FindingKind, &str, String),
     ) {
@@ -186,8 +210,24 @@ impl Bound {
             From::Source(_) => slots.first().map(|at| Cow::Borrowed(value(*at))),
             From::Constant(text) => Some(Cow::Borrowed(text)),
             From::Expression(expression) => {
-                match expression.evaluate(&Cells { slots, value }, &EvalContext { now }) {
+                let seed = expression
+                    .asks_chance()
+                    .then(|| given.key.chance(identity.worker.as_str(), &rule.target));
+                let context = EvalContext {
+                    default_domain: self.mapping.default_domain.as_deref(),
+                    seed: seed.as_ref().map(<[u8; 32]>::as_slice),
+                    date_diff: self.mapping.date_diff,
+                    ..EvalContext::at(given.now)
+                };
+                match expression.evaluate(&Cells { slots, value }, &context) {
                     Ok(Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) => return,
+                    Ok(Evaluated::Candidates(candidates)) => {
+                        let mut names: Vec<String> =
+                            candidates.values.into_iter().filter_map(as_text).collect();
+                        let first = (!names.is_empty()).then(|| names.remove(0));
+                        identity.other_names = names.into_iter().map(AccountName::new).collect();
+                        first.map(Cow::Owned)
+                    }
                     Ok(Evaluated::Value(Value::List(items))) if items.len() > 1 => {
                         let note = format!(
                             "attribute `{}`: {} values; it takes one",
@@ -220,6 +260,21 @@ impl Bound {
             }
             return;
         };
+        let text = if rule.kind == Kind::SignInName {
+            if let Some(name) = self.free_names(rule, &text, identity) {
+                Cow::Owned(name)
+            } else {
+                let note = format!(
+                    "attribute `{}`: every name that is possible is among `reserved_names`, or \
+                         cannot be a sign-in name",
+                    rule.target
+                );
+                hold(FindingKind::ValueRefused, column, note);
+                return;
+            }
+        } else {
+            text
+        };
         if let Some(problem) = rule.kind.problem(&text) {
             let note = format!("attribute `{}`: {problem}", rule.target);
             hold(FindingKind::ValueRefused, column, note);
@@ -232,6 +287,49 @@ impl Bound {
         };
         list.insert(rule.target.clone(), typed(rule.kind, text.into_owned()));
     }
+}
+
+impl Bound {
+    /// The best name that is not reserved; those behind it are what may be taken instead. A value
+    /// that stands alone is not judged here: what is wrong with it is said by name.
+    fn free_names(
+        &self,
+        rule: &AttributeRule,
+        first: &str,
+        identity: &mut Identity,
+    ) -> Option<String> {
+        let reserved = |name: &str| {
+            let name = name_key(name);
+            let local = name.split('@').next().unwrap_or_default();
+            let reserved = &self.mapping.reserved_names;
+            reserved.contains(local) || reserved.contains(&name)
+        };
+        let others = std::mem::take(&mut identity.other_names);
+        let numbered = (2..=rule.numbers).filter_map(|number| {
+            let (local, domain) = first.split_once('@')?;
+            Some(format!("{local}{number}@{domain}"))
+        });
+        let written = others.iter().map(|name| name.reveal().to_owned());
+        let mut rest: Vec<String> = written.chain(numbered).collect();
+        if rest.is_empty() && !reserved(first) {
+            return Some(first.to_owned());
+        }
+        rest.insert(0, first.to_owned());
+        rest.retain(|name| !reserved(name) && rule.kind.problem(name).is_none());
+        let mut rest = rest.into_iter();
+        let name = rest.next();
+        identity.other_names = rest.map(AccountName::new).collect();
+        name
+    }
+}
+
+/// What is given to a mapping beside the row.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The plan's instant.
+    pub now: Timestamp,
+    /// What chance is made from.
+    pub key: &'a EvidenceKey,
 }
 
 /// The cells of a row as an expression sees them. A cell is text, also when it is empty.
@@ -359,6 +457,12 @@ fn split_date(format: DateFormat, text: &str) -> Option<(i16, i8, i8)> {
             Some((number(&text[..4])?, small(&text[4..6])?, small(&text[6..])?))
         }
         DateFormat::DayFirst | DateFormat::MonthFirst => {
+            // A time behind it does not move the day.
+            let (text, time) = text.split_once(' ').unwrap_or((text, ""));
+            let clock = |c: char| c.is_ascii_digit() || ": AMPampm".contains(c);
+            if !time.chars().all(clock) || (!time.is_empty() && !time.contains(':')) {
+                return None;
+            }
             let separator = text.chars().find(|c| !c.is_ascii_digit())?;
             if !['/', '.', '-'].contains(&separator) {
                 return None;
@@ -423,6 +527,9 @@ mod tests {
             (DayFirst, "2026-04-03", Err(Form)),
             (MonthFirst, "03/04/2026", day("2026-03-04")),
             (MonthFirst, "13/04/2026", Err(DateInvalid)),
+            (MonthFirst, "3/4/2026 12:00:00 AM", day("2026-03-04")),
+            (DayFirst, "3/4/2026 foo", Err(Form)),
+            (DayFirst, "3/4/2026 7", Err(Form)),
             (Compact, "20260403", day("2026-04-03")),
             (Compact, "2026043", Err(Form)),
             (Iso, "9999-12-31", Err(DateInvalid)),

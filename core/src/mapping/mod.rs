@@ -9,7 +9,9 @@ pub mod expression;
 mod file;
 mod map;
 mod properties;
+pub mod schema;
+mod scope;
 mod suggest;
 
 pub use file::{Apply, AttributeRule, DateFormat, Mapping, MappingFileError};
-pub use map::{Bound, Mapped};
+pub use map::{Bound, Given, Mapped};

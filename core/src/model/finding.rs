@@ -73,6 +73,8 @@ pub enum FindingKind {
     MissingDisabled,
     /// Back after a block for absence.
     Reappeared,
+    /// The mapping's scope leaves the row out.
+    OutOfScope,
     /// The start day had passed when the worker was first seen.
     LateHire,
 }

@@ -23,7 +23,7 @@ pub enum Seen {
         /// Its fingerprint.
         fingerprint: u128,
         /// What the mapping made of it.
-        identity: Identity,
+        identity: Box<Identity>,
         /// Its attributes are believed too, not only key, status and dates.
         sound: bool,
     },
@@ -56,7 +56,7 @@ impl Subject {
     }
 
     /// What the target has to be asked first: the linked account, or whoever carries the key and
-    /// whoever has the wanted name.
+    /// whoever has the wanted name, or one of those to take instead.
     pub fn questions(&self, target: &Target) -> Vec<Lookup> {
         if let Some(object) = &self.person.object {
             return vec![Lookup::Id(object.clone())];
@@ -66,8 +66,12 @@ impl Subject {
             let asked = matches!(self.seen, Seen::Absent) && self.person.unfinished;
             return asked.then_some(key).into_iter().collect();
         };
+        if identity.out_of_scope && !self.person.unfinished {
+            return Vec::new();
+        }
         let mut out = vec![Lookup::Key(identity.worker.as_str().to_owned())];
         out.extend(wanted_name(identity, target).map(Lookup::Name));
+        out.extend(identity.other_names.iter().cloned().map(Lookup::Name));
         out
     }
 }
@@ -130,6 +134,7 @@ pub fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> D
         open,
         cuts_only: false,
         leaving: false,
+        other_names: Vec::new(),
     };
     match seen {
         Seen::Row {
@@ -141,7 +146,7 @@ pub fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> D
             desk.row = Some(row);
             desk.person.fingerprint = fingerprint;
             desk.present();
-            desk.row(identity, sound, answers)
+            desk.row(*identity, sound, answers)
         }
         Seen::Held => {
             desk.present();
@@ -330,6 +335,7 @@ fn with_known_attributes(row: Identity, person: &Person) -> Identity {
     Identity {
         always: known.map(|k| k.always.clone()).unwrap_or_default(),
         on_create: known.map(|k| k.on_create.clone()).unwrap_or_default(),
+        other_names: known.map(|k| k.other_names.clone()).unwrap_or_default(),
         ..row
     }
 }

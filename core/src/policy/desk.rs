@@ -8,7 +8,8 @@ use super::StatusClass;
 use super::decide::{Context, wanted_name};
 use super::draft::{DeltaKind, Draft, DraftAction, Reason};
 use crate::model::{
-    Account, Attributes, Finding, FindingKind, ObjectId, Op, Place, Severity, Value, text_shape,
+    Account, AccountName, Attributes, Finding, FindingKind, ObjectId, Op, Place, Severity, Value,
+    text_shape,
 };
 use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person, PlannedCut};
 
@@ -36,6 +37,8 @@ pub(super) struct Desk<'a> {
     pub(super) cuts_only: bool,
     /// A cut is due.
     pub(super) leaving: bool,
+    /// Free names to take instead of that of a new account.
+    pub(super) other_names: Vec<AccountName>,
 }
 
 impl Desk<'_> {
@@ -70,6 +73,10 @@ impl Desk<'_> {
         let cut = self.cut(identity, class, &zone);
         self.leaving = cut.as_ref().is_some_and(|(cut, _)| cut.due <= self.cx.now);
         self.person.wanted = Some(identity.clone());
+        if identity.out_of_scope && !self.leaving {
+            self.out_of_scope();
+            return None;
+        }
         let account = match self.account(identity, answers) {
             Found::Nothing => None,
             Found::One(account) => {
@@ -85,6 +92,19 @@ impl Desk<'_> {
             (cut, Some(account)) => Some(self.stayer(identity, &zone, cut, account)),
         }?;
         self.split(delta, object, steps)
+    }
+
+    /// Nothing is given to whom the mapping is not for, nor taken from them.
+    fn out_of_scope(&mut self) {
+        self.person.due = None;
+        let ours = self.person.lifecycle != Lifecycle::None;
+        let (severity, note) = if ours {
+            let note = "left the scope of the mapping; the account is left as it is";
+            (Severity::Held, note)
+        } else {
+            (Severity::Info, "not in the scope of the mapping")
+        };
+        self.find(FindingKind::OutOfScope, severity, None, note);
     }
 
     /// What the status says; a contradiction between status and dates is nothing to act on.
@@ -133,6 +153,7 @@ impl Desk<'_> {
             object,
             actions,
             scheduled,
+            other_names: std::mem::take(&mut self.other_names),
         })
     }
 
@@ -375,7 +396,14 @@ impl Desk<'_> {
             );
             return None;
         };
-        if answers.get(1).is_some_and(|taken| !taken.is_empty()) {
+        // The wanted name and those instead of it, as far as nobody has them.
+        let names = std::iter::once(&name).chain(&identity.other_names);
+        let answers = answers.get(1..).unwrap_or_default();
+        let free = names
+            .enumerate()
+            .filter(|(at, _)| answers.get(*at).is_none_or(Vec::is_empty));
+        let mut free = free.map(|(_, name)| name.clone());
+        let Some(name) = free.next() else {
             self.find(
                 FindingKind::NameTaken,
                 Severity::Held,
@@ -387,7 +415,8 @@ impl Desk<'_> {
                 ),
             );
             return None;
-        }
+        };
+        self.other_names = free.collect();
         let now = cx.now;
         let create = match identity.hire {
             None => now,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::Target;
 use super::name_key;
-use crate::model::{Attributes, ObjectId, Op, PersonKey, WorkerId};
+use crate::model::{AccountName, Attributes, ObjectId, Op, PersonKey, Value, WorkerId};
 use crate::state::BlockCause;
 
 /// What happened to a person.
@@ -145,6 +145,9 @@ pub struct Draft {
     pub actions: Vec<DraftAction>,
     /// Not due yet, in order.
     pub scheduled: Vec<DraftAction>,
+    /// Names that the new account may get where another draft takes its own, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_names: Vec<AccountName>,
 }
 
 impl Draft {
@@ -156,6 +159,15 @@ impl Draft {
     /// Whether a manager is to be set, now or later.
     pub fn sets_manager(&self) -> bool {
         self.steps().any(|a| a.op == Op::UserSetManager)
+    }
+
+    /// Gives the new account another sign-in name.
+    pub fn rename(&mut self, name: &AccountName, target: &Target) {
+        let steps = self.actions.iter_mut().chain(&mut self.scheduled);
+        for step in steps.filter(|step| step.op == Op::UserCreate) {
+            let value = Value::text(name.reveal());
+            step.after.insert(target.name_attribute.clone(), value);
+        }
     }
 
     /// The sign-in name that this draft creates an account with.

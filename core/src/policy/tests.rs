@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Context, DeltaKind, Policy, Seen, Subject, Target, decide};
+use super::{Context, DeltaKind, Policy, Seen, Subject, Target, decide, name_key};
 use crate::model::{
     Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, SourceName, Value, WorkerId,
 };
@@ -40,6 +40,8 @@ fn identity(row: &str) -> Identity {
             Value::from("one@woodgrove.example"),
         )]
         .into(),
+        other_names: Vec::new(),
+        out_of_scope: false,
     };
     for word in row.split_whitespace() {
         let (name, value) = word.split_once('=').unwrap();
@@ -47,6 +49,7 @@ fn identity(row: &str) -> Identity {
             "status" => identity.status = value.to_owned(),
             "hire" => identity.hire = Some(value.parse().unwrap()),
             "last" => identity.last_day = Some(value.parse().unwrap()),
+            "scope" => identity.out_of_scope = value == "out",
             "zone" => identity.zone = Some(value.to_owned()),
             "manager" => identity.manager = Some(WorkerId::new(value)),
             "dept" => {
@@ -485,7 +488,7 @@ fn facts_become_steps() {
         let seen = Seen::Row {
             row: 2,
             fingerprint: 7,
-            identity: identity(case.row),
+            identity: Box::new(identity(case.row)),
             sound: true,
         };
         let subject = Subject {
@@ -508,7 +511,7 @@ fn a_taken_name_or_two_accounts_hold_the_joiner() {
         seen: Seen::Row {
             row: 2,
             fingerprint: 7,
-            identity: identity(""),
+            identity: Box::new(identity("")),
             sound: true,
         },
     };
@@ -579,7 +582,7 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
         seen: Seen::Row {
             row: 2,
             fingerprint: 7,
-            identity: identity(""),
+            identity: Box::new(identity("")),
             sound: true,
         },
     };
@@ -600,7 +603,7 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
     let seen = Seen::Row {
         row: 2,
         fingerprint: 7,
-        identity: identity(""),
+        identity: Box::new(identity("")),
         sound: true,
     };
     let (delta, planned, found) = steps(
@@ -662,7 +665,7 @@ fn an_odd_attribute_holds_the_row_but_not_the_cut() {
         let seen = Seen::Row {
             row: 2,
             fingerprint: 7,
-            identity: identity(row),
+            identity: Box::new(identity(row)),
             sound: false,
         };
         let subject = Subject {
@@ -742,7 +745,7 @@ fn an_empty_manager_clears_only_where_that_is_allowed() {
         seen: Seen::Row {
             row: 2,
             fingerprint: 7,
-            identity: identity(""),
+            identity: Box::new(identity("")),
             sound: true,
         },
     };
@@ -790,7 +793,7 @@ fn row(words: &str) -> Seen {
     Seen::Row {
         row: 2,
         fingerprint: 7,
-        identity: identity(words),
+        identity: Box::new(identity(words)),
         sound: true,
     }
 }
@@ -935,6 +938,85 @@ fn a_manager_that_nobody_heard_of_is_said_again() {
         true,
     );
     assert_eq!(steps, [] as [&str; 0]);
+}
+
+/// Whom the mapping is not for gets nothing; who has an account of ours keeps it, and is cut off as
+/// anybody.
+#[test]
+fn who_is_out_of_scope_is_left_alone_but_for_cuts() {
+    let nobody = person(Lifecycle::None);
+    let (steps, found, after) = one(&nobody, row("scope=out"), None, true);
+    assert_eq!((steps, found), (vec![], vec![FindingKind::OutOfScope]));
+    assert!(!after.held && after.due.is_none());
+    let ours = person(Lifecycle::Active);
+    let here = || Some(account(true, "IT"));
+    let (steps, found, after) = one(&ours, row("scope=out dept=HR"), here(), true);
+    assert_eq!((steps, found), (vec![], vec![FindingKind::OutOfScope]));
+    assert_eq!(after.fingerprint, 0, "the row is held");
+    let (steps, _, _) = one(&ours, row("scope=out status=I"), here(), true);
+    assert_eq!(steps, ["user.disable", "user.revokeSessions"]);
+}
+
+/// The first name that nobody has; what is free behind it is for whoever of the plan loses.
+#[test]
+fn a_taken_name_gives_way_to_the_next() {
+    let policy = policy("");
+    let target = target();
+    let name = |text: &str| AccountName::new(format!("{text}@woodgrove.example"));
+    let mut wanted = identity("dept=IT");
+    wanted.other_names = vec![name("two"), name("three"), name("four")];
+    let decided = |taken: &[&str]| {
+        let subject = Subject {
+            person: Person::new(SourceName::new("hr"), WorkerId::new("1")),
+            seen: Seen::Row {
+                row: 2,
+                fingerprint: 7,
+                identity: Box::new(wanted.clone()),
+                sound: true,
+            },
+        };
+        let asked = subject.questions(&target);
+        assert_eq!(asked.len(), 5, "the key and four names");
+        let answer = |question: &Lookup| match question {
+            Lookup::Name(name) => {
+                let local = name.reveal().split('@').next().unwrap();
+                let other = Account {
+                    key: None,
+                    ..account(true, "")
+                };
+                taken
+                    .contains(&local)
+                    .then_some(other)
+                    .into_iter()
+                    .collect()
+            }
+            Lookup::Key(_) | Lookup::Id(_) => Vec::new(),
+        };
+        let answers: Vec<Vec<Account>> = asked.iter().map(answer).collect();
+        let cx = Context {
+            now: NOW.parse().unwrap(),
+            policy: &policy,
+            target: &target,
+            first_load: true,
+            stale: false,
+            full: true,
+        };
+        decide(subject, &answers, &cx)
+    };
+    for (taken, expected, others) in [
+        (&[][..], "one", 3),
+        (&["one"], "two", 2),
+        (&["one", "three"], "two", 1),
+        (&["one", "two", "three"], "four", 0),
+    ] {
+        let draft = decided(taken).draft.unwrap();
+        let new = draft.new_name(&target).unwrap();
+        assert_eq!(new, name_key(name(expected).reveal()), "{taken:?}");
+        assert_eq!(draft.other_names.len(), others, "{taken:?}");
+    }
+    let none = decided(&["one", "two", "three", "four"]);
+    assert!(none.draft.is_none() && none.held);
+    assert_eq!(none.findings[0].kind, FindingKind::NameTaken);
 }
 
 /// Files that are no whole roster neither count nor end misses.

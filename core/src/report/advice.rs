@@ -115,6 +115,10 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         FindingKind::Reappeared => {
             "Back in the file after a block for absence. Check that HR means it."
         }
+        FindingKind::OutOfScope => {
+            "The scope of the mapping leaves the row out. Somebody who has an account is left as \
+             they are until HR says that they leave, or the scope takes them in again."
+        }
         FindingKind::LateHire => {
             "The first day had passed before HR sent the worker. Nothing to do here; HR may enter \
              hires earlier."

@@ -4,8 +4,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use rollcall_core::mapping::{Bound, Mapped, Mapping};
+use rollcall_core::mapping::{Bound, Given, Mapped, Mapping};
 use rollcall_core::model::Finding;
 use rollcall_files::{SealedReader, SealedRecord, fingerprint};
 
@@ -148,9 +147,9 @@ impl SealedRows {
     }
 
     /// A row through the mapping.
-    pub fn map(&self, row: &Fetched, now: Timestamp) -> Mapped {
+    pub fn map(&self, row: &Fetched, given: &Given<'_>) -> Mapped {
         self.bound
-            .map(&|at| row.record.value(at), row.record.row, now)
+            .map(&|at| row.record.value(at), row.record.row, given)
     }
 
     /// The manager that a row names.

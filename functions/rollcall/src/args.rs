@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
+use rollcall_core::mapping::expression::DateDiffReading;
 
 /// HR-driven identity lifecycle: what HR says becomes accounts, safely and with evidence.
 #[derive(Debug, Parser)]
@@ -70,6 +71,15 @@ pub(crate) enum Command {
     Status(At),
     /// Walk the chain, hash everything again, make every plan again
     Verify(Verify),
+    /// Evaluate one mapping expression
+    Eval(Eval),
+    /// Make a mapping file of an exported synchronizationSchema
+    ImportSchema(ImportSchema),
+    /// Make a synchronizationSchema of a mapping file
+    ExportSchema(ExportSchema),
+    /// Try and judge mapping files
+    #[command(subcommand)]
+    Mappings(Mappings),
     /// The simulated tenant
     #[command(subcommand)]
     Rehearsal(Rehearsal),
@@ -167,6 +177,80 @@ pub(crate) struct Verify {
     /// Prove that this entry is still part of the chain
     #[arg(long, value_name = "GENERATION:SHA256")]
     pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportSchema {
+    /// The schema as Graph or the portal gives it (JSON)
+    pub(crate) file: PathBuf,
+    /// The tenant's default domain, where expressions ask for it
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) default_domain: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportSchema {
+    /// The mapping file
+    pub(crate) file: PathBuf,
+    /// What the source directory is called there
+    #[arg(long, value_name = "NAME", default_value = "Rollcall")]
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mappings {
+    /// Run the cases that stand beside mapping files
+    Test(MappingFiles),
+    /// Name what is right by its grammar and most likely not meant
+    Lint(MappingFiles),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MappingFiles {
+    /// A folder with mapping.toml and cases.toml, or with such folders; without it, those that are
+    /// shipped
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// The expression
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) expression: String,
+    /// A JSON object with the record's attributes, or - for stdin; without it there are none
+    #[arg(long, value_name = "FILE")]
+    pub(crate) attributes: Option<PathBuf>,
+    /// What `Now()` gives, like 2026-03-16T02:00:00Z
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) now: Option<Timestamp>,
+    /// What `DefaultDomain()` gives
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) default_domain: Option<String>,
+    /// A value that `SelectUniqueValue` finds taken; may be repeated
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) taken: Vec<String>,
+    /// How `DateDiff` counts days, hours and minutes
+    #[arg(long, value_enum, default_value_t = DateDiff::Elapsed)]
+    pub(crate) date_diff: DateDiff,
+}
+
+/// See the mapping language's documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DateDiff {
+    /// Whole ones that went by
+    Elapsed,
+    /// Midnights, full hours and full minutes passed
+    Boundaries,
+}
+
+impl From<DateDiff> for DateDiffReading {
+    fn from(given: DateDiff) -> Self {
+        match given {
+            DateDiff::Elapsed => Self::Elapsed,
+            DateDiff::Boundaries => Self::Boundaries,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

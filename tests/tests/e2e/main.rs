@@ -16,6 +16,7 @@ mod deliveries;
 mod determinism;
 mod guards;
 mod kill;
+mod language;
 mod pair;
 mod race;
 mod rough;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         rough::trials(),
         race::trials(),
         kill::trials(),
+        language::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Arity,
     /// An argument is not of the kind that the function takes.
     BadArgument,
+    /// A regular expression is none, or has something that ours cannot do.
+    BadPattern,
     /// A list has no value at this place.
     BadIndex,
     /// A text is no date.
@@ -41,6 +43,7 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::Arity => "arity",
             Self::BadArgument => "bad-argument",
+            Self::BadPattern => "bad-pattern",
             Self::BadIndex => "bad-index",
             Self::BadDate => "bad-date",
             Self::BadInterval => "bad-interval",

@@ -6,10 +6,13 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use jiff::civil::DateTime;
+
 use super::error::{ErrorKind, ExpressionError};
-use super::functions::Function;
+use super::functions::{Function, ReplaceMode};
 use super::parser::{BareWord, Comparison, Kind, Node};
-use super::{Evaluated, Input, Lookup, diacritics, text};
+use super::pattern::{Pattern, TooLong};
+use super::{Candidates, EvalContext, Evaluated, Input, Lookup, dates, diacritics, generate, text};
 use crate::model::Value;
 
 /// A value while it is worked on.
@@ -31,6 +34,20 @@ enum Stop {
 
 type Step<T> = Result<T, Stop>;
 
+/// .NET's `DateTimeStyles`. The service runs in UTC: none of them changes what is read.
+const STYLES: [&str; 10] = [
+    "None",
+    "AllowLeadingWhite",
+    "AllowTrailingWhite",
+    "AllowInnerWhite",
+    "AllowWhiteSpaces",
+    "NoCurrentDateDefault",
+    "AdjustToUniversal",
+    "AssumeLocal",
+    "AssumeUniversal",
+    "RoundtripKind",
+];
+
 /// Longest text that a function may build.
 const RESULT_BYTES_MAX: usize = 1_000_000;
 
@@ -39,12 +56,29 @@ pub(super) fn evaluate(
     source: &str,
     root: &Node,
     lookup: &dyn Lookup,
+    context: &EvalContext<'_>,
 ) -> Result<Evaluated, ExpressionError> {
-    match (Walk { source, lookup }).node(root) {
+    let walk = Walk {
+        source,
+        lookup,
+        context,
+    };
+    if let Kind::Call(Function::SelectUniqueValue, rules) = &root.kind {
+        return walk.candidates(root, rules);
+    }
+    match walk.node(root) {
         Ok(datum) => Ok(Evaluated::Value(datum.into_value())),
-        Err(Stop::IgnoreAttribute) => Ok(Evaluated::IgnoreAttribute),
-        Err(Stop::IgnoreObject) => Ok(Evaluated::IgnoreObject),
-        Err(Stop::Failed(error)) => Err(*error),
+        Err(stop) => stop.into(),
+    }
+}
+
+impl From<Stop> for Result<Evaluated, ExpressionError> {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::IgnoreAttribute => Ok(Evaluated::IgnoreAttribute),
+            Stop::IgnoreObject => Ok(Evaluated::IgnoreObject),
+            Stop::Failed(error) => Err(*error),
+        }
     }
 }
 
@@ -115,6 +149,7 @@ impl<'a> Datum<'a> {
 struct Walk<'a> {
     source: &'a str,
     lookup: &'a dyn Lookup,
+    context: &'a EvalContext<'a>,
 }
 
 impl<'a> Walk<'a> {
@@ -137,12 +172,17 @@ impl<'a> Walk<'a> {
                 Input::Value(value) => Datum::from_value(value),
             }),
             Kind::Text(text) => Ok(Datum::Text(Cow::Borrowed(text))),
+            Kind::Pattern(pattern) => Ok(Datum::Text(Cow::Borrowed(pattern.source()))),
             Kind::Number(number) => Ok(Datum::Number(*number)),
             Kind::Word(BareWord::IgnoreAttributeFlow) => Err(Stop::IgnoreAttribute),
             Kind::Word(BareWord::IgnoreObjectFlow) => Err(Stop::IgnoreObject),
-            Kind::Word(BareWord::TextCompare | BareWord::BinaryCompare | BareWord::Encoding) => {
-                self.fail(node, ErrorKind::Syntax, "this word is not a value")
-            }
+            Kind::Word(
+                BareWord::TextCompare
+                | BareWord::BinaryCompare
+                | BareWord::Unicode
+                | BareWord::Ascii
+                | BareWord::Utf8,
+            ) => self.fail(node, ErrorKind::Syntax, "this word is not a value"),
             Kind::Compare(comparison, sides) => self
                 .compare(*comparison, &sides[0], &sides[1])
                 .map(Datum::Bool),
@@ -190,8 +230,84 @@ impl<'a> Walk<'a> {
     }
 
     fn call(&self, node: &'a Node, function: Function, arguments: &'a [Node]) -> Step<Datum<'a>> {
-        let first = &arguments[0];
+        // Functions without arguments do not look at it.
+        let first = arguments.first().unwrap_or(node);
         match function {
+            Function::AppRoles | Function::AssertiveAppRoles => self.app_roles(first),
+            Function::BitAnd => Ok(Datum::Number(
+                self.number(first)? & self.number(&arguments[1])?,
+            )),
+            Function::CDate => Ok(date(self.date(first)?)),
+            Function::ConvertFromBase64 => self.decode(node, arguments),
+            Function::ConvertToBase64 => self.each(first, |source| {
+                let bytes: Vec<u8> = source.encode_utf16().flat_map(u16::to_le_bytes).collect();
+                text::base64(&bytes).into()
+            }),
+            Function::ConvertToUtf8Hex => self.each(first, |source| {
+                crate::digest::hex(source.as_bytes())
+                    .to_ascii_uppercase()
+                    .into()
+            }),
+            Function::DateAdd => {
+                let interval = self.text_or_empty(first)?;
+                let count = self.number(&arguments[1])?;
+                let at = self.date(&arguments[2])?;
+                let moved = dates::add(&interval, count, at);
+                Ok(date(self.checked_date(node, moved)?))
+            }
+            Function::DateDiff => {
+                let interval = self.text_or_empty(first)?;
+                let (from, to) = (self.date(&arguments[1])?, self.date(&arguments[2])?);
+                let reading = self.context.date_diff;
+                let count = dates::difference(&interval, from, to, reading);
+                Ok(Datum::Number(self.checked_date(node, count)?))
+            }
+            Function::DateFromNum => {
+                let at = dates::from_file_time(self.number(first)?);
+                Ok(date(self.checked_date(node, at)?))
+            }
+            Function::FormatDateTime => self.format_date(node, arguments),
+            Function::IsString => Ok(Datum::Bool(match self.node(first)? {
+                Datum::Null => false,
+                Datum::Bool(_) | Datum::Number(_) | Datum::Text(_) => true,
+                Datum::List(items) => items.len() < 2,
+            })),
+            Function::Len => {
+                let source = self.text_or_empty(first)?;
+                let units = source.encode_utf16().count();
+                Ok(Datum::Number(i64::try_from(units).unwrap_or(i64::MAX)))
+            }
+            Function::NormalizeDiacriticsByCulture => {
+                let culture = self.text_or_empty(&arguments[1])?;
+                self.each(first, |source| {
+                    diacritics::normalize(diacritics::by_culture(source, &culture))
+                })
+            }
+            Function::NumFromDate => {
+                let ticks = dates::to_file_time(self.date(first)?);
+                Ok(Datum::Number(self.checked_date(node, ticks)?))
+            }
+            Function::RandomString => self.random(node, arguments),
+            Function::Redact => self.node(first),
+            Function::RemoveDuplicates => Ok(match self.node(first)? {
+                Datum::List(items) => {
+                    let mut seen = std::collections::BTreeSet::new();
+                    let first = |item: &Cow<'a, str>| seen.insert(item.clone());
+                    Datum::List(items.into_iter().filter(first).collect())
+                }
+                single @ (Datum::Null | Datum::Bool(_) | Datum::Number(_) | Datum::Text(_)) => {
+                    single
+                }
+            }),
+            Function::SingleAppRole => self.single_app_role(first),
+            Function::DefaultDomain => self.default_domain(node),
+            Function::Guid => Ok(Datum::Text(generate::guid(&mut self.bytes(node)?).into())),
+            Function::Now => Ok(date(dates::of(self.context.now))),
+            Function::SelectUniqueValue => self.fail(
+                node,
+                ErrorKind::NestedUnique,
+                "`SelectUniqueValue` must be the outermost function",
+            ),
             Function::Append => {
                 let head = self.text_or_empty(first)?;
                 let tail = self.text_or_empty(&arguments[1])?;
@@ -256,28 +372,7 @@ impl<'a> Walk<'a> {
                     text::proper(&source, separators.as_deref()).into()
                 })
             }
-            Function::Replace => {
-                let Some(source) = self.text(first)? else {
-                    return Ok(Datum::Null);
-                };
-                let old = self.text_or_empty(&arguments[1])?;
-                let new = self.text_or_empty(&arguments[2])?;
-                let found = if old.is_empty() {
-                    0
-                } else {
-                    source.matches(&*old).count()
-                };
-                // Nested calls multiply: the length is known before anything is built.
-                if found.saturating_mul(new.len()).saturating_add(source.len()) > RESULT_BYTES_MAX {
-                    let message = format!("the result is longer than {RESULT_BYTES_MAX} bytes");
-                    return self.fail(node, ErrorKind::Limit, message);
-                }
-                Ok(Datum::Text(if found == 0 {
-                    source
-                } else {
-                    Cow::Owned(source.replace(&*old, &new))
-                }))
-            }
+            Function::Replace(mode) => self.replace(node, mode, arguments),
             Function::Split => self.split(arguments),
             Function::StripSpaces => self.each(first, |source| {
                 if source.contains(' ') {
@@ -311,6 +406,313 @@ impl<'a> Walk<'a> {
                 let delimiters = self.text_or_empty(&arguments[2])?;
                 Ok(Datum::Text(text::word(source, number, &delimiters)))
             }
+        }
+    }
+
+    fn default_domain(&self, node: &Node) -> Step<Datum<'a>> {
+        match self.context.default_domain {
+            Some(domain) => Ok(Datum::Text(Cow::Borrowed(domain))),
+            None => self.fail(
+                node,
+                ErrorKind::BadArgument,
+                "nobody says what the default domain of the tenant is",
+            ),
+        }
+    }
+
+    /// Every rule's value in its order: which of them is free, only the target knows.
+    fn candidates(&self, node: &'a Node, rules: &'a [Node]) -> Result<Evaluated, ExpressionError> {
+        let mut values: Vec<Value> = Vec::new();
+        let mut failed = None;
+        for rule in rules {
+            match self.node(rule).map(Datum::into_value) {
+                Ok(value) if value.as_text().is_none_or(str::is_empty) => {}
+                Ok(value) if values.contains(&value) => {}
+                Ok(value) => values.push(value),
+                // What comes behind it may never be needed.
+                Err(Stop::Failed(error)) => {
+                    failed = Some(error);
+                    break;
+                }
+                Err(stop) if values.is_empty() => return stop.into(),
+                Err(_) => break,
+            }
+        }
+        let none_left = failed.unwrap_or_else(|| {
+            Box::new(ExpressionError::at(
+                ErrorKind::NotUnique,
+                "every value that the rules make is taken",
+                self.source,
+                node.start as usize,
+                node.end as usize,
+            ))
+        });
+        Ok(Evaluated::Candidates(Candidates { values, none_left }))
+    }
+
+    /// A date: NULL is none.
+    fn date(&self, node: &'a Node) -> Step<DateTime> {
+        let text = self.text_or_empty(node)?;
+        self.checked_date(node, dates::read(&text))
+    }
+
+    fn checked_date<T>(&self, node: &Node, read: Result<T, dates::Wrong>) -> Step<T> {
+        match read {
+            Ok(read) => Ok(read),
+            Err(dates::Wrong::Date) => self.fail(
+                node,
+                ErrorKind::BadDate,
+                "this is no date, not in the form that is declared, or not of the years 1 to 9999",
+            ),
+            Err(dates::Wrong::Interval) => self.fail(
+                node,
+                ErrorKind::BadInterval,
+                "an interval is yyyy, m (month), d, ww (week), h, n (minute) or s",
+            ),
+            Err(dates::Wrong::Format) => self.fail(
+                node,
+                ErrorKind::BadArgument,
+                "the date format has a letter, a quote or a length that no format has",
+            ),
+        }
+    }
+
+    /// Four arguments, or three without `dateTimeStyles` as an older page has it.
+    fn format_date(&self, node: &'a Node, arguments: &'a [Node]) -> Step<Datum<'a>> {
+        let (styles, input, output) = match arguments {
+            [_, styles, input, output] => (Some(styles), input, output),
+            _ => (None, &arguments[1], &arguments[2]),
+        };
+        if let Some(styles) = self.option(styles)? {
+            let known = |style: &str| STYLES.contains(&style.trim());
+            if !styles.is_empty() && !styles.split(',').all(known) {
+                return self.fail(
+                    &arguments[1],
+                    ErrorKind::BadArgument,
+                    format!("dateTimeStyles are: {}", STYLES.join(", ")),
+                );
+            }
+        }
+        let source = self.text_or_empty(&arguments[0])?;
+        let (input, output) = (self.text_or_empty(input)?, self.text_or_empty(output)?);
+        let today = dates::of(self.context.now).date();
+        let read = dates::read_as(&source, &input, today);
+        let printed = read.and_then(|at| dates::print_as(at, &output));
+        Ok(Datum::Text(self.checked_date(node, printed)?.into()))
+    }
+
+    /// Chance that every replay repeats.
+    fn bytes(&self, node: &Node) -> Step<generate::Bytes> {
+        match self.context.seed {
+            Some(seed) => Ok(generate::Bytes::new(seed, node.start)),
+            None => self.fail(
+                node,
+                ErrorKind::BadArgument,
+                "nothing random can be made here: it would be another at the next look",
+            ),
+        }
+    }
+
+    fn random(&self, node: &'a Node, arguments: &'a [Node]) -> Step<Datum<'a>> {
+        let mut numbers = [0; 5];
+        for (number, argument) in numbers.iter_mut().zip(arguments) {
+            *number = match usize::try_from(self.number(argument)?) {
+                Ok(number) if number <= generate::LENGTH_MAX => number,
+                _ => {
+                    return self.fail(
+                        argument,
+                        ErrorKind::BadArgument,
+                        format!("a number from 0 to {} is expected", generate::LENGTH_MAX),
+                    );
+                }
+            };
+        }
+        let avoid = self.option(arguments.get(5))?.unwrap_or_default();
+        let [length, digits, special, upper, lower] = numbers;
+        let least = [digits, special, upper, lower];
+        match generate::text(&mut self.bytes(node)?, length, least, &avoid) {
+            Some(text) => Ok(Datum::Text(text.into())),
+            None => self.fail(
+                node,
+                ErrorKind::BadArgument,
+                "the least numbers are more than the length, or all characters of a kind are \
+                 avoided",
+            ),
+        }
+    }
+
+    fn decode(&self, node: &'a Node, arguments: &'a [Node]) -> Step<Datum<'a>> {
+        let Some(source) = self.text(&arguments[0])? else {
+            return Ok(Datum::Null);
+        };
+        let named;
+        let encoding = match arguments.get(1).map(|argument| &argument.kind) {
+            None | Some(Kind::NotGiven | Kind::Word(BareWord::Unicode)) => "Unicode",
+            Some(Kind::Word(BareWord::Ascii)) => "ASCII",
+            Some(Kind::Word(BareWord::Utf8)) => "UTF8",
+            Some(_) => {
+                named = self.text_or_empty(&arguments[1])?;
+                &named
+            }
+        };
+        let bytes = text::from_base64(&source);
+        let decoded = bytes.and_then(|bytes| match encoding {
+            "Unicode" if bytes.len() % 2 == 0 => {
+                let units = bytes
+                    .chunks_exact(2)
+                    .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+                String::from_utf16(&units.collect::<Vec<u16>>()).ok()
+            }
+            "ASCII" if bytes.is_ascii() => String::from_utf8(bytes).ok(),
+            "UTF8" => String::from_utf8(bytes).ok(),
+            _ => None,
+        });
+        match decoded {
+            Some(text) => Ok(Datum::Text(text.into())),
+            None => self.fail(
+                node,
+                ErrorKind::BadArgument,
+                "this is no base64 of a text in that encoding (Unicode, ASCII or UTF8)",
+            ),
+        }
+    }
+
+    /// The pattern of a `Replace`: compiled with the expression where it is constant.
+    fn pattern(&self, node: &'a Node) -> Step<Cow<'a, Pattern>> {
+        if let Kind::Pattern(pattern) = &node.kind {
+            return Ok(Cow::Borrowed(pattern));
+        }
+        let text = self.text_or_empty(node)?;
+        match Pattern::new(&text) {
+            Ok(pattern) => Ok(Cow::Owned(pattern)),
+            // What is wrong with it may quote a value.
+            Err(_) => self.fail(node, ErrorKind::BadPattern, "this is no regular expression"),
+        }
+    }
+
+    fn in_time<T>(&self, node: &Node, found: Result<T, TooLong>) -> Step<T> {
+        match found {
+            Ok(found) => Ok(found),
+            Err(TooLong) => self.fail(
+                node,
+                ErrorKind::Limit,
+                "the pattern tries too many ways to match; write it so that no part can match the \
+                 same text twice",
+            ),
+        }
+    }
+
+    fn replace(&self, node: &'a Node, mode: ReplaceMode, arguments: &'a [Node]) -> Step<Datum<'a>> {
+        let [source, old, pattern, group, new, attribute, template] = arguments else {
+            return self.fail(node, ErrorKind::Arity, "`Replace` takes seven arguments");
+        };
+        let source = self.text(source)?;
+        if mode == ReplaceMode::Attribute {
+            return self.replace_by_attribute(node, source, [pattern, group, attribute]);
+        }
+        let Some(source) = source else {
+            return Ok(Datum::Null);
+        };
+        let replaced = match mode {
+            ReplaceMode::Text => {
+                let (old, new) = (self.text_or_empty(old)?, self.text_or_empty(new)?);
+                return self.exchange(node, source, &old, &new);
+            }
+            ReplaceMode::Template => {
+                let (old, template) = (self.text_or_empty(old)?, self.text_or_empty(template)?);
+                return self.exchange(node, template, &old, &source);
+            }
+            ReplaceMode::Pattern => {
+                let with = self.text_or_empty(new)?;
+                self.pattern(pattern)?.replace(&source, &with)
+            }
+            ReplaceMode::Group => {
+                let (group, with) = (self.text_or_empty(group)?, self.text_or_empty(new)?);
+                self.pattern(pattern)?.replace_group(&source, &group, &with)
+            }
+            ReplaceMode::Attribute => Ok(source.into_owned()),
+        };
+        let replaced = self.in_time(node, replaced)?;
+        self.short_enough(node, replaced.len())?;
+        Ok(Datum::Text(replaced.into()))
+    }
+
+    /// The source where it has a value, else what the pattern's group finds in the attribute.
+    fn replace_by_attribute(
+        &self,
+        node: &'a Node,
+        source: Option<Cow<'a, str>>,
+        [pattern, group, attribute]: [&'a Node; 3],
+    ) -> Step<Datum<'a>> {
+        if let Some(source) = source.filter(|source| !source.is_empty()) {
+            return Ok(Datum::Text(source));
+        }
+        let Some(attribute) = self.text(attribute)? else {
+            return Ok(Datum::Null);
+        };
+        let group = self.text_or_empty(group)?;
+        let pattern = self.pattern(pattern)?;
+        let found = self.in_time(node, pattern.group(&attribute, &group))?;
+        Ok(found.map_or(Datum::Null, |found| Datum::Text(found.to_owned().into())))
+    }
+
+    fn exchange(&self, node: &Node, text: Cow<'a, str>, old: &str, new: &str) -> Step<Datum<'a>> {
+        let found = if old.is_empty() {
+            0
+        } else {
+            text.matches(old).count()
+        };
+        // Nested calls multiply: the length is known before anything is built.
+        self.short_enough(
+            node,
+            found.saturating_mul(new.len()).saturating_add(text.len()),
+        )?;
+        Ok(Datum::Text(if found == 0 {
+            text
+        } else {
+            Cow::Owned(text.replace(old, new))
+        }))
+    }
+
+    fn short_enough(&self, node: &Node, bytes: usize) -> Step<()> {
+        if bytes > RESULT_BYTES_MAX {
+            let message = format!("the result is longer than {RESULT_BYTES_MAX} bytes");
+            return self.fail(node, ErrorKind::Limit, message);
+        }
+        Ok(())
+    }
+
+    /// The items of an attribute with app roles.
+    fn roles(&self, node: &'a Node) -> Step<Vec<Cow<'a, str>>> {
+        Ok(match self.node(node)? {
+            Datum::Null => Vec::new(),
+            Datum::List(items) => items,
+            single @ (Datum::Bool(_) | Datum::Number(_) | Datum::Text(_)) => {
+                single.into_text().ok().flatten().into_iter().collect()
+            }
+        })
+    }
+
+    /// One compact JSON object a role, its members in the order id, value, displayName.
+    fn app_roles(&self, node: &'a Node) -> Step<Datum<'a>> {
+        let roles = self.roles(node)?;
+        if roles.is_empty() {
+            return Ok(Datum::Null);
+        }
+        let items = roles.iter().map(|role| text::app_role(role).into());
+        Ok(Datum::List(items.collect()))
+    }
+
+    fn single_app_role(&self, node: &'a Node) -> Step<Datum<'a>> {
+        let mut roles = self.roles(node)?;
+        match roles.len() {
+            0 => Ok(Datum::Null),
+            1 => Ok(Datum::Text(text::app_role_name(roles.remove(0)))),
+            count => self.fail(
+                node,
+                ErrorKind::BadArgument,
+                format!("one app role is expected, these are {count}"),
+            ),
         }
     }
 
@@ -515,6 +917,10 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+fn date<'a>(at: DateTime) -> Datum<'a> {
+    Datum::Text(dates::print(at).into())
 }
 
 /// A value as a condition; `None` when it is neither true nor false.

@@ -1,19 +1,25 @@
 //! Microsoft Entra's attribute-mapping expressions: compile once, evaluate for every row.
 //!
-//! The whole grammar is read; functions that are not built yet are refused when the expression is
-//! compiled ([`ErrorKind::Unsupported`]), never while rows are mapped. Invariant: evaluation
-//! reads nothing but the looked-up attributes and the context, and no error holds a value.
+//! Every function of the language can be evaluated; those of other services are refused when the
+//! expression is compiled ([`ErrorKind::Unsupported`]), never while rows are mapped. Invariant:
+//! evaluation reads nothing but the looked-up attributes and the context, and no error holds a
+//! value.
 //!
-//! Where the published reference is silent the readings are: NULL in `Append` is the empty text;
-//! a `Switch` without match and default is NULL; a comparison with NULL is false; `=` and
-//! `Switch` compare case-sensitively; lengths and positions count UTF-16 units, as .NET does.
+//! Where the published reference is silent, the readings are those of
+//! `docs/mapping-language.md`; the one on which tenants may differ is
+//! [`EvalContext::date_diff`].
 
+mod dates;
 mod diacritics;
 mod error;
 mod evaluate;
 mod functions;
+mod generate;
 mod lexer;
+mod lint;
 mod parser;
+pub(super) mod pattern;
+mod print;
 #[cfg(test)]
 mod properties;
 mod text;
@@ -22,7 +28,11 @@ mod vectors;
 
 use jiff::Timestamp;
 
+pub use dates::DateDiffReading;
 pub use error::{ErrorKind, ExpressionError};
+pub use lint::Lint;
+
+use functions::Function;
 
 use crate::model::{Attributes, Value};
 
@@ -43,11 +53,30 @@ pub trait Lookup {
     fn get(&self, slot: usize) -> Input<'_>;
 }
 
-/// What holds for all rows of a run.
+/// What is given beside the attributes.
 #[derive(Debug, Clone, Copy)]
-pub struct EvalContext {
+pub struct EvalContext<'a> {
     /// The run's instant: what `Now()` gives.
     pub now: Timestamp,
+    /// What `DefaultDomain()` gives.
+    pub default_domain: Option<&'a str>,
+    /// What `Guid()` and `RandomString` are made from: of this run, record and attribute, secret
+    /// where their results are. Without it they are errors.
+    pub seed: Option<&'a [u8]>,
+    /// How `DateDiff` counts.
+    pub date_diff: DateDiffReading,
+}
+
+impl EvalContext<'_> {
+    /// Nothing but the instant.
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            default_domain: None,
+            seed: None,
+            date_diff: DateDiffReading::default(),
+        }
+    }
 }
 
 /// What came out.
@@ -56,19 +85,38 @@ pub enum Evaluated {
     /// A value. `Bool` and `Number` only where the outermost function makes one; see
     /// [`text_form`].
     Value(Value),
+    /// What `SelectUniqueValue` chooses from.
+    Candidates(Candidates),
     /// The attribute is left out of the flow: neither set nor cleared.
     IgnoreAttribute,
     /// The whole record is left out (only sensible for the target `objectFilter`).
     IgnoreObject,
 }
 
+/// The values of `SelectUniqueValue` in the order of its rules, each once; empty ones are none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidates {
+    /// The values.
+    pub values: Vec<Value>,
+    none_left: Box<ExpressionError>,
+}
+
+impl Candidates {
+    /// The first that is not taken.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotUnique`], or what kept the next rule from making a value.
+    pub fn choose(self, mut taken: impl FnMut(&Value) -> bool) -> Result<Value, ExpressionError> {
+        let free = self.values.into_iter().find(|value| !taken(value));
+        free.ok_or(*self.none_left)
+    }
+}
+
 /// A compiled expression.
 #[derive(Debug, Clone)]
 pub struct Expression {
     source: String,
-    root: parser::Node,
-    attributes: Vec<String>,
-    ignores_object: bool,
+    parsed: parser::Parsed,
 }
 
 impl Expression {
@@ -76,19 +124,12 @@ impl Expression {
     ///
     /// # Errors
     /// The first mistake: [`ErrorKind::Syntax`], [`ErrorKind::Limit`] (10,000 characters, 64
-    /// nested calls), [`ErrorKind::UnknownFunction`], [`ErrorKind::Unsupported`] or
-    /// [`ErrorKind::Arity`].
+    /// nested calls), [`ErrorKind::UnknownFunction`], [`ErrorKind::Unsupported`],
+    /// [`ErrorKind::Arity`] or [`ErrorKind::BadPattern`].
     pub fn compile(source: &str) -> Result<Self, ExpressionError> {
-        let parser::Parsed {
-            root,
-            attributes,
-            ignores_object,
-        } = parser::parse(source)?;
         Ok(Self {
             source: source.to_owned(),
-            root,
-            attributes,
-            ignores_object,
+            parsed: parser::parse(source)?,
         })
     }
 
@@ -100,24 +141,72 @@ impl Expression {
     /// The attributes that it reads. The index is the slot that [`Lookup::get`] is asked for;
     /// names are case-sensitive and each occurs once.
     pub fn attributes(&self) -> &[String] {
-        &self.attributes
+        &self.parsed.attributes
     }
 
     /// Whether `IgnoreObjectFlow` occurs in it.
     pub fn may_ignore_object(&self) -> bool {
-        self.ignores_object
+        self.parsed.ignores_object
+    }
+
+    fn calls(&self, function: Function) -> bool {
+        self.parsed.functions.contains(&function)
+    }
+
+    /// Whether its value is not to be shown in reports and logs: `Redact` occurs in it.
+    pub fn redacts(&self) -> bool {
+        self.calls(Function::Redact)
+    }
+
+    /// Whether it may give another value for the same record at another time: `Now` occurs.
+    pub fn asks_clock(&self) -> bool {
+        self.calls(Function::Now)
+    }
+
+    /// Whether it needs [`EvalContext::seed`].
+    pub fn asks_chance(&self) -> bool {
+        self.calls(Function::Guid) || self.calls(Function::RandomString)
+    }
+
+    /// Whether it needs [`EvalContext::default_domain`].
+    pub fn asks_domain(&self) -> bool {
+        self.calls(Function::DefaultDomain)
+    }
+
+    /// Whether `ToLower` occurs in it.
+    pub fn lowers(&self) -> bool {
+        self.calls(Function::ToLower)
+    }
+
+    /// Whether its values are candidates to choose from.
+    pub fn selects(&self) -> bool {
+        matches!(
+            self.parsed.root.kind,
+            parser::Kind::Call(Function::SelectUniqueValue, _)
+        )
+    }
+
+    /// In one form, whatever it was compiled from. Compiled again it is the same.
+    pub fn print(&self) -> String {
+        print::print(&self.parsed.root, &self.parsed.attributes)
+    }
+
+    /// As Microsoft Graph writes it in a schema: `attributeMappingSource`.
+    pub fn tree(&self) -> serde_json::Value {
+        print::tree(&self.parsed.root, &self.parsed.attributes)
     }
 
     /// Evaluates for one record. Branches that are not taken are not evaluated.
     ///
     /// # Errors
-    /// [`ErrorKind::BadArgument`], [`ErrorKind::BadIndex`], with the sub-expression that failed.
+    /// [`ErrorKind::BadArgument`], [`ErrorKind::BadDate`] and the like, with the sub-expression that
+    /// failed.
     pub fn evaluate(
         &self,
         lookup: &dyn Lookup,
-        _context: &EvalContext,
+        context: &EvalContext<'_>,
     ) -> Result<Evaluated, ExpressionError> {
-        evaluate::evaluate(&self.source, &self.root, lookup)
+        evaluate::evaluate(&self.source, &self.parsed.root, lookup, context)
     }
 
     /// The same, with attributes by name; a missing name is NULL.
@@ -127,11 +216,11 @@ impl Expression {
     pub fn evaluate_named(
         &self,
         attributes: &Attributes,
-        context: &EvalContext,
+        context: &EvalContext<'_>,
     ) -> Result<Evaluated, ExpressionError> {
         self.evaluate(
             &Named {
-                names: &self.attributes,
+                names: &self.parsed.attributes,
                 attributes,
             },
             context,
@@ -149,6 +238,30 @@ impl Lookup for Named<'_> {
         self.attributes
             .get(&self.names[slot])
             .map_or(Input::Null, Input::Value)
+    }
+}
+
+/// The attributes of a record from a JSON object. A member that is an object itself is what app
+/// roles come as: its JSON, as a text. `None` when it is no object.
+pub fn attributes(json: &serde_json::Value) -> Option<Attributes> {
+    let members = json.as_object()?;
+    let members = members.iter();
+    Some(
+        members
+            .map(|(name, value)| (name.clone(), attribute(value)))
+            .collect(),
+    )
+}
+
+fn attribute(json: &serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => Value::Number(number.clone()),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => Value::List(items.iter().map(attribute).collect()),
+        Json::Object(_) => Value::Text(json.to_string()),
     }
 }
 

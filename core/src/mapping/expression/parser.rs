@@ -5,8 +5,9 @@
 //! the whole call that is wrong, empty arguments, and a bound on depth.
 
 use super::error::{ErrorKind, ExpressionError};
-use super::functions::{self, Function, Known, Signature};
+use super::functions::{self, Function, Known, ReplaceMode, Signature};
 use super::lexer::{Lexeme, Token, lex};
+use super::pattern::Pattern;
 use crate::mapping::suggest;
 
 /// An expression is at most this many characters (entra-docs, known-issues).
@@ -30,6 +31,8 @@ pub(super) enum Kind {
     Attribute(usize),
     /// A constant text.
     Text(Box<str>),
+    /// A constant pattern, compiled.
+    Pattern(Box<Pattern>),
     /// A constant number.
     Number(i64),
     /// A bare word.
@@ -49,8 +52,10 @@ pub(super) enum BareWord {
     BinaryCompare,
     IgnoreAttributeFlow,
     IgnoreObjectFlow,
-    /// `Unicode`, `ASCII`, `UTF8`: encodings of `ConvertFromBase64`.
-    Encoding,
+    /// Encodings of `ConvertFromBase64`.
+    Unicode,
+    Ascii,
+    Utf8,
 }
 
 /// The comparison operators.
@@ -69,19 +74,21 @@ const WORDS: [(&str, BareWord); 7] = [
     ("vbBinaryCompare", BareWord::BinaryCompare),
     ("IgnoreAttributeFlow", BareWord::IgnoreAttributeFlow),
     ("IgnoreObjectFlow", BareWord::IgnoreObjectFlow),
-    ("Unicode", BareWord::Encoding),
-    ("ASCII", BareWord::Encoding),
-    ("UTF8", BareWord::Encoding),
+    ("Unicode", BareWord::Unicode),
+    ("ASCII", BareWord::Ascii),
+    ("UTF8", BareWord::Utf8),
 ];
 
 /// A parsed expression.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Parsed {
     pub(super) root: Node,
     /// Attribute names by slot, in order of first use.
     pub(super) attributes: Vec<String>,
     /// `IgnoreObjectFlow` occurs.
     pub(super) ignores_object: bool,
+    /// The functions that are called, each once.
+    pub(super) functions: Vec<Function>,
 }
 
 /// Parses a whole expression.
@@ -102,6 +109,7 @@ pub(super) fn parse(source: &str) -> Result<Parsed, ExpressionError> {
         at: 0,
         attributes: Vec::new(),
         ignores_object: false,
+        functions: Vec::new(),
     };
     let root = parser.expression(0)?;
     parser.refuse_misplaced_word(&root)?;
@@ -119,6 +127,7 @@ pub(super) fn parse(source: &str) -> Result<Parsed, ExpressionError> {
         root,
         attributes: parser.attributes,
         ignores_object: parser.ignores_object,
+        functions: parser.functions,
     })
 }
 
@@ -128,6 +137,7 @@ struct Parser<'a> {
     at: usize,
     attributes: Vec<String>,
     ignores_object: bool,
+    functions: Vec<Function>,
 }
 
 impl Parser<'_> {
@@ -176,6 +186,9 @@ impl Parser<'_> {
         let right = self.operand(depth)?;
         self.refuse_misplaced_word(&left)?;
         self.refuse_misplaced_word(&right)?;
+        for side in [&left, &right] {
+            self.refuse_nested_unique(side)?;
+        }
         let (start, end) = (left.start, right.end);
         Ok(Node {
             kind: Kind::Compare(comparison, Box::new([left, right])),
@@ -263,16 +276,20 @@ impl Parser<'_> {
         let end = self.lexemes[self.at - 1].end;
         match functions::find(&name) {
             Known::Built(signature) => {
-                let arguments = self.checked(signature, arguments, start, end)?;
-                Ok(node(
-                    Kind::Call(signature.function, arguments.into()),
-                    start,
-                    end,
-                ))
+                for argument in &arguments {
+                    self.refuse_nested_unique(argument)?;
+                }
+                let (function, arguments) = self.checked(signature, arguments, start, end)?;
+                if !self.functions.contains(&function) {
+                    self.functions.push(function);
+                }
+                Ok(node(Kind::Call(function, arguments.into()), start, end))
             }
-            Known::NotBuilt => Err(self.error(
+            Known::Refused => Err(self.error(
                 ErrorKind::Unsupported,
-                format!("`{name}` is not supported by this version of rollcall"),
+                format!(
+                    "`{name}` belongs to other services than HR provisioning and is not supported"
+                ),
                 start,
                 end,
             )),
@@ -351,7 +368,7 @@ impl Parser<'_> {
         arguments: Vec<Node>,
         start: usize,
         end: usize,
-    ) -> Result<Vec<Node>, ExpressionError> {
+    ) -> Result<(Function, Vec<Node>), ExpressionError> {
         let Signature {
             name,
             required,
@@ -382,14 +399,33 @@ impl Parser<'_> {
         for (position, argument) in arguments.iter().enumerate() {
             if function == Function::InStr && position == 3 {
                 self.compare_type(argument)?;
-            } else {
+            } else if function != Function::ConvertFromBase64 || position != 1 {
                 self.refuse_misplaced_word(argument)?;
             }
         }
-        if function == Function::Replace {
+        if function == Function::FormatDateTime && count < 3 {
+            return arity(format!(
+                "`FormatDateTime` takes source, dateTimeStyles, inputFormat and outputFormat (or \
+                 three without dateTimeStyles), not {count}"
+            ));
+        }
+        if let Function::Replace(_) = function {
             return self.replace(arguments, start, end);
         }
-        Ok(arguments)
+        Ok((function, arguments))
+    }
+
+    /// It is asked of the target, not computed: nothing can be done with its value.
+    fn refuse_nested_unique(&self, argument: &Node) -> Result<(), ExpressionError> {
+        if let Kind::Call(Function::SelectUniqueValue, _) = argument.kind {
+            return Err(self.error(
+                ErrorKind::NestedUnique,
+                "`SelectUniqueValue` must be the outermost function",
+                argument.start as usize,
+                argument.end as usize,
+            ));
+        }
+        Ok(())
     }
 
     fn compare_type(&self, argument: &Node) -> Result<(), ExpressionError> {
@@ -397,6 +433,7 @@ impl Parser<'_> {
             Kind::NotGiven | Kind::Word(BareWord::TextCompare | BareWord::BinaryCompare) => Ok(()),
             Kind::Attribute(_)
             | Kind::Text(_)
+            | Kind::Pattern(_)
             | Kind::Number(_)
             | Kind::Word(_)
             | Kind::Compare(..)
@@ -416,7 +453,11 @@ impl Parser<'_> {
         };
         match word {
             BareWord::IgnoreAttributeFlow | BareWord::IgnoreObjectFlow => Ok(()),
-            BareWord::TextCompare | BareWord::BinaryCompare | BareWord::Encoding => {
+            BareWord::TextCompare
+            | BareWord::BinaryCompare
+            | BareWord::Unicode
+            | BareWord::Ascii
+            | BareWord::Utf8 => {
                 let (start, end) = (argument.start as usize, argument.end as usize);
                 let message = format!("`{}` cannot stand here", &self.source[start..end]);
                 Err(self.error(ErrorKind::Syntax, message, start, end))
@@ -427,11 +468,11 @@ impl Parser<'_> {
     /// Which arguments are given chooses the mode; seven positions always.
     fn replace(
         &self,
-        arguments: Vec<Node>,
+        mut arguments: Vec<Node>,
         start: usize,
         end: usize,
-    ) -> Result<Vec<Node>, ExpressionError> {
-        let Ok(arguments) = <[Node; 7]>::try_from(arguments) else {
+    ) -> Result<(Function, Vec<Node>), ExpressionError> {
+        if arguments.len() != 7 {
             return Err(self.error(
                 ErrorKind::Arity,
                 "`Replace` takes seven arguments, empty ones included: source, oldValue, \
@@ -440,16 +481,17 @@ impl Parser<'_> {
                 start,
                 end,
             ));
-        };
-        let given = |node: &Node| node.kind != Kind::NotGiven;
-        let [source, old, pattern, group, new, attribute, template] = arguments;
-        let mode = [&old, &pattern, &group, &new, &attribute, &template].map(given);
-        match mode {
-            [true, false, false, true, false, false] => Ok(vec![source, old, new]),
-            [true, false, false, false, false, true] => Err("oldValue with template"),
-            [false, true, false, true, false, false] => Err("regexPattern"),
-            [false, true, true, true, false, false] => Err("regexPattern with regexGroupName"),
-            [false, true, true, false, true, false] => Err("replacementAttributeName"),
+        }
+        let given: Vec<bool> = arguments[1..]
+            .iter()
+            .map(|node| node.kind != Kind::NotGiven)
+            .collect();
+        let mode = match given[..] {
+            [true, false, false, true, false, false] => ReplaceMode::Text,
+            [true, false, false, false, false, true] => ReplaceMode::Template,
+            [false, true, false, true, false, false] => ReplaceMode::Pattern,
+            [false, true, true, true, false, false] => ReplaceMode::Group,
+            [false, true, true, false, true, false] => ReplaceMode::Attribute,
             _ => {
                 return Err(self.error(
                     ErrorKind::Arity,
@@ -459,15 +501,22 @@ impl Parser<'_> {
                     end,
                 ));
             }
+        };
+        let (pattern, group) = (&arguments[2], &arguments[3]);
+        let wrong = |why: String| {
+            let (start, end) = (pattern.start as usize, pattern.end as usize);
+            self.error(ErrorKind::BadPattern, why, start, end)
+        };
+        if let Kind::Text(text) = &pattern.kind {
+            let compiled = Pattern::new(text).map_err(wrong)?;
+            if let Kind::Text(name) = &group.kind
+                && !compiled.has(name)
+            {
+                return Err(wrong(format!("the pattern has no group `{name}`")));
+            }
+            arguments[2].kind = Kind::Pattern(Box::new(compiled));
         }
-        .map_err(|mode| {
-            self.error(
-                ErrorKind::Unsupported,
-                format!("`Replace` by {mode} is not supported by this version of rollcall"),
-                start,
-                end,
-            )
-        })
+        Ok((Function::Replace(mode), arguments))
     }
 }
 

@@ -15,10 +15,8 @@ impl Lookup for Fixed {
     }
 }
 
-fn now() -> EvalContext {
-    EvalContext {
-        now: Timestamp::UNIX_EPOCH,
-    }
+fn now() -> EvalContext<'static> {
+    EvalContext::at(Timestamp::UNIX_EPOCH)
 }
 
 fn value(source: &str, cell: &'static str) -> Value {
@@ -28,7 +26,9 @@ fn value(source: &str, cell: &'static str) -> Value {
         .unwrap()
     {
         Evaluated::Value(value) => value,
-        other @ (Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) => panic!("{other:?}"),
+        other @ (Evaluated::Candidates(_)
+        | Evaluated::IgnoreAttribute
+        | Evaluated::IgnoreObject) => panic!("{other:?}"),
     }
 }
 
@@ -59,6 +59,21 @@ fn almost() -> impl Strategy<Value = String> {
         Just("ToUpper("),
         Just("NormalizeDiacritics("),
         Just("Replace("),
+        Just("Replace([a], , \"(?<g>x|y)*\", \"g\", \"z\", , )"),
+        Just("Replace([a], , [a], , \"$1\", , )"),
+        Just("CDate("),
+        Just("DateAdd(\"m\", 1, "),
+        Just("DateDiff(\"ww\", Now(), "),
+        Just("FormatDateTime([a], , "),
+        Just("NumFromDate("),
+        Just("DateFromNum("),
+        Just("RandomString(9, 1, 1, 1, 1, "),
+        Just("SelectUniqueValue("),
+        Just("ConvertFromBase64("),
+        Just("BitAnd(7, "),
+        Just("RemoveDuplicates("),
+        Just("Len("),
+        Just("\"yyyy-MM-dd\""),
         Just(")"),
         Just(","),
         Just("[a]"),
@@ -99,6 +114,8 @@ proptest! {
         }
         match Expression::compile(&source) {
             Ok(expression) => {
+                let again = Expression::compile(&expression.print()).unwrap();
+                prop_assert_eq!(again.print(), expression.print());
                 let marked = Cell(format!("{cell}Zq7"));
                 if let Err(error) = expression.evaluate(&marked, &now()) {
                     prop_assert!(!error.to_string().contains("Zq7"));
@@ -161,10 +178,16 @@ fn errors_name_the_place_and_the_part() {
     );
     refuse("Append([a], )", ErrorKind::Arity, (1, 1), "Append([a], )");
     refuse(
-        "Append([a], Now())",
+        "Append([a], Error(\"x\"))",
         ErrorKind::Unsupported,
         (1, 13),
-        "Now()",
+        "Error(\"x\")",
+    );
+    refuse(
+        "Join(\"\", SelectUniqueValue([a], [b]))",
+        ErrorKind::NestedUnique,
+        (1, 10),
+        "SelectUniqueValue([a], [b])",
     );
     refuse("\"t-\" & [alias]", ErrorKind::Unsupported, (1, 6), "&");
     refuse("[a] [b]", ErrorKind::Syntax, (1, 5), "[b]");
@@ -191,10 +214,16 @@ fn errors_name_the_place_and_the_part() {
         "0",
     );
     refuse(
-        "Replace([a], , \"x+\", , \"\", , )",
-        ErrorKind::Unsupported,
-        (1, 1),
-        "Replace([a], , \"x+\", , \"\", , )",
+        "Replace([a], , \"x++\", , \"\", , )",
+        ErrorKind::BadPattern,
+        (1, 16),
+        "\"x++\"",
+    );
+    refuse(
+        "Replace([a], , \"(?<n>x)\", \"m\", \"\", , )",
+        ErrorKind::BadPattern,
+        (1, 16),
+        "\"(?<n>x)\"",
     );
     let error = Expression::compile("toLower([a])").unwrap_err();
     assert!(
@@ -300,7 +329,7 @@ fn nested_replacements_stop_before_memory_does() {
     let input = [("a".to_owned(), Value::text("a"))].into();
     let now = jiff::Timestamp::UNIX_EPOCH;
     let error = expression
-        .evaluate_named(&input, &EvalContext { now })
+        .evaluate_named(&input, &EvalContext::at(now))
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Limit);
 }

@@ -1,12 +1,12 @@
 //! The first pass: each person is decided about alone and laid down until all are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 
 use rollcall_core::digest::WorkerHasher;
 use rollcall_core::guards;
-use rollcall_core::model::{Account, Finding, Lookup, Op, Severity, SourceName};
-use rollcall_core::policy::{Context, Draft, decide};
+use rollcall_core::model::{Account, AccountName, Finding, Lookup, Op, Severity, SourceName};
+use rollcall_core::policy::{Context, Draft, Target, decide, name_key};
 use rollcall_core::state::Person;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
@@ -140,12 +140,13 @@ impl Drafts {
     /// Everybody once more, in the same order, now that all are known.
     pub(super) fn settle(self) -> Result<Settling, PlanError> {
         let mut laid = self.laid.reader()?;
-        let taken = name_conflicts(&self.briefs, &mut laid)?;
+        let names = name_conflicts(&self.briefs, &mut laid)?;
+        let taken = |at: &usize| matches!(names.get(at), Some(None));
         let mut coming: Vec<u128> = self
             .briefs
             .iter()
             .enumerate()
-            .filter(|(at, b)| b.linked || (b.creates && !taken.contains(at)))
+            .filter(|(at, b)| b.linked || (b.creates && !taken(at)))
             .map(|(_, b)| b.key)
             .collect();
         coming.sort_unstable();
@@ -155,7 +156,7 @@ impl Drafts {
             held_rows: self.held_rows,
             briefs: self.briefs.into_iter().enumerate(),
             laid,
-            taken,
+            names,
             line: Vec::new(),
         })
     }
@@ -168,34 +169,44 @@ pub(super) struct Settling {
     pub(super) held_rows: BTreeSet<u32>,
     briefs: std::iter::Enumerate<std::vec::IntoIter<Brief>>,
     laid: BufReader<SpooledTempFile>,
-    taken: BTreeSet<usize>,
+    names: BTreeMap<usize, Option<AccountName>>,
     line: Vec<u8>,
 }
 
 impl Settling {
-    /// The next person, and whether another one of this plan takes their new name.
-    pub(super) fn next(&mut self) -> Result<Option<(Brief, Laid, bool)>, PlanError> {
+    /// The next person, and whether another one of this plan takes their new name and leaves none
+    /// to take instead.
+    pub(super) fn next(
+        &mut self,
+        target: &Target,
+    ) -> Result<Option<(Brief, Laid, bool)>, PlanError> {
         let Some((at, brief)) = self.briefs.next() else {
             return Ok(None);
         };
         let line = next_line(&mut self.laid, &mut self.line)?.unwrap_or_default();
-        let laid = serde_json::from_slice(line).map_err(std::io::Error::from)?;
-        Ok(Some((brief, laid, self.taken.contains(&at))))
+        let mut laid: Laid = serde_json::from_slice(line).map_err(std::io::Error::from)?;
+        let other = self.names.remove(&at);
+        if let (Some(Some(name)), Some(draft)) = (&other, &mut laid.draft) {
+            draft.rename(name, target);
+        }
+        Ok(Some((brief, laid, matches!(other, Some(None)))))
     }
 }
 
-/// Drafts whose new name another draft of the plan takes first: the lower worker id keeps it.
+/// Drafts whose new name another draft of the plan takes first, and what they are called instead:
+/// the lower worker id keeps the name, the others take, in the order of their worker ids, the
+/// first of theirs that nobody wants. `None` where there is none.
 fn name_conflicts(
     briefs: &[Brief],
     laid: &mut BufReader<SpooledTempFile>,
-) -> Result<BTreeSet<usize>, PlanError> {
+) -> Result<BTreeMap<usize, Option<AccountName>>, PlanError> {
     let mut names: Vec<(u128, usize)> = briefs
         .iter()
         .enumerate()
         .filter_map(|(at, b)| Some((b.name?, at)))
         .collect();
     names.sort_unstable();
-    let mut taken = BTreeSet::new();
+    let mut losers = Vec::new();
     for group in names.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() > 1) {
         let mut workers = Vec::new();
         for (_, at) in group {
@@ -203,12 +214,27 @@ fn name_conflicts(
             let mut line = Vec::new();
             laid.read_until(b'\n', &mut line)?;
             let read: Laid = serde_json::from_slice(&line).map_err(std::io::Error::from)?;
-            workers.push((read.person.worker, *at));
+            let others = read
+                .draft
+                .map(|draft| draft.other_names)
+                .unwrap_or_default();
+            workers.push((read.person.worker, *at, others));
         }
-        workers.sort();
-        taken.extend(workers.into_iter().skip(1).map(|(_, at)| at));
+        workers.sort_by(|a, b| a.0.cmp(&b.0));
+        losers.extend(workers.into_iter().skip(1));
     }
-    Ok(taken)
+    losers.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut given = BTreeSet::new();
+    let mut out = BTreeMap::new();
+    for (_, at, others) in losers {
+        let free = others.into_iter().find(|name| {
+            let hash = name_hash(&name_key(name.reveal()));
+            let wanted = names.binary_search_by_key(&hash, |(name, _)| *name).is_ok();
+            !wanted && given.insert(hash)
+        });
+        out.insert(at, free);
+    }
+    Ok(out)
 }
 
 fn name_hash(name: &str) -> u128 {

@@ -82,7 +82,7 @@ impl<'a> Orders<'a> {
         tenant: Spool,
     ) -> Result<Made, PlanError> {
         let mut settling = drafts.settle()?;
-        while let Some((brief, mut laid, taken)) = settling.next()? {
+        while let Some((brief, mut laid, taken)) = settling.next(&self.request.kind)? {
             if taken {
                 laid.draft = None;
                 laid.person.fingerprint = 0;

@@ -3,6 +3,7 @@
 use rollcall_core::delta::{Cause, Touch};
 use rollcall_core::digest::{WorkerHasher, worker_hash};
 use rollcall_core::guards::IntakeCounts;
+use rollcall_core::mapping::Given;
 use rollcall_core::model::{Finding, FindingKind, Place, Severity, WorkerId, text_shape};
 use rollcall_core::policy::{Seen, StatusClass, Subject};
 use rollcall_core::references;
@@ -169,7 +170,11 @@ fn see(
     if entry.held {
         return Ok((Seen::Held, worker));
     }
-    let mapped = rows.map(&row, request.now);
+    let given = Given {
+        now: request.now,
+        key: request.key,
+    };
+    let mapped = rows.map(&row, &given);
     let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
     findings.extend(mapped.findings.iter().cloned().map(|f| f.of(&worker)));
     if let Some(manager) = &mapped.identity.manager
@@ -183,7 +188,7 @@ fn see(
     let seen = Seen::Row {
         row: entry.row,
         fingerprint: entry.fingerprint,
-        identity: mapped.identity,
+        identity: Box::new(mapped.identity),
         sound: !doubt,
     };
     Ok((seen, worker))

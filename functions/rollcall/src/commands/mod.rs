@@ -3,15 +3,18 @@
 mod approve;
 mod check;
 mod demo;
+mod eval;
+mod mappings;
 mod pass;
 mod rehearsal;
+mod schema;
 mod serve;
 mod status;
 mod verify;
 
 use std::sync::Arc;
 
-use crate::args::{Command, Rehearsal};
+use crate::args::{Command, Mappings, Rehearsal};
 use crate::exit::Exit;
 use crate::init;
 use crate::printer::Printer;
@@ -37,6 +40,11 @@ pub(crate) fn dispatch(
         Command::Approve(args) => approve::approve(&args, printer, wrap),
         Command::Status(args) => status::status(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),
+        Command::Eval(args) => eval::eval(&args, printer),
+        Command::ImportSchema(args) => schema::import(&args, printer),
+        Command::ExportSchema(args) => schema::export(&args, printer),
+        Command::Mappings(Mappings::Test(args)) => mappings::test(&args, printer),
+        Command::Mappings(Mappings::Lint(args)) => mappings::lint(&args, printer),
         Command::Rehearsal(Rehearsal::Serve(args)) => rehearsal::serve(&args, printer),
     }
 }

@@ -1,0 +1,312 @@
+//! What can be told of an expression before the first row: right by its grammar, and most likely
+//! not what was meant.
+
+use super::error::ExpressionError;
+use super::functions::{Function, name};
+use super::parser::{Comparison, Kind, Node};
+use super::{ErrorKind, EvalContext, Evaluated, Expression, Input, Lookup};
+use crate::model::Value;
+
+/// One thing to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lint {
+    /// The stable name, for instance `constant-condition`.
+    pub name: &'static str,
+    /// What will happen, and what to write instead.
+    pub message: String,
+    /// Line in the expression, from 1.
+    pub line: u32,
+    /// Column in that line, from 1.
+    pub column: u32,
+    /// The part of the expression.
+    pub part: String,
+}
+
+impl Expression {
+    /// What is odd about it, from left to right.
+    pub fn lint(&self) -> Vec<Lint> {
+        let mut linter = Linter {
+            source: &self.source,
+            out: Vec::new(),
+        };
+        linter.node(&self.parsed.root);
+        if !matches!(self.parsed.root.kind, Kind::Attribute(_)) && self.parsed.attributes.is_empty()
+        {
+            linter.constant(self);
+        }
+        linter.out
+    }
+}
+
+struct Nothing;
+
+impl Lookup for Nothing {
+    fn get(&self, _slot: usize) -> Input<'_> {
+        Input::Null
+    }
+}
+
+struct Linter<'a> {
+    source: &'a str,
+    out: Vec<Lint>,
+}
+
+impl Linter<'_> {
+    fn say(&mut self, name: &'static str, node: &Node, message: impl Into<String>) {
+        // The error knows how to name a place.
+        let (start, end) = (node.start as usize, node.end as usize);
+        let at = ExpressionError::at(ErrorKind::Syntax, message, self.source, start, end);
+        self.out.push(Lint {
+            name,
+            message: at.message,
+            line: at.line,
+            column: at.column,
+            part: at.sub_expression,
+        });
+    }
+
+    /// No attribute is read: whatever comes out comes out for everybody.
+    fn constant(&mut self, expression: &Expression) {
+        let root = &expression.parsed.root;
+        let changes = [
+            Function::Now,
+            Function::Guid,
+            Function::RandomString,
+            Function::DefaultDomain,
+        ];
+        if changes.iter().any(|f| expression.calls(*f)) {
+            return;
+        }
+        let context = EvalContext::at(jiff::Timestamp::UNIX_EPOCH);
+        match expression.evaluate(&Nothing, &context) {
+            Ok(Evaluated::Value(Value::Null) | Evaluated::IgnoreAttribute) => {
+                self.say(
+                    "never-set",
+                    root,
+                    "it never gives a value: the attribute is never set",
+                );
+            }
+            Ok(_) if matches!(root.kind, Kind::Call(..) | Kind::Compare(..)) => {
+                self.say(
+                    "constant",
+                    root,
+                    "it gives the same for everybody: write `constant`",
+                );
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let message = format!("it fails for everybody: {}", error.message);
+                self.say("always-fails", root, message);
+            }
+        }
+    }
+
+    fn node(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Call(function, arguments) => {
+                self.call(node, *function, arguments);
+                for argument in arguments {
+                    self.node(argument);
+                }
+            }
+            Kind::Compare(comparison, sides) => {
+                self.compare(node, *comparison, sides);
+                sides.iter().for_each(|side| self.node(side));
+            }
+            Kind::Attribute(_)
+            | Kind::Text(_)
+            | Kind::Pattern(_)
+            | Kind::Number(_)
+            | Kind::Word(_)
+            | Kind::NotGiven => {}
+        }
+    }
+
+    fn call(&mut self, node: &Node, function: Function, arguments: &[Node]) {
+        match (function, arguments) {
+            (Function::Iif, [condition, ..]) => self.condition(condition),
+            (Function::Switch, [source, _, pairs @ ..]) => self.switch(source, pairs),
+            (Function::Replace(_), [_, _, pattern, ..]) => {
+                if let Kind::Pattern(compiled) = &pattern.kind
+                    && compiled.is_ambiguous()
+                {
+                    self.say(
+                        "slow-pattern",
+                        pattern,
+                        "a repetition inside a repetition can match the same text in very many \
+                         ways: a long value fails with `limit`",
+                    );
+                }
+            }
+            (Function::FormatDateTime, [source, .., input, _]) => {
+                let made = matches!(
+                    &source.kind,
+                    Kind::Call(
+                        Function::Now | Function::CDate | Function::DateAdd | Function::DateFromNum,
+                        _
+                    )
+                );
+                let text = |node: &Node| matches!(&node.kind, Kind::Text(t) if !t.contains("tt"));
+                if made && text(input) {
+                    self.say(
+                        "date-format",
+                        node,
+                        "what goes in is written as `M/d/yyyy h:mm:ss tt`; with this inputFormat it \
+                         always fails",
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn switch(&mut self, source: &Node, pairs: &[Node]) {
+        if reads_nothing(source) {
+            self.say("constant-condition", source, "it is the same for everybody");
+        }
+        let presence = [
+            Function::IsPresent,
+            Function::IsNull,
+            Function::IsNullOrEmpty,
+        ];
+        if let Kind::Call(function, _) = &source.kind
+            && presence.contains(function)
+        {
+            self.say(
+                "presence-in-switch",
+                source,
+                format!(
+                    "Microsoft advises against `{}` as the source of `Switch`: give the attribute \
+                     itself, and a key \"\" for none",
+                    name(*function)
+                ),
+            );
+        }
+        let mut seen: Vec<&str> = Vec::new();
+        for key in pairs.iter().step_by(2) {
+            let Kind::Text(text) = &key.kind else {
+                continue;
+            };
+            if seen.contains(&&**text) {
+                let message = "this key stands here a second time: its value is never taken";
+                self.say("unreachable-key", key, message);
+            }
+            seen.push(text);
+        }
+    }
+
+    fn condition(&mut self, condition: &Node) {
+        if reads_nothing(condition) {
+            self.say(
+                "constant-condition",
+                condition,
+                "it is the same for everybody",
+            );
+        }
+        let Kind::Compare(_, sides) = &condition.kind else {
+            return;
+        };
+        let attribute = |node: &Node| matches!(node.kind, Kind::Attribute(_));
+        if sides.iter().any(attribute) {
+            self.say(
+                "missing-in-condition",
+                condition,
+                "where the attribute is missing this is false, whatever the comparison: `Switch` \
+                 has a key \"\" for that",
+            );
+        }
+    }
+
+    /// `DateDiff(Now, date)` is positive while the date is still to come.
+    fn compare(&mut self, node: &Node, comparison: Comparison, sides: &[Node; 2]) {
+        let [left, right] = sides;
+        let (Kind::Call(Function::DateDiff, arguments), Kind::Number(number)) =
+            (&left.kind, &right.kind)
+        else {
+            return;
+        };
+        let from_now = matches!(&arguments[1].kind, Kind::Call(Function::Now, _));
+        let later = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
+        if from_now && later && *number <= 0 {
+            self.say(
+                "date-still-to-come",
+                node,
+                "`DateDiff` from `Now()` is positive while the date is still to come: this holds \
+                 before the day, not from it on",
+            );
+        }
+    }
+}
+
+/// Neither the record, nor the clock, nor chance.
+fn reads_nothing(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Attribute(_)
+        | Kind::Call(Function::Now | Function::Guid | Function::RandomString, _) => false,
+        Kind::Call(_, arguments) => arguments.iter().all(reads_nothing),
+        Kind::Compare(_, sides) => sides.iter().all(reads_nothing),
+        Kind::Text(_) | Kind::Pattern(_) | Kind::Number(_) | Kind::Word(_) | Kind::NotGiven => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(source: &str) -> Vec<&'static str> {
+        let lints = Expression::compile(source).unwrap().lint();
+        lints.iter().map(|lint| lint.name).collect()
+    }
+
+    #[test]
+    fn what_is_odd_is_named() {
+        for (source, expected) in [
+            ("Join(\" \", [a], [b])", vec![]),
+            ("[a]", vec![]),
+            ("\"x\"", vec![]),
+            ("Append(\"a\", \"b\")", vec!["constant"]),
+            (
+                "Switch(\"x\", , \"y\", \"z\")",
+                vec!["constant-condition", "never-set"],
+            ),
+            ("CDate(\"nonsense\")", vec!["always-fails"]),
+            ("IIF(\"a\" = \"b\", [x], [y])", vec!["constant-condition"]),
+            ("IIF([a] = \"b\", [x], [y])", vec!["missing-in-condition"]),
+            ("IIF(IsPresent([a]), [x], [y])", vec![]),
+            (
+                "Switch(IsPresent([a]), [b], \"True\", [a])",
+                vec!["presence-in-switch"],
+            ),
+            (
+                "Switch([a], , \"x\", \"1\", \"x\", \"2\")",
+                vec!["unreachable-key"],
+            ),
+            (
+                "Replace([a], , \"(a+)+b\", , \"\", , )",
+                vec!["slow-pattern"],
+            ),
+            ("Replace([a], , \"(\\.)*$\", , \"\", , )", vec![]),
+            (
+                "FormatDateTime(DateAdd(\"d\", 1, [a]), , \"yyyy-MM-dd\", \"yyyyMMdd\")",
+                vec!["date-format"],
+            ),
+            (
+                "Switch([Active], , \"1\", IIF(DateDiff(\"d\", Now(), CDate([h])) >= 0, \"False\", \
+                 \"True\"))",
+                vec!["date-still-to-come"],
+            ),
+            (
+                "IIF(DateDiff(\"d\", Now(), CDate([h])) <= 14, \"a\", \"b\")",
+                vec![],
+            ),
+        ] {
+            assert_eq!(names(source), expected, "{source}");
+        }
+        let lints = Expression::compile("Append([a],\n  Switch(\"x\", [b], \"y\", [c]))");
+        let lint = lints.unwrap().lint().remove(0);
+        assert_eq!(
+            (lint.line, lint.column, lint.part.as_str()),
+            (2, 10, "\"x\"")
+        );
+    }
+}
