@@ -60,11 +60,11 @@ pub(super) fn read(text: &str) -> Read<DateTime> {
             continue;
         }
         if reading.rest().is_empty() {
-            return reading.done(None);
+            return reading.whole();
         }
         let at = reading.at;
         if reading.offset().is_ok() && reading.rest().is_empty() {
-            return reading.done(None);
+            return reading.whole();
         }
         reading.at = at;
         if !reading.eat("T") && !reading.spaces() {
@@ -83,7 +83,7 @@ pub(super) fn read(text: &str) -> Read<DateTime> {
                 continue;
             }
             if reading.rest().is_empty() {
-                return reading.done(None);
+                return reading.whole();
             }
         }
     }
@@ -91,11 +91,11 @@ pub(super) fn read(text: &str) -> Read<DateTime> {
 }
 
 /// Read exactly by a .NET custom format. `today` fills what the format leaves out, as .NET does.
-pub(super) fn read_as(text: &str, format: &str, today: Date) -> Read<DateTime> {
+pub(super) fn read_as(text: &str, format: &str, today: impl FnOnce() -> Date) -> Read<DateTime> {
     let mut reading = Reading::new(text.trim());
     reading.all(standard(format).unwrap_or(format))?;
     if reading.rest().is_empty() {
-        reading.done(Some(today))
+        reading.done(today)
     } else {
         Err(Wrong::Date)
     }
@@ -186,7 +186,7 @@ const DAYS: [&str; 7] = [
 
 /// Printed by a .NET custom format.
 pub(super) fn print_as(at: DateTime, format: &str) -> Read<String> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(format.len() + 8);
     let mut rest = standard(format).unwrap_or(format);
     while !rest.is_empty() {
         let (next, behind) = piece(rest)?;
@@ -200,25 +200,19 @@ pub(super) fn print_as(at: DateTime, format: &str) -> Read<String> {
 }
 
 fn put(out: &mut String, at: DateTime, letter: char, count: usize) -> Read<()> {
-    use std::fmt::Write as _;
-    let month = MONTHS[usize::try_from(at.month() - 1).unwrap_or_default()];
-    let day = DAYS[weekday(at.date())];
+    let month = || MONTHS[usize::try_from(at.month() - 1).unwrap_or_default()];
+    let day = || DAYS[weekday(at.date())];
     let hour = i16::from(at.hour());
-    let number = |out: &mut String, value: i16| {
-        let width = count.min(2);
-        write!(out, "{value:0width$}").expect("writing to a text cannot fail");
-    };
+    let number = |out: &mut String, value: i16| digits(out, value, count.min(2));
     match (letter, count) {
         ('d', 1 | 2) => number(out, at.day().into()),
-        ('d', 3) => out.push_str(&day[..3]),
-        ('d', _) => out.push_str(day),
+        ('d', 3) => out.push_str(&day()[..3]),
+        ('d', _) => out.push_str(day()),
         ('M', 1 | 2) => number(out, at.month().into()),
-        ('M', 3) => out.push_str(&month[..3]),
-        ('M', _) => out.push_str(month),
+        ('M', 3) => out.push_str(&month()[..3]),
+        ('M', _) => out.push_str(month()),
         ('y', 1 | 2) => number(out, at.year() % 100),
-        ('y', width) => {
-            write!(out, "{:0width$}", at.year()).expect("writing to a text cannot fail");
-        }
+        ('y', width) => digits(out, at.year(), width),
         ('H', _) => number(out, hour),
         ('h', _) => number(out, if hour % 12 == 0 { 12 } else { hour % 12 }),
         ('m', _) => number(out, at.minute().into()),
@@ -244,6 +238,21 @@ fn put(out: &mut String, at: DateTime, letter: char, count: usize) -> Read<()> {
         _ => return Err(Wrong::Format),
     }
     Ok(())
+}
+
+/// A number with at least so many digits.
+fn digits(out: &mut String, value: i16, width: usize) {
+    let mut figures = [0_u8; 5];
+    let (mut rest, mut at) = (value.unsigned_abs(), figures.len());
+    while rest > 0 || at == figures.len() {
+        at -= 1;
+        figures[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    for _ in figures.len() - at..width {
+        out.push('0');
+    }
+    out.extend(figures[at..].iter().map(|digit| char::from(*digit)));
 }
 
 /// From Sunday, 0.
@@ -464,26 +473,37 @@ impl<'t> Reading<'t> {
         Ok(())
     }
 
-    /// What was read, in UTC. Without `today` the date must be whole.
-    fn done(self, today: Option<Date>) -> Read<DateTime> {
-        let parts = self.parts;
-        let nothing = parts.year.is_none() && parts.month.is_none() && parts.day.is_none();
-        let date = match today {
-            Some(today) if nothing => today,
-            Some(today) => Date::new(
-                parts.year.unwrap_or(today.year()),
-                parts.month.unwrap_or(1),
-                parts.day.unwrap_or(1),
-            )
-            .map_err(|_| Wrong::Date)?,
-            None => {
-                let (Some(year), Some(month), Some(day)) = (parts.year, parts.month, parts.day)
-                else {
-                    return Err(Wrong::Date);
-                };
-                Date::new(year, month, day).map_err(|_| Wrong::Date)?
+    /// What was read, in UTC. The date must be whole.
+    fn whole(self) -> Read<DateTime> {
+        let Parts {
+            year: Some(year),
+            month: Some(month),
+            day: Some(day),
+            ..
+        } = self.parts
+        else {
+            return Err(Wrong::Date);
+        };
+        self.on(Date::new(year, month, day).map_err(|_| Wrong::Date)?)
+    }
+
+    /// The same; what the date lacks comes from today, as in .NET.
+    fn done(self, today: impl FnOnce() -> Date) -> Read<DateTime> {
+        let date = match (self.parts.year, self.parts.month, self.parts.day) {
+            (None, None, None) => today(),
+            (Some(year), month, day) => {
+                Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).map_err(|_| Wrong::Date)?
+            }
+            (None, month, day) => {
+                let year = today().year();
+                Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).map_err(|_| Wrong::Date)?
             }
         };
+        self.on(date)
+    }
+
+    fn on(self, date: Date) -> Read<DateTime> {
+        let parts = self.parts;
         if parts.weekday.is_some_and(|day| day != weekday(date)) {
             return Err(Wrong::Date);
         }
@@ -499,7 +519,9 @@ impl<'t> Reading<'t> {
         };
         let time = Time::new(hour, parts.minute, parts.second, parts.nanosecond);
         let at = date.to_datetime(time.map_err(|_| Wrong::Date)?);
-        let minutes = parts.offset.unwrap_or(0);
+        let Some(minutes) = parts.offset.filter(|minutes| *minutes != 0) else {
+            return in_range(at);
+        };
         let moved = at.checked_sub(SignedDuration::from_mins(minutes.into()));
         in_range(moved.map_err(|_| Wrong::Date)?)
     }
@@ -712,7 +734,7 @@ mod tests {
             ("1.5", "d.FFF", "2026-01-01T00:00:00.5"),
         ] {
             assert_eq!(
-                read_as(text, format, today),
+                read_as(text, format, || today),
                 Ok(at(expect)),
                 "{text} {format}"
             );
@@ -725,12 +747,12 @@ mod tests {
             ("Monday 5 March 2024", "dddd d MMMM yyyy"),
         ] {
             assert_eq!(
-                read_as(text, format, today),
+                read_as(text, format, || today),
                 Err(Wrong::Date),
                 "{text} {format}"
             );
         }
-        assert_eq!(read_as("x", "'x", today), Err(Wrong::Format));
+        assert_eq!(read_as("x", "'x", || today), Err(Wrong::Format));
         let moment = at("2024-03-05T00:07:09.0123456");
         for (format, expect) in [
             ("d", "03/05/2024"),

@@ -13,6 +13,18 @@ pub(super) fn normalize(source: Cow<'_, str>) -> Cow<'_, str> {
     if source.is_ascii() {
         return source;
     }
+    // Without marks of their own, letters are composed already.
+    if source.chars().all(|c| c < '\u{300}') {
+        let mut out = String::with_capacity(source.len());
+        for c in source.chars() {
+            let plain = if c.is_ascii() { None } else { replacement(c) };
+            match plain {
+                Some(text) => out.push_str(text),
+                None => out.push(c),
+            }
+        }
+        return Cow::Owned(out);
+    }
     // The table lists composed letters.
     let source = if is_nfc(&source) {
         source

@@ -191,6 +191,21 @@ impl<'a> Walk<'a> {
     }
 
     fn text(&self, node: &'a Node) -> Step<Option<Cow<'a, str>>> {
+        // What most arguments are, without a detour.
+        match &node.kind {
+            Kind::Text(text) => return Ok(Some(Cow::Borrowed(text))),
+            Kind::NotGiven => return Ok(None),
+            Kind::Attribute(slot) => match self.lookup.get(*slot) {
+                Input::Text(text) => return Ok(Some(Cow::Borrowed(text))),
+                Input::Null => return Ok(None),
+                Input::Value(_) => {}
+            },
+            Kind::Pattern(_)
+            | Kind::Number(_)
+            | Kind::Word(_)
+            | Kind::Compare(..)
+            | Kind::Call(..) => {}
+        }
         match self.node(node)?.into_text() {
             Ok(text) => Ok(text),
             Err(count) => self.fail(
@@ -203,6 +218,9 @@ impl<'a> Walk<'a> {
 
     /// The text form; NULL as the empty text.
     fn text_or_empty(&self, node: &'a Node) -> Step<Cow<'a, str>> {
+        if let Kind::Text(text) = &node.kind {
+            return Ok(Cow::Borrowed(text));
+        }
         Ok(self.text(node)?.unwrap_or_default())
     }
 
@@ -495,7 +513,7 @@ impl<'a> Walk<'a> {
         }
         let source = self.text_or_empty(&arguments[0])?;
         let (input, output) = (self.text_or_empty(input)?, self.text_or_empty(output)?);
-        let today = dates::of(self.context.now).date();
+        let today = || dates::of(self.context.now).date();
         let read = dates::read_as(&source, &input, today);
         let printed = read.and_then(|at| dates::print_as(at, &output));
         Ok(Datum::Text(self.checked_date(node, printed)?.into()))
@@ -657,21 +675,35 @@ impl<'a> Walk<'a> {
     }
 
     fn exchange(&self, node: &Node, text: Cow<'a, str>, old: &str, new: &str) -> Step<Datum<'a>> {
-        let found = if old.is_empty() {
-            0
-        } else {
-            text.matches(old).count()
+        let mut sought = old.chars();
+        let single = sought.next().filter(|_| sought.next().is_none());
+        let find = |text: &str| match single {
+            Some(c) => text.find(c),
+            None => text.find(old),
         };
-        // Nested calls multiply: the length is known before anything is built.
-        self.short_enough(
-            node,
-            found.saturating_mul(new.len()).saturating_add(text.len()),
-        )?;
-        Ok(Datum::Text(if found == 0 {
-            text
-        } else {
-            Cow::Owned(text.replace(old, new))
-        }))
+        let first = if old.is_empty() { None } else { find(&text) };
+        let Some(first) = first else {
+            return Ok(Datum::Text(text));
+        };
+        if new.len() > old.len() {
+            // Nested calls multiply: the length is known before anything is built.
+            let found = text[first..].matches(old).count();
+            self.short_enough(
+                node,
+                found.saturating_mul(new.len()).saturating_add(text.len()),
+            )?;
+        }
+        let mut out = String::with_capacity(text.len() + new.len());
+        let mut rest = &text[..];
+        let mut at = Some(first);
+        while let Some(found) = at {
+            out.push_str(&rest[..found]);
+            out.push_str(new);
+            rest = &rest[found + old.len()..];
+            at = find(rest);
+        }
+        out.push_str(rest);
+        Ok(Datum::Text(Cow::Owned(out)))
     }
 
     fn short_enough(&self, node: &Node, bytes: usize) -> Step<()> {
@@ -764,24 +796,23 @@ impl<'a> Walk<'a> {
 
     fn join(&self, arguments: &'a [Node]) -> Step<Datum<'a>> {
         let separator = self.text_or_empty(&arguments[0])?;
-        let mut out = String::new();
-        let mut add = |part: &str| {
-            if !part.is_empty() {
-                if !out.is_empty() {
-                    out.push_str(&separator);
-                }
-                out.push_str(part);
-            }
-        };
+        let mut parts: Vec<Cow<'a, str>> = Vec::with_capacity(arguments.len());
         for argument in &arguments[1..] {
             match self.node(argument)? {
-                Datum::List(items) => items.iter().for_each(|item| add(item)),
+                Datum::List(items) => parts.extend(items),
                 other @ (Datum::Null | Datum::Bool(_) | Datum::Number(_) | Datum::Text(_)) => {
-                    if let Ok(Some(part)) = other.into_text() {
-                        add(&part);
-                    }
+                    parts.extend(other.into_text().ok().flatten());
                 }
             }
+        }
+        parts.retain(|part| !part.is_empty());
+        let length: usize = parts.iter().map(|part| part.len() + separator.len()).sum();
+        let mut out = String::with_capacity(length);
+        for (at, part) in parts.iter().enumerate() {
+            if at > 0 {
+                out.push_str(&separator);
+            }
+            out.push_str(part);
         }
         Ok(Datum::Text(Cow::Owned(out)))
     }

@@ -27,6 +27,8 @@ pub(in crate::mapping) struct Pattern {
     groups: Vec<Option<Box<str>>>,
     /// A repetition without an end stands inside of another.
     ambiguous: bool,
+    /// Where it is nothing but characters: what mappings mostly take away.
+    simple: Option<Simple>,
     /// For the whole of a text; compiled when it is asked for.
     whole: OnceLock<Option<Regex>>,
 }
@@ -35,6 +37,74 @@ pub(in crate::mapping) struct Pattern {
 struct Strict {
     translated: String,
     compiled: OnceLock<Option<Regex>>,
+}
+
+/// One class of characters, alone or as often as it stands there.
+#[derive(Debug, Clone)]
+struct Simple {
+    /// Bit by bit.
+    ascii: u128,
+    others: Vec<(char, char)>,
+    repeats: bool,
+}
+
+impl Simple {
+    /// Of a translated pattern, where it is that simple.
+    fn of(translated: &str) -> Option<Self> {
+        use regex_syntax::hir::{Class, HirKind};
+        let hir = regex_syntax::parse(translated).ok()?;
+        let mut class = hir.kind();
+        let mut repeats = false;
+        if let HirKind::Repetition(many) = class
+            && (many.min, many.max, many.greedy) == (1, None, true)
+        {
+            (class, repeats) = (many.sub.kind(), true);
+        }
+        let HirKind::Class(Class::Unicode(class)) = class else {
+            return None;
+        };
+        let mut out = Self {
+            ascii: 0,
+            others: Vec::new(),
+            repeats,
+        };
+        for range in class.ranges() {
+            for c in u32::from(range.start())..=u32::from(range.end()).min(127) {
+                out.ascii |= 1 << c;
+            }
+            if !range.end().is_ascii() {
+                out.others.push((range.start(), range.end()));
+            }
+        }
+        Some(out)
+    }
+
+    fn has(&self, c: char) -> bool {
+        if c.is_ascii() {
+            return self.ascii >> u32::from(c) & 1 == 1;
+        }
+        let at = self.others.partition_point(|(_, end)| *end < c);
+        self.others.get(at).is_some_and(|(start, _)| *start <= c)
+    }
+
+    fn replace(&self, text: &str, with: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let (mut kept, mut inside) = (0, false);
+        for (at, c) in text.char_indices() {
+            if !self.has(c) {
+                inside = false;
+                continue;
+            }
+            out.push_str(&text[kept..at]);
+            if !(self.repeats && inside) {
+                out.push_str(with);
+            }
+            inside = true;
+            kept = at + c.len_utf8();
+        }
+        out.push_str(&text[kept..]);
+        out
+    }
 }
 
 /// The same text is the same pattern.
@@ -58,6 +128,7 @@ impl Pattern {
             ambiguous,
         } = translate(source)?;
         let plain = compile(&text)?;
+        let strict_free = strict.is_none();
         let strict = strict.map(|translated| {
             Box::new(Strict {
                 translated,
@@ -70,6 +141,7 @@ impl Pattern {
             strict,
             groups,
             ambiguous,
+            simple: strict_free.then(|| Simple::of(&text)).flatten(),
             whole: OnceLock::new(),
         })
     }
@@ -132,6 +204,9 @@ impl Pattern {
 
     /// The same with a text that stands for itself: what was captured need not be known.
     fn replace_plain(&self, text: &str, with: &str) -> Result<String, TooLong> {
+        if let Some(simple) = &self.simple {
+            return Ok(simple.replace(text, with));
+        }
         let regex = self.regex(text);
         let mut out = String::with_capacity(text.len());
         let (mut kept, mut at) = (0, 0);
@@ -1031,6 +1106,40 @@ mod tests {
             ("[a&&b]", "&", "x", "x"),
         ] {
             assert_eq!(replaced(pattern, text, with), expect, "{pattern} {text:?}");
+        }
+    }
+
+    /// What is done without the engine is what the engine does.
+    #[test]
+    fn simple_patterns_are_no_shortcut() {
+        for source in [
+            "[^a-z0-9._-]",
+            r"\s+",
+            "[äöü]+",
+            r"\d",
+            r"\W",
+            r"[\p{L}-[aeiou]]+",
+            "(?i)[k]",
+            ".",
+        ] {
+            let pattern = Pattern::new(source).unwrap();
+            assert!(pattern.simple.is_some(), "{source}");
+            let engine = Pattern {
+                simple: None,
+                ..pattern.clone()
+            };
+            for text in ["", "Ana  Ruiz-Öü9\n", "aäöüb", "  x ", "KkK\u{212A}", "😀é"] {
+                for with in ["", "_", "xy"] {
+                    assert_eq!(
+                        pattern.replace(text, with),
+                        engine.replace(text, with),
+                        "{source} {text}"
+                    );
+                }
+            }
+        }
+        for source in ["a*", "ab", "[a]+?", "[a]{2}", "^[a]", "([a])", "[a]$"] {
+            assert!(Pattern::new(source).unwrap().simple.is_none(), "{source}");
         }
     }
 
