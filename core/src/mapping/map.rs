@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::Serialize;
 
-use super::expression::{EvalContext, Evaluated, Input, Lookup};
+use super::expression::{EvalContext, Evaluated, Expression, ExpressionError, Input, Lookup, Step};
 use super::file::{Apply, AttributeRule, DateFormat, DateRule, From, Mapping, ZoneRule};
 use super::properties::Kind;
 use crate::digest::EvidenceKey;
@@ -185,7 +186,35 @@ impl Bound {
             findings.push(Finding::new(kind, Severity::Held, at, note));
         };
         for (rule, slots) in self.mapping.attributes.iter().zip(&self.slots) {
-            self.attribute(rule, slots, value, given, &mut identity, &mut hold);
+            let worker = identity.worker.as_str();
+            let made = self.make(
+                rule,
+                slots,
+                value,
+                worker,
+                given,
+                &mut |e, cells, context| e.evaluate(cells, context),
+            );
+            match made {
+                Made::Set { value, others } => {
+                    let list = match rule.apply {
+                        Apply::Create => &mut identity.on_create,
+                        Apply::Always => &mut identity.always,
+                    };
+                    list.insert(rule.target.clone(), value);
+                    if !others.is_empty() {
+                        identity.other_names = others;
+                    }
+                }
+                Made::Default { value } => {
+                    identity.on_create.insert(rule.target.clone(), value);
+                }
+                Made::Cleared => {
+                    identity.always.insert(rule.target.clone(), Value::Null);
+                }
+                Made::Left { .. } => {}
+                Made::Refused { kind, note } => hold(kind, self.column(rule, slots), note),
+            }
         }
         Mapped {
             identity,
@@ -194,133 +223,283 @@ impl Bound {
         }
     }
 
-    fn attribute<'a>(
+    /// The column that is blamed for an attribute: the first that it reads.
+    fn column<'s>(&'s self, rule: &'s AttributeRule, slots: &[usize]) -> &'s str {
+        slots
+            .first()
+            .map_or(rule.target.as_str(), |at| self.names[*at].as_str())
+    }
+
+    /// What becomes of one attribute. Its expression is evaluated by `evaluate`.
+    fn make<'a>(
         &self,
         rule: &AttributeRule,
         slots: &[usize],
         value: &dyn Fn(usize) -> &'a str,
+        worker: &str,
         given: &Given<'_>,
-        identity: &mut Identity,
-        hold: &mut dyn FnMut(FindingKind, &str, String),
-    ) {
-        let column = slots
-            .first()
-            .map_or(rule.target.as_str(), |at| self.names[*at].as_str());
+        evaluate: &mut Evaluate<'_>,
+    ) -> Made {
+        let mut others = Vec::new();
         let text: Option<Cow<'_, str>> = match &rule.from {
             From::Source(_) => slots.first().map(|at| Cow::Borrowed(value(*at))),
             From::Constant(text) => Some(Cow::Borrowed(text)),
             From::Expression(expression) => {
                 let seed = expression
                     .asks_chance()
-                    .then(|| given.key.chance(identity.worker.as_str(), &rule.target));
+                    .then(|| given.key.chance(worker, &rule.target));
                 let context = EvalContext {
                     default_domain: self.mapping.default_domain.as_deref(),
                     seed: seed.as_ref().map(<[u8; 32]>::as_slice),
                     date_diff: self.mapping.date_diff,
                     ..EvalContext::at(given.now)
                 };
-                match expression.evaluate(&Cells { slots, value }, &context) {
-                    Ok(Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) => return,
+                match evaluate(expression, &Cells { slots, value }, &context) {
+                    Ok(Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) => {
+                        return Made::Left { by_rule: true };
+                    }
                     Ok(Evaluated::Candidates(candidates)) => {
-                        let mut names: Vec<String> =
-                            candidates.values.into_iter().filter_map(as_text).collect();
-                        let first = (!names.is_empty()).then(|| names.remove(0));
-                        identity.other_names = names.into_iter().map(AccountName::new).collect();
-                        first.map(Cow::Owned)
+                        others = candidates.values.into_iter().filter_map(as_text).collect();
+                        (!others.is_empty()).then(|| Cow::Owned(others.remove(0)))
                     }
                     Ok(Evaluated::Value(Value::List(items))) if items.len() > 1 => {
-                        let note = format!(
-                            "attribute `{}`: {} values; it takes one",
-                            rule.target,
-                            items.len()
-                        );
-                        hold(FindingKind::ValueRefused, column, note);
-                        return;
+                        return Made::Refused {
+                            kind: FindingKind::ValueRefused,
+                            note: format!(
+                                "attribute `{}`: {} values; it takes one",
+                                rule.target,
+                                items.len()
+                            ),
+                        };
                     }
                     Ok(Evaluated::Value(value)) => as_text(value).map(Cow::Owned),
                     Err(error) => {
-                        let note = format!("attribute `{}`: {error}", rule.target);
-                        hold(FindingKind::MappingError, column, note);
-                        return;
+                        return Made::Refused {
+                            kind: FindingKind::MappingError,
+                            note: format!("attribute `{}`: {error}", rule.target),
+                        };
                     }
                 }
             }
         };
-        let text = text.filter(|t| !t.is_empty());
-        let on_create = rule.apply == Apply::Create;
-        let Some(text) = text else {
-            if rule.required {
-                let note = format!("no value for `{}`, which is required", rule.target);
-                hold(FindingKind::RequiredMissing, column, note);
-            } else if let Some(default) = &rule.default {
-                let value = typed(rule.kind, default.clone());
-                identity.on_create.insert(rule.target.clone(), value);
-            } else if rule.clear_when_empty && !on_create {
-                identity.always.insert(rule.target.clone(), Value::Null);
-            }
-            return;
+        let Some(text) = text.filter(|t| !t.is_empty()) else {
+            return without_value(rule);
         };
-        let text = if rule.kind == Kind::SignInName {
-            if let Some(name) = self.free_names(rule, &text, identity) {
-                Cow::Owned(name)
-            } else {
-                let note = format!(
-                    "attribute `{}`: every name that is possible is among `reserved_names`, or \
-                         cannot be a sign-in name",
-                    rule.target
-                );
-                hold(FindingKind::ValueRefused, column, note);
-                return;
-            }
-        } else {
-            text
+        let refused = |problem: &dyn std::fmt::Display| Made::Refused {
+            kind: FindingKind::ValueRefused,
+            note: format!("attribute `{}`: {problem}", rule.target),
         };
-        if let Some(problem) = rule.kind.problem(&text) {
-            let note = format!("attribute `{}`: {problem}", rule.target);
-            hold(FindingKind::ValueRefused, column, note);
-            return;
+        if rule.kind != Kind::SignInName {
+            return match rule.kind.problem(&text) {
+                Some(problem) => refused(&problem),
+                None => Made::Set {
+                    value: typed(rule.kind, text.into_owned()),
+                    others: Vec::new(),
+                },
+            };
         }
-        let list = if on_create {
-            &mut identity.on_create
-        } else {
-            &mut identity.always
+        let Some((name, others)) = self.free_names(rule, &text, others) else {
+            return refused(
+                &"every name that is possible is among `reserved_names`, or cannot be a sign-in \
+                  name",
+            );
         };
-        list.insert(rule.target.clone(), typed(rule.kind, text.into_owned()));
+        match rule.kind.problem(&name) {
+            Some(problem) => refused(&problem),
+            None => Made::Set {
+                value: typed(rule.kind, name),
+                others: others.into_iter().map(AccountName::new).collect(),
+            },
+        }
     }
-}
 
-impl Bound {
-    /// The best name that is not reserved; those behind it are what may be taken instead. A value
-    /// that stands alone is not judged here: what is wrong with it is said by name.
+    /// The best name that is not reserved, and those that may be taken instead. A value that
+    /// stands alone is not judged here: what is wrong with it is said by name.
     fn free_names(
         &self,
         rule: &AttributeRule,
         first: &str,
-        identity: &mut Identity,
-    ) -> Option<String> {
+        others: Vec<String>,
+    ) -> Option<(String, Vec<String>)> {
         let reserved = |name: &str| {
             let name = name_key(name);
             let local = name.split('@').next().unwrap_or_default();
             let reserved = &self.mapping.reserved_names;
             reserved.contains(local) || reserved.contains(&name)
         };
-        let others = std::mem::take(&mut identity.other_names);
         let numbered = (2..=rule.numbers).filter_map(|number| {
             let (local, domain) = first.split_once('@')?;
             Some(format!("{local}{number}@{domain}"))
         });
-        let written = others.iter().map(|name| name.reveal().to_owned());
-        let mut rest: Vec<String> = written.chain(numbered).collect();
+        let mut rest: Vec<String> = others.into_iter().chain(numbered).collect();
         if rest.is_empty() && !reserved(first) {
-            return Some(first.to_owned());
+            return Some((first.to_owned(), rest));
         }
         rest.insert(0, first.to_owned());
         rest.retain(|name| !reserved(name) && rule.kind.problem(name).is_none());
-        let mut rest = rest.into_iter();
-        let name = rest.next();
-        identity.other_names = rest.map(AccountName::new).collect();
-        name
+        (!rest.is_empty()).then(|| (rest.remove(0), rest))
     }
+
+    /// The facts of a worker that policy reads, each with its column and what stands there.
+    pub fn facts<'a>(&self, value: &dyn Fn(usize) -> &'a str) -> Vec<Fact> {
+        [
+            ("key", Some(self.key)),
+            ("status", Some(self.status)),
+            ("manager", self.manager),
+            ("hire date", self.hire),
+            ("last day", self.last_day),
+            ("time zone", self.zone),
+        ]
+        .into_iter()
+        .filter_map(|(name, at)| {
+            let at = at?;
+            Some(Fact {
+                name,
+                column: self.names[at].clone(),
+                cell: value(at).to_owned(),
+            })
+        })
+        .collect()
+    }
+
+    /// How each attribute of a row comes about, in the order of the file. What [`Bound::map`] does
+    /// with the same row and the same `given`, with every value shown: for people who may see them.
+    pub fn explain<'a>(
+        &self,
+        value: &dyn Fn(usize) -> &'a str,
+        given: &Given<'_>,
+    ) -> Vec<ExplainedAttribute> {
+        let worker = value(self.key);
+        let rules = self.mapping.attributes.iter().zip(&self.slots);
+        rules
+            .map(|(rule, slots)| {
+                let mut steps = Vec::new();
+                let made = self.make(
+                    rule,
+                    slots,
+                    value,
+                    worker,
+                    given,
+                    &mut |e, cells, context| {
+                        let (came, how) = e.explain(cells, context);
+                        steps = how;
+                        came
+                    },
+                );
+                ExplainedAttribute {
+                    target: rule.target.clone(),
+                    apply: rule.apply,
+                    from: match &rule.from {
+                        From::Source(column) => Origin::Column(column.clone()),
+                        From::Constant(text) => Origin::Constant(text.clone()),
+                        From::Expression(e) => Origin::Expression(e.source().to_owned()),
+                    },
+                    cells: slots
+                        .iter()
+                        .map(|at| (self.names[*at].clone(), value(*at).to_owned()))
+                        .collect(),
+                    steps,
+                    made,
+                }
+            })
+            .collect()
+    }
+}
+
+type Evaluate<'e> = dyn FnMut(&Expression, &dyn Lookup, &EvalContext<'_>) -> Result<Evaluated, ExpressionError>
+    + 'e;
+
+fn without_value(rule: &AttributeRule) -> Made {
+    if rule.required {
+        return Made::Refused {
+            kind: FindingKind::RequiredMissing,
+            note: format!("no value for `{}`, which is required", rule.target),
+        };
+    }
+    if let Some(default) = &rule.default {
+        return Made::Default {
+            value: typed(rule.kind, default.clone()),
+        };
+    }
+    if rule.clear_when_empty && rule.apply == Apply::Always {
+        Made::Cleared
+    } else {
+        Made::Left { by_rule: false }
+    }
+}
+
+/// What becomes of one attribute of a row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum Made {
+    /// There is a value.
+    Set {
+        /// As the directory takes it.
+        value: Value,
+        /// Sign-in names to take instead where this one is taken, best first.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        others: Vec<AccountName>,
+    },
+    /// There is none; when the account is made, this is written.
+    Default {
+        /// The declared default.
+        value: Value,
+    },
+    /// There is none, and the directory's is taken away.
+    Cleared,
+    /// What the directory has is left as it is.
+    Left {
+        /// The expression says so; else there is no value.
+        by_rule: bool,
+    },
+    /// The row is held for it.
+    Refused {
+        /// Of which kind.
+        kind: FindingKind,
+        /// Why, without the value.
+        note: String,
+    },
+}
+
+/// One fact of a worker as the row has it. Personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fact {
+    /// What it is: `key`, `status`, `manager`, `hire date`, `last day` or `time zone`.
+    pub name: &'static str,
+    /// Header name of its column.
+    pub column: String,
+    /// What stands there.
+    pub cell: String,
+}
+
+/// Where an attribute comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A column, as it is.
+    Column(String),
+    /// The mapping file itself.
+    Constant(String),
+    /// An expression, as written.
+    Expression(String),
+}
+
+/// How one attribute of one row comes about. Personal: it holds values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedAttribute {
+    /// The property of the directory.
+    pub target: String,
+    /// When it is written.
+    pub apply: Apply,
+    /// Where it comes from.
+    pub from: Origin,
+    /// The columns that it reads, each with what stands there.
+    pub cells: Vec<(String, String)>,
+    /// How its expression was evaluated, innermost first.
+    pub steps: Vec<Step>,
+    /// What became of it.
+    #[serde(flatten)]
+    pub made: Made,
 }
 
 /// What is given to a mapping beside the row.

@@ -14,4 +14,4 @@ mod scope;
 mod suggest;
 
 pub use file::{Apply, AttributeRule, DateFormat, Mapping, MappingFileError};
-pub use map::{Bound, Given, Mapped};
+pub use map::{Bound, ExplainedAttribute, Fact, Given, Made, Mapped, Origin};

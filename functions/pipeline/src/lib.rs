@@ -9,6 +9,7 @@ pub mod approve;
 pub mod aws;
 pub mod config;
 pub mod entra;
+pub mod explain;
 pub mod key;
 pub mod log;
 pub mod once;

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use rollcall_core::mapping::{Bound, Given, Mapped, Mapping};
+use rollcall_core::mapping::{Bound, ExplainedAttribute, Fact, Given, Mapped, Mapping};
 use rollcall_core::model::Finding;
 use rollcall_files::{SealedReader, SealedRecord, fingerprint};
 
@@ -59,6 +59,16 @@ impl Fetched {
     /// The key, where it could be read.
     pub fn key(&self) -> Option<&str> {
         Some(self.record.value(self.key)).filter(|k| !k.is_empty())
+    }
+
+    /// Row as a spreadsheet counts.
+    pub fn number(&self) -> u32 {
+        self.record.row
+    }
+
+    /// The reader does not believe it.
+    pub fn held(&self) -> bool {
+        self.record.held
     }
 }
 
@@ -150,6 +160,16 @@ impl SealedRows {
     pub fn map(&self, row: &Fetched, given: &Given<'_>) -> Mapped {
         self.bound
             .map(&|at| row.record.value(at), row.record.row, given)
+    }
+
+    /// The facts of a row, and how each of its attributes comes about. Personal.
+    pub fn explain(
+        &self,
+        row: &Fetched,
+        given: &Given<'_>,
+    ) -> (Vec<Fact>, Vec<ExplainedAttribute>) {
+        let value = |at| row.record.value(at);
+        (self.bound.facts(&value), self.bound.explain(&value, given))
     }
 
     /// The manager that a row names.

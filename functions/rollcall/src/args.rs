@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Report(At),
     /// Show a stored plan; changes nothing
     Show(Show),
+    /// Why one worker's account is what it is: every value from its cell, every action
+    Explain(Explain),
     /// Agree to what a guard keeps back
     Approve(Approve),
     /// What is late, stale, waiting, held
@@ -154,6 +156,17 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The worker's key, as HR writes it
+    pub(crate) worker: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// The run to explain; without it, the newest delivery and the newest actions
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Approve {
     /// The run whose plan waits
     pub(crate) run: String,
@@ -230,6 +243,9 @@ pub(crate) struct Eval {
     /// A value that `SelectUniqueValue` finds taken; may be repeated
     #[arg(long, value_name = "VALUE")]
     pub(crate) taken: Vec<String>,
+    /// Also every function that was called, with its values
+    #[arg(long)]
+    pub(crate) steps: bool,
     /// How `DateDiff` counts days, hours and minutes
     #[arg(long, value_enum, default_value_t = DateDiff::Elapsed)]
     pub(crate) date_diff: DateDiff,

@@ -14,6 +14,7 @@ mod bad_input;
 mod child;
 mod deliveries;
 mod determinism;
+mod explain;
 mod guards;
 mod kill;
 mod language;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         sample::trials(),
         bad_input::trials(),
         determinism::trials(),
+        explain::trials(),
         guards::trials(),
         deliveries::trials(),
         pair::trials(),

@@ -12,11 +12,12 @@ use super::error::{ErrorKind, ExpressionError};
 use super::functions::{Function, ReplaceMode};
 use super::parser::{BareWord, Comparison, Kind, Node};
 use super::pattern::{Pattern, TooLong};
+use super::trace::Trace;
 use super::{Candidates, EvalContext, Evaluated, Input, Lookup, dates, diacritics, generate, text};
 use crate::model::Value;
 
 /// A value while it is worked on.
-enum Datum<'a> {
+pub(super) enum Datum<'a> {
     Null,
     Bool(bool),
     Number(i64),
@@ -26,7 +27,7 @@ enum Datum<'a> {
 
 /// Why evaluation ends early. An ignored part ignores the whole attribute: it is a decision
 /// about the flow, not a value.
-enum Stop {
+pub(super) enum Stop {
     IgnoreAttribute,
     IgnoreObject,
     Failed(Box<ExpressionError>),
@@ -57,11 +58,13 @@ pub(super) fn evaluate(
     root: &Node,
     lookup: &dyn Lookup,
     context: &EvalContext<'_>,
+    trace: Option<&Trace>,
 ) -> Result<Evaluated, ExpressionError> {
     let walk = Walk {
         source,
         lookup,
         context,
+        trace,
     };
     if let Kind::Call(Function::SelectUniqueValue, rules) = &root.kind {
         return walk.candidates(root, rules);
@@ -102,7 +105,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    fn from_value(value: &'a Value) -> Self {
+    pub(super) fn from_value(value: &'a Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
@@ -150,6 +153,8 @@ struct Walk<'a> {
     source: &'a str,
     lookup: &'a dyn Lookup,
     context: &'a EvalContext<'a>,
+    /// Somebody watches.
+    trace: Option<&'a Trace>,
 }
 
 impl<'a> Walk<'a> {
@@ -164,6 +169,14 @@ impl<'a> Walk<'a> {
     }
 
     fn node(&self, node: &'a Node) -> Step<Datum<'a>> {
+        let came = self.value(node);
+        if let Some(trace) = self.trace {
+            trace.note(node, came.as_ref());
+        }
+        came
+    }
+
+    fn value(&self, node: &'a Node) -> Step<Datum<'a>> {
         match &node.kind {
             Kind::NotGiven => Ok(Datum::Null),
             Kind::Attribute(slot) => Ok(match self.lookup.get(*slot) {

@@ -23,6 +23,7 @@ mod print;
 #[cfg(test)]
 mod properties;
 mod text;
+mod trace;
 #[cfg(test)]
 mod vectors;
 
@@ -31,6 +32,7 @@ use jiff::Timestamp;
 pub use dates::DateDiffReading;
 pub use error::{ErrorKind, ExpressionError};
 pub use lint::Lint;
+pub use trace::{Step, quoted};
 
 use functions::Function;
 
@@ -206,7 +208,21 @@ impl Expression {
         lookup: &dyn Lookup,
         context: &EvalContext<'_>,
     ) -> Result<Evaluated, ExpressionError> {
-        evaluate::evaluate(&self.source, &self.parsed.root, lookup, context)
+        evaluate::evaluate(&self.source, &self.parsed.root, lookup, context, None)
+    }
+
+    /// The same, and how it came about: every function that was called and every comparison that
+    /// was made, innermost first. It shows values: for people who may see them.
+    pub fn explain(
+        &self,
+        lookup: &dyn Lookup,
+        context: &EvalContext<'_>,
+    ) -> (Result<Evaluated, ExpressionError>, Vec<Step>) {
+        let trace = trace::Trace::default();
+        let (root, watched) = (&self.parsed.root, Some(&trace));
+        let came = evaluate::evaluate(&self.source, root, lookup, context, watched);
+        let steps = trace.steps(root, &self.parsed.attributes, lookup);
+        (came, steps)
     }
 
     /// The same, with attributes by name; a missing name is NULL.
@@ -225,6 +241,18 @@ impl Expression {
             },
             context,
         )
+    }
+}
+
+impl Expression {
+    /// As [`Expression::explain`], with attributes by name.
+    pub fn explain_named(
+        &self,
+        attributes: &Attributes,
+        context: &EvalContext<'_>,
+    ) -> (Result<Evaluated, ExpressionError>, Vec<Step>) {
+        let names = &self.parsed.attributes;
+        self.explain(&Named { names, attributes }, context)
     }
 }
 

@@ -34,14 +34,7 @@ fn node(out: &mut String, node: &Node, attributes: &[String]) {
         }),
         Kind::Compare(comparison, sides) => {
             self::node(out, &sides[0], attributes);
-            out.push_str(match comparison {
-                Comparison::Equal => " = ",
-                Comparison::NotEqual => " <> ",
-                Comparison::Less => " < ",
-                Comparison::LessOrEqual => " <= ",
-                Comparison::Greater => " > ",
-                Comparison::GreaterOrEqual => " >= ",
-            });
+            out.push_str(sign(*comparison));
             self::node(out, &sides[1], attributes);
         }
         Kind::Call(function, arguments) => {
@@ -55,6 +48,18 @@ fn node(out: &mut String, node: &Node, attributes: &[String]) {
             }
             out.push(')');
         }
+    }
+}
+
+/// A comparison between its sides.
+pub(super) const fn sign(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => " = ",
+        Comparison::NotEqual => " <> ",
+        Comparison::Less => " < ",
+        Comparison::LessOrEqual => " <= ",
+        Comparison::Greater => " > ",
+        Comparison::GreaterOrEqual => " >= ",
     }
 }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
 use super::PlanError;
+use crate::apply::Lines;
 use crate::spool::{Spool, next_line};
 use crate::store::{Store, StoreError, parse};
 use crate::target::Target;
@@ -58,6 +59,25 @@ impl Answers<'_> {
             line: Vec::new(),
         }))
     }
+}
+
+/// What a stored `tenant.jsonl` says to the first of these questions that it has.
+///
+/// # Errors
+/// When nothing is stored there, or it cannot be read.
+pub async fn answers_about(
+    store: &Store,
+    key: &str,
+    questions: &[Lookup],
+) -> Result<Option<Vec<Account>>, StoreError> {
+    let mut lines = Lines::open(store, key).await?;
+    while let Some((_, line)) = lines.next()? {
+        let answered: Answered = parse(key, &line)?;
+        if questions.contains(&answered.question) {
+            return Ok(Some(answered.answer));
+        }
+    }
+    Ok(None)
 }
 
 impl Stored {

@@ -23,8 +23,8 @@ use rollcall_core::plan::{Counts, Forecast, Inputs, PlanSummary};
 use rollcall_core::policy::{Context, Policy, Target as Kind};
 use rollcall_core::state::account_behind;
 
-pub use self::desk::Answers;
 use self::desk::Desk;
+pub use self::desk::{Answers, answers_about};
 use self::drafts::Drafts;
 use self::orders::Orders;
 use self::read::Scan;

@@ -7,6 +7,7 @@ use rollcall_core::fold::Outcomes;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::RunId;
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
+use rollcall_core::policy::Policy;
 use rollcall_core::report::Report;
 
 use super::{Pipeline, RunError, corrupt};
@@ -54,6 +55,19 @@ impl Stored {
         let key = &named(&self.evidence, "mapping.toml")?.key;
         let text = store.get(key).await?;
         Mapping::parse(&String::from_utf8_lossy(&text), key).map_err(|e| StoreError::Corrupt {
+            key: key.clone(),
+            why: e.to_string(),
+        })
+    }
+
+    /// The policy that it was made with.
+    ///
+    /// # Errors
+    /// When it is not stored, or this version cannot read it.
+    pub async fn policy(&self, store: &Store) -> Result<Policy, StoreError> {
+        let key = &named(&self.evidence, "policy.toml")?.key;
+        let text = store.get(key).await?;
+        Policy::parse(&String::from_utf8_lossy(&text), key).map_err(|e| StoreError::Corrupt {
             key: key.clone(),
             why: e.to_string(),
         })
@@ -261,7 +275,6 @@ impl Pipeline {
         most: usize,
     ) -> Result<(Vec<(WorkOrder, Vec<ActionValues>)>, usize), RunError> {
         let plan = &stored.plan()?.key;
-        let actions = &stored.actions()?.key;
         let mut out = Vec::new();
         let mut count = 0;
         let mut lines = Lines::open(&self.store, plan).await?;
@@ -271,20 +284,29 @@ impl Pipeline {
                 continue;
             }
             let order: WorkOrder = parse(plan, &line)?;
-            let mut own = Vec::new();
-            if let Some((from, to)) = order.values {
-                let bytes = match self.store.get_range(actions, from..to).await {
-                    Ok(bytes) => bytes,
-                    Err(StoreError::NotFound(_)) => bytes::Bytes::new(),
-                    Err(e) => return Err(e.into()),
-                };
-                for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-                    own.push(parse(actions, line)?);
-                }
-            }
+            let own = self.action_values(stored, &order).await?;
             out.push((order, own));
         }
         Ok((out, count))
+    }
+
+    /// The values of the actions of one order; none where they are no longer kept.
+    pub(crate) async fn action_values(
+        &self,
+        stored: &Stored,
+        order: &WorkOrder,
+    ) -> Result<Vec<ActionValues>, StoreError> {
+        let Some((from, to)) = order.values else {
+            return Ok(Vec::new());
+        };
+        let key = &stored.actions()?.key;
+        let bytes = match self.store.get_range(key, from..to).await {
+            Ok(bytes) => bytes,
+            Err(StoreError::NotFound(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let lines = bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty());
+        lines.map(|line| parse(key, line)).collect()
     }
 
     /// The newest plan and its report, written anew from what is stored. `None` before the
@@ -293,12 +315,19 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`].
     pub async fn newest_report(&self, head: &Head) -> Result<Option<(Stored, Report)>, RunError> {
-        for generation in (1..=head.generation).rev() {
+        let Some(stored) = self.newest_plan(head.generation).await? else {
+            return Ok(None);
+        };
+        let report = self.report(head, &stored).await?;
+        Ok(Some((stored, report)))
+    }
+
+    /// The newest plan at or before a generation.
+    pub(crate) async fn newest_plan(&self, from: u64) -> Result<Option<Stored>, StoreError> {
+        for generation in (1..=from).rev() {
             let (entry, _) = log::entry(&self.store, generation).await?;
             if matches!(entry.event, Event::Plan(_)) {
-                let stored = self.stored(generation).await?;
-                let report = self.report(head, &stored).await?;
-                return Ok(Some((stored, report)));
+                return Ok(Some(self.stored(generation).await?));
             }
         }
         Ok(None)

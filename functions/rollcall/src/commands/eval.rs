@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use rollcall_core::mapping::expression::{
-    EvalContext, Evaluated, Expression, ExpressionError, attributes, text_form,
+    EvalContext, Evaluated, Expression, ExpressionError, Step, attributes, text_form,
 };
 use rollcall_core::model::Value;
 use rollcall_pipeline::run::nonce;
@@ -36,46 +36,91 @@ pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
     };
     let expression = match Expression::compile(&args.expression) {
         Ok(expression) => expression,
-        Err(error) => return Ok(failed(&error, printer)),
+        Err(error) => {
+            let steps = None;
+            return Ok(Speaker { printer, steps }.failed(&error));
+        }
     };
-    let evaluated = match expression.evaluate_named(&input, &context) {
+    let (evaluated, steps) = expression.explain_named(&input, &context);
+    let steps = args.steps.then_some(steps);
+    let evaluated = match evaluated {
         Ok(Evaluated::Candidates(candidates)) => {
             let taken = |value: &Value| args.taken.iter().any(|t| value.as_text() == Some(t));
             candidates.choose(taken).map(Evaluated::Value)
         }
         other => other,
     };
+    let printer = Speaker { printer, steps };
     match evaluated {
         Ok(Evaluated::Value(value)) => {
             let value = shown(&value);
-            if printer.json {
-                let mut out = json!({"format_version": 1, "value": value});
-                if expression.redacts() {
-                    out["log_value"] = json!("[Redact]");
-                }
-                printer.json(&out);
-            } else {
-                let text = match value.as_str() {
-                    _ if value.is_null() => "no value".to_owned(),
-                    Some(text) => text.to_owned(),
-                    None => value.to_string(),
-                };
-                printer.data(&format!("{text}\n"));
+            let text = match value.as_str() {
+                _ if value.is_null() => "no value".to_owned(),
+                Some(text) => text.to_owned(),
+                None => value.to_string(),
+            };
+            let mut out = json!({"value": value});
+            if expression.redacts() {
+                out["log_value"] = json!("[Redact]");
             }
+            printer.say(out, &text);
         }
-        Ok(Evaluated::IgnoreAttribute) => ignored("attribute", printer),
-        Ok(Evaluated::IgnoreObject) => ignored("object", printer),
+        Ok(Evaluated::IgnoreAttribute) => printer.ignored("attribute"),
+        Ok(Evaluated::IgnoreObject) => printer.ignored("object"),
         Ok(Evaluated::Candidates(_)) => unreachable!("chosen above"),
-        Err(error) => return Ok(failed(&error, printer)),
+        Err(error) => return Ok(printer.failed(&error)),
     }
     Ok(Exit::Done)
 }
 
-fn ignored(what: &str, printer: &Printer) {
-    if printer.json {
-        printer.json(&json!({"format_version": 1, "ignore": what}));
-    } else {
-        printer.data(&format!("left out: the {what}\n"));
+/// Says what came out, and how where that was asked.
+struct Speaker<'a> {
+    printer: &'a Printer,
+    steps: Option<Vec<Step>>,
+}
+
+impl Speaker<'_> {
+    fn say(&self, json: Json, text: &str) {
+        if self.printer.json {
+            self.json(json);
+            return;
+        }
+        self.how();
+        self.printer.data(&format!("{text}\n"));
+    }
+
+    fn how(&self) {
+        for step in self.steps.iter().flatten() {
+            let line = format!("{}  ->  {}\n", step.part, step.value);
+            self.printer.data(&line);
+        }
+    }
+
+    fn json(&self, mut json: Json) {
+        json["format_version"] = json!(1);
+        if let Some(steps) = &self.steps {
+            json["steps"] = json!(steps);
+        }
+        self.printer.json(&json);
+    }
+
+    fn ignored(&self, what: &str) {
+        self.say(json!({"ignore": what}), &format!("left out: the {what}"));
+    }
+
+    fn failed(&self, error: &ExpressionError) -> Exit {
+        if self.printer.json {
+            let at = json!({
+                "line": error.line, "column": error.column, "part": error.sub_expression,
+            });
+            self.json(json!({
+                "error": {"kind": error.kind.name(), "message": error.message, "at": at},
+            }));
+        } else {
+            self.how();
+            self.printer.error(&format!("{}: {error}", error.kind));
+        }
+        Exit::Flawed
     }
 }
 
@@ -86,22 +131,6 @@ fn shown(value: &Value) -> Json {
         return items.collect();
     }
     Json::from(text_form(value))
-}
-
-fn failed(error: &ExpressionError, printer: &Printer) -> Exit {
-    if printer.json {
-        printer.json(&json!({
-            "format_version": 1,
-            "error": {
-                "kind": error.kind.name(),
-                "message": error.message,
-                "at": {"line": error.line, "column": error.column, "part": error.sub_expression},
-            },
-        }));
-    } else {
-        printer.error(&format!("{}: {error}", error.kind));
-    }
-    Exit::Flawed
 }
 
 fn read(path: &Path) -> anyhow::Result<Json> {

@@ -4,6 +4,7 @@ mod approve;
 mod check;
 mod demo;
 mod eval;
+mod explain;
 mod mappings;
 mod pass;
 mod rehearsal;
@@ -37,6 +38,7 @@ pub(crate) fn dispatch(
         Command::Apply(args) => pass::apply(&args, printer, wrap),
         Command::Report(args) => pass::report(&args, printer, wrap),
         Command::Show(args) => pass::show(&args, printer, wrap),
+        Command::Explain(args) => explain::explain(&args, printer, wrap),
         Command::Approve(args) => approve::approve(&args, printer, wrap),
         Command::Status(args) => status::status(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),

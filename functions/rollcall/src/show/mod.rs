@@ -1,5 +1,7 @@
 //! Text for people: one value in, one text out; nothing is computed that the value does not say.
 
+pub(crate) mod explain;
+
 use std::fmt::Write as _;
 
 use rollcall_core::plan::{Action, ActionValues, PlanSummary, Verdict, WorkOrder, plain};

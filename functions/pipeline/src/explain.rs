@@ -1,0 +1,650 @@
+//! Explain: why one worker's account is what it is, from the cell to the answer of the target.
+//!
+//! Everything is computed again from what is stored, as the run itself computed it; only what the
+//! target has now is asked. Invariant: reads only. What comes out holds values: for people who may
+//! see them, never for logs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rollcall_core::digest::worker_hash;
+use rollcall_core::fold::Outcome;
+use rollcall_core::guards::{Kind, kind};
+use rollcall_core::mapping::{ExplainedAttribute, Fact, Given};
+use rollcall_core::model::{Account, ActionId, Finding, Lookup, RunId, Value, WorkerId};
+use rollcall_core::plan::{Action, ActionValues, Held, WorkOrder};
+use rollcall_core::policy::{DeltaKind, StatusClass};
+use rollcall_core::state::Person;
+use serde::Serialize;
+
+use crate::apply::{self, Lines};
+use crate::log::{self, Agreed, Event, Head};
+use crate::plan::answers_about;
+use crate::rows::{Fetched, OpenError, SealedRows};
+use crate::run::{Pipeline, RunError, Stored};
+use crate::state::State;
+use crate::store::{StoreError, parse};
+
+/// Plans that are searched for the last one that had something to do for a worker.
+const PLANS_SEARCHED: usize = 50;
+
+/// Everything that is known of one worker. Personal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Version of this form.
+    pub format_version: u32,
+    /// The worker, as asked.
+    pub worker: WorkerId,
+    /// What HR said in the delivery that is explained; `None` where there was none.
+    pub delivery: Option<Delivery>,
+    /// The plan with the actions: of the run that was asked for, else the newest that has any.
+    pub plan: Option<Planned>,
+    /// What the state knows.
+    pub person: Option<Person>,
+    /// What the target has.
+    pub account: AccountSeen,
+}
+
+/// One worker in one delivery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Delivery {
+    /// The run that took it.
+    pub run: RunId,
+    /// The file as it was delivered.
+    pub file: String,
+    /// The moment that it describes.
+    pub as_of: Timestamp,
+    /// A gate parked it: it counts for nothing until people approve.
+    pub parked: bool,
+    /// Its rows with this worker's key, the one that counts first.
+    pub rows: Vec<RowSeen>,
+    /// Other keys in it that look like the one asked for, where it has no such row.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<WorkerId>,
+    /// Why its values cannot be shown, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<String>,
+    /// What was noted about this worker and these rows.
+    pub findings: Vec<Finding>,
+}
+
+/// One row, and what the mapping makes of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RowSeen {
+    /// As a spreadsheet counts.
+    pub row: u32,
+    /// The reader does not believe it.
+    pub held: bool,
+    /// The scope of the mapping leaves it out: no attribute is mapped.
+    pub out_of_scope: bool,
+    /// What the policy makes of the status: `active`, `inactive` or `unknown`.
+    pub status: &'static str,
+    /// What policy reads.
+    pub facts: Vec<Fact>,
+    /// The time zone that dates are read in, where the row or the mapping gives one.
+    pub zone: Option<String>,
+    /// The attributes, in the order of the mapping.
+    pub attributes: Vec<ExplainedAttribute>,
+}
+
+/// One worker in one plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Planned {
+    /// The run.
+    pub run: RunId,
+    /// The plan's instant.
+    pub now: Timestamp,
+    /// Digest of its plan.
+    pub plan_sha256: String,
+    /// Why nothing of it was carried out, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<String>,
+    /// What happened to the worker; `None`: it had nothing to do for them.
+    pub delta: Option<DeltaKind>,
+    /// Its actions, in the order in which they are carried out.
+    pub actions: Vec<ActionSeen>,
+}
+
+/// One action with everything that became of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActionSeen {
+    /// As planned.
+    #[serde(flatten)]
+    pub action: Action,
+    /// Why, in words.
+    pub why: String,
+    /// Whether it goes.
+    pub standing: Standing,
+    /// What each attribute was when the plan was made, and what it was to become; empty where the
+    /// values are no longer kept.
+    pub values: BTreeMap<String, Change>,
+    /// What came of it.
+    pub outcome: Option<Outcome>,
+}
+
+/// Before and after.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// As planning read it.
+    pub before: Value,
+    /// As planned.
+    pub after: Value,
+}
+
+/// Whether an action goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Standing {
+    /// With the plan.
+    Due,
+    /// Later, or once somebody else has an account.
+    Scheduled,
+    /// A guard kept it back.
+    Held {
+        /// Which.
+        by: String,
+        /// In words.
+        guard: String,
+        /// Who agreed to let it go.
+        agreed: Vec<Agreed>,
+        /// What became of the hold.
+        hold: Hold,
+    },
+}
+
+/// What became of a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// It waits for people.
+    Waits,
+    /// People let it go.
+    Released,
+    /// A newer plan decided anew; approving this one does nothing any more.
+    Void,
+}
+
+/// What the target has.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "seen")]
+pub enum AccountSeen {
+    /// Asked just now.
+    Now {
+        /// The accounts: none, one, or all that carry the key.
+        accounts: Vec<Account>,
+    },
+    /// It could not be asked; this is what a run read.
+    Then {
+        /// Why it could not be asked.
+        why: String,
+        /// When that plan was made.
+        at: Timestamp,
+        /// The accounts.
+        accounts: Vec<Account>,
+    },
+    /// Nobody knows.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+impl AccountSeen {
+    /// The account, where there is exactly one.
+    pub fn one(&self) -> Option<&Account> {
+        match self {
+            Self::Now { accounts } | Self::Then { accounts, .. } => match accounts.as_slice() {
+                [account] => Some(account),
+                _ => None,
+            },
+            Self::Unknown { .. } => None,
+        }
+    }
+}
+
+/// Why nothing can be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// Reading failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// There is no such run, or none at all.
+    #[error("{0}")]
+    NoPlan(String),
+    /// Nothing knows the worker.
+    #[error("worker {worker} is in no row of `{file}` (run {run}) and was never known{hint}")]
+    NoWorker {
+        /// As asked.
+        worker: String,
+        /// The delivery.
+        file: String,
+        /// Its run.
+        run: RunId,
+        /// What may have been meant.
+        hint: String,
+    },
+}
+
+impl From<StoreError> for ExplainError {
+    fn from(error: StoreError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+impl Pipeline {
+    /// Why a worker's account is what it is: by the run that is named, else by the newest.
+    ///
+    /// # Errors
+    /// See [`ExplainError`].
+    pub async fn explain(
+        &self,
+        worker: &str,
+        run: Option<&RunId>,
+    ) -> Result<Explanation, ExplainError> {
+        let head = log::head(&self.store).await?;
+        let stored = match run {
+            Some(run) => self.planned(run).await?.ok_or_else(|| {
+                ExplainError::NoPlan(format!(
+                    "no run {run} was planned here; `rollcall status` names those that wait, and \
+                     without `--run` the newest is explained"
+                ))
+            })?,
+            None => self.newest_plan(head.generation).await?.ok_or_else(|| {
+                ExplainError::NoPlan(
+                    "no run has been planned yet: `rollcall plan` makes the first".to_owned(),
+                )
+            })?,
+        };
+        let person = self.person(&head, worker).await?;
+        let delivered = self.delivered(&stored).await?;
+        let delivery = match &delivered {
+            Some(delivered) => Some(self.delivery(delivered, worker).await?),
+            None => None,
+        };
+        if let (None, Some(delivery)) = (&person, &delivery)
+            && delivery.rows.is_empty()
+            && delivery.gone.is_none()
+        {
+            return Err(ExplainError::NoWorker {
+                worker: worker.to_owned(),
+                file: delivery.file.clone(),
+                run: delivery.run.clone(),
+                hint: hint(&delivery.similar),
+            });
+        }
+        let plan = match run {
+            Some(_) => Some(self.in_plan(&head, &stored, worker).await?),
+            None => self.last_planned(&head, stored, worker).await?,
+        };
+        let account = self
+            .account(worker, person.as_ref(), delivered.as_ref())
+            .await?;
+        Ok(Explanation {
+            format_version: 1,
+            worker: WorkerId::new(worker),
+            delivery,
+            plan,
+            person,
+            account,
+        })
+    }
+
+    async fn person(&self, head: &Head, worker: &str) -> Result<Option<Person>, StoreError> {
+        let state = State::load(&self.store, &head.standing.state).await?;
+        let key = worker_hash(&self.settings.source(), &WorkerId::new(worker));
+        let Ok(at) = state.hot().binary_search_by_key(&key, |hot| hot.key) else {
+            return Ok(None);
+        };
+        Ok(state.persons(&[at])?.pop())
+    }
+
+    /// The plan of the delivery that a plan follows: its own, or the newest before it.
+    async fn delivered(&self, stored: &Stored) -> Result<Option<Stored>, StoreError> {
+        if stored.planned.intake.is_some() {
+            return Ok(Some(stored.clone()));
+        }
+        for generation in (1..stored.generation).rev() {
+            let (entry, _) = log::entry(&self.store, generation).await?;
+            if let Event::Plan(planned) = &entry.event
+                && planned.intake.is_some()
+                && !planned.parked
+            {
+                return Ok(Some(self.stored(generation).await?));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn delivery(&self, stored: &Stored, worker: &str) -> Result<Delivery, ExplainError> {
+        let Some(intake) = &stored.planned.intake else {
+            let message = "this plan was made without a delivery".to_owned();
+            return Err(ExplainError::NoPlan(message));
+        };
+        let mut out = Delivery {
+            run: stored.run.clone(),
+            file: intake.file.clone(),
+            as_of: intake.as_of,
+            parked: stored.planned.parked,
+            rows: Vec::new(),
+            similar: Vec::new(),
+            gone: None,
+            findings: Vec::new(),
+        };
+        let entry = self.intake_entry(&stored.run, stored.generation).await?;
+        let mapping = stored.mapping(&self.store).await?;
+        match Self::open_rows(&self.store, &entry, &mapping).await {
+            Ok(mut rows) => self.rows(stored, &mut rows, worker, &mut out).await?,
+            Err(OpenError::Store(StoreError::NotFound(_))) => {
+                let why = "its rows are no longer kept: they expired or were erased";
+                out.gone = Some(why.to_owned());
+            }
+            Err(OpenError::Store(error)) => return Err(error.into()),
+            Err(OpenError::Unbound(why)) => out.gone = Some(why),
+        }
+        let numbers: BTreeSet<u32> = out.rows.iter().map(|row| row.row).collect();
+        let key = &stored.findings()?.key;
+        let mut lines = Lines::open(&self.store, key).await?;
+        while let Some((_, line)) = lines.next()? {
+            let finding: Finding = parse(key, &line)?;
+            let theirs = match &finding.worker {
+                Some(of) => of.as_str() == worker,
+                None => finding.at.row.is_some_and(|row| numbers.contains(&row)),
+            };
+            if theirs {
+                out.findings.push(finding);
+            }
+        }
+        Ok(out)
+    }
+
+    async fn rows(
+        &self,
+        stored: &Stored,
+        rows: &mut SealedRows,
+        worker: &str,
+        out: &mut Delivery,
+    ) -> Result<(), ExplainError> {
+        let asked = bare(worker);
+        let mut at = Vec::new();
+        let mut similar = BTreeSet::new();
+        rows.scan(|row| match row.key.or(row.odd_key) {
+            Some(key) if key == worker => at.push(row.byte),
+            Some(key) if bare(key) == asked => {
+                similar.insert(WorkerId::new(key));
+            }
+            Some(_) | None => {}
+        })?;
+        if at.is_empty() {
+            out.similar = similar.into_iter().take(5).collect();
+        }
+        let policy = stored.policy(&self.store).await?;
+        let given = Given {
+            now: stored.planned.now,
+            key: self.key.get().await?,
+        };
+        for byte in at {
+            let row: Fetched = rows.at(byte)?;
+            let mapped = rows.map(&row, &given);
+            let (facts, attributes) = rows.explain(&row, &given);
+            out.rows.push(RowSeen {
+                row: row.number(),
+                held: row.held(),
+                out_of_scope: mapped.identity.out_of_scope,
+                status: match policy.class(&mapped.identity.status) {
+                    StatusClass::Active => "active",
+                    StatusClass::Inactive => "inactive",
+                    StatusClass::Unknown => "unknown",
+                },
+                zone: mapped.identity.zone,
+                facts,
+                attributes: if mapped.identity.out_of_scope {
+                    Vec::new()
+                } else {
+                    attributes
+                },
+            });
+        }
+        Ok(())
+    }
+
+    /// The newest plan that has something to do for the worker, `newest` included; `newest` where
+    /// there is none.
+    async fn last_planned(
+        &self,
+        head: &Head,
+        newest: Stored,
+        worker: &str,
+    ) -> Result<Option<Planned>, StoreError> {
+        let first = self.in_plan(head, &newest, worker).await?;
+        if first.delta.is_some() {
+            return Ok(Some(first));
+        }
+        let mut from = newest.generation;
+        for _ in 1..PLANS_SEARCHED {
+            let Some(stored) = self.newest_plan(from - 1).await? else {
+                break;
+            };
+            from = stored.generation;
+            let planned = self.in_plan(head, &stored, worker).await?;
+            if planned.delta.is_some() {
+                return Ok(Some(planned));
+            }
+        }
+        Ok(Some(first))
+    }
+
+    async fn in_plan(
+        &self,
+        head: &Head,
+        stored: &Stored,
+        worker: &str,
+    ) -> Result<Planned, StoreError> {
+        let mut out = Planned {
+            run: stored.run.clone(),
+            now: stored.planned.now,
+            plan_sha256: stored.planned.plan_sha256.clone(),
+            set_aside: None,
+            delta: None,
+            actions: Vec::new(),
+        };
+        let plan = &stored.plan()?.key;
+        // A plan has as many lines as people: only one that may be theirs is read.
+        let named = serde_json::to_vec(worker).expect("a text is always JSON");
+        let mut lines = Lines::open(&self.store, plan).await?;
+        while let Some((_, line)) = lines.next()? {
+            if !line.windows(named.len()).any(|part| part == named) {
+                continue;
+            }
+            let order: WorkOrder = parse(plan, &line)?;
+            if order.workers.iter().any(|w| w.as_str() == worker) {
+                let since = self.since(head, stored).await?;
+                out.delta = Some(order.delta);
+                out.actions = self.actions(stored, &order, &since).await?;
+                out.set_aside = since.set_aside;
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    async fn actions(
+        &self,
+        stored: &Stored,
+        order: &WorkOrder,
+        since: &Since,
+    ) -> Result<Vec<ActionSeen>, StoreError> {
+        let values = self.action_values(stored, order).await?;
+        let values: BTreeMap<&ActionId, &ActionValues> =
+            values.iter().map(|v| (&v.id, v)).collect();
+        let outcomes = apply::outcomes(&self.store, &stored.run).await?;
+        let seen = |action: &Action, standing: Standing| ActionSeen {
+            why: action.reason.words(),
+            standing,
+            values: values
+                .get(&action.id)
+                .map(|v| changes(v))
+                .unwrap_or_default(),
+            outcome: outcomes.get(&action.id).cloned(),
+            action: action.clone(),
+        };
+        let due = order.actions.iter().map(|a| seen(a, Standing::Due));
+        let held = order.held.iter().flat_map(|held| {
+            let standing = since.standing(held);
+            let actions = held.actions.iter();
+            actions.map(move |action| (action, standing.clone()))
+        });
+        let held = held.map(|(action, standing)| seen(action, standing));
+        let later = order.scheduled.iter();
+        let later = later.map(|a| seen(a, Standing::Scheduled));
+        Ok(due.chain(held).chain(later).collect())
+    }
+
+    /// What the log says of a plan since it was made.
+    async fn since(&self, head: &Head, stored: &Stored) -> Result<Since, StoreError> {
+        let plan = &stored.planned.plan_sha256;
+        let mut pending = head.standing.pending.iter();
+        let mut out = Since {
+            waits: pending
+                .find(|p| p.plan_sha256 == *plan)
+                .map(|p| p.waiting().into_iter().map(str::to_owned).collect())
+                .unwrap_or_default(),
+            ..Since::default()
+        };
+        for generation in stored.generation + 1..=head.generation {
+            let (entry, _) = log::entry(&self.store, generation).await?;
+            match entry.event {
+                Event::Approval(approval) if approval.plan_sha256 == *plan => {
+                    if approval.complete {
+                        out.approved.insert(approval.guard.clone());
+                    }
+                    out.agreed.push(Agreed {
+                        guard: approval.guard,
+                        by: approval.by,
+                        at: approval.given,
+                    });
+                }
+                Event::Close(closed) if entry.run == stored.run => {
+                    out.set_aside = closed.set_aside;
+                }
+                Event::Approval(_)
+                | Event::Close(_)
+                | Event::Intake(_)
+                | Event::Plan(_)
+                | Event::Fold(_) => {}
+            }
+        }
+        Ok(out)
+    }
+
+    /// What the target has of a worker: asked now, or else what a run read.
+    async fn account(
+        &self,
+        worker: &str,
+        person: Option<&Person>,
+        delivered: Option<&Stored>,
+    ) -> Result<AccountSeen, StoreError> {
+        let key = Lookup::Key(worker.to_owned());
+        let id = person.and_then(|p| p.object.clone()).map(Lookup::Id);
+        let question = id.clone().unwrap_or_else(|| key.clone());
+        let mapping = match delivered {
+            Some(stored) => stored.mapping(&self.store).await?,
+            None => self.settings.mapping.clone(),
+        };
+        let attributes: Vec<String> = mapping.targets().into_iter().map(str::to_owned).collect();
+        let why = match self.target.look_up(&[question], &attributes).await {
+            Ok(mut answers) => {
+                let accounts = answers.pop().unwrap_or_default();
+                return Ok(AccountSeen::Now { accounts });
+            }
+            Err(error) => error.to_string(),
+        };
+        let Some(stored) = delivered else {
+            return Ok(AccountSeen::Unknown { why });
+        };
+        let asked: Vec<Lookup> = id.into_iter().chain([key]).collect();
+        match answers_about(&self.store, &stored.tenant()?.key, &asked).await {
+            Ok(Some(accounts)) => Ok(AccountSeen::Then {
+                why,
+                at: stored.planned.now,
+                accounts,
+            }),
+            Ok(None) | Err(StoreError::NotFound(_)) => Ok(AccountSeen::Unknown { why }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What happened to a plan after it was made.
+#[derive(Debug, Default)]
+struct Since {
+    agreed: Vec<Agreed>,
+    /// Guards that enough people overruled.
+    approved: BTreeSet<String>,
+    /// Guards that wait.
+    waits: BTreeSet<String>,
+    set_aside: Option<String>,
+}
+
+impl Since {
+    fn standing(&self, held: &Held) -> Standing {
+        // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
+        let gate = |guard: &str| kind(guard) == Some(Kind::Intake);
+        let of = |guard: &str| guard == held.by || (gate(guard) && gate(&held.by));
+        let any = |guards: &BTreeSet<String>| guards.iter().any(|guard| of(guard));
+        let agreed = self.agreed.iter().filter(|a| of(&a.guard));
+        Standing::Held {
+            by: held.by.clone(),
+            guard: held.why.clone(),
+            agreed: agreed.cloned().collect(),
+            hold: if any(&self.approved) {
+                Hold::Released
+            } else if any(&self.waits) {
+                Hold::Waits
+            } else {
+                Hold::Void
+            },
+        }
+    }
+}
+
+fn changes(values: &ActionValues) -> BTreeMap<String, Change> {
+    let after = values.after.iter();
+    after
+        .map(|(name, after)| {
+            let change = Change {
+                before: values.before.get(name).cloned().unwrap_or_default(),
+                after: after.clone(),
+            };
+            (name.clone(), change)
+        })
+        .collect()
+}
+
+/// A key without what a person or a spreadsheet may get wrong: leading zeros, case, blanks.
+fn bare(key: &str) -> String {
+    let letters = key.chars().filter(|c| c.is_alphanumeric());
+    let plain: String = letters.flat_map(char::to_lowercase).collect();
+    plain.trim_start_matches('0').to_owned()
+}
+
+fn hint(similar: &[WorkerId]) -> String {
+    if similar.is_empty() {
+        return "; a key is compared as it is written, leading zeros included".to_owned();
+    }
+    let keys: Vec<&str> = similar.iter().map(WorkerId::as_str).collect();
+    format!("; did you mean {}?", keys.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_a_person_mixes_up_look_alike() {
+        for key in ["00123", "123", " 0123 "] {
+            assert_eq!(bare(key), "123", "{key:?}");
+        }
+        assert_eq!(bare("ab-0012"), bare("AB0012"));
+        assert_ne!(bare("1230"), bare("123"));
+    }
+}
