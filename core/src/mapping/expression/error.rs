@@ -125,9 +125,12 @@ impl ExpressionError {
         let before = &source[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        // It may quote a part of the expression, and stays one line all the same.
+        let message: String = message.into();
+        let message = message.replace(char::is_control, "?");
         Self {
             kind,
-            message: message.into(),
+            message,
             line: count(before.matches('\n').count() + 1),
             column: count(before[line_start..].chars().count() + 1),
             sub_expression: source[start..end].to_owned(),
@@ -150,6 +153,12 @@ mod tests {
             "line 2, column 3: no number in `Left( [a], é)`"
         );
         assert_eq!(error.sub_expression, "Left(\n\t[a], é)");
+    }
+
+    #[test]
+    fn a_quoted_line_break_breaks_no_line() {
+        let error = ExpressionError::at(ErrorKind::BadPattern, "`(?\n` is not known", "x", 0, 1);
+        assert_eq!(error.message, "`(??` is not known");
     }
 
     #[test]
