@@ -9,7 +9,7 @@ use crate::model::{
     AccountName, ActionId, Attributes, Ending, ObjectId, Op, OrderId, PersonKey, RunId, WorkerId,
 };
 use crate::plan::{Action, ActionValues, WorkOrder};
-use crate::policy::{DeltaKind, Target};
+use crate::policy::{DeltaKind, Reason, Target};
 use crate::state::{Block, Cut, Lifecycle, Person};
 
 /// One line of the journal: how one action ended at one sending.
@@ -196,6 +196,9 @@ fn apply(
             if let Some(values) = values {
                 write(&values.after);
             }
+            if matches!(action.reason, Reason::Matched { .. }) {
+                person.lifecycle = Lifecycle::Active;
+            }
         }
         Op::UserSetManager => {
             person.manager = action.args.get("manager").map(WorkerId::new);
@@ -285,6 +288,7 @@ mod tests {
             actions,
             scheduled,
             other_names: Vec::new(),
+            adopted: None,
         };
         let salt = EvidenceKey::new(*b"k").salt(&draft.person);
         seal(&draft, 0, &SourceRow::default(), &salt).0
@@ -333,6 +337,7 @@ mod tests {
         let target = Target {
             key_attribute: "employeeId".to_owned(),
             name_attribute: "userPrincipalName".to_owned(),
+            alias_attribute: "mailNickname".to_owned(),
         };
         let now = NOW.parse().unwrap();
         let none = BTreeMap::new();

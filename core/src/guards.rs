@@ -19,6 +19,8 @@ pub const STATUS_UNKNOWN: &str = "status_unknown";
 pub const INACTIVE_SHARE: &str = "inactive_share";
 /// Keeps back disables over the budget of a rolling 24 hours.
 pub const DISABLES: &str = "disables";
+/// Keeps back what takes over an account that was found by its name.
+pub const ADOPTIONS: &str = "adoptions";
 /// Keeps back everything about a protected person.
 pub const PROTECTED: &str = "protected";
 
@@ -29,6 +31,8 @@ pub enum Kind {
     Intake,
     /// Actions over a budget.
     Budget,
+    /// Accounts that are taken over.
+    Adoptions,
     /// Actions on a protected person.
     Protected,
 }
@@ -38,6 +42,7 @@ pub fn kind(guard: &str) -> Option<Kind> {
     match guard {
         ROW_COUNT | KEY_SET | STATUS_UNKNOWN | INACTIVE_SHARE => Some(Kind::Intake),
         DISABLES => Some(Kind::Budget),
+        ADOPTIONS => Some(Kind::Adoptions),
         PROTECTED => Some(Kind::Protected),
         _ => None,
     }
@@ -48,6 +53,7 @@ pub fn approvers(policy: &Policy, kind: Kind) -> u8 {
     match kind {
         Kind::Intake => policy.approvals.intake,
         Kind::Budget => policy.approvals.over_budget,
+        Kind::Adoptions => policy.approvals.adoptions,
         Kind::Protected => policy.approvals.protected,
     }
 }
@@ -177,6 +183,24 @@ pub fn protects(
 /// Keeps back everything in an order of a protected person.
 pub fn hold_protected(order: &mut WorkOrder) {
     order.hold(PROTECTED, "the person is in the protected set", |_| true);
+}
+
+/// Judges the accounts that a plan takes over by their names.
+pub fn adoptions(planned: u32) -> GuardVerdict {
+    GuardVerdict {
+        name: ADOPTIONS.to_owned(),
+        counted: f64::from(planned),
+        limit: 0.0,
+        tripped: planned > 0,
+        why: format!("{planned} accounts were found by their names and would be taken over"),
+    }
+}
+
+/// Keeps back everything in an order that takes an account over: a name is no proof of whose it
+/// is.
+pub fn hold_adoption(order: &mut WorkOrder) {
+    let why = "the account was found by its name alone; somebody has to see whose it is";
+    order.hold(ADOPTIONS, why, |_| true);
 }
 
 /// Keeps back what is destructive in an order.

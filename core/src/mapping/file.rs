@@ -33,6 +33,8 @@
 //! apply = "create"                          # the directory and among all of the plan
 //! expression = 'SelectUniqueValue(Join("@", [Login], "woodgrove.example"), ...)'
 //! numbers = 9                               # optional: then the first one with 2 to 9 before its @
+//! match = 2                                 # optional: an account of this name that carries
+//!                                           # nobody's employeeId is the worker's; employeeId is 1
 //! ```
 
 use std::collections::BTreeSet;
@@ -43,7 +45,7 @@ use super::expression::{DateDiffReading, Expression, Lint};
 use super::properties;
 use super::scope::{GroupFile, Scope};
 use crate::digest::sha256;
-use crate::policy::name_key;
+use crate::policy::{Matching, name_key};
 
 /// A checked mapping file with its expressions compiled.
 #[derive(Debug, Clone)]
@@ -173,6 +175,8 @@ pub(super) struct AttributeFile {
     pub(super) clear_when_empty: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) numbers: Option<u32>,
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub(super) precedence: Option<u32>,
 }
 
 impl AttributeFile {
@@ -188,6 +192,7 @@ impl AttributeFile {
             required: false,
             clear_when_empty: false,
             numbers: None,
+            precedence: None,
         }
     }
 }
@@ -214,6 +219,8 @@ pub struct AttributeRule {
     pub(super) clear_when_empty: bool,
     /// The first value is tried with numbers up to this one, too.
     pub(super) numbers: u32,
+    /// An account that has this value and no key is the worker's.
+    matches: bool,
     pub(super) kind: properties::Kind,
 }
 
@@ -305,6 +312,15 @@ impl Mapping {
             })
         } else {
             Err(refuse(problems))
+        }
+    }
+
+    /// How the account of somebody new is found.
+    pub fn matching(&self) -> Matching {
+        if self.attributes.iter().any(|rule| rule.matches) {
+            Matching::KeyThenName
+        } else {
+            Matching::Key
         }
     }
 
@@ -476,6 +492,28 @@ pub(super) fn rule(
             "attribute `{target}`: `numbers` is for `userPrincipalName` with `apply = \"create\"`"
         ));
     }
+    let selects = matches!(&from, From::Expression(compiled) if compiled.selects());
+    let matches = match (file.precedence, target.as_str()) {
+        (None, _) | (Some(1), "employeeId") => false,
+        (Some(2..), "userPrincipalName") if !selects => true,
+        (Some(_), "userPrincipalName") if selects => {
+            return Err(format!(
+                "attribute `{target}`: `SelectUniqueValue` is not for an attribute that matches"
+            ));
+        }
+        (Some(_), "userPrincipalName" | "employeeId") => {
+            return Err(format!(
+                "attribute `{target}`: accounts are found by employeeId first (`match = 1`), then \
+                 by userPrincipalName where that says `match = 2`"
+            ));
+        }
+        (Some(_), _) => {
+            return Err(format!(
+                "attribute `{target}` cannot match: only employeeId and userPrincipalName tell one \
+                 account from all others"
+            ));
+        }
+    };
     let fixed = match &from {
         From::Constant(constant) => Some(("constant", constant)),
         From::Source(_) | From::Expression(_) => None,
@@ -507,6 +545,7 @@ pub(super) fn rule(
         target,
         clear_when_empty: file.clear_when_empty,
         numbers: file.numbers.unwrap_or(1),
+        matches,
         kind,
     })
 }

@@ -241,11 +241,11 @@ impl Importer {
             }
             _ => {}
         }
-        if matching {
-            self.note(
-                theirs,
-                "it matches accounts in the schema; Rollcall matches by employeeId alone",
-            );
+        let by_name = matching && target == "userPrincipalName";
+        if by_name {
+            self.note(theirs, "it matches accounts in the schema: `match = 2` takes over accounts of this name that carry no employeeId, each after an approval");
+        } else if matching {
+            self.note(theirs, "it matches accounts in the schema; Rollcall matches by employeeId, and by userPrincipalName");
         }
         if properties::kind(&target).is_none() {
             let hint = properties::nearest(&target).map_or_else(String::new, |near| {
@@ -258,6 +258,7 @@ impl Importer {
             return;
         }
         let mut made = AttributeFile::of(target);
+        made.precedence = by_name.then_some(2);
         match text(source, "type") {
             "Constant" => made.constant = Some(constant(source)),
             "Attribute" => {
@@ -572,7 +573,10 @@ pub fn export(
             }
             (None, None, None) => Json::Null,
         };
-        let matching = i64::from(attribute.target == "employeeId");
+        let matching = match attribute.precedence {
+            Some(precedence) => i64::from(precedence),
+            None => i64::from(attribute.target == "employeeId"),
+        };
         let default = attribute.default.as_deref();
         mappings.push(mapping_of(
             &attribute.target,

@@ -61,6 +61,8 @@ pub enum FindingKind {
     AccountAmbiguous,
     /// An account exists, is disabled, and it was not us.
     AccountDisabledElsewhere,
+    /// An enabled account has the name of a worker who left, and carries nobody's key.
+    AccountUnclaimed,
     /// A linked account is no longer in the tenant.
     AccountGone,
     /// The worker is inactive and has no account.

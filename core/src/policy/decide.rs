@@ -83,6 +83,18 @@ pub struct Target {
     pub key_attribute: String,
     /// The attribute that is the sign-in name (`userPrincipalName`).
     pub name_attribute: String,
+    /// The attribute that often is what stands before the `@` of it (`mailNickname`).
+    pub alias_attribute: String,
+}
+
+/// How the account of somebody new is found: the mapping says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Matching {
+    /// By the worker key that it carries.
+    #[default]
+    Key,
+    /// By that, or else by the wanted sign-in name where it carries no key.
+    KeyThenName,
 }
 
 /// What holds for all persons of a plan.
@@ -98,6 +110,8 @@ pub struct Context<'a> {
     pub first_load: bool,
     /// The newest accepted intake is too old: only dated cuts go.
     pub stale: bool,
+    /// How the account of somebody new is found.
+    pub matching: Matching,
     /// The rows are those of a whole roster: only such files count misses, and end them.
     pub full: bool,
 }
@@ -135,6 +149,7 @@ pub fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> D
         cuts_only: false,
         leaving: false,
         other_names: Vec::new(),
+        adopted: None,
     };
     match seen {
         Seen::Row {

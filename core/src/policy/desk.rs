@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::StatusClass;
-use super::decide::{Context, wanted_name};
-use super::draft::{DeltaKind, Draft, DraftAction, Reason};
+use super::decide::{Context, Matching, wanted_name};
+use super::draft::{DeltaKind, Draft, DraftAction, Reason, call};
 use crate::model::{
     Account, AccountName, Attributes, Finding, FindingKind, ObjectId, Op, Place, Severity, Value,
     text_shape,
@@ -39,6 +39,8 @@ pub(super) struct Desk<'a> {
     pub(super) leaving: bool,
     /// Free names to take instead of that of a new account.
     pub(super) other_names: Vec<AccountName>,
+    /// The sign-in name of an account that is taken over.
+    pub(super) adopted: Option<AccountName>,
 }
 
 impl Desk<'_> {
@@ -87,7 +89,12 @@ impl Desk<'_> {
         };
         self.person.due = None;
         let (delta, object, steps) = match (cut, account) {
-            (Some(cut), account) if self.leaving => self.leaver(cut, account, class),
+            (Some(cut), account) if self.leaving => {
+                if account.is_none() {
+                    self.doubt_namesake(answers);
+                }
+                self.leaver(cut, account, class)
+            }
             (cut, None) => self.joiner(identity, &zone, cut, answers),
             (cut, Some(account)) => Some(self.stayer(identity, &zone, cut, account)),
         }?;
@@ -154,6 +161,7 @@ impl Desk<'_> {
             actions,
             scheduled,
             other_names: std::mem::take(&mut self.other_names),
+            adopted: self.adopted.take(),
         })
     }
 
@@ -396,6 +404,9 @@ impl Desk<'_> {
             );
             return None;
         };
+        if let Some(account) = self.namesake(answers) {
+            return self.adopt(identity, cut, account);
+        }
         // The wanted name and those instead of it, as far as nobody has them.
         let names = std::iter::once(&name).chain(&identity.other_names);
         let answers = answers.get(1..).unwrap_or_default();
@@ -410,7 +421,8 @@ impl Desk<'_> {
                 None,
                 format!(
                     "the wanted {} belongs to an account without {} {}; set it there to adopt \
-                     the account, or change the name",
+                     the account, say `match` in the mapping to adopt accounts without any, or \
+                     change the name",
                     cx.target.name_attribute, cx.target.key_attribute, identity.worker
                 ),
             );
@@ -445,7 +457,7 @@ impl Desk<'_> {
             .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        after.insert(cx.target.name_attribute.clone(), Value::text(name.reveal()));
+        call(&mut after, &name, cx.target);
         after.insert(
             cx.target.key_attribute.clone(),
             Value::text(identity.worker.as_str()),
@@ -463,6 +475,74 @@ impl Desk<'_> {
         ));
         self.later_cut(&mut steps, cut);
         Some((DeltaKind::Joiner, None, steps))
+    }
+
+    /// Whoever left has no account that we know of, but one of their name may let them in.
+    fn doubt_namesake(&mut self, answers: &[Vec<Account>]) {
+        let namesakes = answers.get(1).into_iter().flatten();
+        if namesakes.filter(|a| a.key.is_none() && a.enabled).count() == 0 {
+            return;
+        }
+        let target = self.cx.target;
+        let note = format!(
+            "no longer in force, and an enabled account of their {} carries no {}: if it is theirs, \
+             set {} {} there and it is cut off by the next run",
+            target.name_attribute, target.key_attribute, target.key_attribute, self.person.worker
+        );
+        self.find(FindingKind::AccountUnclaimed, Severity::Warning, None, note);
+    }
+
+    /// The account that has the wanted name and nobody's key, where the mapping says that it is the
+    /// worker's then.
+    fn namesake(&self, answers: &[Vec<Account>]) -> Option<Account> {
+        let found = match self.cx.matching {
+            Matching::Key => return None,
+            Matching::KeyThenName => answers.get(1)?,
+        };
+        match found.as_slice() {
+            [account] if account.key.is_none() => Some(account.clone()),
+            _ => None,
+        }
+    }
+
+    /// Takes an account over. It is the worker's once their key stands on it, and not before: the
+    /// state links nothing that a guard may keep back.
+    fn adopt(
+        &mut self,
+        identity: &Identity,
+        cut: Option<(Cut, Reason)>,
+        account: Account,
+    ) -> Steps {
+        if self.cuts_only {
+            return None;
+        }
+        let cx = self.cx;
+        let (step, _) = self.update(identity, &account);
+        let (mut before, mut after) = step.map(|s| (s.before, s.after)).unwrap_or_default();
+        let key = &cx.target.key_attribute;
+        before.insert(key.clone(), Value::Null);
+        after.insert(key.clone(), Value::text(identity.worker.as_str()));
+        let reason = Reason::Matched {
+            attribute: cx.target.name_attribute.clone(),
+        };
+        let mut steps = vec![DraftAction {
+            before,
+            after,
+            ..DraftAction::simple(Op::UserUpdate, cx.now, reason, "joiner.adopt")
+        }];
+        steps.extend(self.manager(identity, cx.now, "joiner.manager"));
+        if !account.enabled {
+            self.find(
+                FindingKind::AccountDisabledElsewhere,
+                Severity::Warning,
+                None,
+                "the account that has the wanted name is disabled and not by us; it is left so",
+            );
+        }
+        self.later_cut(&mut steps, cut);
+        self.person.name = Some(account.name.clone());
+        self.adopted = Some(account.name);
+        Some((DeltaKind::Update, Some(account.id), steps))
     }
 
     /// From when on somebody in force may sign in.

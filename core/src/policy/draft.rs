@@ -33,6 +33,11 @@ pub enum DeltaKind {
 pub enum Reason {
     /// A worker without an account.
     NewWorker,
+    /// A worker without an account, and an account that nobody's key is on.
+    Matched {
+        /// The attribute by which it was found.
+        attribute: String,
+    },
     /// The first day of work.
     HireDate {
         /// That day.
@@ -70,6 +75,7 @@ impl Reason {
             Self::LastDay { .. } => Some(BlockCause::LastDay),
             Self::AbsentTwice => Some(BlockCause::Absence),
             Self::NewWorker
+            | Self::Matched { .. }
             | Self::HireDate { .. }
             | Self::AttributesChanged { .. }
             | Self::ManagerChanged
@@ -83,6 +89,9 @@ impl Reason {
     pub fn words(&self) -> String {
         match self {
             Self::NewWorker => "new worker without an account".to_owned(),
+            Self::Matched { attribute } => format!(
+                "an account without a worker's key has the {attribute} that this worker is to have"
+            ),
             Self::HireDate { date } => format!("first day of work is {date}"),
             Self::AttributesChanged { names } => format!("HR changed {}", names.join(", ")),
             Self::ManagerChanged => "HR names another manager".to_owned(),
@@ -148,6 +157,9 @@ pub struct Draft {
     /// Names that the new account may get where another draft takes its own, best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_names: Vec<AccountName>,
+    /// The sign-in name of the account that it takes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<AccountName>,
 }
 
 impl Draft {
@@ -165,15 +177,29 @@ impl Draft {
     pub fn rename(&mut self, name: &AccountName, target: &Target) {
         let steps = self.actions.iter_mut().chain(&mut self.scheduled);
         for step in steps.filter(|step| step.op == Op::UserCreate) {
-            let value = Value::text(name.reveal());
-            step.after.insert(target.name_attribute.clone(), value);
+            call(&mut step.after, name, target);
         }
     }
 
-    /// The sign-in name that this draft creates an account with.
+    /// The sign-in name that this draft creates an account with, or takes one over by.
     pub fn new_name(&self, target: &Target) -> Option<String> {
+        if let Some(name) = &self.adopted {
+            return Some(name_key(name.reveal()));
+        }
         self.steps()
             .find(|a| a.op == Op::UserCreate)
             .and_then(|a| a.after.get(&target.name_attribute)?.as_text().map(name_key))
+    }
+}
+
+/// Gives what is written another sign-in name; an alias that was made of the first follows.
+pub(super) fn call(after: &mut Attributes, name: &AccountName, target: &Target) {
+    let local = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
+    let before = after.insert(target.name_attribute.clone(), Value::text(name.reveal()));
+    let before = before.as_ref().and_then(Value::as_text).map(local);
+    if let Some(alias) = after.get_mut(&target.alias_attribute)
+        && before.as_deref() == alias.as_text()
+    {
+        *alias = Value::text(local(name.reveal()));
     }
 }

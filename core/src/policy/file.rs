@@ -215,6 +215,8 @@ pub struct Approvals {
     pub intake: u8,
     /// Actions over a budget.
     pub over_budget: u8,
+    /// Accounts that were found by their name alone.
+    pub adoptions: u8,
     /// Actions on a protected person.
     pub protected: u8,
 }
@@ -224,6 +226,7 @@ impl Default for Approvals {
         Self {
             intake: 1,
             over_budget: 2,
+            adoptions: 1,
             protected: 2,
         }
     }
@@ -300,6 +303,7 @@ impl Policy {
         for (name, count) in [
             ("approvals.intake", self.approvals.intake),
             ("approvals.over_budget", self.approvals.over_budget),
+            ("approvals.adoptions", self.approvals.adoptions),
             ("approvals.protected", self.approvals.protected),
         ] {
             if count == 0 {

@@ -10,7 +10,7 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Context, Decision, Seen, Subject, Target, decide, name_key};
+pub use decide::{Context, Decision, Matching, Seen, Subject, Target, decide, name_key};
 pub use draft::{DeltaKind, Draft, DraftAction, Reason};
 pub use file::{
     Absence, Approvals, Budget, Budgets, Gates, Joiner, Managers, Mover, Policy, PolicyFileError,

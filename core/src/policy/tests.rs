@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Context, DeltaKind, Policy, Seen, Subject, Target, decide, name_key};
+use super::{Context, DeltaKind, Matching, Policy, Seen, Subject, Target, decide, name_key};
 use crate::model::{
     Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, SourceName, Value, WorkerId,
 };
@@ -22,6 +22,7 @@ fn target() -> Target {
     Target {
         key_attribute: "employeeId".to_owned(),
         name_attribute: "userPrincipalName".to_owned(),
+        alias_attribute: "mailNickname".to_owned(),
     }
 }
 
@@ -127,6 +128,7 @@ fn steps(
         target: &target,
         first_load: false,
         stale: false,
+        matching: Matching::Key,
         full: true,
     };
     let decision = decide(subject, answers, &cx);
@@ -540,6 +542,7 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
         target: &target,
         first_load: false,
         stale: false,
+        matching: Matching::Key,
         full: true,
     };
     let here = [vec![account(true, "")]];
@@ -634,6 +637,7 @@ fn a_held_row_counts_as_present_and_says_nothing_else() {
         target: &target,
         first_load: false,
         stale: false,
+        matching: Matching::Key,
         full: true,
     };
     let decision = decide(
@@ -659,6 +663,7 @@ fn an_odd_attribute_holds_the_row_but_not_the_cut() {
         target: &target,
         first_load: false,
         stale: false,
+        matching: Matching::Key,
         full: true,
     };
     let decide_row = |row: &str, lifecycle, account: Option<Account>| {
@@ -703,6 +708,7 @@ fn a_stale_source_lets_only_dated_cuts_go() {
         target: &target,
         first_load: false,
         stale: true,
+        matching: Matching::Key,
         full: true,
     };
     let mut starter = person(Lifecycle::Created);
@@ -771,6 +777,7 @@ fn one(
 ) -> (Vec<String>, Vec<FindingKind>, Person) {
     let (policy, target) = (policy(""), target());
     let cx = Context {
+        matching: Matching::Key,
         now: NOW.parse().unwrap(),
         policy: &policy,
         target: &target,
@@ -795,6 +802,125 @@ fn row(words: &str) -> Seen {
         fingerprint: 7,
         identity: Box::new(identity(words)),
         sound: true,
+    }
+}
+
+/// An account of the wanted name without a key: taken over where the mapping says so, by an order
+/// that says how it was found; what the state links waits for what comes of it.
+#[test]
+fn an_account_without_a_key_is_taken_over_by_name() {
+    let (policy, target) = (policy(""), target());
+    let run = |matching, row: &str, account: Account| {
+        let cx = Context {
+            matching,
+            now: NOW.parse().unwrap(),
+            policy: &policy,
+            target: &target,
+            first_load: false,
+            stale: false,
+            full: true,
+        };
+        let subject = Subject {
+            person: Person::new(SourceName::new("hr"), WorkerId::new("1")),
+            seen: self::row(row),
+        };
+        decide(subject, &[vec![], vec![account]], &cx)
+    };
+    let unclaimed = |enabled| Account {
+        key: None,
+        ..account(enabled, "HR")
+    };
+
+    let taken = run(Matching::KeyThenName, "dept=IT", unclaimed(true));
+    let draft = taken.draft.unwrap();
+    assert_eq!(draft.object, Some(ObjectId::new("object-1")));
+    assert!(draft.adopted.is_some());
+    let [update] = draft.actions.as_slice() else {
+        panic!("{:?}", draft.actions);
+    };
+    assert_eq!(update.before["employeeId"], Value::Null);
+    assert_eq!(update.after["employeeId"], Value::text("1"));
+    assert_eq!(update.after["department"], Value::text("IT"));
+    assert_eq!(update.before["department"], Value::text("HR"));
+    let left = &taken.person;
+    assert_eq!((left.lifecycle, &left.object), (Lifecycle::None, &None));
+
+    // By key alone, or where somebody else's key stands on it, the name is taken.
+    let claimed = Account {
+        key: Some("2".to_owned()),
+        ..account(true, "HR")
+    };
+    for (matching, account) in [
+        (Matching::Key, unclaimed(true)),
+        (Matching::KeyThenName, claimed),
+    ] {
+        let decision = run(matching, "dept=IT", account);
+        let kinds: Vec<FindingKind> = decision.findings.iter().map(|f| f.kind).collect();
+        assert_eq!(
+            (decision.draft, kinds),
+            (None, vec![FindingKind::NameTaken])
+        );
+    }
+    // Nobody is cut off by their name, but somebody has to look.
+    for (enabled, expected) in [
+        (
+            true,
+            vec![FindingKind::AccountUnclaimed, FindingKind::NeverProvisioned],
+        ),
+        (false, vec![FindingKind::NeverProvisioned]),
+    ] {
+        let left = run(Matching::KeyThenName, "status=I", unclaimed(enabled));
+        let kinds: Vec<FindingKind> = left.findings.iter().map(|f| f.kind).collect();
+        assert_eq!((left.draft, kinds), (None, expected));
+    }
+    // A disabled account is taken over and left disabled.
+    let decision = run(Matching::KeyThenName, "dept=HR", unclaimed(false));
+    let kinds: Vec<FindingKind> = decision.findings.iter().map(|f| f.kind).collect();
+    assert_eq!(kinds, [FindingKind::AccountDisabledElsewhere]);
+    assert_eq!(decision.draft.unwrap().actions.len(), 1);
+}
+
+/// The name is taken: the next one is, and the alias that was made of the first goes with it.
+#[test]
+fn an_alias_follows_the_name() {
+    let (policy, target) = (policy(""), target());
+    let cx = Context {
+        matching: Matching::Key,
+        now: NOW.parse().unwrap(),
+        policy: &policy,
+        target: &target,
+        first_load: false,
+        stale: false,
+        full: true,
+    };
+    for (alias, expected) in [("mira.oz", "mira.oz2"), ("moz", "moz")] {
+        let mut wanted = identity("dept=IT");
+        let name = Value::text("mira.oz@woodgrove.example");
+        wanted
+            .on_create
+            .insert("userPrincipalName".to_owned(), name);
+        wanted
+            .on_create
+            .insert("mailNickname".to_owned(), Value::text(alias));
+        wanted.other_names = vec![AccountName::new("mira.oz2@woodgrove.example")];
+        let subject = Subject {
+            person: Person::new(SourceName::new("hr"), WorkerId::new("1")),
+            seen: Seen::Row {
+                row: 2,
+                fingerprint: 7,
+                identity: Box::new(wanted),
+                sound: true,
+            },
+        };
+        let taken = account(true, "HR");
+        let decision = decide(subject, &[vec![], vec![taken], vec![]], &cx);
+        let mut draft = decision.draft.unwrap();
+        let written = |draft: &super::Draft| draft.actions[0].after["mailNickname"].clone();
+        assert_eq!(written(&draft), Value::text(expected));
+        // Another draft of the plan has that one, too.
+        draft.rename(&AccountName::new("mira.oz3@woodgrove.example"), &target);
+        let again = expected.replace('2', "3");
+        assert_eq!(written(&draft), Value::text(again));
     }
 }
 
@@ -999,6 +1125,7 @@ fn a_taken_name_gives_way_to_the_next() {
             target: &target,
             first_load: true,
             stale: false,
+            matching: Matching::Key,
             full: true,
         };
         decide(subject, &answers, &cx)

@@ -94,6 +94,10 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
             "The account was disabled by somebody else, and Rollcall leaves it so. Ask who did it \
              before you enable it."
         }
+        FindingKind::AccountUnclaimed => {
+            "Somebody who left may still get in by this account. If it is theirs, set their key on \
+             it or disable it by hand; if not, set the key of whose it is."
+        }
         FindingKind::AccountGone => {
             "The linked account is no longer in the tenant. Restore it, or find out who deleted it."
         }

@@ -35,6 +35,7 @@ impl Target for EntraTarget {
         Kind {
             key_attribute: "employeeId".to_owned(),
             name_attribute: "userPrincipalName".to_owned(),
+            alias_attribute: "mailNickname".to_owned(),
         }
     }
 

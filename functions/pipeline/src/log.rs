@@ -694,7 +694,7 @@ pub async fn accept_approved(
         Some(Kind::Budget) if pending.accepted() => {
             standing.count_disables(&pending.run, at, plan.disables_held);
         }
-        Some(Kind::Intake | Kind::Budget | Kind::Protected) | None => {}
+        Some(Kind::Intake | Kind::Budget | Kind::Adoptions | Kind::Protected) | None => {}
     }
     Ok(())
 }

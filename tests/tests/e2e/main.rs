@@ -10,6 +10,7 @@
     reason = "a failed unwrap is a failed test, and tests read better plain"
 )]
 
+mod adoption;
 mod bad_input;
 mod child;
 mod deliveries;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = [
         sample::trials(),
+        adoption::trials(),
         bad_input::trials(),
         determinism::trials(),
         explain::trials(),

@@ -112,7 +112,10 @@ impl Drafts {
                 request.policy,
                 &person.worker,
                 person.name.as_ref(),
-                person.object.as_ref(),
+                person
+                    .object
+                    .as_ref()
+                    .or(draft.as_ref().and_then(|d| d.object.as_ref())),
             ),
         });
         self.laid.line(&Laid {
@@ -209,19 +212,21 @@ fn name_conflicts(
     let mut losers = Vec::new();
     for group in names.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() > 1) {
         let mut workers = Vec::new();
+        let mut adopting = false;
         for (_, at) in group {
             laid.seek(SeekFrom::Start(briefs[*at].at))?;
             let mut line = Vec::new();
             laid.read_until(b'\n', &mut line)?;
             let read: Laid = serde_json::from_slice(&line).map_err(std::io::Error::from)?;
-            let others = read
-                .draft
-                .map(|draft| draft.other_names)
-                .unwrap_or_default();
+            let draft = read.draft;
+            let adopts = draft.as_ref().is_some_and(|d| d.adopted.is_some());
+            let others = draft.map(|draft| draft.other_names).unwrap_or_default();
+            adopting |= adopts;
             workers.push((read.person.worker, *at, others));
         }
         workers.sort_by(|a, b| a.0.cmp(&b.0));
-        losers.extend(workers.into_iter().skip(1));
+        // Whose an account is that is there already, no order of worker ids says.
+        losers.extend(workers.into_iter().skip(usize::from(!adopting)));
     }
     losers.sort_by(|a, b| a.0.cmp(&b.0));
     let mut given = BTreeSet::new();
@@ -242,5 +247,5 @@ fn name_hash(name: &str) -> u128 {
 }
 
 fn creates(draft: &Draft) -> bool {
-    draft.actions.iter().any(|a| a.op == Op::UserCreate)
+    draft.adopted.is_some() || draft.actions.iter().any(|a| a.op == Op::UserCreate)
 }

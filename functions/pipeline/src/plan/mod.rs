@@ -163,6 +163,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         target: &request.kind,
         first_load: request.first_load,
         stale: request.stale,
+        matching: request.mapping.matching(),
         full: coverage.proves_absence(),
     };
     let attributes = request.mapping.targets();

@@ -11,7 +11,7 @@ use rollcall_core::plan::{
     Action, Counts, FORMAT_VERSION, Forecast, GuardVerdict, Inputs, PlanHasher, PlanSummary,
     SourceRow, Verdict, WorkOrder, seal,
 };
-use rollcall_core::policy::{DeltaKind, Draft};
+use rollcall_core::policy::{DeltaKind, Draft, Matching};
 use rollcall_core::references::{self, Reference};
 use rollcall_core::state::Person;
 
@@ -31,6 +31,7 @@ pub(super) struct Orders<'a> {
     budget: GuardVerdict,
     counts: Counts,
     protected: u32,
+    adoptions: u32,
     tripped: BTreeSet<String>,
     disables: (u32, u32),
     written: u32,
@@ -62,6 +63,7 @@ impl<'a> Orders<'a> {
             budget,
             counts,
             protected: 0,
+            adoptions: 0,
             tripped,
             disables: (0, 0),
             written: 0,
@@ -84,10 +86,10 @@ impl<'a> Orders<'a> {
         let mut settling = drafts.settle()?;
         while let Some((brief, mut laid, taken)) = settling.next(&self.request.kind)? {
             if taken {
+                findings.push(name_taken(&laid));
                 laid.draft = None;
                 laid.person.fingerprint = 0;
                 settling.held_rows.extend(laid.row);
-                findings.push(name_taken(&laid));
             }
             if let Some(draft) = &mut laid.draft {
                 let before = laid.person.waits_for.clone();
@@ -190,6 +192,10 @@ impl<'a> Orders<'a> {
             self.protected += 1;
             self.tripped.insert(guards::PROTECTED.to_owned());
         }
+        if draft.adopted.is_some() {
+            guards::hold_adoption(&mut order);
+            self.adoptions += 1;
+        }
         // What an earlier plan let go, and did not bring to its end, was counted then.
         let counted = person.cut.is_some_and(|planned| planned.counted);
         if self.budget.tripped && !counted {
@@ -243,6 +249,9 @@ impl<'a> Orders<'a> {
             tripped: self.protected > 0,
             why: format!("{} protected people would be changed", self.protected),
         });
+        if self.request.mapping.matching() == Matching::KeyThenName {
+            verdicts.push(guards::adoptions(self.adoptions));
+        }
         let forecast: Forecast = (self.request.forecast)(&self.counts.actions);
         let mut summary = PlanSummary {
             format_version: FORMAT_VERSION,
@@ -273,8 +282,13 @@ impl<'a> Orders<'a> {
 }
 
 fn name_taken(laid: &Laid) -> Finding {
-    let note = "another worker of this plan wants the same sign-in name; the one with the lower \
-                worker id keeps it";
+    let note = if laid.draft.as_ref().is_some_and(|d| d.adopted.is_some()) {
+        "another worker of this plan wants the same sign-in name, and an account has it that \
+         carries nobody's key; set the key there to say whose it is"
+    } else {
+        "another worker of this plan wants the same sign-in name; the one with the lower worker \
+         id keeps it"
+    };
     let place = Place {
         row: laid.row,
         line: None,
