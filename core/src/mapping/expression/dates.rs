@@ -27,7 +27,8 @@ pub(super) fn of(now: Timestamp) -> DateTime {
 
 /// As `CDate` prints: `3/16/2020 7:00:00 AM`.
 pub(super) fn print(at: DateTime) -> String {
-    print_as(at, "M/d/yyyy h:mm:ss tt").expect("the format is one")
+    let date = Exact { at, zoned: true };
+    print_as(date, "M/d/yyyy h:mm:ss tt").expect("the format is one")
 }
 
 fn in_range(at: DateTime) -> Read<DateTime> {
@@ -90,14 +91,72 @@ pub(super) fn read(text: &str) -> Read<DateTime> {
     Err(Wrong::Date)
 }
 
-/// Read exactly by a .NET custom format. `today` fills what the format leaves out, as .NET does.
-pub(super) fn read_as(text: &str, format: &str, today: impl FnOnce() -> Date) -> Read<DateTime> {
-    let mut reading = Reading::new(text.trim());
-    reading.all(standard(format).unwrap_or(format))?;
+/// Where white space that the format does not have may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct White {
+    /// Before the date.
+    pub(super) leading: bool,
+    /// Behind it.
+    pub(super) trailing: bool,
+    /// Before each of its parts.
+    pub(super) inner: bool,
+}
+
+/// The reference's default: `AllowLeadingWhite` and `AllowTrailingWhite`.
+impl Default for White {
+    fn default() -> Self {
+        Self {
+            leading: true,
+            trailing: true,
+            inner: false,
+        }
+    }
+}
+
+/// A date that was read by a format, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Exact {
+    pub(super) at: DateTime,
+    /// It said how far from UTC it is: `K` prints a `Z` then, and else nothing.
+    pub(super) zoned: bool,
+}
+
+/// Read exactly by a .NET custom format. `today` fills what the format leaves out, as .NET does; it
+/// is told whether that is all of the date.
+pub(super) fn read_as(
+    text: &str,
+    format: &str,
+    white: White,
+    today: impl FnOnce(bool) -> Date,
+) -> Read<Exact> {
+    let text = if white.leading {
+        text.trim_start()
+    } else {
+        text
+    };
+    let text = if white.trailing {
+        text.trim_end()
+    } else {
+        text
+    };
+    let mut reading = Reading::new(text);
+    reading.inner_white = white.inner;
+    reading.all(whole_pattern(format)?)?;
     if reading.rest().is_empty() {
-        reading.done(today)
+        let zoned = reading.parts.offset.is_some();
+        let at = reading.done(today)?;
+        Ok(Exact { at, zoned })
     } else {
         Err(Wrong::Date)
+    }
+}
+
+/// A format as a custom one; a single character is the name of a standard one or nothing.
+fn whole_pattern(format: &str) -> Read<&str> {
+    match standard(format) {
+        Some(pattern) => Ok(pattern),
+        None if format.chars().count() == 1 => Err(Wrong::Format),
+        None => Ok(format),
     }
 }
 
@@ -185,15 +244,30 @@ const DAYS: [&str; 7] = [
 ];
 
 /// Printed by a .NET custom format.
-pub(super) fn print_as(at: DateTime, format: &str) -> Read<String> {
+pub(super) fn print_as(date: Exact, format: &str) -> Read<String> {
+    let at = date.at;
     let mut out = String::with_capacity(format.len() + 8);
-    let mut rest = standard(format).unwrap_or(format);
+    let mut rest = whole_pattern(format)?;
     while !rest.is_empty() {
-        let (next, behind) = piece(rest)?;
+        let (next, behind) = match rest.strip_prefix('%') {
+            // Printing, it is for one letter; reading, for as many as there are.
+            Some(one) if !one.is_empty() => {
+                let end = one.chars().next().map_or(0, char::len_utf8);
+                (piece(&one[..end])?.0, &one[end..])
+            }
+            Some(_) | None => piece(rest)?,
+        };
         rest = behind;
         match next {
             Piece::Text(text) => out.push_str(text),
-            Piece::Letter(letter, count) => put(&mut out, at, letter, count)?,
+            Piece::Letter('K', _) => out.push_str(if date.zoned { "Z" } else { "" }),
+            Piece::Letter(letter, count) => {
+                let before = out.len();
+                put(&mut out, at, letter, count)?;
+                if letter == 'F' && out.len() == before && out.ends_with('.') {
+                    out.pop();
+                }
+            }
         }
     }
     Ok(out)
@@ -233,7 +307,6 @@ fn put(out: &mut String, at: DateTime, letter: char, count: usize) -> Read<()> {
         ('z', 1) => out.push_str("+0"),
         ('z', 2) => out.push_str("+00"),
         ('z', _) => out.push_str("+00:00"),
-        ('K', _) => out.push('Z'),
         ('g', _) => out.push_str("A.D."),
         _ => return Err(Wrong::Format),
     }
@@ -289,6 +362,7 @@ struct Parts {
 struct Reading<'t> {
     text: &'t str,
     at: usize,
+    inner_white: bool,
     parts: Parts,
 }
 
@@ -297,6 +371,7 @@ impl<'t> Reading<'t> {
         Self {
             text,
             at: 0,
+            inner_white: false,
             parts: Parts::default(),
         }
     }
@@ -329,8 +404,17 @@ impl<'t> Reading<'t> {
         while !rest.is_empty() {
             let (next, behind) = piece(rest)?;
             rest = behind;
+            if self.inner_white {
+                self.spaces();
+            }
             match next {
+                // Spaces may stand anywhere: they need not stand where the format has one.
+                Piece::Text(" ") if self.inner_white => {}
                 Piece::Text(text) if self.eat(text) => {}
+                // A fraction that may be missing takes its point with it.
+                Piece::Text(".") if rest.starts_with('F') => {
+                    rest = rest.trim_start_matches('F');
+                }
                 Piece::Text(_) => return Err(Wrong::Date),
                 Piece::Letter(letter, count) => self.one(letter, count)?,
             }
@@ -488,14 +572,14 @@ impl<'t> Reading<'t> {
     }
 
     /// The same; what the date lacks comes from today, as in .NET.
-    fn done(self, today: impl FnOnce() -> Date) -> Read<DateTime> {
+    fn done(self, today: impl FnOnce(bool) -> Date) -> Read<DateTime> {
         let date = match (self.parts.year, self.parts.month, self.parts.day) {
-            (None, None, None) => today(),
+            (None, None, None) => today(true),
             (Some(year), month, day) => {
                 Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).map_err(|_| Wrong::Date)?
             }
             (None, month, day) => {
-                let year = today().year();
+                let year = today(false).year();
                 Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).map_err(|_| Wrong::Date)?
             }
         };
@@ -734,7 +818,7 @@ mod tests {
             ("1.5", "d.FFF", "2026-01-01T00:00:00.5"),
         ] {
             assert_eq!(
-                read_as(text, format, || today),
+                read_as(text, format, White::default(), |_| today).map(|read| read.at),
                 Ok(at(expect)),
                 "{text} {format}"
             );
@@ -747,13 +831,51 @@ mod tests {
             ("Monday 5 March 2024", "dddd d MMMM yyyy"),
         ] {
             assert_eq!(
-                read_as(text, format, || today),
+                read_as(text, format, White::default(), |_| today),
                 Err(Wrong::Date),
                 "{text} {format}"
             );
         }
-        assert_eq!(read_as("x", "'x", || today), Err(Wrong::Format));
-        let moment = at("2024-03-05T00:07:09.0123456");
+        let strict = White {
+            leading: false,
+            trailing: false,
+            inner: false,
+        };
+        let inner = White {
+            inner: true,
+            ..strict
+        };
+        for (text, white, good) in [
+            ("2020-03-16", strict, true),
+            (" 2020-03-16", strict, false),
+            ("2020-03-16 ", strict, false),
+            ("2020- 03-16", White::default(), false),
+            ("2020- 03 -16", inner, true),
+        ] {
+            let read = read_as(text, "yyyy-MM-dd", white, |_| today);
+            assert_eq!(read.is_ok(), good, "{text:?} {white:?}");
+        }
+        // The point goes with the fraction.
+        let noon = read_as("05:06:07", "HH:mm:ss.FFF", White::default(), |_| today).unwrap();
+        assert_eq!(print_as(noon, "ss.FFF|").unwrap(), "07|");
+        assert_eq!(print_as(noon, "ss.fff|").unwrap(), "07.000|");
+        assert_eq!(
+            read_as("x", "'x", White::default(), |_| today),
+            Err(Wrong::Format)
+        );
+        let moment = Exact {
+            at: at("2024-03-05T00:07:09.0123456"),
+            zoned: true,
+        };
+        let local = Exact {
+            zoned: false,
+            ..moment
+        };
+        assert_eq!(print_as(local, "ssK").as_deref(), Ok("09"));
+        // One character that names no standard format is none.
+        assert_eq!(print_as(local, "h"), Err(Wrong::Format));
+        assert_eq!(print_as(local, "%h").as_deref(), Ok("12"));
+        assert_eq!(print_as(local, "%dd").as_deref(), Ok("55"));
         for (format, expect) in [
             ("d", "03/05/2024"),
             ("%d", "5"),

@@ -49,6 +49,8 @@ const STYLES: [&str; 10] = [
     "RoundtripKind",
 ];
 
+const NO_DATE: &str = "there is no value here, and a date is needed: test with IsPresent first";
+
 /// Longest text that a function may build.
 const RESULT_BYTES_MAX: usize = 1_000_000;
 
@@ -169,14 +171,44 @@ impl<'a> Walk<'a> {
     }
 
     fn node(&self, node: &'a Node) -> Step<Datum<'a>> {
-        let came = self.value(node);
+        match &node.kind {
+            Kind::Call(function, arguments) => {
+                let came = self.call(node, *function, arguments);
+                let came = came.and_then(|datum| self.bounded(node, datum));
+                self.watched(node, came)
+            }
+            Kind::Compare(comparison, sides) => {
+                let came = self.compare(*comparison, &sides[0], &sides[1]);
+                self.watched(node, came.map(Datum::Bool))
+            }
+            Kind::NotGiven
+            | Kind::Attribute(_)
+            | Kind::Text(_)
+            | Kind::Pattern(_)
+            | Kind::Number(_)
+            | Kind::Word(_) => self.leaf(node),
+        }
+    }
+
+    fn watched(&self, node: &Node, came: Step<Datum<'a>>) -> Step<Datum<'a>> {
         if let Some(trace) = self.trace {
             trace.note(node, came.as_ref());
         }
         came
     }
 
-    fn value(&self, node: &'a Node) -> Step<Datum<'a>> {
+    /// Nested calls multiply what they are given: each is stopped at the same length.
+    fn bounded(&self, node: &Node, datum: Datum<'a>) -> Step<Datum<'a>> {
+        let bytes = match &datum {
+            Datum::Text(Cow::Owned(text)) => text.len(),
+            Datum::List(items) => items.iter().map(|item| item.len()).sum(),
+            Datum::Null | Datum::Bool(_) | Datum::Number(_) | Datum::Text(Cow::Borrowed(_)) => 0,
+        };
+        self.short_enough(node, bytes)?;
+        Ok(datum)
+    }
+
+    fn leaf(&self, node: &'a Node) -> Step<Datum<'a>> {
         match &node.kind {
             Kind::NotGiven => Ok(Datum::Null),
             Kind::Attribute(slot) => Ok(match self.lookup.get(*slot) {
@@ -196,10 +228,7 @@ impl<'a> Walk<'a> {
                 | BareWord::Ascii
                 | BareWord::Utf8,
             ) => self.fail(node, ErrorKind::Syntax, "this word is not a value"),
-            Kind::Compare(comparison, sides) => self
-                .compare(*comparison, &sides[0], &sides[1])
-                .map(Datum::Bool),
-            Kind::Call(function, arguments) => self.call(node, *function, arguments),
+            Kind::Compare(..) | Kind::Call(..) => self.node(node),
         }
     }
 
@@ -297,7 +326,7 @@ impl<'a> Walk<'a> {
                 let at = dates::from_file_time(self.number(first)?);
                 Ok(date(self.checked_date(node, at)?))
             }
-            Function::FormatDateTime => self.format_date(node, arguments),
+            Function::FormatDateTime => self.format_date(arguments),
             Function::IsString => Ok(Datum::Bool(match self.node(first)? {
                 Datum::Null => false,
                 Datum::Bool(_) | Datum::Number(_) | Datum::Text(_) => true,
@@ -381,7 +410,7 @@ impl<'a> Walk<'a> {
             Function::IsNullOrEmpty => Ok(Datum::Bool(self.node(first)?.is_null_or_empty())),
             Function::IsPresent => Ok(Datum::Bool(!self.node(first)?.is_null_or_empty())),
             Function::Item => self.item(node, arguments),
-            Function::Join => self.join(arguments),
+            Function::Join => self.join(node, arguments),
             Function::Left => {
                 let source = self.text_or_empty(first)?;
                 let count = self.number(&arguments[1])?;
@@ -446,7 +475,8 @@ impl<'a> Walk<'a> {
             None => self.fail(
                 node,
                 ErrorKind::BadArgument,
-                "nobody says what the default domain of the tenant is",
+                "nobody says what the default domain of the tenant is: `default_domain` in the \
+                 mapping file, `--default-domain` of `rollcall eval`",
             ),
         }
     }
@@ -484,6 +514,9 @@ impl<'a> Walk<'a> {
     /// A date: NULL is none.
     fn date(&self, node: &'a Node) -> Step<DateTime> {
         let text = self.text_or_empty(node)?;
+        if text.is_empty() {
+            return self.fail(node, ErrorKind::BadDate, NO_DATE);
+        }
         self.checked_date(node, dates::read(&text))
     }
 
@@ -509,27 +542,61 @@ impl<'a> Walk<'a> {
     }
 
     /// Four arguments, or three without `dateTimeStyles` as an older page has it.
-    fn format_date(&self, node: &'a Node, arguments: &'a [Node]) -> Step<Datum<'a>> {
+    fn format_date(&self, arguments: &'a [Node]) -> Step<Datum<'a>> {
         let (styles, input, output) = match arguments {
             [_, styles, input, output] => (Some(styles), input, output),
             _ => (None, &arguments[1], &arguments[2]),
         };
-        if let Some(styles) = self.option(styles)? {
-            let known = |style: &str| STYLES.contains(&style.trim());
-            if !styles.is_empty() && !styles.split(',').all(known) {
+        let mut white = dates::White::default();
+        let styles_given = self.option(styles)?.filter(|styles| !styles.is_empty());
+        if let Some(styles) = &styles_given {
+            let mut named = styles.split(',').map(str::trim);
+            if !named.all(|style| STYLES.contains(&style)) {
                 return self.fail(
                     &arguments[1],
                     ErrorKind::BadArgument,
                     format!("dateTimeStyles are: {}", STYLES.join(", ")),
                 );
             }
+            let has = |wanted: &str| {
+                let mut named = styles.split(',').map(str::trim);
+                named.any(|style| style == wanted || style == "AllowWhiteSpaces")
+            };
+            white = dates::White {
+                leading: has("AllowLeadingWhite"),
+                trailing: has("AllowTrailingWhite"),
+                inner: has("AllowInnerWhite"),
+            };
         }
         let source = self.text_or_empty(&arguments[0])?;
-        let (input, output) = (self.text_or_empty(input)?, self.text_or_empty(output)?);
-        let today = || dates::of(self.context.now).date();
-        let read = dates::read_as(&source, &input, today);
-        let printed = read.and_then(|at| dates::print_as(at, &output));
-        Ok(Datum::Text(self.checked_date(node, printed)?.into()))
+        if source.is_empty() {
+            return self.fail(&arguments[0], ErrorKind::BadDate, NO_DATE);
+        }
+        let (input_text, output_text) = (self.text_or_empty(input)?, self.text_or_empty(output)?);
+        for (format, at) in [(&input_text, input), (&output_text, output)] {
+            if format.is_empty() {
+                return self.fail(at, ErrorKind::BadArgument, "there is no date format here");
+            }
+        }
+        let no_today = styles_given.as_deref().is_some_and(|styles| {
+            styles
+                .split(',')
+                .any(|s| s.trim() == "NoCurrentDateDefault")
+        });
+        let today = |all: bool| {
+            if all && no_today {
+                DateTime::constant(1, 1, 1, 0, 0, 0, 0).date()
+            } else {
+                dates::of(self.context.now).date()
+            }
+        };
+        let read = dates::read_as(&source, &input_text, white, today);
+        let read = match read {
+            Err(dates::Wrong::Format) => self.checked_date(input, read)?,
+            _ => self.checked_date(&arguments[0], read)?,
+        };
+        let printed = dates::print_as(read, &output_text);
+        Ok(Datum::Text(self.checked_date(output, printed)?.into()))
     }
 
     /// Chance that every replay repeats.
@@ -613,7 +680,14 @@ impl<'a> Walk<'a> {
         if let Kind::Pattern(pattern) = &node.kind {
             return Ok(Cow::Borrowed(pattern));
         }
-        let text = self.text_or_empty(node)?;
+        // An empty pattern would match everywhere; one that is missing is no pattern.
+        let Some(text) = self.text(node)? else {
+            return self.fail(
+                node,
+                ErrorKind::BadPattern,
+                "there is no value here, and a regular expression is needed",
+            );
+        };
         match Pattern::new(&text) {
             Ok(pattern) => Ok(Cow::Owned(pattern)),
             // What is wrong with it may quote a value.
@@ -661,11 +735,10 @@ impl<'a> Walk<'a> {
                 let (group, with) = (self.text_or_empty(group)?, self.text_or_empty(new)?);
                 self.pattern(pattern)?.replace_group(&source, &group, &with)
             }
-            ReplaceMode::Attribute => Ok(source.into_owned()),
+            ReplaceMode::Attribute => Ok(None),
         };
         let replaced = self.in_time(node, replaced)?;
-        self.short_enough(node, replaced.len())?;
-        Ok(Datum::Text(replaced.into()))
+        Ok(Datum::Text(replaced.map_or(source, Cow::Owned)))
     }
 
     /// The source where it has a value, else what the pattern's group finds in the attribute.
@@ -684,7 +757,7 @@ impl<'a> Walk<'a> {
         let group = self.text_or_empty(group)?;
         let pattern = self.pattern(pattern)?;
         let found = self.in_time(node, pattern.group(&attribute, &group))?;
-        Ok(found.map_or(Datum::Null, |found| Datum::Text(found.to_owned().into())))
+        Ok(found.map_or(Datum::Null, |found| Datum::Text(found.into())))
     }
 
     fn exchange(&self, node: &Node, text: Cow<'a, str>, old: &str, new: &str) -> Step<Datum<'a>> {
@@ -807,7 +880,7 @@ impl<'a> Walk<'a> {
         self.node(&arguments[1])
     }
 
-    fn join(&self, arguments: &'a [Node]) -> Step<Datum<'a>> {
+    fn join(&self, node: &Node, arguments: &'a [Node]) -> Step<Datum<'a>> {
         let separator = self.text_or_empty(&arguments[0])?;
         let mut parts: Vec<Cow<'a, str>> = Vec::with_capacity(arguments.len());
         for argument in &arguments[1..] {
@@ -820,6 +893,7 @@ impl<'a> Walk<'a> {
         }
         parts.retain(|part| !part.is_empty());
         let length: usize = parts.iter().map(|part| part.len() + separator.len()).sum();
+        self.short_enough(node, length)?;
         let mut out = String::with_capacity(length);
         for (at, part) in parts.iter().enumerate() {
             if at > 0 {

@@ -111,9 +111,14 @@ fn syntax(message: impl Into<String>, source: &str, start: usize, end: usize) ->
 
 /// SCIM paths bring their own brackets (`emails[type eq "work"].value`), so depth is counted.
 fn attribute(source: &str, at: usize) -> Result<(Token, usize), ExpressionError> {
-    let mut depth = 0_u32;
-    for (offset, c) in source[at..].char_indices() {
+    let (mut depth, mut quoted) = (0_u32, false);
+    let rest = &source[at..];
+    for (offset, c) in rest.char_indices() {
         match c {
+            // What a path compares with may hold brackets of its own; a quote alone is a quote.
+            '"' if quoted => quoted = false,
+            '"' => quoted = depth > 1 && rest[offset + 1..].contains('"'),
+            _ if quoted => {}
             '[' => depth += 1,
             ']' => depth -= 1,
             _ => {}
@@ -292,6 +297,9 @@ mod tests {
             tokens(r#"[emails[type eq "work"].value]"#),
             name(r#"emails[type eq "work"].value"#)
         );
+        let odd = r#"emails[type eq "we]ird"].value"#;
+        assert_eq!(tokens(&format!("[{odd}]")), name(odd));
+        assert_eq!(tokens(r#"[5" disk]"#), name(r#"5" disk"#));
         assert_eq!(tokens("[urn:a:1.0:User:Code]"), name("urn:a:1.0:User:Code"));
         assert_eq!(tokens("[Cost Centre]"), name("Cost Centre"));
         assert_eq!(wrong(" [a[b]").1, 2);

@@ -256,7 +256,18 @@ impl Parser<'_> {
         } else {
             suggest::hint(text, WORDS.iter().map(|(name, _)| *name))
         };
-        let message = format!("`{text}` is no word of the language{hint}");
+        let hint = match text.to_ascii_lowercase().as_str() {
+            "and" => {
+                "; a condition inside of another says and: IIF(a, IIF(b, ...), ...)".to_owned()
+            }
+            "or" => {
+                "; the other branch of a condition says or: IIF(a, ..., IIF(b, ...))".to_owned()
+            }
+            _ => hint,
+        };
+        let shown: String = text.chars().take(40).collect();
+        let more = if shown.len() < text.len() { "…" } else { "" };
+        let message = format!("`{shown}{more}` is no word of the language{hint}");
         Err(self.error(ErrorKind::Syntax, message, start, end))
     }
 
@@ -408,6 +419,13 @@ impl Parser<'_> {
                 "`FormatDateTime` takes source, dateTimeStyles, inputFormat and outputFormat (or \
                  three without dateTimeStyles), not {count}"
             ));
+        }
+        if function == Function::FormatDateTime
+            && arguments[count - 2..]
+                .iter()
+                .any(|a| a.kind == Kind::NotGiven)
+        {
+            return arity("`FormatDateTime` needs inputFormat and outputFormat".to_owned());
         }
         if let Function::Replace(_) = function {
             return self.replace(arguments, start, end);

@@ -145,7 +145,13 @@ fn lower_char(c: char, rules: CaseRules) -> char {
 fn upper_char(c: char, rules: CaseRules) -> char {
     match (c, rules) {
         ('i', CaseRules::Turkic) => 'İ',
-        ('ı', CaseRules::Invariant) => c,
+        // Neither do these become letters of ASCII there.
+        ('ı' | 'ſ', CaseRules::Invariant) => c,
+        // With iota below: Unicode's full mapping spells it out, its simple one keeps it.
+        ('\u{1F80}'..='\u{1F87}' | '\u{1F90}'..='\u{1F97}' | '\u{1FA0}'..='\u{1FA7}', _) => {
+            char::from_u32(u32::from(c) + 8).unwrap_or(c)
+        }
+        ('\u{1FB3}' | '\u{1FC3}' | '\u{1FF3}', _) => char::from_u32(u32::from(c) + 9).unwrap_or(c),
         _ => single(c.to_uppercase()).unwrap_or(c),
     }
 }
