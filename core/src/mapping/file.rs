@@ -19,7 +19,8 @@
 //! [[attribute]]                             # what is written, by property of the directory
 //! target = "displayName"
 //! source = "FullName"                       # exactly one of source, constant, expression
-//! default = "Unknown"                       # optional: when there is no value, on creation
+//! default = "Unknown"                       # optional: when there is no value, on creation;
+//!                                           # goes without `required`
 //! apply = "always"                          # or "create"
 //! required = true                           # optional: without a value the row is held
 //! clear_when_empty = true                   # optional: an empty value clears; else it is left
@@ -44,6 +45,7 @@ use serde::{Deserialize, Serialize};
 use super::expression::{DateDiffReading, Expression, Lint};
 use super::properties;
 use super::scope::{GroupFile, Scope};
+use super::suggest;
 use crate::digest::sha256;
 use crate::policy::{Matching, name_key};
 
@@ -273,6 +275,11 @@ impl Mapping {
         {
             problems.push(format!("`worker.time_zone`: `{zone}` is no IANA time zone"));
         }
+        if let Some(domain) = &parsed.default_domain
+            && !is_domain(domain)
+        {
+            problems.push(format!("`default_domain`: `{domain}` is no domain"));
+        }
         let scope = Scope::new(&parsed.scope).unwrap_or_else(|problem| {
             problems.push(problem);
             Scope::default()
@@ -315,6 +322,57 @@ impl Mapping {
         }
     }
 
+    /// Columns that something reads and a header does not have, by what reads them.
+    pub fn lint_header(&self, header: &[String]) -> Vec<(String, Lint)> {
+        let mut out = Vec::new();
+        let mut say = |reads: &str, column: &String| {
+            if header.contains(column) {
+                return;
+            }
+            let hint = suggest::hint(column, header.iter().map(String::as_str));
+            let lint = Lint {
+                name: "unknown-attribute",
+                message: format!("the export has no column `{column}`{hint}"),
+                line: 1,
+                column: 1,
+                part: column.clone(),
+            };
+            out.push((reads.to_owned(), lint));
+        };
+        for rule in &self.attributes {
+            match &rule.from {
+                From::Source(column) => say(&rule.target, column),
+                From::Expression(e) => e.attributes().iter().for_each(|c| say(&rule.target, c)),
+                From::Constant(_) => {}
+            }
+        }
+        let worker = &self.worker;
+        say("worker.status", &worker.status);
+        let facts = [
+            ("worker.manager", worker.manager.as_ref()),
+            (
+                "worker.hire_date",
+                worker.hire_date.as_ref().map(|d| &d.column),
+            ),
+            (
+                "worker.last_day",
+                worker.last_day.as_ref().map(|d| &d.column),
+            ),
+        ];
+        for (what, column) in facts {
+            if let Some(column) = column {
+                say(what, column);
+            }
+        }
+        if let Some(ZoneRule::Column(column)) = &worker.time_zone {
+            say("worker.time_zone", column);
+        }
+        for column in self.scope.columns() {
+            say("scope", &column.to_owned());
+        }
+        out
+    }
+
     /// How the account of somebody new is found.
     pub fn matching(&self) -> Matching {
         if self.attributes.iter().any(|rule| rule.matches) {
@@ -340,6 +398,12 @@ impl Mapping {
                 column: 1,
                 part: expression.source().trim().to_owned(),
             };
+            let refuses = |text: &str| rule.kind.problem(text);
+            let limit = rule.kind.limit();
+            expression
+                .lint_for(&refuses, limit)
+                .into_iter()
+                .for_each(&mut say);
             if expression.asks_clock() {
                 say(whole(
                     "clock",
@@ -474,6 +538,23 @@ pub(super) fn rule(
             ));
         }
     };
+    if let From::Source(column) = &from {
+        if column.is_empty() {
+            return Err(format!("attribute `{target}`: `source` names no column"));
+        }
+        let bare = column.strip_prefix('[').and_then(|c| c.strip_suffix(']'));
+        if let Some(bare) = bare {
+            return Err(format!(
+                "attribute `{target}`: a column stands without brackets here: `source = \"{bare}\"`"
+            ));
+        }
+    }
+    if file.required && file.default.is_some() {
+        return Err(format!(
+            "attribute `{target}`: `required` holds a row without a value, `default` writes one: \
+             take one of them"
+        ));
+    }
     if target == "employeeId" && !matches!(&from, From::Source(source) if source == key) {
         return Err(format!(
             "attribute `employeeId` is the matching key: it must be `source = \"{key}\"`, as \
@@ -550,6 +631,17 @@ pub(super) fn rule(
     })
 }
 
+/// Labels of letters, digits and inner hyphens, at least two.
+fn is_domain(text: &str) -> bool {
+    let label = |label: &str| {
+        let inner = label.trim_matches('-');
+        inner == label
+            && !label.is_empty()
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    text.contains('.') && text.split('.').all(label)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -588,6 +680,86 @@ mod tests {
             "{error}"
         );
         assert!(error.to_string().contains("line 1, column 1"), "{error}");
+    }
+
+    /// Attribute and lint by name.
+    #[test]
+    fn what_a_property_refuses_is_named_before_the_first_row() {
+        for (attributes, expected) in [
+            (
+                "[[attribute]]\ntarget = \"usageLocation\"\nexpression = 'Switch([c], , \"n\", \"Norway\")'\n",
+                vec!["refused-value"],
+            ),
+            (
+                "[[attribute]]\ntarget = \"usageLocation\"\nexpression = 'Switch([c], , \"n\", \"NO\")'\n",
+                vec![],
+            ),
+            (
+                "[[attribute]]\ntarget = \"faxNumber\"\napply = \"create\"\nexpression = 'RandomString(200, 0, 0, 0, 0, \"\")'\n",
+                vec!["too-long"],
+            ),
+            (
+                "[[attribute]]\ntarget = \"usageLocation\"\nexpression = 'Append([a], Append(\"ab\", \"c\"))'\n",
+                vec!["too-long"],
+            ),
+        ] {
+            let lints = with(attributes).unwrap().lint();
+            let names: Vec<&str> = lints
+                .iter()
+                .filter(|(target, _)| target != "userPrincipalName")
+                .map(|(_, lint)| lint.name)
+                .collect();
+            assert_eq!(names, expected, "{attributes}");
+        }
+        let header: Vec<String> = ["ID", "Status", "Name", "Logon"].map(str::to_owned).into();
+        let lints = with("").unwrap().lint_header(&header);
+        let said: Vec<(&str, &str)> = lints
+            .iter()
+            .map(|(reads, lint)| (reads.as_str(), lint.message.as_str()))
+            .collect();
+        let wanted = "the export has no column `Login`; did you mean `Logon`?";
+        assert_eq!(
+            said,
+            [("userPrincipalName", wanted), ("mailNickname", wanted)]
+        );
+    }
+
+    /// What contradicts itself, or cannot be meant.
+    #[test]
+    fn contradictions_are_refused() {
+        for (attributes, why) in [
+            (
+                "[[attribute]]\ntarget = \"city\"\nsource = \"\"\n",
+                "names no column",
+            ),
+            (
+                "[[attribute]]\ntarget = \"city\"\nsource = \"[City]\"\n",
+                "`source = \"City\"`",
+            ),
+            (
+                "[[attribute]]\ntarget = \"city\"\nsource = \"C\"\nrequired = true\ndefault = \"x\"\n",
+                "take one of them",
+            ),
+            (
+                "[[attribute]]\ntarget = \"city\"\nsource = \"C\"\nmatch = 2\n",
+                "cannot match",
+            ),
+            (
+                "[[attribute]]\ntarget = \"employeeHireDate\"\nsource = \"C\"\nmatch = 1\n",
+                "cannot match",
+            ),
+        ] {
+            let error = with(attributes).unwrap_err().to_string();
+            assert!(error.contains(why), "{attributes}: {error}");
+        }
+        for (domain, good) in [
+            ("woodgrove.example", true),
+            ("not a domain!!", false),
+            ("example", false),
+            ("-..-", false),
+        ] {
+            assert_eq!(is_domain(domain), good, "{domain}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::expression::{EvalContext, Evaluated, Expression, ExpressionError, Input, Lookup, Step};
+use super::expression::{
+    ErrorKind, EvalContext, Evaluated, Expression, ExpressionError, Input, Lookup, Step,
+};
 use super::file::{Apply, AttributeRule, DateFormat, DateRule, From, Mapping, ZoneRule};
 use super::properties::Kind;
 use crate::digest::EvidenceKey;
@@ -255,8 +257,21 @@ impl Bound {
                     ..EvalContext::at(given.now)
                 };
                 match evaluate(expression, &Cells { slots, value }, &context) {
+                    Ok(Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) if rule.required => {
+                        return without_value(rule);
+                    }
                     Ok(Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) => {
                         return Made::Left { by_rule: true };
+                    }
+                    // Nothing came of any rule, and why is more than that nothing did.
+                    Ok(Evaluated::Candidates(candidates)) if candidates.values.is_empty() => {
+                        return match candidates.choose(|_| false) {
+                            Err(error) if error.kind != ErrorKind::NotUnique => Made::Refused {
+                                kind: FindingKind::MappingError,
+                                note: format!("attribute `{}`: {error}", rule.target),
+                            },
+                            Ok(_) | Err(_) => without_value(rule),
+                        };
                     }
                     Ok(Evaluated::Candidates(candidates)) => {
                         others = candidates.values.into_iter().filter_map(as_text).collect();
@@ -410,15 +425,15 @@ type Evaluate<'e> = dyn FnMut(&Expression, &dyn Lookup, &EvalContext<'_>) -> Res
     + 'e;
 
 fn without_value(rule: &AttributeRule) -> Made {
+    if let Some(default) = &rule.default {
+        return Made::Default {
+            value: typed(rule.kind, default.clone()),
+        };
+    }
     if rule.required {
         return Made::Refused {
             kind: FindingKind::RequiredMissing,
             note: format!("no value for `{}`, which is required", rule.target),
-        };
-    }
-    if let Some(default) = &rule.default {
-        return Made::Default {
-            value: typed(rule.kind, default.clone()),
         };
     }
     if rule.clear_when_empty && rule.apply == Apply::Always {
@@ -529,6 +544,11 @@ impl Lookup for Cells<'_, '_, '_> {
 fn typed(kind: Kind, text: String) -> Value {
     match kind {
         Kind::OneOfList => Value::List(vec![Value::Text(text)]),
+        // An offset is the same instant, and comes back as UTC.
+        Kind::Instant if !text.ends_with('Z') => {
+            let instant = text.parse::<Timestamp>();
+            Value::Text(instant.map_or(text, |instant| instant.to_string()))
+        }
         Kind::Text(_) | Kind::Instant | Kind::Country | Kind::SignInName => Value::Text(text),
     }
 }
@@ -717,6 +737,63 @@ mod tests {
         ] {
             assert_eq!(date(format, text), expected, "{format:?} {text}");
         }
+    }
+
+    /// What becomes of an attribute of one row, by the mapping's lines for it.
+    #[test]
+    fn what_becomes_of_an_attribute() {
+        let made = |lines: &str, cell: &str| {
+            let text = format!(
+                "format_version = 1\n[worker]\nkey = \"K\"\nstatus = \"S\"\n\
+                 [[attribute]]\ntarget = \"employeeId\"\nsource = \"K\"\n\
+                 [[attribute]]\ntarget = \"userPrincipalName\"\nconstant = \"a@x.example\"\n\
+                 [[attribute]]\ntarget = \"mailNickname\"\nconstant = \"a\"\n{lines}"
+            );
+            let mapping = Mapping::parse(&text, "mapping.toml").unwrap();
+            let header: Vec<String> = ["K", "S", "C"].map(str::to_owned).into();
+            let bound = mapping.bind(&header).unwrap();
+            let row = ["1", "A", cell];
+            let key = EvidenceKey::new(*b"key");
+            let given = Given {
+                now: Timestamp::UNIX_EPOCH,
+                key: &key,
+            };
+            let mut list = bound.explain(&|at| row[at], &given);
+            let last = list.pop().unwrap();
+            assert_eq!(list.len(), 3);
+            last.made
+        };
+        let name = "[[attribute]]\ntarget = \"displayName\"\n";
+        let missing = |made: &Made| {
+            matches!(
+                made,
+                Made::Refused {
+                    kind: FindingKind::RequiredMissing,
+                    ..
+                }
+            )
+        };
+        // Nobody gets an account without a name, whatever the expression says about it.
+        let ignores = format!("{name}expression = \"IgnoreFlowIfNullOrEmpty([C])\"\n");
+        assert!(missing(&made(&ignores, "")));
+        assert!(missing(&made(&format!("{name}source = \"C\"\n"), "")));
+        let default = format!("{name}source = \"C\"\ndefault = \"Unknown\"\n");
+        let unknown = Value::text("Unknown");
+        assert_eq!(made(&default, ""), Made::Default { value: unknown });
+        let set = |text: &str| Made::Set {
+            value: Value::text(text),
+            others: Vec::new(),
+        };
+        assert_eq!(made(&default, "Ana"), set("Ana"));
+        // An instant is the same one wherever it was written, and comes back as UTC.
+        assert_eq!(
+            typed(Kind::Instant, "2021-06-30T00:00:00+02:00".to_owned()),
+            Value::text("2021-06-29T22:00:00Z")
+        );
+        assert_eq!(
+            typed(Kind::Instant, "2021-06-30T00:00:00Z".to_owned()),
+            Value::text("2021-06-30T00:00:00Z")
+        );
     }
 
     #[test]

@@ -117,12 +117,27 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         .map(|(_, kind)| *kind)
 }
 
+/// The property of this name, whatever the case of its letters.
+pub(super) fn same(name: &str) -> Option<&'static str> {
+    let mut known = PROPERTIES.iter().map(|(known, _)| *known);
+    known.find(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// The property whose name is nearest, if one is near.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     super::suggest::nearest(name, PROPERTIES.iter().map(|(known, _)| *known))
 }
 
 impl Kind {
+    /// The most characters that it takes, where that is known.
+    pub(super) fn limit(self) -> Option<usize> {
+        match self {
+            Self::Text(most) => Some(most),
+            Self::Country => Some(2),
+            Self::Instant | Self::OneOfList | Self::SignInName => None,
+        }
+    }
+
     /// What the directory would refuse about a text, without repeating it.
     pub(super) fn problem(self, text: &str) -> Option<String> {
         let count = text.chars().count();

@@ -215,7 +215,16 @@ pub(crate) enum Mappings {
     /// Run the cases that stand beside mapping files
     Test(MappingFiles),
     /// Name what is right by its grammar and most likely not meant
-    Lint(MappingFiles),
+    Lint(LintFiles),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintFiles {
+    #[command(flatten)]
+    pub(crate) files: MappingFiles,
+    /// An export whose header has to have every column that the mapping reads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) header: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -229,7 +238,7 @@ pub(crate) struct MappingFiles {
 #[derive(Debug, Args)]
 pub(crate) struct Eval {
     /// The expression
-    #[arg(long, value_name = "EXPRESSION")]
+    #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true)]
     pub(crate) expression: String,
     /// A JSON object with the record's attributes, or - for stdin; without it there are none
     #[arg(long, value_name = "FILE")]

@@ -48,6 +48,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, wrap: &dyn Wrap) -> E
     trace(cli.manners.verbose);
     let printer = std::sync::Arc::new(Printer::new(&cli.manners));
     match commands::dispatch(cli.command, &printer, wrap) {
+        Ok(_) if printer.lost_data() => ExitCode::from(Exit::CouldNotRun.code()),
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
             printer.error(&format!("{error:#}"));

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -13,6 +14,8 @@ pub(crate) struct Printer {
     /// Data as JSON.
     pub(crate) json: bool,
     quiet: bool,
+    /// Data was lost on the way out.
+    lost: AtomicBool,
     bar: Mutex<Option<ProgressBar>>,
 }
 
@@ -31,6 +34,7 @@ impl Printer {
         Self {
             json: manners.json,
             quiet: manners.quiet,
+            lost: AtomicBool::new(false),
             bar: Mutex::new(bar),
         }
     }
@@ -41,8 +45,14 @@ impl Printer {
         if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
             && e.kind() != std::io::ErrorKind::BrokenPipe
         {
+            self.lost.store(true, Ordering::Relaxed);
             self.error(&format!("cannot write to stdout: {e}"));
         }
+    }
+
+    /// Whether data was lost on the way out: no command that prints any has succeeded then.
+    pub(crate) fn lost_data(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// A value as JSON on one line.

@@ -38,6 +38,12 @@ fn in_range(at: DateTime) -> Read<DateTime> {
         .ok_or(Wrong::Date)
 }
 
+/// Whether an interval has this name.
+pub(super) fn is_interval(text: &str) -> bool {
+    let at = DateTime::constant(2020, 3, 16, 0, 0, 0, 0);
+    add(text, 0, at) != Err(Wrong::Interval)
+}
+
 /// What each form begins with tells them apart; the first that fits counts.
 const FORMS: [&str; 8] = [
     "yyyy-M-d",

@@ -1,6 +1,7 @@
 //! What can be told of an expression before the first row: right by its grammar, and most likely
 //! not what was meant.
 
+use super::dates::{self, White};
 use super::error::ExpressionError;
 use super::functions::{Function, name};
 use super::parser::{Comparison, Kind, Node};
@@ -146,8 +147,15 @@ impl Linter<'_> {
                         _
                     )
                 );
-                let text = |node: &Node| matches!(&node.kind, Kind::Text(t) if !t.contains("tt"));
-                if made && text(input) {
+                let reads = |form: &str| {
+                    let sample =
+                        dates::read_as("3/16/2020 1:07:00 AM", form, White::default(), |_| {
+                            jiff::civil::Date::constant(2020, 3, 16)
+                        });
+                    sample.is_ok()
+                };
+                let wrong = matches!(&input.kind, Kind::Text(form) if !reads(form));
+                if made && wrong {
                     self.say(
                         "date-format",
                         node,
@@ -156,6 +164,29 @@ impl Linter<'_> {
                     );
                 }
             }
+            (Function::DateAdd | Function::DateDiff, [interval, ..]) => {
+                if let Kind::Text(text) = &interval.kind
+                    && !dates::is_interval(text)
+                {
+                    self.say(
+                        "always-fails",
+                        interval,
+                        "there is no such interval: yyyy, m (month), d, ww, h, n (minute), s",
+                    );
+                }
+            }
+            (Function::Mid | Function::Item, [_, place, ..]) => {
+                if matches!(place.kind, Kind::Number(number) if number < 1) {
+                    self.say("always-fails", place, "places count from 1");
+                }
+            }
+            (Function::AppRoles | Function::AssertiveAppRoles | Function::SingleAppRole, _) => self
+                .say(
+                    "outbound",
+                    node,
+                    "app roles are for provisioning from Entra ID to applications: nothing that HR \
+                 says has any",
+                ),
             _ => {}
         }
     }
@@ -203,9 +234,29 @@ impl Linter<'_> {
                 "it is the same for everybody",
             );
         }
-        let Kind::Compare(_, sides) = &condition.kind else {
+        let Kind::Compare(comparison, sides) = &condition.kind else {
             return;
         };
+        let same = sides[0].same(&sides[1]);
+        let length = matches!(
+            sides[0].kind,
+            Kind::Call(Function::Len | Function::Count, _)
+        );
+        let floor = matches!(
+            (comparison, &sides[1].kind),
+            (
+                Comparison::GreaterOrEqual | Comparison::Less,
+                Kind::Number(..=0)
+            )
+        );
+        if (same || (length && floor)) && !reads_nothing(condition) {
+            self.say(
+                "constant-condition",
+                condition,
+                "it is the same for everybody",
+            );
+            return;
+        }
         let attribute = |node: &Node| matches!(node.kind, Kind::Attribute(_));
         if sides.iter().any(attribute) {
             self.say(
@@ -219,15 +270,38 @@ impl Linter<'_> {
 
     /// `DateDiff(Now, date)` is positive while the date is still to come.
     fn compare(&mut self, node: &Node, comparison: Comparison, sides: &[Node; 2]) {
+        let number = |node: &Node| match &node.kind {
+            Kind::Number(number) => Some(*number),
+            Kind::Text(text) => text.trim().parse().ok(),
+            Kind::NotGiven
+            | Kind::Attribute(_)
+            | Kind::Pattern(_)
+            | Kind::Word(_)
+            | Kind::Compare(..)
+            | Kind::Call(..) => None,
+        };
         let [left, right] = sides;
-        let (Kind::Call(Function::DateDiff, arguments), Kind::Number(number)) =
-            (&left.kind, &right.kind)
-        else {
+        let (difference, number, more) = match (number(left), number(right)) {
+            (None, Some(number)) => (left, number, false),
+            (Some(number), None) => (right, number, true),
+            (Some(_), Some(_)) | (None, None) => return,
+        };
+        let Kind::Call(Function::DateDiff, arguments) = &difference.kind else {
             return;
         };
-        let from_now = matches!(&arguments[1].kind, Kind::Call(Function::Now, _));
-        let later = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
-        if from_now && later && *number <= 0 {
+        let more = match comparison {
+            Comparison::Greater | Comparison::GreaterOrEqual => !more,
+            Comparison::Less | Comparison::LessOrEqual => more,
+            Comparison::Equal | Comparison::NotEqual => return,
+        };
+        let (from_now, to_now) = (now(&arguments[1]), now(&arguments[2]));
+        // Positive while the date is to come, or the other way round.
+        let still_to_come = if from_now && !to_now {
+            more && number <= 0
+        } else {
+            to_now && !from_now && !more && number >= 0
+        };
+        if still_to_come {
             self.say(
                 "date-still-to-come",
                 node,
@@ -235,6 +309,120 @@ impl Linter<'_> {
                  before the day, not from it on",
             );
         }
+    }
+}
+
+/// This instant, or it with nothing added.
+fn now(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Call(Function::Now, _) => true,
+        Kind::Call(Function::DateAdd, arguments) => {
+            matches!(arguments[1].kind, Kind::Number(0)) && now(&arguments[2])
+        }
+        Kind::Call(Function::CDate, arguments) => now(&arguments[0]),
+        Kind::NotGiven
+        | Kind::Attribute(_)
+        | Kind::Text(_)
+        | Kind::Pattern(_)
+        | Kind::Number(_)
+        | Kind::Word(_)
+        | Kind::Compare(..)
+        | Kind::Call(..) => false,
+    }
+}
+
+impl Expression {
+    /// What is odd for a property: a text that it refuses, a result that is always too long. `limit`
+    /// is in characters.
+    pub(in crate::mapping) fn lint_for(
+        &self,
+        refuses: &dyn Fn(&str) -> Option<String>,
+        limit: Option<usize>,
+    ) -> Vec<Lint> {
+        let mut linter = Linter {
+            source: &self.source,
+            out: Vec::new(),
+        };
+        let mut results = Vec::new();
+        results_of(&self.parsed.root, &mut results);
+        for result in results {
+            if let Kind::Text(text) = &result.kind
+                && !text.is_empty()
+                && let Some(problem) = refuses(text)
+            {
+                linter.say("refused-value", result, problem);
+            }
+        }
+        let least = least(&self.parsed.root);
+        if let Some(limit) = limit.filter(|limit| least > *limit) {
+            let message =
+                format!("it gives {least} characters at least, and the property takes {limit}");
+            linter.say("too-long", &self.parsed.root, message);
+        }
+        linter.out
+    }
+}
+
+/// The parts whose value may be that of the whole.
+fn results_of<'n>(node: &'n Node, out: &mut Vec<&'n Node>) {
+    let Kind::Call(function, arguments) = &node.kind else {
+        out.push(node);
+        return;
+    };
+    let choices = [
+        Function::Coalesce,
+        Function::SelectUniqueValue,
+        Function::IgnoreFlowIfNullOrEmpty,
+    ];
+    if *function == Function::Iif {
+        arguments[1..].iter().for_each(|node| results_of(node, out));
+    } else if *function == Function::Switch {
+        results_of(&arguments[1], out);
+        let values = arguments[2..].iter().skip(1).step_by(2);
+        values.for_each(|node| results_of(node, out));
+    } else if choices.contains(function) {
+        arguments.iter().for_each(|node| results_of(node, out));
+    } else {
+        out.push(node);
+    }
+}
+
+/// The least number of characters that can come out, where it is more than none.
+fn least(node: &Node) -> usize {
+    if let Kind::Text(text) = &node.kind {
+        return text.chars().count();
+    }
+    let Kind::Call(function, arguments) = &node.kind else {
+        return 0;
+    };
+    let count = |node: &Node| {
+        if let Kind::Number(number) = node.kind {
+            usize::try_from(number).unwrap_or(0)
+        } else {
+            0
+        }
+    };
+    let same = [
+        Function::ToLower,
+        Function::ToUpper,
+        Function::PCase,
+        Function::Redact,
+        Function::CStr,
+    ];
+    let choices = [Function::Iif, Function::Switch, Function::Coalesce];
+    match arguments.as_ref() {
+        _ if *function == Function::Guid => 36,
+        _ if *function == Function::Append => arguments.iter().map(least).sum(),
+        [_, parts @ ..] if *function == Function::Join => parts.iter().map(least).sum(),
+        [source, ..] if same.contains(function) => least(source),
+        [source, length] if *function == Function::Left => least(source).min(count(length)),
+        [length, ..] if *function == Function::RandomString => count(length),
+        _ if choices.contains(function) => {
+            let mut results = Vec::new();
+            results_of(node, &mut results);
+            results.into_iter().map(least).min().unwrap_or(0)
+        }
+        _ => 0,
     }
 }
 
@@ -297,6 +485,36 @@ mod tests {
             ),
             (
                 "IIF(DateDiff(\"d\", Now(), CDate([h])) <= 14, \"a\", \"b\")",
+                vec![],
+            ),
+            (
+                "IIF(DateDiff(\"d\", [h], Now()) <= 0, \"a\", \"b\")",
+                vec!["date-still-to-come"],
+            ),
+            (
+                "IIF(DateDiff(\"d\", [h], Now()) >= 0, \"a\", \"b\")",
+                vec![],
+            ),
+            (
+                "IIF(0 <= DateDiff(\"d\", DateAdd(\"d\", 0, Now()), [h]), \"a\", \"b\")",
+                vec!["date-still-to-come"],
+            ),
+            (
+                "IIF(DateDiff(\"d\", Now(), [h]) >= \"0\", \"a\", \"b\")",
+                vec!["date-still-to-come"],
+            ),
+            ("IIF([a] = [a], [x], [y])", vec!["constant-condition"]),
+            ("IIF(Len([a]) >= 0, [x], [y])", vec!["constant-condition"]),
+            ("IIF(Len([a]) >= 1, [x], [y])", vec![]),
+            ("DateAdd(\"x\", 1, [a])", vec!["always-fails"]),
+            ("Mid([a], 0, 5)", vec!["always-fails"]),
+            ("Item([a], 0)", vec!["always-fails"]),
+            (
+                "FormatDateTime(CDate([a]), , \"yyyy-MM-dd h:mm tt\", \"yyyyMMdd\")",
+                vec!["date-format"],
+            ),
+            (
+                "FormatDateTime(CDate([a]), , \"M/d/yyyy h:mm:ss tt\", \"yyyyMMdd\")",
                 vec![],
             ),
         ] {

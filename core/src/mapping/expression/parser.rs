@@ -24,6 +24,22 @@ pub(super) struct Node {
     pub(super) end: u32,
 }
 
+impl Node {
+    /// The same, wherever it stands.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        let all = |left: &[Self], right: &[Self]| {
+            left.len() == right.len() && left.iter().zip(right).all(|(l, r)| l.same(r))
+        };
+        match (&self.kind, &other.kind) {
+            (Kind::Call(f, left), Kind::Call(g, right)) => f == g && all(left, right),
+            (Kind::Compare(f, left), Kind::Compare(g, right)) => {
+                f == g && all(&left[..], &right[..])
+            }
+            (left, right) => left == right,
+        }
+    }
+}
+
 /// What a part is.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {

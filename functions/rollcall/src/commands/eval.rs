@@ -45,7 +45,14 @@ pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
     let steps = args.steps.then_some(steps);
     let evaluated = match evaluated {
         Ok(Evaluated::Candidates(candidates)) => {
-            let taken = |value: &Value| args.taken.iter().any(|t| value.as_text() == Some(t));
+            // As directories compare names.
+            let taken = |value: &Value| {
+                let is = |taken: &String| {
+                    let value = value.as_text().unwrap_or_default();
+                    value.to_lowercase() == taken.to_lowercase()
+                };
+                args.taken.iter().any(is)
+            };
             candidates.choose(taken).map(Evaluated::Value)
         }
         other => other,

@@ -8,7 +8,7 @@ use rollcall_core::mapping::Mapping;
 use rollcall_core::mapping::cases::run_cases;
 use serde_json::{Value as Json, json};
 
-use crate::args::MappingFiles;
+use crate::args::{LintFiles, MappingFiles};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -37,6 +37,12 @@ fn find(args: &MappingFiles) -> anyhow::Result<Vec<Found>> {
     };
     let mut out: Vec<Found> = read(dir)?.into_iter().collect();
     if out.is_empty() {
+        if dir.is_file() {
+            bail!(
+                "{}: a folder is expected, with mapping.toml and cases.toml in it",
+                dir.display()
+            );
+        }
         let entries = std::fs::read_dir(dir).with_context(|| format!("{}", dir.display()))?;
         let mut folders = Vec::new();
         for entry in entries {
@@ -54,6 +60,18 @@ fn find(args: &MappingFiles) -> anyhow::Result<Vec<Found>> {
         );
     }
     Ok(out)
+}
+
+/// The columns of an export.
+fn header(file: &Path, mapping: &Mapping) -> anyhow::Result<Vec<String>> {
+    let options = rollcall_files::Options {
+        key: mapping.key_column().to_owned(),
+        ..rollcall_files::Options::default()
+    };
+    let shown = file.display().to_string();
+    let reader = rollcall_files::open_file(file, &options)
+        .map_err(|refused| anyhow::anyhow!("{}", refused.in_file(shown)))?;
+    Ok(reader.header().to_vec())
 }
 
 fn read(folder: &Path) -> anyhow::Result<Option<Found>> {
@@ -81,7 +99,14 @@ pub(crate) fn test(args: &MappingFiles, printer: &Arc<Printer>) -> anyhow::Resul
     let mut out = Vec::new();
     for found in find(args)? {
         let name = &found.name;
-        let mapping = Mapping::parse(&found.mapping, &format!("{name}/mapping.toml"))?;
+        let mapping = match Mapping::parse(&found.mapping, &format!("{name}/mapping.toml")) {
+            Ok(mapping) => mapping,
+            Err(error) => {
+                failed += 1;
+                printer.error(&error.to_string());
+                continue;
+            }
+        };
         let Some(cases) = &found.cases else {
             failed += 1;
             printer.error(&format!(
@@ -89,8 +114,14 @@ pub(crate) fn test(args: &MappingFiles, printer: &Arc<Printer>) -> anyhow::Resul
             ));
             continue;
         };
-        let results = run_cases(&mapping, cases);
-        let results = results.map_err(|e| anyhow::anyhow!("{name}/cases.toml: {e}"))?;
+        let results = match run_cases(&mapping, cases) {
+            Ok(results) => results,
+            Err(error) => {
+                failed += 1;
+                printer.error(&format!("{name}/cases.toml: {error}"));
+                continue;
+            }
+        };
         for case in &results {
             let passed = case.differences.is_empty();
             failed += u32::from(!passed);
@@ -117,12 +148,24 @@ pub(crate) fn test(args: &MappingFiles, printer: &Arc<Printer>) -> anyhow::Resul
     })
 }
 
-pub(crate) fn lint(args: &MappingFiles, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
+pub(crate) fn lint(args: &LintFiles, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
     let mut out: Vec<Json> = Vec::new();
-    for found in find(args)? {
+    let mut unread = 0_u32;
+    for found in find(&args.files)? {
         let name = &found.name;
-        let mapping = Mapping::parse(&found.mapping, &format!("{name}/mapping.toml"))?;
-        for (attribute, lint) in mapping.lint() {
+        let mapping = match Mapping::parse(&found.mapping, &format!("{name}/mapping.toml")) {
+            Ok(mapping) => mapping,
+            Err(error) => {
+                unread += 1;
+                printer.error(&error.to_string());
+                continue;
+            }
+        };
+        let mut lints = mapping.lint();
+        if let Some(file) = &args.header {
+            lints.extend(mapping.lint_header(&header(file, &mapping)?));
+        }
+        for (attribute, lint) in lints {
             if !printer.json {
                 printer.data(&format!(
                     "{name}: attribute `{attribute}`, line {}, column {} of its expression: {} ({})\n",
@@ -136,7 +179,9 @@ pub(crate) fn lint(args: &MappingFiles, printer: &Arc<Printer>) -> anyhow::Resul
             }));
         }
     }
-    let exit = if out.is_empty() {
+    let exit = if unread > 0 {
+        Exit::CouldNotRun
+    } else if out.is_empty() {
         Exit::Done
     } else {
         Exit::Flawed

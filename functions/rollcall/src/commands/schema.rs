@@ -13,7 +13,8 @@ use crate::printer::Printer;
 
 fn read(path: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(path);
-    text.with_context(|| format!("{} cannot be read", path.display()))
+    let text = text.with_context(|| format!("{} cannot be read as UTF-8", path.display()))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
 fn say(notes: &[Note], printer: &Printer) {
@@ -44,8 +45,12 @@ pub(crate) fn import(args: &ImportSchema, printer: &Arc<Printer>) -> anyhow::Res
 pub(crate) fn export(args: &ExportSchema, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
     let name = args.file.display().to_string();
     let (schema, notes) = schema::export(&read(&args.file)?, &name, &args.source)?;
-    let text = serde_json::to_string_pretty(&schema).expect("a schema is always JSON");
-    printer.data(&format!("{text}\n"));
-    say(&notes, printer);
+    if printer.json {
+        printer.json(&json!({"format_version": 1, "schema": schema, "notes": notes}));
+    } else {
+        let text = serde_json::to_string_pretty(&schema).expect("a schema is always JSON");
+        printer.data(&format!("{text}\n"));
+        say(&notes, printer);
+    }
     Ok(Exit::Done)
 }
