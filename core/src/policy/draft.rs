@@ -48,7 +48,7 @@ pub enum Reason {
         /// Their names.
         names: Vec<String>,
     },
-    /// HR names another manager.
+    /// HR names a manager that was not written yet.
     ManagerChanged,
     /// HR names none, and that is allowed for this worker.
     ManagerEmpty,
@@ -94,10 +94,10 @@ impl Reason {
             ),
             Self::HireDate { date } => format!("first day of work is {date}"),
             Self::AttributesChanged { names } => format!("HR changed {}", names.join(", ")),
-            Self::ManagerChanged => "HR names another manager".to_owned(),
+            Self::ManagerChanged => "HR names this manager".to_owned(),
             Self::ManagerEmpty => "HR names no manager".to_owned(),
             Self::StatusInactive => "status says the worker left".to_owned(),
-            Self::LastDay { date } => format!("last day of work was {date}"),
+            Self::LastDay { date } => format!("the last day of work is {date}"),
             Self::AbsentTwice => "absent from two full files in a row".to_owned(),
             Self::InForceAgain => "in force again after a block".to_owned(),
             Self::Reappeared => "in the file again after a block for absence".to_owned(),

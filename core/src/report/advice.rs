@@ -5,7 +5,7 @@
 use crate::model::FindingKind;
 
 /// What it means for the worker and what to do, in one or two sentences.
-pub(super) const fn advice(kind: FindingKind) -> &'static str {
+pub const fn advice(kind: FindingKind) -> &'static str {
     match kind {
         FindingKind::FieldCount => {
             "The row has too many or too few fields, often an unquoted separator. Correct the \

@@ -19,6 +19,7 @@ use crate::model::{Attributes, Finding, FindingKind, Op, PersonKey, RunId, Sever
 use crate::plan::{Counts, Forecast, GuardVerdict, Verdict};
 use crate::policy::DeltaKind;
 
+pub use advice::advice;
 pub use html::html;
 pub use receipt::{receipt_header, receipt_line};
 

@@ -11,7 +11,7 @@ use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::Outcome;
 use rollcall_core::guards::{Kind, kind};
 use rollcall_core::mapping::{ExplainedAttribute, Fact, Given};
-use rollcall_core::model::{Account, ActionId, Finding, Lookup, RunId, Value, WorkerId};
+use rollcall_core::model::{Account, ActionId, Finding, Lookup, Op, RunId, Value, WorkerId};
 use rollcall_core::plan::{Action, ActionValues, Held, WorkOrder};
 use rollcall_core::policy::{DeltaKind, StatusClass};
 use rollcall_core::state::Person;
@@ -33,16 +33,32 @@ const PLANS_SEARCHED: usize = 50;
 pub struct Explanation {
     /// Version of this form.
     pub format_version: u32,
+    /// When it was asked.
+    pub now: Timestamp,
     /// The worker, as asked.
     pub worker: WorkerId,
     /// What HR said in the delivery that is explained; `None` where there was none.
     pub delivery: Option<Delivery>,
     /// The plan with the actions: of the run that was asked for, else the newest that has any.
     pub plan: Option<Planned>,
+    /// Runs that had something to do for the worker, newest first, as far as they were looked
+    /// through.
+    pub history: Vec<Touched>,
     /// What the state knows.
     pub person: Option<Person>,
     /// What the target has.
     pub account: AccountSeen,
+}
+
+/// A run that had something to do for a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Touched {
+    /// The run.
+    pub run: RunId,
+    /// Its plan's instant.
+    pub now: Timestamp,
+    /// What happened.
+    pub delta: DeltaKind,
 }
 
 /// One worker in one delivery.
@@ -52,6 +68,8 @@ pub struct Delivery {
     pub run: RunId,
     /// The file as it was delivered.
     pub file: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
     /// The moment that it describes.
     pub as_of: Timestamp,
     /// A gate parked it: it counts for nothing until people approve.
@@ -240,6 +258,7 @@ impl Pipeline {
         &self,
         worker: &str,
         run: Option<&RunId>,
+        now: Timestamp,
     ) -> Result<Explanation, ExplainError> {
         let head = log::head(&self.store).await?;
         let stored = match run {
@@ -272,18 +291,21 @@ impl Pipeline {
                 hint: hint(&delivery.similar),
             });
         }
-        let plan = match run {
-            Some(_) => Some(self.in_plan(&head, &stored, worker).await?),
-            None => self.last_planned(&head, stored, worker).await?,
+        let (newest, history) = self.history(&head, worker).await?;
+        let plan = match (run, newest) {
+            (None, Some(newest)) => Some(newest),
+            (Some(_), _) | (None, None) => Some(self.in_plan(&head, &stored, worker).await?),
         };
         let account = self
             .account(worker, person.as_ref(), delivered.as_ref())
             .await?;
         Ok(Explanation {
             format_version: 1,
+            now,
             worker: WorkerId::new(worker),
             delivery,
             plan,
+            history,
             person,
             account,
         })
@@ -323,6 +345,7 @@ impl Pipeline {
         let mut out = Delivery {
             run: stored.run.clone(),
             file: intake.file.clone(),
+            sha256: intake.sha256.clone(),
             as_of: intake.as_of,
             parked: stored.planned.parked,
             rows: Vec::new(),
@@ -407,30 +430,31 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The newest plan that has something to do for the worker, `newest` included; `newest` where
-    /// there is none.
-    async fn last_planned(
+    /// The newest plan that has something to do for the worker, and what the newest plans had to
+    /// do.
+    async fn history(
         &self,
         head: &Head,
-        newest: Stored,
         worker: &str,
-    ) -> Result<Option<Planned>, StoreError> {
-        let first = self.in_plan(head, &newest, worker).await?;
-        if first.delta.is_some() {
-            return Ok(Some(first));
-        }
-        let mut from = newest.generation;
-        for _ in 1..PLANS_SEARCHED {
-            let Some(stored) = self.newest_plan(from - 1).await? else {
+    ) -> Result<(Option<Planned>, Vec<Touched>), StoreError> {
+        let (mut newest, mut history) = (None, Vec::new());
+        let mut from = head.generation;
+        for _ in 0..PLANS_SEARCHED {
+            let Some(stored) = self.newest_plan(from).await? else {
                 break;
             };
-            from = stored.generation;
+            from = stored.generation - 1;
             let planned = self.in_plan(head, &stored, worker).await?;
-            if planned.delta.is_some() {
-                return Ok(Some(planned));
+            if let Some(delta) = planned.delta {
+                history.push(Touched {
+                    run: planned.run.clone(),
+                    now: planned.now,
+                    delta,
+                });
+                newest.get_or_insert(planned);
             }
         }
-        Ok(Some(first))
+        Ok((newest, history))
     }
 
     async fn in_plan(
@@ -477,8 +501,9 @@ impl Pipeline {
         let values: BTreeMap<&ActionId, &ActionValues> =
             values.iter().map(|v| (&v.id, v)).collect();
         let outcomes = apply::outcomes(&self.store, &stored.run).await?;
+        let create_days = stored.policy(&self.store).await?.joiner.create_days;
         let seen = |action: &Action, standing: Standing| ActionSeen {
-            why: action.reason.words(),
+            why: why(action, stored.planned.now, create_days),
             standing,
             values: values
                 .get(&action.id)
@@ -605,6 +630,15 @@ impl Since {
             },
         }
     }
+}
+
+/// The reason in words, and how the instant follows from it where that is not the reason itself.
+fn why(action: &Action, planned: Timestamp, create_days: u16) -> String {
+    let words = action.reason.words();
+    if action.op == Op::UserCreate && action.due > planned && action.due != Timestamp::MAX {
+        return format!("{words}; {create_days} days before the first day of work");
+    }
+    words
 }
 
 fn changes(values: &ActionValues) -> BTreeMap<String, Change> {

@@ -120,8 +120,10 @@ fn rehearse(
         &options.client_id,
         Secret::new(options.client_secret.clone()),
     );
-    // The same calls jitter the same way in every rehearsal.
-    config.seed = u64::from_str_radix(&sha256(b"rehearsal")[..16], 16).unwrap_or(0);
+    // The same calls of one instant jitter the same way in every rehearsal; those of two runs do
+    // not share their ids.
+    let seed = format!("rehearsal {}", clock.now());
+    config.seed = u64::from_str_radix(&sha256(seed.as_bytes())[..16], 16).unwrap_or(0);
     let tenant = Tenant::open(options, clock)?;
     Ok((config, tenant.exchange()))
 }

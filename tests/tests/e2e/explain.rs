@@ -110,7 +110,8 @@ fn joiner() {
     let text = text(&world, "10012");
     let wanted = "  department                 \"Dept 4\"\n      \
                   row 13, column Department: \"Dept 4\"\n      \
-                  Entra has \"Elsewhere\": NOT the same\n";
+                  ~ Entra has \"Elsewhere\": NOT the same\n      \
+                  Rollcall last wrote \"Dept 4\": somebody else has changed it since\n";
     assert!(text.contains(wanted), "{text}");
     let same = "  surname                    \"Last10012\"\n      \
                 row 13, column LastName: \"Last10012\"\n      Entra has the same\n";
@@ -146,6 +147,7 @@ fn kept_back() {
     );
     assert!(text.contains(&command), "{text}");
     assert!(text.contains("parked by a guard"), "{text}");
+    assert!(text.contains("the plan above writes it"), "{text}");
 
     let plan = plan.as_str().unwrap();
     let args = ["approve", run, "--plan", plan, "--reason", "sold"];
@@ -180,8 +182,10 @@ fn held() {
     for wanted in [
         "  status                     \"Paused\"  (column WorkerStatus)  counts as unknown\n",
         "(status_unknown)",
-        "The row is held",
-        "nothing new since run 20260314T",
+        "! HR data of this worker are held",
+        "what to do: ",
+        "the newest run had nothing to do for this worker: its HR data are held",
+        "the last that had: run 20260314T",
     ] {
         assert!(text.contains(wanted), "no `{wanted}` in\n{text}");
     }

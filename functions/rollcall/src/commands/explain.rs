@@ -17,9 +17,9 @@ pub(crate) fn explain(
     printer: &Arc<Printer>,
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Exit> {
-    with(&args.at, printer, wrap, async |pipeline, _| {
+    with(&args.at, printer, wrap, async |pipeline, now| {
         let run = args.run.as_ref().map(RunId::new);
-        let explained = pipeline.explain(&args.worker, run.as_ref()).await?;
+        let explained = pipeline.explain(&args.worker, run.as_ref(), now).await?;
         if printer.json {
             printer.json(&explained);
         } else {

@@ -1,11 +1,13 @@
-//! An explanation as text: from what HR wrote to what the directory has, in that order.
+//! An explanation as text: in short first, then from what HR wrote to what the directory has.
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rollcall_core::mapping::expression::quoted;
+use rollcall_core::mapping::expression::{Step, quoted};
 use rollcall_core::mapping::{Apply, ExplainedAttribute, Made, Origin};
-use rollcall_core::model::{Ending, Finding, Severity, Value};
+use rollcall_core::model::{AccountName, Ending, Finding, Op, Severity, Value};
+use rollcall_core::report::advice;
 use rollcall_core::state::{BlockCause, Lifecycle, Person};
 use rollcall_pipeline::explain::{
     AccountSeen, ActionSeen, Delivery, Explanation, Hold, Planned, RowSeen, Standing,
@@ -16,38 +18,44 @@ const WIDTH: usize = 26;
 
 /// Everything about one worker.
 pub(crate) fn explanation(it: &Explanation) -> String {
-    let mut out = Text::default();
-    out.line(0, &format!("worker {}", it.worker));
-    match &it.delivery {
-        Some(delivery) => place(&mut out, delivery),
-        None => out.line(1, "HR has delivered nothing yet"),
-    }
-    known(&mut out, it.person.as_ref());
-    account(&mut out, &it.account);
+    let rows = it.delivery.as_ref().map_or(&[][..], |d| &d.rows);
+    let zone = rows.first().and_then(|row| row.zone.as_deref());
+    let mut page = Page {
+        it,
+        zone: zone.and_then(|name| jiff::tz::db().get(name).ok()),
+        out: String::new(),
+    };
+    page.line(0, &format!("worker {}, asked at {}", it.worker, it.now));
+    page.in_short();
+    page.known();
+    page.account();
     if let Some(delivery) = &it.delivery {
-        said(&mut out, delivery);
+        page.said(delivery);
     }
     if let Some(plan) = &it.plan {
-        actions(&mut out, plan, it.delivery.as_ref());
+        page.actions(plan);
     }
     if let Some(delivery) = &it.delivery {
-        for row in &delivery.rows {
-            attributes(&mut out, row, delivery, &it.account);
-        }
+        page.all_attributes(delivery);
     }
-    out.0
+    page.history();
+    page.out
 }
 
-#[derive(Default)]
-struct Text(String);
+struct Page<'a> {
+    it: &'a Explanation,
+    /// Where the worker is.
+    zone: Option<TimeZone>,
+    out: String,
+}
 
-impl Text {
+impl Page<'_> {
     fn line(&mut self, depth: usize, text: &str) {
-        writeln!(self.0, "{:1$}{text}", "", depth * 2).expect("a String takes everything");
+        writeln!(self.out, "{:1$}{text}", "", depth * 2).expect("a String takes everything");
     }
 
     fn head(&mut self, text: &str) {
-        self.0.push('\n');
+        self.out.push('\n');
         self.line(0, text);
     }
 
@@ -55,81 +63,562 @@ impl Text {
     fn pair(&mut self, name: &str, text: &str) {
         self.line(1, &format!("{name:<WIDTH$} {text}"));
     }
-}
 
-fn place(out: &mut Text, delivery: &Delivery) {
-    let of = format!(
-        "`{}` of {} (run {})",
-        delivery.file, delivery.as_of, delivery.run
-    );
-    let rows: Vec<String> = delivery.rows.iter().map(|r| r.row.to_string()).collect();
-    match (rows.as_slice(), &delivery.gone) {
-        (_, Some(why)) => out.pair("HR data", &format!("{of}: {why}")),
-        ([], None) => out.pair("HR data", &format!("in no row of {of}")),
-        ([row], None) => out.pair("HR data", &format!("row {row} of {of}")),
-        (several, None) => out.pair("HR data", &format!("rows {} of {of}", several.join(", "))),
-    }
-    if delivery.parked {
-        out.pair(
-            "",
-            "this file is parked by a guard: nothing of it counts until people approve it",
-        );
-    }
-}
-
-fn known(out: &mut Text, person: Option<&Person>) {
-    let Some(person) = person else {
-        out.pair("Rollcall knows", "nobody of this key before this file");
-        return;
-    };
-    let lifecycle = match person.lifecycle {
-        Lifecycle::None => "no account that Rollcall made or took over".to_owned(),
-        Lifecycle::Created => "an account, not yet enabled: the worker has not started".to_owned(),
-        Lifecycle::Active => "an active account".to_owned(),
-        Lifecycle::Blocked => match person.block {
-            Some(block) => format!(
-                "an account, blocked because {} (due {})",
-                cause(block.cut.cause),
-                block.cut.due
-            ),
-            None => "an account, blocked".to_owned(),
-        },
-    };
-    out.pair("Rollcall knows", &lifecycle);
-    if person.misses > 0 && person.lifecycle != Lifecycle::None {
-        let misses = match person.misses {
-            1 => "absent from the last full file; absent from the next one too, the account is cut",
-            _ => "absent from two full files in a row",
+    /// An instant, there where the worker is.
+    fn when(&self, at: Timestamp) -> String {
+        let Some(zone) = &self.zone else {
+            return at.to_string();
         };
-        out.pair("", misses);
+        let there = at.to_zoned(zone.clone());
+        let there = there.strftime("%Y-%m-%d %H:%M");
+        let zone = zone.iana_name().unwrap_or_default();
+        format!("{there} in {zone} ({at})")
     }
-    if let Some(manager) = &person.manager {
-        out.pair(
-            "",
-            &format!("the manager that was last written is worker {manager}"),
+
+    fn is_held(&self) -> bool {
+        let findings = self.it.delivery.iter().flat_map(|d| &d.findings);
+        findings.into_iter().any(|f| f.severity == Severity::Held)
+    }
+
+    /// What whoever is on the phone wants to know first.
+    fn in_short(&mut self) {
+        let mut said = Vec::new();
+        if let Some(delivery) = &self.it.delivery {
+            if delivery.parked {
+                said.push("! the newest file is parked by a guard: nothing of it counts until people approve it".to_owned());
+            } else if self.is_held() {
+                said.push("! HR data of this worker are held, see \"What was odd\": nothing new is written to the account".to_owned());
+            } else if delivery.rows.is_empty() && delivery.gone.is_none() {
+                said.push("! in no row of the newest file".to_owned());
+            }
+        }
+        let held = self.it.plan.iter().flat_map(|p| &p.actions).any(|a| {
+            let waits = |hold: &Hold| *hold == Hold::Waits;
+            matches!(&a.standing, Standing::Held { hold, .. } if waits(hold))
+        });
+        if held {
+            said.push("! something waits for an approval, see below".to_owned());
+        }
+        let differing = self.differing();
+        if !differing.is_empty() {
+            said.push(format!(
+                "~ Entra has something else than HR says: {}",
+                differing.join(", ")
+            ));
+        }
+        if let Some((op, due)) = self.next() {
+            let when = self.when(due);
+            let now = self.it.now;
+            if due <= now {
+                said.push(format!("! {op} was due {when}: {}", ago(due, now)));
+            } else {
+                said.push(format!("· next: {op} {when}, {}", ahead(due, now)));
+            }
+        }
+        if said.is_empty() {
+            said.push("· nothing is odd, and nothing is planned".to_owned());
+        }
+        for line in said {
+            self.line(1, &line);
+        }
+        self.out.push('\n');
+    }
+
+    /// The first step that is still to come, by the newest plan.
+    fn next(&self) -> Option<(Op, Timestamp)> {
+        let newest = self.it.plan.as_ref()?;
+        if self.it.history.first().is_some_and(|h| h.run != newest.run) {
+            return None;
+        }
+        let later = newest.actions.iter().filter(|seen| {
+            seen.standing == Standing::Scheduled
+                && seen.action.due != Timestamp::MAX
+                && !self.is_done(seen.action.op)
+        });
+        let first = later.min_by_key(|seen| seen.action.due)?;
+        Some((first.action.op, first.action.due))
+    }
+
+    /// Whether the account is as a step would make it.
+    fn is_done(&self, op: Op) -> bool {
+        let account = self.it.account.one();
+        match op {
+            Op::UserDisable | Op::UserRevokeSessions => account.is_some_and(|a| !a.enabled),
+            Op::UserEnable => account.is_some_and(|a| a.enabled),
+            Op::UserCreate => account.is_some(),
+            Op::UserUpdate | Op::UserSetManager | Op::UserClearManager => false,
+        }
+    }
+
+    /// Attributes that are kept in step and are not so in the directory.
+    fn differing(&self) -> Vec<String> {
+        let (Some(delivery), Some(account)) = (&self.it.delivery, self.it.account.one()) else {
+            return Vec::new();
+        };
+        let [row] = delivery.rows.as_slice() else {
+            return Vec::new();
+        };
+        let kept = row.attributes.iter().filter(|a| a.apply == Apply::Always);
+        let other = kept.filter(|a| {
+            let has = account
+                .attributes
+                .get(&a.target)
+                .cloned()
+                .unwrap_or_default();
+            wanted(&a.made).is_some_and(|wanted| wanted != has)
+        });
+        other.map(|a| a.target.clone()).collect()
+    }
+
+    fn known(&mut self) {
+        let it = self.it;
+        if let Some(delivery) = &it.delivery {
+            self.place(delivery);
+        } else {
+            self.pair("HR data", "HR has delivered nothing yet");
+        }
+        let Some(person) = &it.person else {
+            self.pair(
+                "Rollcall knows (now)",
+                "nobody of this key before this file",
+            );
+            return;
+        };
+        self.pair("Rollcall knows (now)", &self.lifecycle(person));
+        if person.misses > 0 && person.lifecycle != Lifecycle::None {
+            self.pair("", match person.misses {
+                1 => "absent from the last full file; the account is disabled if the next one misses the worker too",
+                _ => "absent from two full files in a row",
+            });
+        }
+        if let Some(manager) = &person.manager {
+            self.pair(
+                "",
+                &format!("the manager that was last written is worker {manager}"),
+            );
+        }
+        if person.unfinished {
+            self.pair(
+                "",
+                "something that was planned is not done; the next run plans it again",
+            );
+        }
+        if let Some(manager) = &person.waits_for {
+            let text = format!("the manager waits until worker {manager} has an account");
+            self.pair("", &text);
+        }
+    }
+
+    fn lifecycle(&self, person: &Person) -> String {
+        match (person.lifecycle, person.block) {
+            (Lifecycle::None, _) => "no account that Rollcall made or took over".to_owned(),
+            (Lifecycle::Created, _) => {
+                "an account, not yet enabled: the worker has not started".to_owned()
+            }
+            (Lifecycle::Active, _) => "an active account".to_owned(),
+            (Lifecycle::Blocked, Some(block)) => format!(
+                "an account that is disabled because {}, since {}",
+                cause(block.cut.cause),
+                self.when(block.cut.due)
+            ),
+            (Lifecycle::Blocked, None) => "an account that is disabled".to_owned(),
+        }
+    }
+
+    fn place(&mut self, delivery: &Delivery) {
+        let of = format!("`{}` of {}", delivery.file, delivery.as_of);
+        let rows: Vec<String> = delivery.rows.iter().map(|r| r.row.to_string()).collect();
+        let text = match (rows.as_slice(), &delivery.gone) {
+            (_, Some(why)) => format!("{of}: {why}"),
+            ([], None) => format!("in no row of {of}"),
+            ([row], None) => format!("row {row} of {of}"),
+            (several, None) => format!("rows {} of {of}", several.join(", ")),
+        };
+        self.pair("HR data", &text);
+        let sha256 = &delivery.sha256[..12.min(delivery.sha256.len())];
+        self.pair("", &format!("run {}, file sha256 {sha256}…", delivery.run));
+    }
+
+    fn account(&mut self) {
+        let (accounts, when) = match &self.it.account {
+            AccountSeen::Now { accounts } => (accounts, "now".to_owned()),
+            AccountSeen::Then { why, at, accounts } => {
+                self.pair("Entra", &format!("cannot be asked: {why}"));
+                (accounts, format!("as a run read it for {at}"))
+            }
+            AccountSeen::Unknown { why } => {
+                self.pair("Entra", &format!("cannot be asked: {why}"));
+                return;
+            }
+        };
+        if accounts.is_empty() {
+            self.pair("Entra", &format!("no account ({when})"));
+        }
+        for account in accounts {
+            let enabled = if account.enabled {
+                "enabled"
+            } else {
+                "disabled"
+            };
+            let name = account.name.reveal();
+            let text = format!("{name}, {enabled}, id {} ({when})", account.id);
+            self.pair("Entra", &text);
+        }
+        if accounts.len() > 1 {
+            let text = "several accounts carry this key: nothing is done before it stands on one";
+            self.pair("", text);
+        }
+    }
+
+    fn said(&mut self, delivery: &Delivery) {
+        for row in &delivery.rows {
+            self.head(&format!("What row {} says", row.row));
+            if row.held {
+                self.line(
+                    1,
+                    "! the row cannot be read as it should: nothing in it is believed",
+                );
+            }
+            for fact in &row.facts {
+                let mut text = format!("{}  (column {})", quoted(&fact.cell), fact.column);
+                if fact.name == "status" {
+                    write!(text, "  counts as {}", row.status).expect("a String takes everything");
+                }
+                self.pair(fact.name, &text);
+            }
+            if let Some(zone) = &row.zone
+                && row.facts.iter().all(|fact| fact.name != "time zone")
+            {
+                self.pair("time zone", &format!("{zone}  (from the mapping)"));
+            }
+        }
+        if delivery.findings.is_empty() {
+            return;
+        }
+        self.head("What was odd");
+        let mut advised = Vec::new();
+        for finding in &delivery.findings {
+            self.line(1, &odd(finding));
+            if !advised.contains(&finding.kind) {
+                advised.push(finding.kind);
+            }
+        }
+        for kind in advised {
+            self.line(2, &format!("what to do: {}", advice(kind)));
+        }
+    }
+
+    fn actions(&mut self, plan: &Planned) {
+        self.head("What was planned, and what came of it");
+        let sha256 = &plan.plan_sha256[..12.min(plan.plan_sha256.len())];
+        let of = format!("run {}, planned for {}, plan {sha256}", plan.run, plan.now);
+        let held = if self.is_held() {
+            ": its HR data are held"
+        } else {
+            ""
+        };
+        if plan.delta.is_none() {
+            self.line(
+                1,
+                &format!("nothing was to be done for this worker{held} ({of})"),
+            );
+            return;
+        }
+        let older = self.it.delivery.as_ref().is_some_and(|d| d.run != plan.run);
+        if older {
+            self.line(
+                1,
+                &format!("the newest run had nothing to do for this worker{held}"),
+            );
+            self.line(1, &format!("the last that had: {of}"));
+        } else {
+            self.line(1, &format!("by {of}"));
+        }
+        if let Some(why) = &plan.set_aside {
+            self.line(1, &format!("! the run was set aside: {why}"));
+        }
+        for action in &plan.actions {
+            self.carried(action, plan, older);
+        }
+    }
+
+    fn carried(&mut self, seen: &ActionSeen, plan: &Planned, older: bool) {
+        let action = &seen.action;
+        let manager = match action.args.get("manager") {
+            Some(manager) => format!(" {manager}"),
+            None => String::new(),
+        };
+        let when = match (&action.after, action.due == Timestamp::MAX) {
+            (Some(person), true) => format!("once worker {person} has an account"),
+            _ => format!("due {}", self.when(action.due)),
+        };
+        self.pair(&format!("{}{manager}", action.op), &when);
+        let row = match action.source.row {
+            Some(row) => format!("; row {row} of `{}`", action.source.file),
+            None => String::new(),
+        };
+        self.line(
+            3,
+            &format!("because {} (rule {}){row}", seen.why, action.rule),
         );
+        for (name, change) in seen.values.iter().filter(|_| !older) {
+            let (before, after) = (shown(&change.before), shown(&change.after));
+            let text = if action.op == Op::UserCreate {
+                format!("{name}: {after}")
+            } else {
+                format!("{name}: Entra had {before}, becomes {after}")
+            };
+            self.line(4, &text);
+        }
+        self.standing(seen, plan);
+        match &seen.outcome {
+            Some(outcome) => {
+                let request = match &outcome.request_id {
+                    Some(id) => format!(", client-request-id {id} in Microsoft Graph's logs"),
+                    None => String::new(),
+                };
+                let text = format!("{} at {}{request}", ending(&outcome.ending), outcome.at);
+                self.line(3, &text);
+            }
+            None if seen.standing == Standing::Due => {
+                self.line(3, "nothing is on record of it yet");
+            }
+            None => {}
+        }
     }
-    if person.unfinished {
-        out.pair(
-            "",
-            "something that was planned is not done; the next run plans it again",
-        );
+
+    fn standing(&mut self, seen: &ActionSeen, plan: &Planned) {
+        match &seen.standing {
+            Standing::Due => {}
+            Standing::Scheduled if seen.action.due == Timestamp::MAX => {
+                self.line(3, "comes by itself: the first run after that does it");
+            }
+            Standing::Scheduled => {
+                let (due, now) = (seen.action.due, self.it.now);
+                let text = if due > now {
+                    format!(
+                        "{}; comes by itself: the first run from then on does it",
+                        ahead(due, now)
+                    )
+                } else if self.is_done(seen.action.op) {
+                    "Entra has it so by now".to_owned()
+                } else {
+                    format!("{}, and not on record in this run", ago(due, now))
+                };
+                self.line(3, &text);
+            }
+            Standing::Held {
+                by,
+                guard,
+                agreed,
+                hold,
+            } => {
+                self.line(3, &format!("! kept back by guard {by}: {guard}"));
+                for one in agreed {
+                    self.line(3, &format!("approved by {} at {}", one.by.0, one.at));
+                }
+                match hold {
+                    Hold::Released => {}
+                    Hold::Waits => self.line(
+                        3,
+                        &format!(
+                            "it waits: rollcall approve {} --plan {} --guard {by} --reason TEXT",
+                            plan.run, plan.plan_sha256
+                        ),
+                    ),
+                    Hold::Void => self.line(3, "a newer plan decided anew: this one is void"),
+                }
+            }
+        }
     }
-    if person.held {
-        out.pair(
-            "",
-            "something is kept back: by a guard, or because a row is held",
-        );
+
+    fn all_attributes(&mut self, delivery: &Delivery) {
+        match delivery.rows.as_slice() {
+            [] => {
+                self.head("Attributes");
+                let text = match &delivery.gone {
+                    Some(_) => "how they came about cannot be shown any more",
+                    None => "no row says anything about them: what Entra has stays",
+                };
+                self.line(1, text);
+            }
+            [row] => self.attributes(row),
+            several => self.differences(several),
+        }
     }
-    if let Some(manager) = &person.waits_for {
-        out.pair(
-            "",
-            &format!("the manager waits until worker {manager} has an account"),
-        );
+
+    /// Rows of one key that say different things: which of them is right, nobody here knows.
+    fn differences(&mut self, rows: &[RowSeen]) {
+        self.head("Where the rows differ");
+        let mut any = false;
+        let cells = |row: &RowSeen| -> Vec<(String, String)> {
+            let facts = row.facts.iter().map(|f| (f.column.clone(), f.cell.clone()));
+            let read = row.attributes.iter().flat_map(|a| a.cells.clone());
+            facts.chain(read).collect()
+        };
+        let mut seen: Vec<String> = Vec::new();
+        for (column, _) in rows.iter().flat_map(cells) {
+            if seen.contains(&column) {
+                continue;
+            }
+            let values: Vec<String> = rows
+                .iter()
+                .map(|row| {
+                    let cell = cells(row).into_iter().find(|(name, _)| *name == column);
+                    let cell = cell.map_or_else(String::new, |(_, cell)| cell);
+                    format!("row {} {}", row.row, quoted(&cell))
+                })
+                .collect();
+            let bare = |value: &String| value.split_once('"').map(|(_, v)| v.to_owned());
+            if values.iter().any(|value| bare(value) != bare(&values[0])) {
+                any = true;
+                self.pair(&format!("column {column}"), &values.join(", "));
+            }
+            seen.push(column);
+        }
+        if !any {
+            self.line(1, "in columns that the mapping does not read");
+        }
     }
-    if let Some(due) = person.due {
-        out.pair("", &format!("the next thing falls due {due}"));
+
+    fn attributes(&mut self, row: &RowSeen) {
+        self.head("Attributes: the value, and how it comes about");
+        if row.out_of_scope {
+            self.line(1, "none: the scope of the mapping leaves the row out");
+            return;
+        }
+        for attribute in &row.attributes {
+            self.one(attribute, row.row);
+        }
     }
+
+    fn one(&mut self, it: &ExplainedAttribute, row: u32) {
+        let value = match &it.made {
+            Made::Set { value, .. } | Made::Default { value } => shown(value),
+            Made::Cleared => "(cleared)".to_owned(),
+            Made::Left { .. } => "(left as it is)".to_owned(),
+            Made::Refused { .. } => "(no value: the row is held)".to_owned(),
+        };
+        let once = if it.apply == Apply::Create {
+            "  (only written when the account is made)"
+        } else {
+            ""
+        };
+        self.pair(&it.target, &format!("{value}{once}"));
+        match &it.from {
+            Origin::Column(column) => {
+                let cell = it.cells.first().map_or("", |(_, cell)| cell.as_str());
+                self.line(3, &format!("row {row}, column {column}: {}", quoted(cell)));
+            }
+            Origin::Constant(_) => self.line(3, "written so in the mapping"),
+            Origin::Expression(source) => {
+                let words: Vec<&str> = source.split_whitespace().collect();
+                self.line(3, &format!("expression  {}", words.join(" ")));
+                for (column, cell) in &it.cells {
+                    self.line(3, &format!("row {row}, column {column}: {}", quoted(cell)));
+                }
+                for step in it.steps.iter().filter(|step| changes(step)) {
+                    self.line(4, &format!("{}  ->  {}", step.part, step.value));
+                }
+            }
+        }
+        match &it.made {
+            Made::Set { others, .. } => {
+                let others: Vec<&str> = others.iter().map(AccountName::reveal).collect();
+                if !others.is_empty() {
+                    self.line(3, &format!("where that is taken: {}", others.join(", ")));
+                }
+            }
+            Made::Default { .. } => self.line(
+                3,
+                "there is no value: this is the default, written when the account is made",
+            ),
+            Made::Cleared => self.line(
+                3,
+                "there is no value, and the mapping says `clear_when_empty`",
+            ),
+            Made::Left { by_rule: true } => {
+                self.line(3, "the expression leaves the attribute out of this row");
+            }
+            Made::Left { by_rule: false } => {
+                self.line(3, "there is no value: what Entra has stays");
+            }
+            Made::Refused { note, .. } => self.line(3, &format!("! {note}")),
+        }
+        self.compared(it);
+    }
+
+    /// What the directory has beside it, and who wrote that.
+    fn compared(&mut self, it: &ExplainedAttribute) {
+        let Some(account) = self.it.account.one() else {
+            return;
+        };
+        let has = account
+            .attributes
+            .get(&it.target)
+            .cloned()
+            .unwrap_or_default();
+        match wanted(&it.made) {
+            Some(wanted) if wanted == has => self.line(3, "Entra has the same"),
+            Some(_) if it.apply == Apply::Always => {
+                self.line(3, &format!("~ Entra has {}: NOT the same", shown(&has)));
+                let written = self.it.person.as_ref();
+                let written = written.and_then(|p| p.applied.get(&it.target)).cloned();
+                let text = match written {
+                    Some(written) if written == has => "Rollcall wrote that".to_owned(),
+                    Some(written) => format!(
+                        "Rollcall last wrote {}: somebody else has changed it since",
+                        shown(&written)
+                    ),
+                    None => "Rollcall has not written it".to_owned(),
+                };
+                self.line(3, &text);
+                let coming = self.it.plan.iter().flat_map(|p| &p.actions).any(|seen| {
+                    let open = seen.outcome.as_ref().is_none_or(|o| !o.ending.settled());
+                    open && seen.values.contains_key(&it.target)
+                });
+                self.line(
+                    3,
+                    if coming {
+                        "the plan above writes it"
+                    } else {
+                        "it is written when HR next changes this row; until then Rollcall leaves it"
+                    },
+                );
+            }
+            Some(_) | None => self.line(3, &format!("Entra has {}", shown(&has))),
+        }
+    }
+
+    fn history(&mut self) {
+        if self.it.history.is_empty() {
+            return;
+        }
+        self.head("Runs that had something to do for this worker (--run shows one)");
+        for touched in self.it.history.iter().take(10) {
+            let delta = serde_json::to_value(touched.delta).expect("a delta is always JSON");
+            let delta = delta.as_str().unwrap_or_default();
+            self.line(
+                1,
+                &format!("{}  {delta}, planned for {}", touched.run, touched.now),
+            );
+        }
+    }
+}
+
+/// What an attribute is to be, where it is to be anything.
+fn wanted(made: &Made) -> Option<Value> {
+    match made {
+        Made::Set { value, .. } => Some(value.clone()),
+        Made::Cleared => Some(Value::Null),
+        Made::Default { .. } | Made::Left { .. } | Made::Refused { .. } => None,
+    }
+}
+
+/// A function that gives back what it was given says nothing.
+fn changes(step: &Step) -> bool {
+    let inside = step.part.split_once('(').map(|(_, inside)| inside);
+    inside.and_then(|inside| inside.strip_suffix(')')) != Some(step.value.as_str())
 }
 
 fn cause(cause: BlockCause) -> &'static str {
@@ -140,80 +629,19 @@ fn cause(cause: BlockCause) -> &'static str {
     }
 }
 
-fn account(out: &mut Text, seen: &AccountSeen) {
-    let (accounts, when) = match seen {
-        AccountSeen::Now { accounts } => (accounts, "now".to_owned()),
-        AccountSeen::Then { why, at, accounts } => {
-            out.pair("Entra", &format!("cannot be asked: {why}"));
-            (accounts, format!("as a run read it for {at}"))
-        }
-        AccountSeen::Unknown { why } => {
-            out.pair("Entra", &format!("cannot be asked: {why}"));
-            return;
-        }
-    };
-    if accounts.is_empty() {
-        out.pair("Entra", &format!("no account ({when})"));
-    }
-    for account in accounts {
-        let enabled = if account.enabled {
-            "enabled"
-        } else {
-            "disabled"
-        };
-        let name = account.name.reveal();
-        out.pair(
-            "Entra",
-            &format!("{name}, {enabled}, id {} ({when})", account.id),
-        );
-    }
-    if accounts.len() > 1 {
-        out.pair(
-            "",
-            "several accounts carry this key: nothing is done before it stands on one",
-        );
+fn ahead(due: Timestamp, now: Timestamp) -> String {
+    let hours = due.duration_since(now).as_hours();
+    match hours {
+        ..48 => format!("in {hours} hours"),
+        _ => format!("in {} days", hours / 24),
     }
 }
 
-fn said(out: &mut Text, delivery: &Delivery) {
-    for row in &delivery.rows {
-        out.head(&format!("What row {} says", row.row));
-        if row.held {
-            out.line(
-                1,
-                "! the row cannot be read as it should: nothing in it is believed",
-            );
-        }
-        for fact in &row.facts {
-            let mut text = format!("{}  (column {})", quoted(&fact.cell), fact.column);
-            if fact.name == "status" {
-                write!(text, "  counts as {}", row.status).expect("a String takes everything");
-            }
-            out.pair(fact.name, &text);
-        }
-        if let Some(zone) = &row.zone
-            && row.facts.iter().all(|fact| fact.name != "time zone")
-        {
-            out.pair("time zone", &format!("{zone}  (from the mapping)"));
-        }
-    }
-    if delivery.findings.is_empty() {
-        return;
-    }
-    out.head("What was odd");
-    for finding in &delivery.findings {
-        out.line(1, &odd(finding));
-    }
-    if delivery
-        .findings
-        .iter()
-        .any(|f| f.severity == Severity::Held)
-    {
-        out.line(
-            1,
-            "The row is held: nothing is changed for this worker on its account, and the worker \
-             counts as present.",
-        );
+fn ago(due: Timestamp, now: Timestamp) -> String {
+    let hours = now.duration_since(due).as_hours();
+    match hours {
+        ..48 => format!("OVERDUE for {hours} hours"),
+        _ => format!("OVERDUE for {} days", hours / 24),
     }
 }
 
@@ -239,111 +667,6 @@ fn odd(finding: &Finding) -> String {
     )
 }
 
-fn attributes(out: &mut Text, row: &RowSeen, delivery: &Delivery, seen: &AccountSeen) {
-    if row.out_of_scope {
-        out.head(&format!("Attributes of row {}", row.row));
-        out.line(1, "none: the scope of the mapping leaves the row out");
-        return;
-    }
-    let several = delivery.rows.len() > 1;
-    let which = if several {
-        format!(" of row {}", row.row)
-    } else {
-        String::new()
-    };
-    out.head(&format!(
-        "Attributes{which}: the value, and how it comes about"
-    ));
-    for attribute in &row.attributes {
-        one(out, attribute, row.row, seen);
-    }
-}
-
-fn one(out: &mut Text, it: &ExplainedAttribute, row: u32, seen: &AccountSeen) {
-    let value = match &it.made {
-        Made::Set { value, .. } | Made::Default { value } => shown(value),
-        Made::Cleared => "(cleared)".to_owned(),
-        Made::Left { .. } => "(left as it is)".to_owned(),
-        Made::Refused { .. } => "(no value: the row is held)".to_owned(),
-    };
-    out.pair(&it.target, &value);
-    match &it.from {
-        Origin::Column(column) => {
-            let cell = it.cells.first().map_or("", |(_, cell)| cell.as_str());
-            let cell = quoted(cell);
-            out.line(3, &format!("row {row}, column {column}: {cell}"));
-        }
-        Origin::Constant(_) => out.line(3, "written so in the mapping"),
-        Origin::Expression(source) => {
-            let words: Vec<&str> = source.split_whitespace().collect();
-            out.line(3, &format!("expression  {}", words.join(" ")));
-            for (column, cell) in &it.cells {
-                out.line(3, &format!("row {row}, column {column}: {}", quoted(cell)));
-            }
-            for step in &it.steps {
-                out.line(4, &format!("{}  ->  {}", step.part, step.value));
-            }
-        }
-    }
-    match &it.made {
-        Made::Set { others, .. } => {
-            let others: Vec<&str> = others
-                .iter()
-                .map(rollcall_core::model::AccountName::reveal)
-                .collect();
-            if !others.is_empty() {
-                out.line(3, &format!("where that is taken: {}", others.join(", ")));
-            }
-        }
-        Made::Default { .. } => out.line(
-            3,
-            "there is no value: this is the default, written when the account is made",
-        ),
-        Made::Cleared => out.line(
-            3,
-            "there is no value, and the mapping says `clear_when_empty`",
-        ),
-        Made::Left { by_rule: true } => {
-            out.line(3, "the expression leaves the attribute out of this row");
-        }
-        Made::Left { by_rule: false } => {
-            out.line(3, "there is no value: what the directory has stays");
-        }
-        Made::Refused { note, .. } => out.line(3, &format!("! {note}")),
-    }
-    compared(out, it, seen);
-}
-
-/// What the directory has beside it.
-fn compared(out: &mut Text, it: &ExplainedAttribute, seen: &AccountSeen) {
-    let Some(account) = seen.one() else {
-        return;
-    };
-    let has = account
-        .attributes
-        .get(&it.target)
-        .cloned()
-        .unwrap_or_default();
-    let wanted = match &it.made {
-        Made::Set { value, .. } => value.clone(),
-        Made::Cleared => Value::Null,
-        Made::Default { .. } | Made::Left { .. } | Made::Refused { .. } => {
-            out.line(3, &format!("Entra has {}", shown(&has)));
-            return;
-        }
-    };
-    let same = has == wanted;
-    let text = match (same, it.apply) {
-        (true, _) => "Entra has the same".to_owned(),
-        (false, Apply::Create) => format!(
-            "Entra has {}; this attribute is written only when the account is made",
-            shown(&has)
-        ),
-        (false, Apply::Always) => format!("Entra has {}: NOT the same", shown(&has)),
-    };
-    out.line(3, &text);
-}
-
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
@@ -357,107 +680,6 @@ fn shown(value: &Value) -> String {
             }
         },
         Value::Bool(_) | Value::Number(_) => rollcall_core::plan::plain(value),
-    }
-}
-
-fn actions(out: &mut Text, plan: &Planned, delivery: Option<&Delivery>) {
-    out.head("What was planned, and what came of it");
-    let of = format!("run {}, planned for {}", plan.run, plan.now);
-    if plan.delta.is_none() {
-        out.line(1, &format!("nothing was to be done for this worker ({of})"));
-        return;
-    }
-    match delivery {
-        Some(delivery) if delivery.run != plan.run => out.line(
-            1,
-            &format!("nothing new since {of}: what that one planned is below"),
-        ),
-        Some(_) | None => out.line(1, &format!("by {of}")),
-    }
-    if let Some(why) = &plan.set_aside {
-        out.line(1, &format!("! the run was set aside: {why}"));
-    }
-    let rows = delivery.map_or(&[][..], |delivery| delivery.rows.as_slice());
-    let zone = rows.first().and_then(|row| row.zone.as_deref());
-    let zone = zone.and_then(|name| jiff::tz::db().get(name).ok());
-    for action in &plan.actions {
-        carried(out, action, plan, zone.as_ref());
-    }
-}
-
-fn carried(out: &mut Text, seen: &ActionSeen, plan: &Planned, zone: Option<&TimeZone>) {
-    let action = &seen.action;
-    let manager = match action.args.get("manager") {
-        Some(manager) => format!(" {manager}"),
-        None => String::new(),
-    };
-    let when = match (&action.after, action.due == jiff::Timestamp::MAX) {
-        (Some(person), true) => format!("once {person} has an account"),
-        _ => match zone {
-            Some(zone) => {
-                let there = action.due.to_zoned(zone.clone());
-                let there = there.strftime("%Y-%m-%d %H:%M");
-                let zone = zone.iana_name().unwrap_or_default();
-                format!("due {} ({there} in {zone})", action.due)
-            }
-            None => format!("due {}", action.due),
-        },
-    };
-    out.pair(&format!("{}{manager}", action.op), &when);
-    let row = match action.source.row {
-        Some(row) => format!("; row {row} of `{}`", action.source.file),
-        None => String::new(),
-    };
-    out.line(
-        3,
-        &format!("because {} (rule {}){row}", seen.why, action.rule),
-    );
-    for (name, change) in &seen.values {
-        let (before, after) = (shown(&change.before), shown(&change.after));
-        let text = if change.before.is_null() {
-            format!("{name}: {after}")
-        } else {
-            format!("{name}: {before} -> {after}")
-        };
-        out.line(4, &text);
-    }
-    match &seen.standing {
-        Standing::Due => {}
-        Standing::Scheduled => out.line(3, "not yet due when this was planned"),
-        Standing::Held {
-            by,
-            guard,
-            agreed,
-            hold,
-        } => {
-            out.line(3, &format!("! kept back by guard {by}: {guard}"));
-            for one in agreed {
-                out.line(3, &format!("approved by {} at {}", one.by.0, one.at));
-            }
-            match hold {
-                Hold::Released => {}
-                Hold::Waits => out.line(
-                    3,
-                    &format!(
-                        "it waits: rollcall approve {} --plan {} --guard {by} --reason TEXT",
-                        plan.run, plan.plan_sha256
-                    ),
-                ),
-                Hold::Void => out.line(3, "a newer plan decided anew: this one is void"),
-            }
-        }
-    }
-    match &seen.outcome {
-        Some(outcome) => {
-            let request = match &outcome.request_id {
-                Some(id) => format!(", request id {id}"),
-                None => String::new(),
-            };
-            let text = format!("{} at {}{request}", ending(&outcome.ending), outcome.at);
-            out.line(3, &text);
-        }
-        None if seen.standing == Standing::Due => out.line(3, "nothing is on record of it yet"),
-        None => {}
     }
 }
 
