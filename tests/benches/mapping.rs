@@ -116,7 +116,7 @@ fn by_hand(target: &str, row: &Row) -> String {
                 .at(0, 0, 0, 0)
                 .checked_add(jiff::SignedDuration::from_mins(sign * minutes))
                 .unwrap();
-            format!("{}T00:00:00Z", moved.date())
+            format!("{}Z", moved.strftime("%Y-%m-%dT%H:%M:%S"))
         }
         "mailNickname" => {
             let mut out = String::new();

@@ -291,13 +291,22 @@ impl Mapping {
         let key = parsed.worker.key.clone();
         let mut seen = BTreeSet::new();
         let mut attributes = Vec::new();
+        // As many as there are attributes, in their order.
+        let mut lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.trim().starts_with("[[attribute]]"))
+            .map(|(at, _)| at + 1);
         for attribute in parsed.attribute {
+            let line = lines.next();
+            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
             if !seen.insert(attribute.target.clone()) {
-                problems.push(format!("attribute `{}` is mapped twice", attribute.target));
+                let target = &attribute.target;
+                problems.push(format!("{place}attribute `{target}` is mapped twice"));
             }
             match rule(attribute, &key, parsed.default_domain.is_some()) {
                 Ok(rule) => attributes.push(rule),
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(format!("{place}{problem}")),
             }
         }
         for target in NEVER_EMPTY {
@@ -613,7 +622,8 @@ pub(super) fn rule(
              `apply = \"create\"`"
         ));
     }
-    if file.clear_when_empty && NEVER_EMPTY.contains(&target.as_str()) {
+    let kept = NEVER_EMPTY.contains(&target.as_str()) || target == "usageLocation";
+    if file.clear_when_empty && kept {
         return Err(format!(
             "attribute `{target}` cannot be cleared in the directory"
         ));
@@ -680,6 +690,7 @@ mod tests {
             "{error}"
         );
         assert!(error.to_string().contains("line 1, column 1"), "{error}");
+        assert!(error.problems[2].starts_with("line 25: "), "{error}");
     }
 
     /// Attribute and lint by name.

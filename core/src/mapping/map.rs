@@ -549,7 +549,9 @@ fn typed(kind: Kind, text: String) -> Value {
             let instant = text.parse::<Timestamp>();
             Value::Text(instant.map_or(text, |instant| instant.to_string()))
         }
-        Kind::Text(_) | Kind::Instant | Kind::Country | Kind::SignInName => Value::Text(text),
+        Kind::Text(_) | Kind::Instant | Kind::Country | Kind::SignInName | Kind::Alias => {
+            Value::Text(text)
+        }
     }
 }
 

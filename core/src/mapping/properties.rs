@@ -4,6 +4,8 @@
 //! (learn.microsoft.com/graph/api/resources/user) for lengths. A list and not the metadata
 //! itself: these are the ones that Rollcall knows how to compare and to send.
 
+use crate::model::text_shape;
+
 /// How a property is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -17,6 +19,8 @@ pub(super) enum Kind {
     Country,
     /// A sign-in name.
     SignInName,
+    /// A mail nickname.
+    Alias,
 }
 
 const PROPERTIES: [(&str, Kind); 42] = [
@@ -35,7 +39,7 @@ const PROPERTIES: [(&str, Kind); 42] = [
     ("faxNumber", Kind::Text(64)),
     ("givenName", Kind::Text(64)),
     ("jobTitle", Kind::Text(128)),
-    ("mailNickname", Kind::Text(64)),
+    ("mailNickname", Kind::Alias),
     ("mobilePhone", Kind::Text(64)),
     ("officeLocation", Kind::Text(128)),
     (
@@ -109,6 +113,11 @@ const PROPERTIES: [(&str, Kind); 42] = [
     ("consentProvidedForMinor", Kind::Text(32)),
 ];
 
+/// Characters of a mail nickname.
+const ALIAS_MAX: usize = 64;
+/// What one cannot have ("user resource type", mailNickname), beside what is not ASCII.
+const NOT_IN_ALIAS: &str = "@()\\[]\";:<>, ";
+
 /// How a property is written; `None` for one that a mapping may not write.
 pub(super) fn kind(name: &str) -> Option<Kind> {
     PROPERTIES
@@ -134,6 +143,7 @@ impl Kind {
         match self {
             Self::Text(most) => Some(most),
             Self::Country => Some(2),
+            Self::Alias => Some(ALIAS_MAX),
             Self::Instant | Self::OneOfList | Self::SignInName => None,
         }
     }
@@ -142,13 +152,26 @@ impl Kind {
     pub(super) fn problem(self, text: &str) -> Option<String> {
         let count = text.chars().count();
         match self {
+            Self::Alias if count > ALIAS_MAX => Some(format!(
+                "{count} characters; the directory takes {ALIAS_MAX} at most"
+            )),
+            Self::Alias
+                if text
+                    .chars()
+                    .any(|c| !c.is_ascii() || c.is_ascii_control() || NOT_IN_ALIAS.contains(c)) =>
+            {
+                Some(format!(
+                    "{}: a mail nickname is ASCII without spaces and {NOT_IN_ALIAS}",
+                    text_shape(text)
+                ))
+            }
             Self::Text(max) if count > max => {
                 Some(format!("{count} characters; the directory takes {max}"))
             }
             Self::OneOfList if count > 64 => {
                 Some(format!("{count} characters; the directory takes 64"))
             }
-            Self::Text(_) | Self::OneOfList => None,
+            Self::Alias | Self::Text(_) | Self::OneOfList => None,
             Self::Instant => text.parse::<jiff::Timestamp>().is_err().then(|| {
                 "not an instant; the directory takes ISO 8601 in UTC, like 2026-03-16T00:00:00Z"
                     .to_owned()

@@ -270,27 +270,45 @@ impl Lookup for Named<'_> {
 }
 
 /// The attributes of a record from a JSON object. A member that is an object itself is what app
-/// roles come as: its JSON, as a text. `None` when it is no object.
-pub fn attributes(json: &serde_json::Value) -> Option<Attributes> {
-    let members = json.as_object()?;
-    let members = members.iter();
-    Some(
-        members
-            .map(|(name, value)| (name.clone(), attribute(value)))
-            .collect(),
-    )
+/// roles come as: its JSON, as a text.
+///
+/// # Errors
+/// When it is no object, when a number has more digits than can be kept, or when a list stands in a
+/// list; it names the member.
+pub fn attributes(json: &serde_json::Value) -> Result<Attributes, String> {
+    let Some(members) = json.as_object() else {
+        return Err(
+            "the attributes are one JSON object: {\"name\": \"value\", \"other\": [\"a\", \"b\"]}"
+                .to_owned(),
+        );
+    };
+    let read = |(name, value)| match attribute(value) {
+        Ok(value) => Ok((String::clone(name), value)),
+        Err(why) => Err(format!("attribute `{name}`: {why}")),
+    };
+    members.iter().map(read).collect()
 }
 
-fn attribute(json: &serde_json::Value) -> Value {
+fn attribute(json: &serde_json::Value) -> Result<Value, &'static str> {
     use serde_json::Value as Json;
-    match json {
+    Ok(match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(*value),
+        // What looks whole and is not kept so was longer.
+        Json::Number(number)
+            if number.as_i64().is_none()
+                && number.as_f64().is_none_or(|value| value.fract() == 0.0) =>
+        {
+            return Err("a whole number of 64 bits is expected; write a longer one as a text");
+        }
         Json::Number(number) => Value::Number(number.clone()),
         Json::String(text) => Value::Text(text.clone()),
-        Json::Array(items) => Value::List(items.iter().map(attribute).collect()),
+        Json::Array(items) if items.iter().any(Json::is_array) => {
+            return Err("a list stands in a list");
+        }
+        Json::Array(items) => Value::List(items.iter().map(attribute).collect::<Result<_, _>>()?),
         Json::Object(_) => Value::Text(json.to_string()),
-    }
+    })
 }
 
 /// The text form of a single value, as the language prints it: `True` and `False`, plain digits.

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use rollcall_core::mapping::expression::{
     EvalContext, Evaluated, Expression, ExpressionError, Step, attributes, text_form,
@@ -22,11 +22,7 @@ pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
         None => Json::Object(serde_json::Map::new()),
         Some(path) => read(path)?,
     };
-    let Some(input) = attributes(&input) else {
-        bail!(
-            "the attributes are one JSON object: {{\"name\": \"value\", \"other\": [\"a\", \"b\"]}}"
-        );
-    };
+    let input = attributes(&input).map_err(anyhow::Error::msg)?;
     let seed = [nonce(), nonce(), nonce(), nonce()].concat();
     let context = EvalContext {
         default_domain: args.default_domain.as_deref(),
