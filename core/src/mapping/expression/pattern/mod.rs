@@ -26,6 +26,10 @@ const STEPS_MAX: u64 = 1_000_000;
 /// Units of what a call may make.
 const RESULT_MAX: usize = 1_000_000;
 
+/// Bytes of a pattern up to which it is looked into for short cuts: that takes longer than reading
+/// it, and a row may bring a pattern of its own.
+const LOOKED_INTO_MAX: usize = 1000;
+
 /// A compiled pattern.
 #[derive(Debug, Clone)]
 pub(in crate::mapping) struct Pattern {
@@ -34,7 +38,6 @@ pub(in crate::mapping) struct Pattern {
     /// The same for who does not ask for groups, where that is another one.
     bare: Option<Program>,
     groups: Groups,
-    ambiguous: bool,
     /// Where it is nothing but characters: what mappings mostly take away.
     simple: Option<Simple>,
 }
@@ -195,19 +198,21 @@ impl Pattern {
     pub(in crate::mapping) fn new(source: &str) -> Result<Self, String> {
         let syntax::Read { node, groups } = syntax::read(source)?;
         let bare = node.bare();
+        let short = source.len() <= LOOKED_INTO_MAX;
         Ok(Self {
             source: source.into(),
-            program: Program::of(&node, groups.count()),
-            ambiguous: node.is_ambiguous(),
+            program: Program::of(&node, groups.count(), short),
             simple: Simple::of(bare.as_ref().unwrap_or(&node)),
-            bare: bare.map(|bare| Program::of(&bare, 1)),
+            bare: bare.map(|bare| Program::of(&bare, 1, short)),
             groups,
         })
     }
 
-    /// Whether it may match one text in very many ways.
+    /// Whether it may match one text in very many ways. Looked into when it is asked, and of
+    /// patterns that a person would write: for the linter.
     pub(in crate::mapping) fn is_ambiguous(&self) -> bool {
-        self.ambiguous
+        let read = (self.source.len() <= LOOKED_INTO_MAX).then(|| syntax::read(&self.source));
+        read.is_some_and(|read| read.is_ok_and(|read| read.node.is_ambiguous()))
     }
 
     /// As it was written.
@@ -694,6 +699,30 @@ mod tests {
         ] {
             let pattern = Pattern::new(pattern).unwrap();
             assert_eq!(pattern.is_ambiguous(), ambiguous, "{}", pattern.source());
+        }
+    }
+
+    /// Compiling takes no more than its length asks for: each of these took seconds.
+    #[test]
+    fn long_patterns_compile() {
+        let many = |part: &str, count: usize| part.repeat(count);
+        let letters = |text: &str| -> String {
+            let letters = (0..4900).filter_map(|n| char::from_u32(0x4E00 + n));
+            letters
+                .flat_map(|c| [c.to_string(), text.to_owned()])
+                .collect()
+        };
+        for source in [
+            many("a?", 4990),
+            many("(a?)*", 1990),
+            many(r"\p{L}?", 1600),
+            many(r"[\w-[\d-[a]]]?", 700),
+            letters("?"),
+            format!("({})*", letters("|")),
+        ] {
+            let pattern = Pattern::new(&source).unwrap();
+            assert!(!pattern.is_ambiguous());
+            assert_eq!(pattern.group("!", "0"), Ok(Some(String::new())));
         }
     }
 

@@ -89,7 +89,9 @@ pub(super) struct Program {
 }
 
 impl Program {
-    pub(super) fn of(node: &Node, groups: usize) -> Self {
+    /// `short`: it is looked into for what a match begins and ends with.
+    pub(super) fn of(node: &Node, groups: usize, short: bool) -> Self {
+        let looked = short.then_some(node);
         let mut compiler = Compiler {
             ops: Vec::new(),
             counters: 0,
@@ -101,11 +103,11 @@ impl Program {
             ops: compiler.ops,
             groups,
             counters: compiler.counters,
-            first: node
-                .begins()
+            first: looked
+                .and_then(Node::begins)
                 .and_then(|(set, empty)| (!empty).then_some(set)),
             anchored: anchored(node),
-            ends: ends(node),
+            ends: looked.and_then(ends),
         }
     }
 }

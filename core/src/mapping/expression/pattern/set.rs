@@ -83,7 +83,18 @@ impl Set {
     }
 
     pub(super) fn shares(&self, other: &Self) -> bool {
-        !self.and(other).ranges.is_empty()
+        let (mut mine, mut theirs) = (self.ranges.iter(), other.ranges.iter());
+        let (mut left, mut right) = (mine.next(), theirs.next());
+        while let (Some((from, to)), Some((other_from, other_to))) = (left, right) {
+            if to < other_from {
+                left = mine.next();
+            } else if other_to < from {
+                right = theirs.next();
+            } else {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether it has all halves of pairs, or none: then it can be asked for characters.

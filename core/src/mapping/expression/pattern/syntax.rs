@@ -140,6 +140,7 @@ struct Reader<'a> {
     found: Vec<Found>,
     /// Known from the second look on.
     groups: Option<&'a Groups>,
+    known: Vec<(String, Set)>,
 }
 
 impl<'a> Reader<'a> {
@@ -151,6 +152,7 @@ impl<'a> Reader<'a> {
             unnamed: 0,
             found: Vec::new(),
             groups,
+            known: Vec::new(),
         }
     }
 
@@ -400,7 +402,8 @@ impl<'a> Reader<'a> {
                     return Err(format!("`\\{c}` is followed by `{{category}}`"));
                 }
                 let name = self.until('}')?;
-                let set = Set::named(&name)
+                let set = self
+                    .named(&name)
                     .ok_or_else(|| format!("`{name}` is no general category and no named block"))?;
                 // Behind the name already.
                 self.at -= 1;
@@ -411,6 +414,16 @@ impl<'a> Reader<'a> {
         };
         self.at += 1;
         Ok(Some(set))
+    }
+
+    /// A category or block; each is made once.
+    fn named(&mut self, name: &str) -> Option<Set> {
+        if let Some((_, set)) = self.known.iter().find(|(known, _)| known == name) {
+            return Some(set.clone());
+        }
+        let set = Set::named(name)?;
+        self.known.push((name.to_owned(), set.clone()));
+        Some(set)
     }
 
     /// What a group captured: `\1`, `\k<name>`; `None` where it is a character.
