@@ -7,6 +7,7 @@
 pub mod cases;
 pub mod expression;
 mod file;
+mod lint;
 mod map;
 mod properties;
 pub mod schema;
