@@ -26,6 +26,23 @@ fn target() -> Target {
     }
 }
 
+fn at_now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+/// A plan over a whole roster that matches by the key.
+fn context<'a>(now: Timestamp, policy: &'a Policy, target: &'a Target) -> Context<'a> {
+    Context {
+        now,
+        policy,
+        target,
+        first_load: false,
+        stale: false,
+        matching: Matching::Key,
+        full: true,
+    }
+}
+
 /// A row as `key=value` words: `status=I hire=2027-04-01 dept=IT manager=2`.
 fn identity(row: &str) -> Identity {
     let mut identity = Identity {
@@ -122,15 +139,7 @@ fn steps(
 ) -> (Option<DeltaKind>, Vec<String>, Vec<FindingKind>) {
     let target = target();
     let now: Timestamp = now.parse().unwrap();
-    let cx = Context {
-        now,
-        policy,
-        target: &target,
-        first_load: false,
-        stale: false,
-        matching: Matching::Key,
-        full: true,
-    };
+    let cx = context(now, policy, &target);
     let decision = decide(subject, answers, &cx);
     let kinds = decision.findings.iter().map(|f| f.kind).collect();
     let delta = decision.draft.as_ref().map(|d| d.delta);
@@ -535,16 +544,8 @@ fn a_taken_name_or_two_accounts_hold_the_joiner() {
 fn absence_is_reported_once_then_cuts_then_comes_back() {
     let policy = policy("");
     let target = target();
-    let now: Timestamp = NOW.parse().unwrap();
-    let cx = Context {
-        now,
-        policy: &policy,
-        target: &target,
-        first_load: false,
-        stale: false,
-        matching: Matching::Key,
-        full: true,
-    };
+    let now: Timestamp = at_now();
+    let cx = context(now, &policy, &target);
     let here = [vec![account(true, "")]];
     let absent = |person| {
         decide(
@@ -630,16 +631,8 @@ fn a_held_row_counts_as_present_and_says_nothing_else() {
     missed.misses = 1;
     missed.listed = false;
     let target = target();
-    let now: Timestamp = NOW.parse().unwrap();
-    let cx = Context {
-        now,
-        policy: &policy,
-        target: &target,
-        first_load: false,
-        stale: false,
-        matching: Matching::Key,
-        full: true,
-    };
+    let now: Timestamp = at_now();
+    let cx = context(now, &policy, &target);
     let decision = decide(
         Subject {
             person: missed,
@@ -656,16 +649,8 @@ fn a_held_row_counts_as_present_and_says_nothing_else() {
 fn an_odd_attribute_holds_the_row_but_not_the_cut() {
     let policy = policy("");
     let target = target();
-    let now: Timestamp = NOW.parse().unwrap();
-    let cx = Context {
-        now,
-        policy: &policy,
-        target: &target,
-        first_load: false,
-        stale: false,
-        matching: Matching::Key,
-        full: true,
-    };
+    let now: Timestamp = at_now();
+    let cx = context(now, &policy, &target);
     let decide_row = |row: &str, lifecycle, account: Option<Account>| {
         let seen = Seen::Row {
             row: 2,
@@ -701,15 +686,10 @@ fn an_odd_attribute_holds_the_row_but_not_the_cut() {
 fn a_stale_source_lets_only_dated_cuts_go() {
     let policy = policy("");
     let target = target();
-    let now: Timestamp = NOW.parse().unwrap();
+    let now: Timestamp = at_now();
     let cx = Context {
-        now,
-        policy: &policy,
-        target: &target,
-        first_load: false,
         stale: true,
-        matching: Matching::Key,
-        full: true,
+        ..context(now, &policy, &target)
     };
     let mut starter = person(Lifecycle::Created);
     starter.wanted = Some(identity("hire=2027-03-15 dept=IT"));
@@ -777,13 +757,8 @@ fn one(
 ) -> (Vec<String>, Vec<FindingKind>, Person) {
     let (policy, target) = (policy(""), target());
     let cx = Context {
-        matching: Matching::Key,
-        now: NOW.parse().unwrap(),
-        policy: &policy,
-        target: &target,
-        first_load: false,
-        stale: false,
         full,
+        ..context(at_now(), &policy, &target)
     };
     let subject = Subject {
         person: person.clone(),
@@ -813,12 +788,7 @@ fn an_account_without_a_key_is_taken_over_by_name() {
     let run = |matching, row: &str, account: Account| {
         let cx = Context {
             matching,
-            now: NOW.parse().unwrap(),
-            policy: &policy,
-            target: &target,
-            first_load: false,
-            stale: false,
-            full: true,
+            ..context(at_now(), &policy, &target)
         };
         let subject = Subject {
             person: Person::new(SourceName::new("hr"), WorkerId::new("1")),
@@ -884,15 +854,7 @@ fn an_account_without_a_key_is_taken_over_by_name() {
 #[test]
 fn an_alias_follows_the_name() {
     let (policy, target) = (policy(""), target());
-    let cx = Context {
-        matching: Matching::Key,
-        now: NOW.parse().unwrap(),
-        policy: &policy,
-        target: &target,
-        first_load: false,
-        stale: false,
-        full: true,
-    };
+    let cx = context(at_now(), &policy, &target);
     for (alias, expected) in [("mira.oz", "mira.oz2"), ("moz", "moz")] {
         let mut wanted = identity("dept=IT");
         let name = Value::text("mira.oz@woodgrove.example");
@@ -990,12 +952,12 @@ fn an_account_that_nobody_heard_of_does_not_stay() {
     let (steps, _, _) = one(&once, Seen::Absent, Some(account(true, "IT")), true);
     assert_eq!(steps, ["user.disable", "user.revokeSessions"]);
     // A fold says when what was not done is to be tried again. Nobody asks for it any more.
-    lost.due = Some(NOW.parse().unwrap());
+    lost.due = Some(at_now());
     let (steps, found, never) = one(&lost, Seen::Absent, None, true);
     assert_eq!((steps, found, never.due), (vec![], vec![], None));
     let mut rehired = person(Lifecycle::Blocked);
     (rehired.unfinished, rehired.wanted) = (true, Some(identity("dept=IT")));
-    rehired.due = Some(NOW.parse().unwrap());
+    rehired.due = Some(at_now());
     let (steps, _, left) = one(&rehired, Seen::Absent, Some(account(false, "IT")), true);
     assert_eq!((steps, left.due), (vec![], None));
     // The enable was carried out, and nobody heard of it.
@@ -1013,7 +975,7 @@ fn a_disable_that_nobody_heard_of_is_ours() {
     lost.unfinished = true;
     lost.cut = Some(PlannedCut {
         cut: Cut {
-            due: NOW.parse().unwrap(),
+            due: at_now(),
             cause: BlockCause::Status,
         },
         counted: true,
@@ -1120,13 +1082,8 @@ fn a_taken_name_gives_way_to_the_next() {
         };
         let answers: Vec<Vec<Account>> = asked.iter().map(answer).collect();
         let cx = Context {
-            now: NOW.parse().unwrap(),
-            policy: &policy,
-            target: &target,
             first_load: true,
-            stale: false,
-            matching: Matching::Key,
-            full: true,
+            ..context(at_now(), &policy, &target)
         };
         decide(subject, &answers, &cx)
     };
