@@ -238,8 +238,13 @@ pub(crate) struct MappingFiles {
 #[derive(Debug, Args)]
 pub(crate) struct Eval {
     /// The expression
-    #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true)]
-    pub(crate) expression: String,
+    #[arg(
+        long,
+        value_name = "EXPRESSION",
+        allow_hyphen_values = true,
+        required_unless_present = "vectors"
+    )]
+    pub(crate) expression: Option<String>,
     /// A JSON object with the record's attributes, or - for stdin; without it there are none
     #[arg(long, value_name = "FILE")]
     pub(crate) attributes: Option<PathBuf>,
@@ -255,6 +260,15 @@ pub(crate) struct Eval {
     /// Also every function that was called, with its values
     #[arg(long)]
     pub(crate) steps: bool,
+    /// Many at once: a JSON file of vectors, or - for stdin; one JSON line for each comes out
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "expression", "attributes", "now", "default_domain", "taken", "steps",
+        ]
+    )]
+    pub(crate) vectors: Option<PathBuf>,
     /// How `DateDiff` counts days, hours and minutes
     #[arg(long, value_enum, default_value_t = DateDiff::Elapsed)]
     pub(crate) date_diff: DateDiff,

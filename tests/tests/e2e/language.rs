@@ -13,6 +13,7 @@ const VECTORS: &str = include_str!("../../vectors/mapping-expressions.json");
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("language::every_vector_through_eval", vectors),
+        trial("language::vectors_go_in_as_one_file", many),
         trial("language::a_mistake_names_its_place", mistakes),
         trial("language::nobody_shares_a_sign_in_name", names),
         trial("language::mapping_files_are_tried_and_judged", mappings),
@@ -40,8 +41,13 @@ fn said(world: &World, vector: &Value) -> Value {
     for taken in vector["taken"].as_array().into_iter().flatten() {
         args.extend(["--taken", taken.as_str().unwrap()]);
     }
-    let mut out = world.command(&args).json();
+    let out = world.command(&args).json();
     assert_eq!(out["format_version"], 1);
+    plain(out, vector)
+}
+
+/// A line of `eval`, in the vectors' own form.
+fn plain(mut out: Value, vector: &Value) -> Value {
     assert_eq!(out.get("log_value"), vector.get("log_value"));
     if let Some(ignored) = out.get("ignore") {
         return serde_json::json!({ "ignore": ignored });
@@ -123,6 +129,44 @@ fn vectors() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(table.values().map(|(passed, _)| passed).sum::<u32>(), 310);
+}
+
+/// The whole file at once says the same of every vector, in its order; what is no vector is named.
+fn many() {
+    let world = World::new();
+    let file: Value = serde_json::from_str(VECTORS).unwrap();
+    let path = world.dir().join("vectors.json");
+    let ask = |vectors: &Value| {
+        std::fs::write(&path, vectors.to_string()).unwrap();
+        world.command(&["eval", "--vectors", &path.display().to_string()])
+    };
+    let vectors = file["vectors"].as_array().unwrap();
+    for given in [&file, &file["vectors"]] {
+        let ran = ask(given).expect(0);
+        let lines: Vec<Value> = ran
+            .out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), vectors.len());
+        for (line, vector) in lines.into_iter().zip(vectors) {
+            assert_eq!(line["id"], vector["id"]);
+            let said = plain(line, vector);
+            let expect = &vector["expect"];
+            let open = expect.get("matches").or(expect.get("random"));
+            assert!(
+                open.is_some() || said == *expect,
+                "{}: {said}",
+                vector["id"]
+            );
+        }
+    }
+    let ran = ask(&serde_json::json!([{"id": "a", "expression": "[x]"}, {"id": "b"}])).expect(2);
+    assert!(ran.err.contains("vector 2 (b)"), "{}", ran.err);
+    let ran = ask(&serde_json::json!([{"id": "a", "expression": "[x]", "input": [1]}])).expect(2);
+    assert!(ran.err.contains("vector \"a\""), "{}", ran.err);
+    ask(&serde_json::json!({"vectors": 1})).expect(2);
+    world.command(&["eval"]).expect(2);
 }
 
 fn mistakes() {

@@ -1,45 +1,130 @@
-//! `eval`: one expression for one record, as a mapping would evaluate it.
+//! `eval`: one expression for one record, as a mapping would evaluate it; or many of them.
 
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use rollcall_core::mapping::expression::{
-    EvalContext, Evaluated, Expression, ExpressionError, Step, attributes, text_form,
+    DateDiffReading, EvalContext, Evaluated, Expression, ExpressionError, Step, attributes,
+    text_form,
 };
 use rollcall_core::model::Value;
 use rollcall_pipeline::run::nonce;
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::vectors;
 use crate::args::Eval;
 use crate::exit::Exit;
 use crate::printer::Printer;
 
+/// What is evaluated, and with what: a vector is one, and so are the flags.
+#[derive(Deserialize)]
+struct Case {
+    #[serde(default)]
+    id: Json,
+    expression: String,
+    #[serde(default = "nothing")]
+    input: Json,
+    now: Option<Timestamp>,
+    default_domain: Option<String>,
+    #[serde(default)]
+    taken: Vec<String>,
+}
+
+/// A record without attributes.
+fn nothing() -> Json {
+    Json::Object(serde_json::Map::new())
+}
+
+/// What came out of a case.
+struct Outcome {
+    result: Result<Evaluated, ExpressionError>,
+    /// The value must not be logged.
+    redacts: bool,
+    steps: Vec<Step>,
+}
+
 pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
-    let input = match &args.attributes {
-        None => Json::Object(serde_json::Map::new()),
-        Some(path) => read(path)?,
-    };
-    let input = attributes(&input).map_err(anyhow::Error::msg)?;
     let seed = [nonce(), nonce(), nonce(), nonce()].concat();
-    let context = EvalContext {
-        default_domain: args.default_domain.as_deref(),
-        seed: Some(seed.as_bytes()),
-        date_diff: args.date_diff.into(),
-        ..EvalContext::at(args.now.unwrap_or_else(Timestamp::now))
+    if let Some(path) = &args.vectors {
+        return many(path, args, &seed, printer);
+    }
+    let case = Case {
+        id: Json::Null,
+        expression: args.expression.clone().unwrap_or_default(),
+        input: match &args.attributes {
+            None => nothing(),
+            Some(path) => vectors::json(path, "attributes")?,
+        },
+        now: args.now,
+        default_domain: args.default_domain.clone(),
+        taken: args.taken.clone(),
     };
-    let expression = match Expression::compile(&args.expression) {
+    let outcome = outcome(&case, &seed, args.date_diff.into()).map_err(anyhow::Error::msg)?;
+    if printer.json {
+        let mut out = outcome.json();
+        out["format_version"] = json!(1);
+        if args.steps {
+            out["steps"] = json!(outcome.steps);
+        }
+        printer.json(&out);
+    } else {
+        let steps = outcome.steps.iter().filter(|_| args.steps);
+        for step in steps {
+            printer.data(&format!("{}  ->  {}\n", step.part, step.value));
+        }
+        match outcome.text() {
+            Ok(text) => printer.data(&format!("{text}\n")),
+            Err(error) => printer.error(&format!("{}: {error}", error.kind)),
+        }
+    }
+    Ok(match outcome.result {
+        Ok(_) => Exit::Done,
+        Err(_) => Exit::Flawed,
+    })
+}
+
+/// A line of JSON for each vector of a file: what came out, and no judgement.
+fn many(path: &Path, args: &Eval, seed: &str, printer: &Printer) -> anyhow::Result<Exit> {
+    for case in vectors::read::<Case>(path)? {
+        let seed = format!("{seed}{}", case.id);
+        let outcome = outcome(&case, &seed, args.date_diff.into())
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("{}: vector {}", path.display(), case.id))?;
+        let mut out = outcome.json();
+        out["id"] = case.id;
+        printer.json(&out);
+    }
+    Ok(Exit::Done)
+}
+
+/// What comes out of a case.
+///
+/// # Errors
+///
+/// Its input holds something that is no attribute.
+fn outcome(case: &Case, seed: &str, date_diff: DateDiffReading) -> Result<Outcome, String> {
+    let input = attributes(&case.input)?;
+    let context = EvalContext {
+        default_domain: case.default_domain.as_deref(),
+        seed: Some(seed.as_bytes()),
+        date_diff,
+        ..EvalContext::at(case.now.unwrap_or_else(Timestamp::now))
+    };
+    let expression = match Expression::compile(&case.expression) {
         Ok(expression) => expression,
         Err(error) => {
-            let steps = None;
-            return Ok(Speaker { printer, steps }.failed(&error));
+            return Ok(Outcome {
+                result: Err(error),
+                redacts: false,
+                steps: Vec::new(),
+            });
         }
     };
     let (evaluated, steps) = expression.explain_named(&input, &context);
-    let steps = args.steps.then_some(steps);
-    let evaluated = match evaluated {
+    let result = match evaluated {
         Ok(Evaluated::Candidates(candidates)) => {
             // As directories compare names.
             let taken = |value: &Value| {
@@ -47,83 +132,57 @@ pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
                     let value = value.as_text().unwrap_or_default();
                     value.to_lowercase() == taken.to_lowercase()
                 };
-                args.taken.iter().any(is)
+                case.taken.iter().any(is)
             };
             candidates.choose(taken).map(Evaluated::Value)
         }
         other => other,
     };
-    let printer = Speaker { printer, steps };
-    match evaluated {
-        Ok(Evaluated::Value(value)) => {
-            let value = shown(&value);
-            let text = match value.as_str() {
-                _ if value.is_null() => "no value".to_owned(),
-                Some(text) => text.to_owned(),
-                None => value.to_string(),
-            };
-            let mut out = json!({"value": value});
-            if expression.redacts() {
-                out["log_value"] = json!("[Redact]");
+    Ok(Outcome {
+        result,
+        redacts: expression.redacts(),
+        steps,
+    })
+}
+
+impl Outcome {
+    fn json(&self) -> Json {
+        match &self.result {
+            Ok(Evaluated::Value(value)) => {
+                let mut out = json!({"value": shown(value)});
+                if self.redacts {
+                    out["log_value"] = json!("[Redact]");
+                }
+                out
             }
-            printer.say(out, &text);
-        }
-        Ok(Evaluated::IgnoreAttribute) => printer.ignored("attribute"),
-        Ok(Evaluated::IgnoreObject) => printer.ignored("object"),
-        Ok(Evaluated::Candidates(_)) => unreachable!("chosen above"),
-        Err(error) => return Ok(printer.failed(&error)),
-    }
-    Ok(Exit::Done)
-}
-
-/// Says what came out, and how where that was asked.
-struct Speaker<'a> {
-    printer: &'a Printer,
-    steps: Option<Vec<Step>>,
-}
-
-impl Speaker<'_> {
-    fn say(&self, json: Json, text: &str) {
-        if self.printer.json {
-            self.json(json);
-            return;
-        }
-        self.how();
-        self.printer.data(&format!("{text}\n"));
-    }
-
-    fn how(&self) {
-        for step in self.steps.iter().flatten() {
-            let line = format!("{}  ->  {}\n", step.part, step.value);
-            self.printer.data(&line);
+            Ok(Evaluated::IgnoreAttribute) => json!({"ignore": "attribute"}),
+            Ok(Evaluated::IgnoreObject) => json!({"ignore": "object"}),
+            Ok(Evaluated::Candidates(_)) => unreachable!("chosen by `outcome`"),
+            Err(error) => json!({"error": {
+                "kind": error.kind.name(),
+                "message": error.message,
+                "at": {
+                    "line": error.line, "column": error.column, "part": error.sub_expression,
+                },
+            }}),
         }
     }
 
-    fn json(&self, mut json: Json) {
-        json["format_version"] = json!(1);
-        if let Some(steps) = &self.steps {
-            json["steps"] = json!(steps);
-        }
-        self.printer.json(&json);
-    }
-
-    fn ignored(&self, what: &str) {
-        self.say(json!({"ignore": what}), &format!("left out: the {what}"));
-    }
-
-    fn failed(&self, error: &ExpressionError) -> Exit {
-        if self.printer.json {
-            let at = json!({
-                "line": error.line, "column": error.column, "part": error.sub_expression,
-            });
-            self.json(json!({
-                "error": {"kind": error.kind.name(), "message": error.message, "at": at},
-            }));
-        } else {
-            self.how();
-            self.printer.error(&format!("{}: {error}", error.kind));
-        }
-        Exit::Flawed
+    /// As people read it.
+    fn text(&self) -> Result<String, &ExpressionError> {
+        Ok(match self.result.as_ref()? {
+            Evaluated::Value(value) => {
+                let value = shown(value);
+                match value.as_str() {
+                    _ if value.is_null() => "no value".to_owned(),
+                    Some(text) => text.to_owned(),
+                    None => value.to_string(),
+                }
+            }
+            Evaluated::IgnoreAttribute => "left out: the attribute".to_owned(),
+            Evaluated::IgnoreObject => "left out: the object".to_owned(),
+            Evaluated::Candidates(_) => unreachable!("chosen by `outcome`"),
+        })
     }
 }
 
@@ -134,17 +193,4 @@ fn shown(value: &Value) -> Json {
         return items.collect();
     }
     Json::from(text_form(value))
-}
-
-fn read(path: &Path) -> anyhow::Result<Json> {
-    let mut text = String::new();
-    if path == Path::new("-") {
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("the attributes cannot be read from stdin")?;
-    } else {
-        text = std::fs::read_to_string(path)
-            .with_context(|| format!("{}: the attributes cannot be read", path.display()))?;
-    }
-    serde_json::from_str(&text).with_context(|| format!("{}: this is no JSON", path.display()))
 }

@@ -11,6 +11,7 @@ mod rehearsal;
 mod schema;
 mod serve;
 mod status;
+mod vectors;
 mod verify;
 
 use std::sync::Arc;
