@@ -3,7 +3,8 @@
 
 use super::expression::Lint;
 use super::file::{From, Mapping, ZoneRule};
-use super::{properties, suggest};
+use super::properties;
+use crate::suggest;
 
 impl Mapping {
     /// What is odd about the attributes, by property in the order of the file.

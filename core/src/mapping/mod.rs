@@ -12,7 +12,6 @@ mod map;
 mod properties;
 pub mod schema;
 mod scope;
-mod suggest;
 
 pub use file::{Apply, AttributeRule, DateFormat, Mapping, MappingFileError};
 pub use map::{Bound, ExplainedAttribute, Fact, Given, Made, Mapped, Origin};

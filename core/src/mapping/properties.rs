@@ -134,7 +134,7 @@ pub(super) fn same(name: &str) -> Option<&'static str> {
 
 /// The property whose name is nearest, if one is near.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    super::suggest::nearest(name, PROPERTIES.iter().map(|(known, _)| *known))
+    crate::suggest::nearest(name, PROPERTIES.iter().map(|(known, _)| *known))
 }
 
 impl Kind {

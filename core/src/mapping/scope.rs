@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::expression::pattern::Pattern;
+use crate::pattern::Pattern;
 
 /// One group, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::place::Place;
+
 /// The kinds of error. [`ErrorKind::name`] gives the names that the vectors and
 /// `rollcall eval` use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,17 +124,15 @@ impl ExpressionError {
         start: usize,
         end: usize,
     ) -> Self {
-        let before = &source[..start];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let place = Place::of(source, start);
         // It may quote a part of the expression, and stays one line all the same.
         let message: String = message.into();
         let message = message.replace(char::is_control, "?");
         Self {
             kind,
             message,
-            line: count(before.matches('\n').count() + 1),
-            column: count(before[line_start..].chars().count() + 1),
+            line: place.line,
+            column: place.column,
             sub_expression: source[start..end].to_owned(),
         }
     }

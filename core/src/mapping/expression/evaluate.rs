@@ -11,10 +11,10 @@ use jiff::civil::DateTime;
 use super::error::{ErrorKind, ExpressionError};
 use super::functions::{Function, ReplaceMode};
 use super::parser::{BareWord, Comparison, Kind, Node};
-use super::pattern::{Pattern, TooLong};
 use super::trace::Trace;
 use super::{Candidates, EvalContext, Evaluated, Input, Lookup, dates, diacritics, generate, text};
 use crate::model::Value;
+use crate::pattern::{Pattern, TooLong};
 
 /// A value while it is worked on.
 pub(super) enum Datum<'a> {

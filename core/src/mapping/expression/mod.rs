@@ -18,7 +18,6 @@ mod generate;
 mod lexer;
 mod lint;
 mod parser;
-pub(super) mod pattern;
 mod print;
 #[cfg(test)]
 mod properties;

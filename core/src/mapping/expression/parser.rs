@@ -7,8 +7,8 @@
 use super::error::{ErrorKind, ExpressionError};
 use super::functions::{self, Function, Known, ReplaceMode, Signature};
 use super::lexer::{Lexeme, Token, lex};
-use super::pattern::Pattern;
-use crate::mapping::suggest;
+use crate::pattern::Pattern;
+use crate::suggest;
 
 /// An expression is at most this many characters (entra-docs, known-issues).
 pub(super) const CHARACTERS_MAX: usize = 10_000;

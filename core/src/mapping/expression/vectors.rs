@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::pattern::Pattern;
 use super::{ErrorKind, EvalContext, Evaluated, Expression, attributes, text_form};
 use crate::model::Value;
+use crate::pattern::Pattern;
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/mapping-expressions.json");
 

@@ -12,7 +12,7 @@ mod program;
 mod set;
 mod syntax;
 
-pub(in crate::mapping) use machine::TooLong;
+pub(crate) use machine::TooLong;
 
 use machine::{Found, Machine, Span, Units};
 use node::Node;
@@ -32,7 +32,7 @@ const LOOKED_INTO_MAX: usize = 1000;
 
 /// A compiled pattern.
 #[derive(Debug, Clone)]
-pub(in crate::mapping) struct Pattern {
+pub(crate) struct Pattern {
     source: Box<str>,
     program: Program,
     /// The same for who does not ask for groups, where that is another one.
@@ -195,7 +195,7 @@ impl Built {
 
 impl Pattern {
     /// Compiles a pattern; the error says what is wrong with it.
-    pub(in crate::mapping) fn new(source: &str) -> Result<Self, String> {
+    pub(crate) fn new(source: &str) -> Result<Self, String> {
         let syntax::Read { node, groups } = syntax::read(source)?;
         let bare = node.bare();
         let short = source.len() <= LOOKED_INTO_MAX;
@@ -210,18 +210,18 @@ impl Pattern {
 
     /// Whether it may match one text in very many ways. Looked into when it is asked, and of
     /// patterns that a person would write: for the linter.
-    pub(in crate::mapping) fn is_ambiguous(&self) -> bool {
+    pub(crate) fn is_ambiguous(&self) -> bool {
         let read = (self.source.len() <= LOOKED_INTO_MAX).then(|| syntax::read(&self.source));
         read.is_some_and(|read| read.is_ok_and(|read| read.node.is_ambiguous()))
     }
 
     /// As it was written.
-    pub(in crate::mapping) fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
     /// Whether it has a group of this name or number.
-    pub(in crate::mapping) fn has(&self, group: &str) -> bool {
+    pub(crate) fn has(&self, group: &str) -> bool {
         self.groups.find(group).is_some()
     }
 
@@ -257,11 +257,7 @@ impl Pattern {
 
     /// Every match replaced, in which `$1`, `${name}`, `$&` and the like stand for what was found;
     /// `None` where that leaves the text as it is.
-    pub(in crate::mapping) fn replace(
-        &self,
-        text: &str,
-        with: &str,
-    ) -> Result<Option<String>, TooLong> {
+    pub(crate) fn replace(&self, text: &str, with: &str) -> Result<Option<String>, TooLong> {
         let plain = [Part::Text(with)];
         let written;
         let parts = if with.contains('$') {
@@ -286,7 +282,7 @@ impl Pattern {
 
     /// Within every match, what a group captured replaced. What it captured outside of the match,
     /// looking around, is not in it.
-    pub(in crate::mapping) fn replace_group(
+    pub(crate) fn replace_group(
         &self,
         text: &str,
         group: &str,
@@ -308,11 +304,7 @@ impl Pattern {
     }
 
     /// What a group captured in the first match.
-    pub(in crate::mapping) fn group(
-        &self,
-        text: &str,
-        group: &str,
-    ) -> Result<Option<String>, TooLong> {
+    pub(crate) fn group(&self, text: &str, group: &str) -> Result<Option<String>, TooLong> {
         let Some(group) = self.groups.find(group) else {
             return Ok(None);
         };
@@ -334,7 +326,7 @@ impl Pattern {
     }
 
     /// Whether the whole text matches, in any of the ways in which it can.
-    pub(in crate::mapping) fn fits(&self, text: &str) -> Result<bool, TooLong> {
+    pub(crate) fn fits(&self, text: &str) -> Result<bool, TooLong> {
         match Text::of(text) {
             Text::Ascii(text) => Machine::new(&self.program, text.as_bytes(), STEPS_MAX).fits(),
             Text::Wide(units) => Machine::new(&self.program, units.as_slice(), STEPS_MAX).fits(),

@@ -10,7 +10,7 @@ use super::set::{BOUND, Set};
 
 /// The search took more steps than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::mapping) struct TooLong;
+pub(crate) struct TooLong;
 
 /// First unit and one past the last.
 pub(super) type Span = (usize, usize);

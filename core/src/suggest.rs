@@ -5,7 +5,7 @@
 
 /// The known name nearest to `wrong`, when it is near enough to be a slip: a difference of case,
 /// or at most a third of the letters.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -26,7 +26,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// ` (did you mean ...?)`, or nothing.
-pub(super) fn hint<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(wrong, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
