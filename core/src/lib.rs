@@ -15,5 +15,6 @@ pub mod policy;
 pub mod references;
 pub mod report;
 pub mod roster;
+pub mod rules;
 pub mod state;
 mod suggest;

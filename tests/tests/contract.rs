@@ -73,10 +73,12 @@ fn copies_are_faithful() {
         assert_eq!(read(root.join(copy)), read(shared.join(from)), "{copy}");
         compared += 1;
     };
-    same(
-        "tests/vectors/mapping-expressions.json",
-        "vectors/mapping-expressions.json",
-    );
+    for vectors in ["mapping-expressions.json", "dynamic-rules.json"] {
+        same(
+            &format!("tests/vectors/{vectors}"),
+            &format!("vectors/{vectors}"),
+        );
+    }
     same(
         "connectors/http/data/throttling.json",
         "reference/throttling.json",

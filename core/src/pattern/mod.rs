@@ -208,6 +208,11 @@ impl Pattern {
         })
     }
 
+    /// Compiles a pattern that minds no case, as .NET's `IgnoreCase`.
+    pub(crate) fn ignoring_case(source: &str) -> Result<Self, String> {
+        Self::new(&format!("(?i){source}"))
+    }
+
     /// Whether it may match one text in very many ways. Looked into when it is asked, and of
     /// patterns that a person would write: for the linter.
     pub(crate) fn is_ambiguous(&self) -> bool {
@@ -331,6 +336,19 @@ impl Pattern {
             Text::Ascii(text) => Machine::new(&self.program, text.as_bytes(), STEPS_MAX).fits(),
             Text::Wide(units) => Machine::new(&self.program, units.as_slice(), STEPS_MAX).fits(),
         }
+    }
+
+    /// Whether it matches anywhere in a text.
+    pub(crate) fn finds(&self, text: &str) -> Result<bool, TooLong> {
+        let program = self.bare.as_ref().unwrap_or(&self.program);
+        Ok(match Text::of(text) {
+            Text::Ascii(text) => Machine::new(program, text.as_bytes(), STEPS_MAX)
+                .search(0, 0)?
+                .is_some(),
+            Text::Wide(units) => Machine::new(program, units.as_slice(), STEPS_MAX)
+                .search(0, 0)?
+                .is_some(),
+        })
     }
 
     fn rebuild(

@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Evaluate one mapping expression
     Eval(Eval),
+    /// Whether a dynamic membership rule holds for a user or a device
+    Rule(Membership),
     /// Make a mapping file of an exported synchronizationSchema
     ImportSchema(ImportSchema),
     /// Make a synchronizationSchema of a mapping file
@@ -290,6 +292,27 @@ impl From<DateDiff> for DateDiffReading {
             DateDiff::Boundaries => Self::Boundaries,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Membership {
+    /// The rule
+    #[arg(
+        long,
+        value_name = "RULE",
+        allow_hyphen_values = true,
+        required_unless_present = "vectors"
+    )]
+    pub(crate) rule: Option<String>,
+    /// A JSON object with the properties of the user or device, or - for stdin
+    #[arg(long, value_name = "FILE", required_unless_present = "vectors")]
+    pub(crate) subject: Option<PathBuf>,
+    /// What `system.now` is; without it the time it is, and `memberOf` is read as before its end
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) now: Option<Timestamp>,
+    /// Many at once: a JSON file of vectors, or - for stdin; one JSON line for each comes out
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rule", "subject", "now"])]
+    pub(crate) vectors: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -22,6 +22,7 @@ mod language;
 mod pair;
 mod race;
 mod rough;
+mod rules;
 mod sample;
 mod world;
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         race::trials(),
         kill::trials(),
         language::trials(),
+        rules::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

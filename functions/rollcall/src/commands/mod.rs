@@ -8,6 +8,7 @@ mod explain;
 mod mappings;
 mod pass;
 mod rehearsal;
+mod rule;
 mod schema;
 mod serve;
 mod status;
@@ -44,6 +45,7 @@ pub(crate) fn dispatch(
         Command::Status(args) => status::status(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),
         Command::Eval(args) => eval::eval(&args, printer),
+        Command::Rule(args) => rule::rule(&args, printer),
         Command::ImportSchema(args) => schema::import(&args, printer),
         Command::ExportSchema(args) => schema::export(&args, printer),
         Command::Mappings(Mappings::Test(args)) => mappings::test(&args, printer),

@@ -1,0 +1,185 @@
+//! `rule`: whether a dynamic membership rule holds for somebody; or many of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use rollcall_core::rules::{Assumption, Rule, RuleError, Subject, Unknown, Verdict, Vocabulary};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::vectors;
+use crate::args::Membership;
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+/// A rule and somebody: a vector is one, and so are the flags.
+#[derive(Deserialize)]
+struct Case {
+    #[serde(default)]
+    id: Json,
+    rule: String,
+    subject: Json,
+    now: Option<Timestamp>,
+}
+
+/// What came out of a case.
+enum Outcome {
+    Said {
+        verdict: Verdict,
+        assumptions: Vec<Assumption>,
+        /// When the answer is another one, if nothing changes but the time.
+        flips: Option<Timestamp>,
+    },
+    Unknown(Unknown),
+    Wrong(RuleError),
+}
+
+pub(crate) fn rule(args: &Membership, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
+    if let Some(path) = &args.vectors {
+        return many(path, printer);
+    }
+    let subject = args.subject.as_deref().unwrap_or(Path::new("-"));
+    let case = Case {
+        id: Json::Null,
+        rule: args.rule.clone().unwrap_or_default(),
+        subject: vectors::json(subject, "subject")?,
+        now: args.now,
+    };
+    let outcome = outcome(case.subject, &case.rule, case.now)
+        .map_err(anyhow::Error::msg)
+        .with_context(|| subject.display().to_string())?;
+    if printer.json {
+        let mut out = outcome.json();
+        out["format_version"] = json!(1);
+        outcome.more(&mut out);
+        printer.json(&out);
+    } else {
+        match outcome.text() {
+            Ok(text) => printer.data(&text),
+            Err(error) => printer.error(&error),
+        }
+    }
+    Ok(match outcome {
+        Outcome::Said { .. } => Exit::Done,
+        Outcome::Unknown(_) | Outcome::Wrong(_) => Exit::Flawed,
+    })
+}
+
+/// A line of JSON for each vector of a file: what came out, and no judgement.
+fn many(path: &Path, printer: &Printer) -> anyhow::Result<Exit> {
+    for case in vectors::read::<Case>(path)? {
+        let outcome = outcome(case.subject, &case.rule, case.now)
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("{}: vector {}", path.display(), case.id))?;
+        let mut out = outcome.json();
+        out["id"] = case.id;
+        printer.json(&out);
+    }
+    Ok(Exit::Done)
+}
+
+/// What comes out of a case.
+///
+/// # Errors
+///
+/// The subject is none.
+fn outcome(subject: Json, rule: &str, given: Option<Timestamp>) -> Result<Outcome, String> {
+    let subject = Subject::from_json(subject)?;
+    let rule = match Rule::compile(rule, Vocabulary::Entra) {
+        Ok(rule) => rule,
+        Err(error) => return Ok(Outcome::Wrong(error)),
+    };
+    let now = given.or_else(|| rule.reads_clock().then(Timestamp::now));
+    let said = || {
+        let verdict = rule.evaluate(&subject, now)?;
+        let assumptions = rule.assumptions(&subject, now)?;
+        let flips = match now {
+            Some(now) => rule.next_flip(&subject, now)?,
+            None => None,
+        };
+        Ok(Outcome::Said {
+            verdict,
+            assumptions,
+            flips,
+        })
+    };
+    Ok(said().unwrap_or_else(Outcome::Unknown))
+}
+
+impl Outcome {
+    fn json(&self) -> Json {
+        match self {
+            Self::Said { verdict, .. } => match verdict {
+                Verdict::Member(member) => json!({"member": member}),
+                Verdict::Frozen => json!({"member": null, "frozen": true}),
+            },
+            Self::Unknown(unknown) => {
+                json!({"error": {"kind": "unknown", "message": unknown.to_string()}})
+            }
+            Self::Wrong(error) => {
+                let mut out = json!({"error": {
+                    "kind": error.kind.name(),
+                    "message": error.message,
+                    "at": {"line": error.line, "column": error.column},
+                }});
+                if let Some(hint) = &error.hint {
+                    out["error"]["hint"] = json!(hint);
+                }
+                out
+            }
+        }
+    }
+
+    /// What one who asks about one rule wants to know beside the answer.
+    fn more(&self, out: &mut Json) {
+        let Self::Said {
+            assumptions, flips, ..
+        } = self
+        else {
+            return;
+        };
+        if !assumptions.is_empty() {
+            out["assumptions"] = assumptions.iter().map(|a| a.name()).collect();
+        }
+        if let Some(flips) = flips {
+            out["flips"] = json!(flips.to_string());
+        }
+    }
+
+    /// As people read it.
+    fn text(&self) -> Result<String, String> {
+        let (verdict, assumptions, flips) = match self {
+            Self::Said {
+                verdict,
+                assumptions,
+                flips,
+            } => (verdict, assumptions, flips),
+            Self::Unknown(unknown) => return Err(format!("unknown: {unknown}")),
+            Self::Wrong(error) => return Err(format!("{}: {error}", error.kind)),
+        };
+        let mut out = match verdict {
+            Verdict::Member(true) => "member\n",
+            Verdict::Member(false) => "not a member\n",
+            Verdict::Frozen => {
+                "frozen: memberOf has ended; whoever is a member stays one, and nobody becomes one\n"
+            }
+        }
+        .to_owned();
+        for assumption in assumptions {
+            out.push_str(match assumption {
+                Assumption::NullComplement => {
+                    "assumed (null-complement): a negated comparison holds for a property without \
+                     a value; Microsoft does not say\n"
+                }
+            });
+        }
+        if let Some(flips) = flips {
+            out.push_str("until ");
+            out.push_str(&flips.to_string());
+            out.push_str(", if nothing changes but the time\n");
+        }
+        Ok(out)
+    }
+}
