@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use rollcall_core::model::{Account, AccountName, Attributes, ObjectId, Value};
 use serde_json::{Map, Value as Json};
 
@@ -85,28 +84,9 @@ fn json(value: &Value) -> Json {
     }
 }
 
-/// Whether the directory would hold the same: the empty text and the empty list are nothing, the
-/// sign-in name has no case, and an instant may be spelled in several ways.
+/// Whether the directory would hold the same: the sign-in name has no case.
 pub(crate) fn same(attribute: &str, left: &Value, right: &Value) -> bool {
-    let nothing = |value: &Value| match value {
-        Value::Null => true,
-        Value::Text(text) => text.is_empty(),
-        Value::List(items) => items.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    };
-    if left == right || (nothing(left) && nothing(right)) {
-        return true;
-    }
-    let (Some(left), Some(right)) = (left.as_text(), right.as_text()) else {
-        return false;
-    };
-    if attribute == "userPrincipalName" {
-        return left.to_lowercase() == right.to_lowercase();
-    }
-    match (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
-        (Ok(left), Ok(right)) => left == right,
-        (Ok(_) | Err(_), _) => false,
-    }
+    left.is_same(right, attribute == "userPrincipalName")
 }
 
 /// A request body of these attributes. `current` fills the members of complex properties that

@@ -4,6 +4,7 @@
 //! format_version = 1
 //! default_domain = "woodgrove.example"      # optional: what DefaultDomain() gives
 //! date_diff = "elapsed"                     # or "boundaries": how DateDiff counts
+//! empty_cells = "null"                      # or "text": what an empty cell is to an expression
 //! reserved_names = ["admin", "info"]        # optional: sign-in names that nobody gets, or what
 //!                                           # stands before their @
 //!
@@ -55,6 +56,7 @@ pub struct Mapping {
     pub(super) attributes: Vec<AttributeRule>,
     pub(super) default_domain: Option<String>,
     pub(super) date_diff: DateDiffReading,
+    pub(super) empty_cells: EmptyCells,
     /// Folded: see [`name_key`].
     pub(super) reserved_names: BTreeSet<String>,
     pub(super) scope: Scope,
@@ -70,12 +72,34 @@ pub(super) struct MappingFile {
     pub(super) default_domain: Option<String>,
     #[serde(default, skip_serializing_if = "DateDiff::is_default")]
     date_diff: DateDiff,
+    #[serde(default, skip_serializing_if = "EmptyCells::is_default")]
+    pub(super) empty_cells: EmptyCells,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) reserved_names: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) scope: Vec<GroupFile>,
     pub(super) worker: WorkerRules,
+    #[serde(default)]
     pub(super) attribute: Vec<AttributeFile>,
+}
+
+/// What an empty cell is to an expression: no file of rows can tell the two apart, and what a
+/// tenant's own connector makes of them differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EmptyCells {
+    /// The attribute is absent: `Coalesce` and `IsNull` see it.
+    #[default]
+    Null,
+    /// The attribute is there, and its value is the empty text.
+    Text,
+}
+
+impl EmptyCells {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How `DateDiff` counts days, hours and minutes.
@@ -321,6 +345,7 @@ impl Mapping {
                 attributes,
                 default_domain: parsed.default_domain,
                 date_diff: parsed.date_diff.into(),
+                empty_cells: parsed.empty_cells,
                 reserved_names: parsed.reserved_names.iter().map(|n| name_key(n)).collect(),
                 scope,
                 hash,
@@ -393,10 +418,13 @@ pub(super) fn rule(
 ) -> Result<AttributeRule, String> {
     let target = file.target;
     let Some(kind) = properties::kind(&target) else {
+        if let Some(why) = properties::not_written(&target) {
+            return Err(format!("attribute `{target}` is not written: {why}"));
+        }
         let near = properties::nearest(&target)
             .map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
         return Err(format!(
-            "attribute `{target}` is not one that Rollcall writes{near}"
+            "attribute `{target}` is no property of a user that Rollcall knows{near}"
         ));
     };
     let from = match (file.source, file.constant, file.expression) {

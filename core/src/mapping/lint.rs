@@ -1,7 +1,7 @@
 //! What is odd about a whole mapping file: of each attribute beside its property, and beside the
 //! header of an export.
 
-use super::expression::Lint;
+use super::expression::{Lint, SLOW_PATTERN};
 use super::file::{From, Mapping, ZoneRule};
 use super::properties;
 use crate::suggest;
@@ -41,6 +41,18 @@ impl Mapping {
                     "capitals",
                     "capitals of the row come into the sign-in name: put `ToLower` around it",
                 ));
+            }
+        }
+        for (column, pattern) in self.scope.patterns() {
+            if pattern.is_ambiguous() {
+                let lint = Lint {
+                    name: "slow-pattern",
+                    message: format!("of `{column}`: {SLOW_PATTERN}"),
+                    line: 1,
+                    column: 1,
+                    part: pattern.source().to_owned(),
+                };
+                out.push(("[[scope]]".to_owned(), lint));
             }
         }
         let pattern = self.worker.key_pattern.as_ref();

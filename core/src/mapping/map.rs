@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::expression::{
     ErrorKind, EvalContext, Evaluated, Expression, ExpressionError, Input, Lookup, Step,
 };
-use super::file::{Apply, AttributeRule, DateFormat, DateRule, From, Mapping, ZoneRule};
+use super::file::{
+    Apply, AttributeRule, DateFormat, DateRule, EmptyCells, From, Mapping, ZoneRule,
+};
 use super::properties::Kind;
 use crate::digest::EvidenceKey;
 use crate::model::{
@@ -105,13 +107,16 @@ impl Bound {
         pattern.is_none_or(|pattern| fits(pattern, key))
     }
 
-    fn in_scope<'a>(&self, value: &dyn Fn(usize) -> &'a str) -> bool {
+    /// Whether the mapping is for a row; or the column that nobody can tell it by.
+    fn in_scope<'a>(&self, value: &dyn Fn(usize) -> &'a str) -> Result<bool, &str> {
         let scope = &self.mapping.scope;
-        scope.is_everybody()
-            || scope.holds(|column| {
-                let at = self.names.iter().position(|name| name == column);
-                at.map_or("", value)
-            })
+        if scope.is_everybody() {
+            return Ok(true);
+        }
+        scope.holds(|column| {
+            let at = self.names.iter().position(|name| name == column);
+            at.map_or("", value)
+        })
     }
 
     /// The place of the status column.
@@ -158,6 +163,7 @@ impl Bound {
                 .map(str::to_owned),
             None => None,
         };
+        let in_scope = self.in_scope(value);
         let mut identity = Identity {
             worker: WorkerId::new(key),
             status: value(self.status).to_owned(),
@@ -172,7 +178,7 @@ impl Bound {
             always: Attributes::new(),
             on_create: Attributes::new(),
             other_names: Vec::new(),
-            out_of_scope: !self.in_scope(value),
+            out_of_scope: in_scope == Ok(false),
         };
         if identity.out_of_scope {
             let facts_sound = findings.is_empty();
@@ -187,6 +193,10 @@ impl Bound {
             let at = Place::cell(row, column);
             findings.push(Finding::new(kind, Severity::Held, at, note));
         };
+        if let Err(column) = in_scope {
+            let note = "limit: a pattern of `[[scope]]` takes too many steps for this value";
+            hold(FindingKind::MappingError, column, note.to_owned());
+        }
         for (rule, slots) in self.mapping.attributes.iter().zip(&self.slots) {
             let worker = identity.worker.as_str();
             let made = self.make(
@@ -212,7 +222,16 @@ impl Bound {
                     identity.on_create.insert(rule.target.clone(), value);
                 }
                 Made::Cleared => {
-                    identity.always.insert(rule.target.clone(), Value::Null);
+                    let nothing = match rule.kind {
+                        Kind::OneOfList => Value::List(Vec::new()),
+                        Kind::Text(_)
+                        | Kind::OneOf(_)
+                        | Kind::Instant
+                        | Kind::Country
+                        | Kind::SignInName
+                        | Kind::Alias => Value::Null,
+                    };
+                    identity.always.insert(rule.target.clone(), nothing);
                 }
                 Made::Left { .. } => {}
                 Made::Refused { kind, note } => hold(kind, self.column(rule, slots), note),
@@ -256,7 +275,12 @@ impl Bound {
                     date_diff: self.mapping.date_diff,
                     ..EvalContext::at(given.now)
                 };
-                match evaluate(expression, &Cells { slots, value }, &context) {
+                let cells = Cells {
+                    empty: self.mapping.empty_cells,
+                    slots,
+                    value,
+                };
+                match evaluate(expression, &cells, &context) {
                     Ok(Evaluated::IgnoreAttribute | Evaluated::IgnoreObject) if rule.required => {
                         return without_value(rule);
                     }
@@ -526,8 +550,9 @@ pub struct Given<'a> {
     pub key: &'a EvidenceKey,
 }
 
-/// The cells of a row as an expression sees them. A cell is text, also when it is empty.
+/// The cells of a row as an expression sees them.
 struct Cells<'s, 'v, 'a> {
+    empty: EmptyCells,
     slots: &'s [usize],
     value: &'v dyn Fn(usize) -> &'a str,
 }
@@ -536,7 +561,10 @@ impl Lookup for Cells<'_, '_, '_> {
     fn get(&self, slot: usize) -> Input<'_> {
         self.slots
             .get(slot)
-            .map_or(Input::Null, |at| Input::Text((self.value)(*at)))
+            .map_or(Input::Null, |at| match ((self.value)(*at), self.empty) {
+                ("", EmptyCells::Null) => Input::Null,
+                (text, EmptyCells::Null | EmptyCells::Text) => Input::Text(text),
+            })
     }
 }
 
@@ -545,11 +573,11 @@ fn typed(kind: Kind, text: String) -> Value {
     match kind {
         Kind::OneOfList => Value::List(vec![Value::Text(text)]),
         // An offset is the same instant, and comes back as UTC.
-        Kind::Instant if !text.ends_with('Z') => {
+        Kind::Instant => {
             let instant = text.parse::<Timestamp>();
             Value::Text(instant.map_or(text, |instant| instant.to_string()))
         }
-        Kind::Text(_) | Kind::Instant | Kind::Country | Kind::SignInName | Kind::Alias => {
+        Kind::Text(_) | Kind::OneOf(_) | Kind::Country | Kind::SignInName | Kind::Alias => {
             Value::Text(text)
         }
     }
@@ -787,15 +815,21 @@ mod tests {
             others: Vec::new(),
         };
         assert_eq!(made(&default, "Ana"), set("Ana"));
+        // An empty cell is no value, or where a tenant takes it so the empty text.
+        let other = format!("{name}expression = 'Coalesce([C], \"none\")'\n");
+        assert_eq!(made(&other, ""), set("none"));
+        assert_eq!(made(&other, "Ana"), set("Ana"));
         // An instant is the same one wherever it was written, and comes back as UTC.
         assert_eq!(
             typed(Kind::Instant, "2021-06-30T00:00:00+02:00".to_owned()),
             Value::text("2021-06-29T22:00:00Z")
         );
-        assert_eq!(
-            typed(Kind::Instant, "2021-06-30T00:00:00Z".to_owned()),
-            Value::text("2021-06-30T00:00:00Z")
-        );
+        for spelled in ["2021-06-30T00:00:00Z", "2021-06-30T00:00:00.000Z"] {
+            assert_eq!(
+                typed(Kind::Instant, spelled.to_owned()),
+                Value::text("2021-06-30T00:00:00Z")
+            );
+        }
     }
 
     #[test]

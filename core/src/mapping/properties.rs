@@ -11,6 +11,8 @@ use crate::model::text_shape;
 pub(super) enum Kind {
     /// Text of at most so many characters.
     Text(usize),
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
     /// An instant in ISO 8601 UTC.
     Instant,
     /// A list with at most one text.
@@ -24,7 +26,7 @@ pub(super) enum Kind {
 }
 
 const PROPERTIES: [(&str, Kind); 42] = [
-    ("ageGroup", Kind::Text(32)),
+    ("ageGroup", Kind::OneOf(&["Minor", "NotAdult", "Adult"])),
     ("businessPhones", Kind::OneOfList),
     ("city", Kind::Text(128)),
     ("companyName", Kind::Text(64)),
@@ -109,10 +111,17 @@ const PROPERTIES: [(&str, Kind); 42] = [
     ("surname", Kind::Text(64)),
     ("usageLocation", Kind::Country),
     ("userPrincipalName", Kind::SignInName),
-    ("userType", Kind::Text(16)),
-    ("consentProvidedForMinor", Kind::Text(32)),
+    ("userType", Kind::OneOf(&["Member", "Guest"])),
+    (
+        "consentProvidedForMinor",
+        Kind::OneOf(&["Granted", "Denied", "NotRequired"]),
+    ),
 ];
 
+/// Characters of a business phone number.
+const PHONE_MAX: usize = 64;
+/// Characters of a sign-in name: 64, the `@`, 48.
+const SIGN_IN_NAME_MAX: usize = 113;
 /// Characters of a mail nickname.
 const ALIAS_MAX: usize = 64;
 /// What one cannot have ("user resource type", mailNickname), beside what is not ASCII.
@@ -124,6 +133,54 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         .iter()
         .find(|(n, _)| *n == name)
         .map(|(_, kind)| *kind)
+}
+
+/// Why a property of users that the directory has is none that a mapping writes.
+///
+/// Source: "user resource type" (learn.microsoft.com/graph/api/resources/user), what is read-only
+/// there.
+pub(super) fn not_written(name: &str) -> Option<&'static str> {
+    const READ_ONLY: &str = "the directory sets it, and lets nobody write it";
+    const REASONS: [(&str, &str); 25] = [
+        (
+            "accountEnabled",
+            "who is enabled follows from `worker.status` and dates: see policy.toml",
+        ),
+        (
+            "manager",
+            "write `manager` under `[worker]`, a column that holds a worker's key",
+        ),
+        (
+            "employeeLeaveDateTime",
+            "write `last_day` under `[worker]`: the policy does the rest",
+        ),
+        ("passwordProfile", "a password is made when the account is"),
+        ("mail", "Exchange makes it of the mailbox"),
+        ("proxyAddresses", READ_ONLY),
+        ("imAddresses", READ_ONLY),
+        ("id", READ_ONLY),
+        ("createdDateTime", READ_ONLY),
+        ("creationType", READ_ONLY),
+        ("deletedDateTime", READ_ONLY),
+        ("externalUserState", READ_ONLY),
+        ("externalUserStateChangeDateTime", READ_ONLY),
+        ("lastPasswordChangeDateTime", READ_ONLY),
+        ("legalAgeGroupClassification", READ_ONLY),
+        ("licenseAssignmentStates", READ_ONLY),
+        ("assignedLicenses", "licences are not attributes"),
+        ("assignedPlans", READ_ONLY),
+        ("provisionedPlans", READ_ONLY),
+        ("onPremisesSyncEnabled", READ_ONLY),
+        ("onPremisesSamAccountName", READ_ONLY),
+        ("onPremisesDistinguishedName", READ_ONLY),
+        ("onPremisesSecurityIdentifier", READ_ONLY),
+        ("onPremisesUserPrincipalName", READ_ONLY),
+        ("signInSessionsValidFromDateTime", READ_ONLY),
+    ];
+    let known = REASONS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    known.map(|(_, why)| *why)
 }
 
 /// The property of this name, whatever the case of its letters.
@@ -144,7 +201,10 @@ impl Kind {
             Self::Text(most) => Some(most),
             Self::Country => Some(2),
             Self::Alias => Some(ALIAS_MAX),
-            Self::Instant | Self::OneOfList | Self::SignInName => None,
+            Self::OneOfList => Some(PHONE_MAX),
+            Self::SignInName => Some(SIGN_IN_NAME_MAX),
+            // Which texts they are says more than how long they are.
+            Self::Instant | Self::OneOf(_) => None,
         }
     }
 
@@ -168,9 +228,11 @@ impl Kind {
             Self::Text(max) if count > max => {
                 Some(format!("{count} characters; the directory takes {max}"))
             }
-            Self::OneOfList if count > 64 => {
-                Some(format!("{count} characters; the directory takes 64"))
-            }
+            Self::OneOfList if count > PHONE_MAX => Some(format!(
+                "{count} characters; the directory takes {PHONE_MAX}"
+            )),
+            Self::OneOf(texts) => (!texts.contains(&text))
+                .then(|| format!("the directory takes {} and nothing else", texts.join(", "))),
             Self::Alias | Self::Text(_) | Self::OneOfList => None,
             Self::Instant => text.parse::<jiff::Timestamp>().is_err().then(|| {
                 "not an instant; the directory takes ISO 8601 in UTC, like 2026-03-16T00:00:00Z"
@@ -217,6 +279,8 @@ mod tests {
         for (name, value, refused) in [
             ("employeeId", "0123456789012345", false),
             ("employeeId", "01234567890123456", true),
+            ("userType", "Employee", true),
+            ("userType", "Guest", false),
             ("usageLocation", "UK1", true),
             ("usageLocation", "gb", true),
             ("usageLocation", "GB", false),

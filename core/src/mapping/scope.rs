@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Steps, TooLong};
 
 /// One group, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,9 +110,50 @@ impl Scope {
     }
 
     /// Whether a row is in it; `value` gives a column.
-    pub(super) fn holds<'v>(&self, value: impl Fn(&str) -> &'v str) -> bool {
-        let holds = |clause: &Clause| clause.holds(value(&clause.attribute));
-        self.0.is_empty() || self.0.iter().any(|group| group.iter().all(holds))
+    ///
+    /// # Errors
+    ///
+    /// The column whose pattern takes too many steps for what stands there.
+    pub(super) fn holds<'v>(&self, value: impl Fn(&str) -> &'v str) -> Result<bool, &str> {
+        if self.0.is_empty() {
+            return Ok(true);
+        }
+        for group in &self.0 {
+            let mut all = true;
+            for clause in group {
+                let holds = clause.holds(value(&clause.attribute));
+                if !holds.map_err(|TooLong| clause.attribute.as_str())? {
+                    all = false;
+                    break;
+                }
+            }
+            if all {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Patterns of its clauses, each with its column.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = (&str, &Pattern)> {
+        self.0.iter().flatten().flat_map(|clause| {
+            let patterns = match &clause.test {
+                Test::Matches(patterns) | Test::MatchesNot(patterns) => patterns.as_slice(),
+                Test::Equals
+                | Test::NotEquals
+                | Test::IsTrue
+                | Test::IsFalse
+                | Test::IsNull
+                | Test::IsNotNull
+                | Test::Greater(_)
+                | Test::GreaterOrEqual(_)
+                | Test::Includes
+                | Test::EndsWith => &[],
+            };
+            patterns
+                .iter()
+                .map(|pattern| (clause.attribute.as_str(), pattern))
+        })
     }
 }
 
@@ -167,31 +208,34 @@ fn clause(file: &ClauseFile) -> Result<Clause, String> {
 }
 
 impl Clause {
-    fn holds(&self, value: &str) -> bool {
+    fn holds(&self, value: &str) -> Result<bool, TooLong> {
         if value.is_empty() {
-            return matches!(self.test, Test::IsNull);
+            return Ok(matches!(self.test, Test::IsNull));
         }
         let number = || value.trim().parse::<i64>().ok();
-        let fits = |patterns: &[Pattern]| {
-            // What takes too long to tell does not match.
-            patterns
-                .iter()
-                .any(|pattern| pattern.fits(value).unwrap_or(false))
+        let steps = Steps::new();
+        let fits = |patterns: &[Pattern]| -> Result<bool, TooLong> {
+            for pattern in patterns {
+                if pattern.fits(value, &steps)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         };
-        match &self.test {
+        Ok(match &self.test {
             Test::Equals => self.values.iter().any(|v| v == value),
             Test::NotEquals => self.values.iter().all(|v| v != value),
             Test::IsTrue => value.eq_ignore_ascii_case("true") || value == "1",
             Test::IsFalse => value.eq_ignore_ascii_case("false") || value == "0",
             Test::IsNull => false,
             Test::IsNotNull => true,
-            Test::Matches(patterns) => fits(patterns),
-            Test::MatchesNot(patterns) => !fits(patterns),
+            Test::Matches(patterns) => fits(patterns)?,
+            Test::MatchesNot(patterns) => !fits(patterns)?,
             Test::Greater(than) => number().is_some_and(|n| than.iter().any(|t| n > *t)),
             Test::GreaterOrEqual(than) => number().is_some_and(|n| than.iter().any(|t| n >= *t)),
             Test::Includes => self.values.iter().any(|v| value.contains(v.as_str())),
             Test::EndsWith => self.values.iter().any(|v| value.ends_with(v.as_str())),
-        }
+        })
     }
 }
 
@@ -237,10 +281,10 @@ mod tests {
         ] {
             let scope = scope(&[&[("a", operator, values)]]).unwrap();
             for value in yes {
-                assert!(scope.holds(|_| value), "{operator} {value:?}");
+                assert_eq!(scope.holds(|_| value), Ok(true), "{operator} {value:?}");
             }
             for value in no {
-                assert!(!scope.holds(|_| value), "{operator} {value:?}");
+                assert_eq!(scope.holds(|_| value), Ok(false), "{operator} {value:?}");
             }
         }
     }
@@ -253,10 +297,22 @@ mod tests {
         ])
         .unwrap();
         let of = |a: &'static str, b: &'static str| {
-            scope.holds(move |name| if name == "a" { a } else { b })
+            scope
+                .holds(move |name| if name == "a" { a } else { b })
+                .unwrap()
         };
         assert!(of("1", "2") && of("9", "") && !of("1", "") && !of("", "2"));
-        assert!(Scope::default().holds(|_| ""));
+        assert_eq!(Scope::default().holds(|_| ""), Ok(true));
+    }
+
+    /// Nobody is let in, or left out, because a pattern gave up.
+    #[test]
+    fn what_takes_too_long_is_nobodys_answer() {
+        for operator in ["REGEX MATCH", "NOT REGEX MATCH"] {
+            let scope = scope(&[&[("a", operator, &["(a|aa)+x|a+c"])]]).unwrap();
+            let value = format!("{}c", "a".repeat(60));
+            assert_eq!(scope.holds(|_| &value), Err("a"), "{operator}");
+        }
     }
 
     #[test]

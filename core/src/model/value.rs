@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -44,6 +45,34 @@ impl Value {
     /// Whether the value is absent.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
+    }
+
+    /// Whether a directory would hold nothing: the empty text and the empty list are nothing there.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Bool(_) | Self::Number(_) => false,
+        }
+    }
+
+    /// Whether a directory would hold the same: nothing is nothing, and an instant may be spelled
+    /// in several ways. A sign-in name has no case: `ignoring_case`.
+    pub fn is_same(&self, other: &Self, ignoring_case: bool) -> bool {
+        if self == other || (self.is_nothing() && other.is_nothing()) {
+            return true;
+        }
+        let (Some(left), Some(right)) = (self.as_text(), other.as_text()) else {
+            return false;
+        };
+        if ignoring_case {
+            return left.to_lowercase() == right.to_lowercase();
+        }
+        match (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
+            (Ok(left), Ok(right)) => left == right,
+            (Ok(_) | Err(_), _) => false,
+        }
     }
 
     /// A description that names no content: `text of 12 characters`.

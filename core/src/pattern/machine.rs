@@ -4,6 +4,8 @@
 //! make it overflow. Only looks around and atomic groups recurse, as deep as a pattern nests them.
 //! Invariant: every loop here takes from the same count of steps.
 
+use std::cell::Cell;
+
 use super::node::Anchor;
 use super::program::{Op, Program};
 use super::set::{BOUND, Set};
@@ -61,6 +63,13 @@ impl Units for [u16] {
     }
 }
 
+/// Where a run may end. What it looks at on its way, ahead or as a whole, ends where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Anywhere,
+    WithText,
+}
+
 /// Something on the stack.
 #[derive(Debug, Clone, Copy)]
 enum Frame {
@@ -93,9 +102,7 @@ pub(super) struct Machine<'p, T: Units + ?Sized> {
     program: &'p Program,
     text: &'p T,
     /// Steps that are left.
-    left: u64,
-    /// The match has to end where the text does.
-    whole: bool,
+    left: &'p Cell<u64>,
     search_start: usize,
     captures: Vec<Option<Span>>,
     opens: Vec<usize>,
@@ -104,7 +111,7 @@ pub(super) struct Machine<'p, T: Units + ?Sized> {
 }
 
 impl<'p, T: Units + ?Sized> Machine<'p, T> {
-    pub(super) fn new(program: &'p Program, text: &'p T, steps: u64) -> Self {
+    pub(super) fn new(program: &'p Program, text: &'p T, left: &'p Cell<u64>) -> Self {
         // Where nothing is captured there is nothing to keep.
         let groups = if program.groups > 1 {
             program.groups
@@ -115,8 +122,7 @@ impl<'p, T: Units + ?Sized> Machine<'p, T> {
             ops: &program.ops,
             program,
             text,
-            left: steps,
-            whole: false,
+            left,
             search_start: 0,
             captures: vec![None; groups],
             opens: vec![0; groups],
@@ -127,8 +133,7 @@ impl<'p, T: Units + ?Sized> Machine<'p, T> {
 
     /// Whether the whole text matches, in any of the ways in which it can.
     pub(super) fn fits(&mut self) -> Result<bool, TooLong> {
-        self.whole = true;
-        Ok(self.run(0, 0)?.is_some())
+        Ok(self.run(0, 0, Ends::WithText)?.is_some())
     }
 
     /// The first match from a place on. `behind` is where the match before it ended.
@@ -153,9 +158,10 @@ impl<'p, T: Units + ?Sized> Machine<'p, T> {
                     continue;
                 }
             }
+            self.pay(self.captures.len() / 8)?;
             self.captures.fill(None);
             self.stack.clear();
-            if let Some(end) = self.run(0, here)? {
+            if let Some(end) = self.run(0, here, Ends::Anywhere)? {
                 let groups = &self.captures;
                 return Ok(Some(Found {
                     whole: (here, end),
@@ -209,9 +215,10 @@ impl<'p, T: Units + ?Sized> Machine<'p, T> {
         Ok(end)
     }
 
-    fn pay(&mut self, steps: usize) -> Result<(), TooLong> {
+    fn pay(&self, steps: usize) -> Result<(), TooLong> {
         let steps = u64::try_from(steps).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(steps).ok_or(TooLong)?;
+        let left = self.left.get().checked_sub(steps).ok_or(TooLong)?;
+        self.left.set(left);
         Ok(())
     }
 
@@ -229,13 +236,13 @@ impl<'p, T: Units + ?Sized> Machine<'p, T> {
 
     /// From a step at a place to `Done`: where that is. What was captured stays, what could be
     /// tried otherwise is forgotten, and what has to be put back is not.
-    fn run(&mut self, pc: usize, at: usize) -> Result<Option<usize>, TooLong> {
+    fn run(&mut self, pc: usize, at: usize, ends: Ends) -> Result<Option<usize>, TooLong> {
         let base = self.stack.len();
         let (mut pc, mut at) = (pc, at);
         loop {
             self.pay(1)?;
             let next = match &self.ops[pc] {
-                Op::Done if self.whole && base == 0 && at != self.text.count() => None,
+                Op::Done if ends == Ends::WithText && at != self.text.count() => None,
                 Op::Done => {
                     self.settle(base);
                     return Ok(Some(at));
@@ -277,7 +284,7 @@ impl<'p, T: Units + ?Sized> Machine<'p, T> {
                 Op::Round { .. } => Some(self.round(pc, at)),
                 Op::Look { not, behind } => {
                     let mark = self.stack.len();
-                    let found = self.run(pc + 1, at)?.is_some();
+                    let found = self.run(pc + 1, at, Ends::Anywhere)?.is_some();
                     if found && *not {
                         self.undo(mark);
                     }
@@ -285,14 +292,15 @@ impl<'p, T: Units + ?Sized> Machine<'p, T> {
                 }
                 Op::Atomic { behind } => {
                     let behind = place(*behind);
-                    self.run(pc + 1, at)?.map(|end| (behind, end))
+                    self.run(pc + 1, at, Ends::Anywhere)?
+                        .map(|end| (behind, end))
                 }
                 Op::IfNot { group, otherwise } => {
                     let took = self.captures[place(*group)].is_some();
                     Some((if took { pc + 1 } else { place(*otherwise) }, at))
                 }
                 Op::IfAhead { then, otherwise } => {
-                    let found = self.run(pc + 1, at)?.is_some();
+                    let found = self.run(pc + 1, at, Ends::Anywhere)?.is_some();
                     Some((place(if found { *then } else { *otherwise }), at))
                 }
             };

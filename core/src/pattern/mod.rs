@@ -5,6 +5,8 @@
 //! Source: "Regular expression language - quick reference" and its pages (dotnet/docs,
 //! standard/base-types).
 
+use std::cell::Cell;
+
 mod blocks;
 mod machine;
 mod node;
@@ -20,9 +22,21 @@ use program::Program;
 use set::Set;
 use syntax::Groups;
 
-/// Steps that one call may take: patterns are an administrator's, texts are anybody's. A few
-/// milliseconds.
+/// Steps that one expression may take, or one comparison: patterns are an administrator's, texts
+/// are anybody's. A few milliseconds.
 const STEPS_MAX: u64 = 1_000_000;
+
+/// What is left of the steps that something may take.
+#[derive(Debug)]
+pub(crate) struct Steps(Cell<u64>);
+
+impl Steps {
+    /// Enough for one expression or one comparison.
+    pub(crate) const fn new() -> Self {
+        Self(Cell::new(STEPS_MAX))
+    }
+}
+
 /// Units of what a call may make.
 const RESULT_MAX: usize = 1_000_000;
 
@@ -234,20 +248,22 @@ impl Pattern {
     fn matches(
         program: &Program,
         text: &Text<'_>,
+        steps: &Steps,
         each: impl FnMut(Found<'_>) -> Result<(), TooLong>,
     ) -> Result<(), TooLong> {
         match text {
-            Text::Ascii(text) => Self::matches_in(program, text.as_bytes(), each),
-            Text::Wide(units) => Self::matches_in(program, units.as_slice(), each),
+            Text::Ascii(text) => Self::matches_in(program, text.as_bytes(), steps, each),
+            Text::Wide(units) => Self::matches_in(program, units.as_slice(), steps, each),
         }
     }
 
     fn matches_in<T: Units + ?Sized>(
         program: &Program,
         text: &T,
+        steps: &Steps,
         mut each: impl FnMut(Found<'_>) -> Result<(), TooLong>,
     ) -> Result<(), TooLong> {
-        let mut machine = Machine::new(program, text, STEPS_MAX);
+        let mut machine = Machine::new(program, text, &steps.0);
         let (mut at, mut behind) = (0, 0);
         while at <= text.count() {
             let Some(found) = machine.search(at, behind)? else {
@@ -262,7 +278,12 @@ impl Pattern {
 
     /// Every match replaced, in which `$1`, `${name}`, `$&` and the like stand for what was found;
     /// `None` where that leaves the text as it is.
-    pub(crate) fn replace(&self, text: &str, with: &str) -> Result<Option<String>, TooLong> {
+    pub(crate) fn replace(
+        &self,
+        text: &str,
+        with: &str,
+        steps: &Steps,
+    ) -> Result<Option<String>, TooLong> {
         let plain = [Part::Text(with)];
         let written;
         let parts = if with.contains('$') {
@@ -278,10 +299,13 @@ impl Pattern {
             Some(bare) if !parts.iter().any(asks) => bare,
             Some(_) | None => &self.program,
         };
-        Self::rebuild(program, text, with, |found, text, out| {
+        Self::rebuild(program, text, with, steps, |found, text, out| {
             for part in parts {
                 self.expand(part, text, found, out);
+                // Every part may be the whole text again.
+                out.checked()?;
             }
+            Ok(())
         })
     }
 
@@ -292,9 +316,10 @@ impl Pattern {
         text: &str,
         group: &str,
         with: &str,
+        steps: &Steps,
     ) -> Result<Option<String>, TooLong> {
         let group = self.groups.find(group);
-        Self::rebuild(&self.program, text, with, |found, text, out| {
+        Self::rebuild(&self.program, text, with, steps, |found, text, out| {
             let (start, end) = found.whole;
             let part = group.and_then(|group| found.group(group));
             match part.filter(|(from, to)| start <= *from && *to <= end) {
@@ -305,18 +330,24 @@ impl Pattern {
                 }
                 None => out.part(text, (start, end)),
             }
+            Ok(())
         })
     }
 
     /// What a group captured in the first match.
-    pub(crate) fn group(&self, text: &str, group: &str) -> Result<Option<String>, TooLong> {
+    pub(crate) fn group(
+        &self,
+        text: &str,
+        group: &str,
+        steps: &Steps,
+    ) -> Result<Option<String>, TooLong> {
         let Some(group) = self.groups.find(group) else {
             return Ok(None);
         };
         let text = Text::of(text);
         let captured = match &text {
-            Text::Ascii(text) => self.captured(text.as_bytes(), group)?,
-            Text::Wide(units) => self.captured(units.as_slice(), group)?,
+            Text::Ascii(text) => self.captured(text.as_bytes(), group, steps)?,
+            Text::Wide(units) => self.captured(units.as_slice(), group, steps)?,
         };
         Ok(captured.map(|span| {
             let mut out = Built::for_text(&text, "");
@@ -325,27 +356,32 @@ impl Pattern {
         }))
     }
 
-    fn captured<T: Units + ?Sized>(&self, text: &T, group: usize) -> Result<Option<Span>, TooLong> {
-        let mut machine = Machine::new(&self.program, text, STEPS_MAX);
+    fn captured<T: Units + ?Sized>(
+        &self,
+        text: &T,
+        group: usize,
+        steps: &Steps,
+    ) -> Result<Option<Span>, TooLong> {
+        let mut machine = Machine::new(&self.program, text, &steps.0);
         Ok(machine.search(0, 0)?.and_then(|found| found.group(group)))
     }
 
     /// Whether the whole text matches, in any of the ways in which it can.
-    pub(crate) fn fits(&self, text: &str) -> Result<bool, TooLong> {
+    pub(crate) fn fits(&self, text: &str, steps: &Steps) -> Result<bool, TooLong> {
         match Text::of(text) {
-            Text::Ascii(text) => Machine::new(&self.program, text.as_bytes(), STEPS_MAX).fits(),
-            Text::Wide(units) => Machine::new(&self.program, units.as_slice(), STEPS_MAX).fits(),
+            Text::Ascii(text) => Machine::new(&self.program, text.as_bytes(), &steps.0).fits(),
+            Text::Wide(units) => Machine::new(&self.program, units.as_slice(), &steps.0).fits(),
         }
     }
 
     /// Whether it matches anywhere in a text.
-    pub(crate) fn finds(&self, text: &str) -> Result<bool, TooLong> {
+    pub(crate) fn finds(&self, text: &str, steps: &Steps) -> Result<bool, TooLong> {
         let program = self.bare.as_ref().unwrap_or(&self.program);
         Ok(match Text::of(text) {
-            Text::Ascii(text) => Machine::new(program, text.as_bytes(), STEPS_MAX)
+            Text::Ascii(text) => Machine::new(program, text.as_bytes(), &steps.0)
                 .search(0, 0)?
                 .is_some(),
-            Text::Wide(units) => Machine::new(program, units.as_slice(), STEPS_MAX)
+            Text::Wide(units) => Machine::new(program, units.as_slice(), &steps.0)
                 .search(0, 0)?
                 .is_some(),
         })
@@ -355,21 +391,21 @@ impl Pattern {
         program: &Program,
         text: &str,
         with: &str,
-        mut put: impl FnMut(Found<'_>, &Text<'_>, &mut Built),
+        steps: &Steps,
+        mut put: impl FnMut(Found<'_>, &Text<'_>, &mut Built) -> Result<(), TooLong>,
     ) -> Result<Option<String>, TooLong> {
         let text = Text::of(text);
         let mut out: Option<Built> = None;
         let mut at = 0;
-        Self::matches(program, &text, |found| {
+        Self::matches(program, &text, steps, |found| {
             let (start, end) = found.whole;
             if start == end && with.is_empty() {
                 return Ok(());
             }
             let out = out.get_or_insert_with(|| Built::for_text(&text, with));
             out.part(&text, (at, start));
-            put(found, &text, out);
+            put(found, &text, out)?;
             at = end;
-            // What a match brings may be the whole text again.
             out.checked()
         })?;
         Ok(out.map(|mut out| {
@@ -481,7 +517,7 @@ mod tests {
 
     fn replaced(pattern: &str, text: &str, with: &str) -> String {
         let pattern = Pattern::new(pattern).unwrap();
-        let replaced = pattern.replace(text, with).unwrap();
+        let replaced = pattern.replace(text, with, &Steps::new()).unwrap();
         replaced.unwrap_or_else(|| text.to_owned())
     }
 
@@ -626,8 +662,8 @@ mod tests {
             for text in ["", "Ana  Ruiz-Öü9\n", "aäöüb", "  x ", "KkK\u{212A}", "😀é"] {
                 for with in ["", "_", "xy"] {
                     assert_eq!(
-                        pattern.replace(text, with),
-                        engine.replace(text, with),
+                        pattern.replace(text, with, &Steps::new()),
+                        engine.replace(text, with, &Steps::new()),
                         "{source} {text}"
                     );
                 }
@@ -643,7 +679,7 @@ mod tests {
         let pattern = Pattern::new("(?<Suffix>@(.)*)").unwrap();
         assert_eq!(
             pattern
-                .replace_group("a@b", "Suffix", "")
+                .replace_group("a@b", "Suffix", "", &Steps::new())
                 .unwrap()
                 .as_deref(),
             Some("a")
@@ -651,12 +687,58 @@ mod tests {
         assert!(pattern.has("Suffix") && pattern.has("1") && !pattern.has("suffix"));
         let pattern = Pattern::new(r"\+(?<code>\d+) (?<rest>\d+)").unwrap();
         assert_eq!(
-            pattern.group("+44 20", "rest").unwrap().as_deref(),
+            pattern
+                .group("+44 20", "rest", &Steps::new())
+                .unwrap()
+                .as_deref(),
             Some("20")
         );
-        assert_eq!(pattern.group("44", "rest").unwrap(), None);
-        assert!(Pattern::new("[1-9][0-9]").unwrap().fits("42").unwrap());
-        assert!(!Pattern::new("[1-9][0-9]").unwrap().fits("420").unwrap());
+        assert_eq!(pattern.group("44", "rest", &Steps::new()).unwrap(), None);
+        assert!(
+            Pattern::new("[1-9][0-9]")
+                .unwrap()
+                .fits("42", &Steps::new())
+                .unwrap()
+        );
+        assert!(
+            !Pattern::new("[1-9][0-9]")
+                .unwrap()
+                .fits("420", &Steps::new())
+                .unwrap()
+        );
+    }
+
+    /// What a pattern looks at on its way need not end where the text does.
+    #[test]
+    fn the_whole_text_fits_and_not_each_part() {
+        for (pattern, text, fits) in [
+            ("(?!9)[0-9]{4}", "9123", false),
+            ("(?!9)[0-9]{4}", "8123", true),
+            ("(?=.*[a-z])[a-z0-9]{4}", "a123", true),
+            ("(?=.*[a-z])[a-z0-9]{4}", "1234", false),
+            ("(?>a+)b", "aab", true),
+            ("(?>a|ab)c", "abc", false),
+            ("(?(?=a)ab|cd)", "ab", true),
+            ("(?(?=a)ab|cd)", "cd", true),
+            ("a|ab", "ab", true),
+            ("(?<=a)b|ab", "ab", true),
+        ] {
+            let compiled = Pattern::new(pattern).unwrap();
+            assert_eq!(
+                compiled.fits(text, &Steps::new()),
+                Ok(fits),
+                "{pattern} {text}"
+            );
+        }
+    }
+
+    /// Nothing is put together first and measured afterwards.
+    #[test]
+    fn a_replacement_that_multiplies_the_text_ends_early() {
+        let pattern = Pattern::new("^a").unwrap();
+        let text = "a".repeat(500_000);
+        let with = "$_".repeat(4000);
+        assert_eq!(pattern.replace(&text, &with, &Steps::new()), Err(TooLong));
     }
 
     #[test]
@@ -697,6 +779,17 @@ mod tests {
             (r"(a|aa)+\1b", true),
             ("(?:a|aa)+(?!x)b", true),
             ("(a*)*", true),
+            (r"(\w\w?)*!", true),
+            ("(ab|ab)*!", true),
+            ("(ab|abab)*!", true),
+            (".*.*.*x", true),
+            (r"\w+\d+\w+\d+x", true),
+            ("(.*a){20}", true),
+            ("(a{1,50}){1,50}b", true),
+            (r"^\d{1,3}(\.\d{1,3}){3}$", false),
+            (r"\d*\s*\w*-", false),
+            (r"^.*@.*\.com$", false),
+            (r"^(\w+) (\w+) (\w+)$", false),
             (r"([a-z]+,)*", false),
             ("(ab+)*$", false),
             (r"(\.)*$", false),
@@ -732,7 +825,10 @@ mod tests {
         ] {
             let pattern = Pattern::new(&source).unwrap();
             assert!(!pattern.is_ambiguous());
-            assert_eq!(pattern.group("!", "0"), Ok(Some(String::new())));
+            assert_eq!(
+                pattern.group("!", "0", &Steps::new()),
+                Ok(Some(String::new()))
+            );
         }
     }
 
@@ -752,11 +848,13 @@ mod tests {
             (r"\w{1,256}", true),
             ("(a+)+$", true),
         ] {
-            let done = Pattern::new(pattern).unwrap().replace(&long, "");
+            let done = Pattern::new(pattern)
+                .unwrap()
+                .replace(&long, "", &Steps::new());
             assert_eq!(done.is_ok(), ends, "{pattern}");
         }
         let pattern = Pattern::new(r"^(([a-z])+.)+[A-Z]\2([a-z])+$").unwrap();
         let text = "a".repeat(60);
-        assert_eq!(pattern.replace(&text, ""), Err(TooLong));
+        assert_eq!(pattern.replace(&text, "", &Steps::new()), Err(TooLong));
     }
 }

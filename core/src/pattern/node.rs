@@ -2,6 +2,9 @@
 
 use super::set::Set;
 
+/// Repetitions up to which there are few ways to share a text among them.
+const MANY: u32 = 10;
+
 /// A part of a pattern.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
@@ -142,7 +145,8 @@ impl Node {
     }
 
     /// Whether one text may be matched in very many ways: inside of a repetition without an end
-    /// another one may go on or stop at the same unit, or two branches take the same one.
+    /// another one may go on or stop at the same unit, or two branches take the same text; or three
+    /// repetitions without an end stand beside each other and take the same units.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.forks(&Set::default(), false)
     }
@@ -154,6 +158,7 @@ impl Node {
             Self::One(_) | Self::Anchor(_) | Self::Back { .. } | Self::Atomic(_) => false,
             Self::Capture(_, node) => node.forks(behind, again),
             Self::Look { node, .. } => node.forks(&Set::default(), again),
+            Self::Concat(nodes) if crowded(nodes) => true,
             Self::Concat(nodes) => nodes.iter().enumerate().any(|(at, node)| {
                 let mut next = Set::default();
                 for later in &nodes[at + 1..] {
@@ -181,18 +186,64 @@ impl Node {
                     let mut others = others.map(|(_, node)| node);
                     short(&nodes[at]) && others.any(|o| first(o).shares(&first(&nodes[at])))
                 };
-                (again && (0..nodes.len()).any(same))
+                let alike = |at: usize| {
+                    let one = nodes[at].leading();
+                    nodes[at + 1..].iter().any(|other| {
+                        let other = other.leading();
+                        let shorter = one.len().min(other.len());
+                        // What is left of the longer one has to be a beginning again.
+                        let left = one.get(shorter).or(other.get(shorter));
+                        shorter > 1
+                            && one.iter().zip(&other).all(|(one, other)| one.shares(other))
+                            && left.is_none_or(|left| left.shares(behind))
+                    })
+                };
+                (again && (0..nodes.len()).any(|at| same(at) || alike(at)))
                     || nodes.iter().any(|node| node.forks(behind, again))
             }
-            Self::Repeat { node, most, .. } => {
+            Self::Repeat {
+                node, least, most, ..
+            } => {
                 let (first, _) = node.begins().unwrap_or((Set::all(), true));
-                let endless = most.is_none();
-                (endless && again && first.shares(behind))
+                let endless = most.is_none_or(|most| most >= MANY);
+                let fixed = *most == Some(*least);
+                (!fixed && again && first.shares(behind))
                     || node.forks(&first.or(behind), again || endless)
             }
             Self::If {
                 then, otherwise, ..
             } => then.forks(behind, again) || otherwise.forks(behind, again),
+        }
+    }
+
+    /// The sets that a match of it begins with, one unit after the other, as far as that is one way
+    /// only.
+    fn leading(&self) -> Vec<&Set> {
+        if let Self::Concat(nodes) = self.inside() {
+            nodes.iter().map_while(Self::one).collect()
+        } else {
+            self.one().into_iter().collect()
+        }
+    }
+
+    /// The set of the one unit that it is.
+    fn one(&self) -> Option<&Set> {
+        if let Self::One(set) = self.inside() {
+            Some(set)
+        } else {
+            None
+        }
+    }
+
+    /// What it repeats without an end.
+    fn endless(&self) -> Option<&Self> {
+        if let Self::Repeat {
+            node, most: None, ..
+        } = self.inside()
+        {
+            Some(node)
+        } else {
+            None
         }
     }
 
@@ -236,4 +287,28 @@ impl Node {
             }
         }
     }
+}
+
+/// Three repetitions without an end one after the other, each of which can take what the next one
+/// does: where they stop is tried in as many ways as the cube of a text's length, and a search does
+/// so from every place.
+fn crowded(nodes: &[Node]) -> bool {
+    let mut run: Option<(Set, u32)> = None;
+    for node in nodes {
+        let (set, empty) = node.begins().unwrap_or((Set::all(), true));
+        match (node.endless(), &mut run) {
+            (Some(_), Some((before, count))) if before.shares(&set) => {
+                *before = set;
+                *count += 1;
+                if *count == 3 {
+                    return true;
+                }
+            }
+            (Some(_), run) => *run = Some((set, 1)),
+            // What may take nothing keeps nothing apart.
+            (None, _) if empty => {}
+            (None, run) => *run = None,
+        }
+    }
+    false
 }

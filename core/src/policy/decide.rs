@@ -55,6 +55,11 @@ impl Subject {
         }
     }
 
+    /// The sign-in name that the newest data ask for, believed or not.
+    pub fn wanted_name(&self, target: &Target) -> Option<AccountName> {
+        wanted_name(self.identity()?, target)
+    }
+
     /// What the target has to be asked first: the linked account, or whoever carries the key and
     /// whoever has the wanted name, or one of those to take instead.
     pub fn questions(&self, target: &Target) -> Vec<Lookup> {

@@ -419,12 +419,19 @@ impl Desk<'_> {
                 FindingKind::NameTaken,
                 Severity::Held,
                 None,
-                format!(
-                    "the wanted {} belongs to an account without {} {}; set it there to adopt \
-                     the account, say `match` in the mapping to adopt accounts without any, or \
-                     change the name",
-                    cx.target.name_attribute, cx.target.key_attribute, identity.worker
-                ),
+                match cx.matching {
+                    Matching::Key => format!(
+                        "the wanted {} belongs to an account without {} {}; set it there to \
+                         adopt the account, say `match` in the mapping to adopt accounts without \
+                         any, or change the name",
+                        cx.target.name_attribute, cx.target.key_attribute, identity.worker
+                    ),
+                    Matching::KeyThenName => format!(
+                        "the wanted {} belongs to an account of somebody else's {}; change the \
+                         name, or see whose account it is",
+                        cx.target.name_attribute, cx.target.key_attribute
+                    ),
+                },
             );
             return None;
         };
@@ -454,7 +461,7 @@ impl Desk<'_> {
             .always
             .iter()
             .chain(&identity.on_create)
-            .filter(|(_, value)| !value.is_null())
+            .filter(|(_, value)| !value.is_nothing())
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         call(&mut after, &name, cx.target);
@@ -652,7 +659,8 @@ impl Desk<'_> {
             .filter(|(name, _)| *name != key)
             .filter_map(|(name, wanted)| {
                 let has = account.attributes.get(name).cloned().unwrap_or_default();
-                (has != *wanted).then(|| ((name.clone(), has), (name.clone(), wanted.clone())))
+                let same = has.is_same(wanted, *name == self.cx.target.name_attribute);
+                (!same).then(|| ((name.clone(), has), (name.clone(), wanted.clone())))
             })
             .unzip();
         if after.is_empty() {

@@ -194,7 +194,7 @@ fn text_is(ask: &Ask, value: &Folded) -> Result<bool, Unknown> {
         Ask::Contains(text) => folded.contains(&text.folded),
         Ask::In { folded: list, .. } => list.contains(folded),
         Ask::Matches { pattern, .. } => pattern
-            .finds(&value.text)
+            .finds(&value.text, &crate::pattern::Steps::new())
             .map_err(|_| Unknown::PatternTooLong)?,
         Ask::Null | Ask::Flag(_) | Ask::At(..) => false,
     })

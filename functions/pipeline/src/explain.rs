@@ -11,7 +11,9 @@ use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::Outcome;
 use rollcall_core::guards::{Kind, kind};
 use rollcall_core::mapping::{ExplainedAttribute, Fact, Given};
-use rollcall_core::model::{Account, ActionId, Finding, Lookup, Op, RunId, Value, WorkerId};
+use rollcall_core::model::{
+    Account, ActionId, Finding, Lookup, ObjectId, Op, RunId, Value, WorkerId,
+};
 use rollcall_core::plan::{Action, ActionValues, Held, WorkOrder};
 use rollcall_core::policy::{DeltaKind, StatusClass};
 use rollcall_core::state::Person;
@@ -119,6 +121,9 @@ pub struct Planned {
     pub set_aside: Option<String>,
     /// What happened to the worker; `None`: it had nothing to do for them.
     pub delta: Option<DeltaKind>,
+    /// The account that it saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectId>,
     /// Its actions, in the order in which they are carried out.
     pub actions: Vec<ActionSeen>,
 }
@@ -297,7 +302,7 @@ impl Pipeline {
             (Some(_), _) | (None, None) => Some(self.in_plan(&head, &stored, worker).await?),
         };
         let account = self
-            .account(worker, person.as_ref(), delivered.as_ref())
+            .account(worker, person.as_ref(), plan.as_ref(), delivered.as_ref())
             .await?;
         Ok(Explanation {
             format_version: 1,
@@ -469,6 +474,7 @@ impl Pipeline {
             plan_sha256: stored.planned.plan_sha256.clone(),
             set_aside: None,
             delta: None,
+            object: None,
             actions: Vec::new(),
         };
         let plan = &stored.plan()?.key;
@@ -483,6 +489,7 @@ impl Pipeline {
             if order.workers.iter().any(|w| w.as_str() == worker) {
                 let since = self.since(head, stored).await?;
                 out.delta = Some(order.delta);
+                out.object.clone_from(&order.object);
                 out.actions = self.actions(stored, &order, &since).await?;
                 out.set_aside = since.set_aside;
                 break;
@@ -561,15 +568,20 @@ impl Pipeline {
         Ok(out)
     }
 
-    /// What the target has of a worker: asked now, or else what a run read.
+    /// What the target has of a worker: asked now, or else what a run read. Of somebody who has no
+    /// account yet, the one that a plan wants to take over.
     async fn account(
         &self,
         worker: &str,
         person: Option<&Person>,
+        plan: Option<&Planned>,
         delivered: Option<&Stored>,
     ) -> Result<AccountSeen, StoreError> {
         let key = Lookup::Key(worker.to_owned());
-        let id = person.and_then(|p| p.object.clone()).map(Lookup::Id);
+        let linked = person.and_then(|p| p.object.clone());
+        let id = linked
+            .or_else(|| plan.and_then(|plan| plan.object.clone()))
+            .map(Lookup::Id);
         let question = id.clone().unwrap_or_else(|| key.clone());
         let mapping = match delivered {
             Some(stored) => stored.mapping(&self.store).await?,

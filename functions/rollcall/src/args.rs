@@ -262,12 +262,15 @@ pub(crate) struct Eval {
     /// Also every function that was called, with its values
     #[arg(long)]
     pub(crate) steps: bool,
+    /// As people read it, which is how a terminal gets it anyway; everything else gets JSON
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) text: bool,
     /// Many at once: a JSON file of vectors, or - for stdin; one JSON line for each comes out
     #[arg(
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "expression", "attributes", "now", "default_domain", "taken", "steps",
+            "expression", "attributes", "now", "default_domain", "taken", "steps", "text",
         ]
     )]
     pub(crate) vectors: Option<PathBuf>,
@@ -310,8 +313,11 @@ pub(crate) struct Membership {
     /// What `system.now` is; without it the time it is, and `memberOf` is read as before its end
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) now: Option<Timestamp>,
+    /// As people read it, which is how a terminal gets it anyway; everything else gets JSON
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) text: bool,
     /// Many at once: a JSON file of vectors, or - for stdin; one JSON line for each comes out
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["rule", "subject", "now"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rule", "subject", "now", "text"])]
     pub(crate) vectors: Option<PathBuf>,
 }
 

@@ -55,6 +55,11 @@ impl Printer {
         self.lost.load(Ordering::Relaxed)
     }
 
+    /// Whether an answer goes out as JSON: to whatever is no terminal, unless `text` is asked for.
+    pub(crate) fn answers_json(&self, text: bool) -> bool {
+        self.json || !(text || std::io::stdout().is_terminal())
+    }
+
     /// A value as JSON on one line.
     pub(crate) fn json(&self, value: &impl serde::Serialize) {
         let text = serde_json::to_string(value).expect("what is printed is always JSON");

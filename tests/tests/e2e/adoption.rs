@@ -13,6 +13,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             adopted,
         ),
         trial("adoption::an_account_that_two_want_is_nobodys", disputed),
+        trial(
+            "adoption::whose_row_is_held_or_who_left_may_be_meant",
+            claimed,
+        ),
     ]
 }
 
@@ -75,6 +79,8 @@ fn adopted() {
     let (run, plan) = (&report["run"], &report["plan_sha256"]);
     let (run, plan) = (run.as_str().unwrap(), plan.as_str().unwrap());
     let explained = world.at(NOW, &["explain", "10012"]).expect(0).json();
+    let seen = &explained["account"]["accounts"][0];
+    assert_eq!(seen["name"], "emp10012@woodgrove.example", "{explained}");
     assert_eq!(
         explained["plan"]["actions"][0]["standing"]["by"],
         "adoptions"
@@ -139,4 +145,31 @@ fn disputed() {
         .map(|f| f["worker"].as_str().unwrap())
         .collect();
     assert_eq!(taken, ["10011", "10012"]);
+}
+
+/// Two workers whose names come out the same, and the row of one is not believed, or they left.
+fn claimed() {
+    for status in ["?", "Inactive"] {
+        let roster = Roster::of(12);
+        let world = older_tenant(&roster);
+        match_names(&world);
+        let csv = roster.csv().replace("EMP10012", "EMP10011");
+        let line = csv.lines().find(|line| line.contains("10012")).unwrap();
+        let other = line.replace("Active", status);
+        assert_ne!(line, other);
+        world.drop_file("b-2026-03-16.csv", csv.replace(line, &other));
+        let report = world.at(NOW, &["run"]).last_json();
+        assert_eq!(
+            report["counts"]["held_actions"]["user.update"], 10,
+            "{status}"
+        );
+        let taken: Vec<&str> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|f| f["kind"] == "name_taken")
+            .map(|f| f["worker"].as_str().unwrap())
+            .collect();
+        assert_eq!(taken, ["10011"], "{status}");
+    }
 }

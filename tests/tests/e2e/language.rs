@@ -161,17 +161,35 @@ fn many() {
             );
         }
     }
-    let ran = ask(&serde_json::json!([{"id": "a", "expression": "[x]"}, {"id": "b"}])).expect(2);
-    assert!(ran.err.contains("vector 2 (b)"), "{}", ran.err);
-    let ran = ask(&serde_json::json!([{"id": "a", "expression": "[x]", "input": [1]}])).expect(2);
-    assert!(ran.err.contains("vector \"a\""), "{}", ran.err);
+    let ran = ask(&serde_json::json!([{"id": "a", "expression": "[x]"}, {"id": "b"}])).expect(1);
+    assert!(
+        ran.out.contains("missing field `expression`"),
+        "{}",
+        ran.out
+    );
+    let odd = serde_json::json!([
+        {"id": "a", "expression": "[x]", "input": [1]},
+        {"id": "b", "expression": "[x]", "taken": "somebody@woodgrove.example"},
+        {"id": 3, "expression": "[x]", "input": {"x": "y"}},
+    ]);
+    let ran = ask(&odd).expect(1);
+    assert!(!ran.out.contains("somebody") && !ran.err.contains("somebody"));
+    let lines: Vec<serde_json::Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3, "one that is none costs no other one");
+    assert_eq!(lines[0]["error"]["kind"], "no-vector");
+    assert_eq!(lines[1]["id"], "b");
+    assert_eq!(lines[2], serde_json::json!({"id": 3, "value": "y"}));
     ask(&serde_json::json!({"vectors": 1})).expect(2);
     world.command(&["eval"]).expect(2);
 }
 
 fn mistakes() {
     let world = World::new();
-    let eval = |expression: &str| world.command(&["eval", "--expression", expression]);
+    let eval = |expression: &str| world.command(&["eval", "--text", "--expression", expression]);
     let ran = eval("Join(\" \", [a],\n  tolower([b]))").expect(1);
     assert!(ran.err.contains("line 2, column 3"), "{}", ran.err);
     assert!(ran.err.contains("did you mean `ToLower`?"), "{}", ran.err);

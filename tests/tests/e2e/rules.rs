@@ -88,7 +88,7 @@ fn one() {
         world.command(&args)
     };
     let sales = "user.department -ne \"Sales\"";
-    let ran = ask(sales, json!({"department": "HR"}), &[]).expect(0);
+    let ran = ask(sales, json!({"department": "HR"}), &["--text"]).expect(0);
     assert_eq!(ran.out, "member\n");
     let said = ask(sales, json!({}), &["--json"]).expect(0).json();
     let expected = json!({
@@ -104,14 +104,14 @@ fn one() {
     let at = ["--json", "--now", "2026-03-02T00:00:00Z"];
     assert_eq!(ask(hired, who, &at).expect(0).json()["member"], true);
     let groups = "user.memberOf -any (group.objectId -in [\"a\"])";
-    let at = ["--now", "2026-11-03T00:00:00Z"];
+    let at = ["--text", "--now", "2026-11-03T00:00:00Z"];
     let ran = ask(groups, json!({"memberOf": ["a"]}), &at).expect(0);
     assert!(ran.out.starts_with("frozen"), "{}", ran.out);
     // A mistake has a place and a hint; a subject that is none is named without its values.
-    let ran = ask("user.departmnt -eq \"x\"", json!({}), &[]).expect(1);
+    let ran = ask("user.departmnt -eq \"x\"", json!({}), &["--text"]).expect(1);
     assert!(ran.err.contains("line 1, column 1"), "{}", ran.err);
     assert!(ran.err.contains("user.department?"), "{}", ran.err);
-    let ran = ask(hired, json!({"employeeHireDate": "soon"}), &[]).expect(1);
+    let ran = ask(hired, json!({"employeeHireDate": "soon"}), &["--text"]).expect(1);
     assert!(ran.err.contains("employeeHireDate") && !ran.err.contains("soon"));
     ask(sales, json!([]), &[]).expect(2);
     world.command(&["rule", "--rule", sales]).expect(2);

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::char::{compose, decompose_canonical};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 /// Replaces the letters of the table; case is kept.
@@ -20,7 +21,7 @@ pub(super) fn normalize(source: Cow<'_, str>) -> Cow<'_, str> {
             let plain = if c.is_ascii() { None } else { replacement(c) };
             match plain {
                 Some(text) => out.push_str(text),
-                None => out.push(c),
+                None => out.push(combined(c).unwrap_or(c)),
             }
         }
         return Cow::Owned(out);
@@ -35,7 +36,8 @@ pub(super) fn normalize(source: Cow<'_, str>) -> Cow<'_, str> {
     let mut rest = source.chars().peekable();
     while let Some(c) = rest.next() {
         let replacement = replacement(c);
-        let marks: &[char] = if replacement.is_some() {
+        let combined = combined(c);
+        let marks: &[char] = if replacement.is_some() || combined.is_some() {
             OVER_ACCENTED
         } else if takes_macron(c) {
             OVER_PLAIN
@@ -48,7 +50,7 @@ pub(super) fn normalize(source: Cow<'_, str>) -> Cow<'_, str> {
         };
         match replacement {
             Some(text) => out.push_str(text),
-            None => out.push(c),
+            None => out.push(combined.unwrap_or(c)),
         }
         while rest.next_if(|mark| marks.contains(mark)).is_some() {}
     }
@@ -81,6 +83,21 @@ pub(super) fn by_culture<'a>(source: Cow<'a, str>, culture: &str) -> Cow<'a, str
         }
     }
     out.into()
+}
+
+/// A vowel that carries a mark of the table and others beside it (ǘ, ế): "and combinations".
+fn combined(c: char) -> Option<char> {
+    if c.is_ascii() || !c.is_alphabetic() {
+        return None;
+    }
+    let (mut base, mut marks) = (None, Vec::new());
+    decompose_canonical(c, |part| match base {
+        None => base = Some(part),
+        Some(_) => marks.push(part),
+    });
+    let base = base.filter(|base| "aeiouyAEIOUY".contains(*base))?;
+    let listed = |mark: &char| compose(base, *mark).and_then(replacement).is_some();
+    (marks.len() > 1 && marks.iter().any(listed)).then_some(base)
 }
 
 const MACRON: char = '\u{304}';
@@ -159,11 +176,13 @@ mod tests {
         check("c\u{304}d\u{304}g\u{331}Z\u{304}", "cdgZ");
         check("ø\u{304}œ\u{304}Œ\u{304}", "oeoeOE");
         check("e\u{301}", "e");
+        check("ǘǛ ếỄ ậ ộ", "uU eE a o");
     }
 
     #[test]
     fn what_is_not_listed_passes_through() {
         check("đðþœ Ωж ķģ q\u{303}", "đðþœ Ωж ķģ q\u{303}");
+        check("ĕ ŭ ạ ấ\u{327}", "ĕ ŭ ạ a\u{327}");
     }
 
     #[test]

@@ -15,8 +15,6 @@ pub enum ErrorKind {
     Limit,
     /// No function of the language has this name.
     UnknownFunction,
-    /// The language has the function, mode or operator; this version of Rollcall does not.
-    Unsupported,
     /// Too few or too many arguments, or a required one that is empty.
     Arity,
     /// An argument is not of the kind that the function takes.
@@ -42,7 +40,6 @@ impl ErrorKind {
             Self::Syntax => "syntax",
             Self::Limit => "limit",
             Self::UnknownFunction => "unknown-function",
-            Self::Unsupported => "unsupported",
             Self::Arity => "arity",
             Self::BadArgument => "bad-argument",
             Self::BadPattern => "bad-pattern",

@@ -14,7 +14,7 @@ use super::parser::{BareWord, Comparison, Kind, Node};
 use super::trace::Trace;
 use super::{Candidates, EvalContext, Evaluated, Input, Lookup, dates, diacritics, generate, text};
 use crate::model::Value;
-use crate::pattern::{Pattern, TooLong};
+use crate::pattern::{Pattern, Steps, TooLong};
 
 /// A value while it is worked on.
 pub(super) enum Datum<'a> {
@@ -67,6 +67,7 @@ pub(super) fn evaluate(
         lookup,
         context,
         trace,
+        steps: Steps::new(),
     };
     if let Kind::Call(Function::SelectUniqueValue, rules) = &root.kind {
         return walk.candidates(root, rules);
@@ -157,6 +158,8 @@ struct Walk<'a> {
     context: &'a EvalContext<'a>,
     /// Somebody watches.
     trace: Option<&'a Trace>,
+    /// Of all its patterns together.
+    steps: Steps,
 }
 
 impl<'a> Walk<'a> {
@@ -486,10 +489,15 @@ impl<'a> Walk<'a> {
         let mut values: Vec<Value> = Vec::new();
         let mut failed = None;
         for rule in rules {
-            match self.node(rule).map(Datum::into_value) {
-                Ok(value) if value.as_text().is_none_or(str::is_empty) => {}
-                Ok(value) if values.contains(&value) => {}
-                Ok(value) => values.push(value),
+            match self.text(rule) {
+                Ok(None) => {}
+                Ok(Some(text)) if text.is_empty() => {}
+                Ok(Some(text)) => {
+                    let value = Value::Text(text.into_owned());
+                    if !values.contains(&value) {
+                        values.push(value);
+                    }
+                }
                 // What comes behind it may never be needed.
                 Err(Stop::Failed(error)) => {
                     failed = Some(error);
@@ -729,11 +737,12 @@ impl<'a> Walk<'a> {
             }
             ReplaceMode::Pattern => {
                 let with = self.text_or_empty(new)?;
-                self.pattern(pattern)?.replace(&source, &with)
+                self.pattern(pattern)?.replace(&source, &with, &self.steps)
             }
             ReplaceMode::Group => {
                 let (group, with) = (self.text_or_empty(group)?, self.text_or_empty(new)?);
-                self.pattern(pattern)?.replace_group(&source, &group, &with)
+                self.pattern(pattern)?
+                    .replace_group(&source, &group, &with, &self.steps)
             }
             ReplaceMode::Attribute => Ok(None),
         };
@@ -756,7 +765,7 @@ impl<'a> Walk<'a> {
         };
         let group = self.text_or_empty(group)?;
         let pattern = self.pattern(pattern)?;
-        let found = self.in_time(node, pattern.group(&attribute, &group))?;
+        let found = self.in_time(node, pattern.group(&attribute, &group, &self.steps))?;
         Ok(found.map_or(Datum::Null, |found| Datum::Text(found.into())))
     }
 
@@ -965,7 +974,7 @@ impl<'a> Walk<'a> {
             None => self.fail(
                 node,
                 ErrorKind::BadIndex,
-                format!("item {index} of a list of {count}; items count from 1"),
+                format!("the list has {count}; items count from 1"),
             ),
         }
     }
@@ -1006,9 +1015,9 @@ impl<'a> Walk<'a> {
         let numbers = if equality && !left_is_number && !right_is_number {
             None
         } else {
-            parse_number(&left).zip(parse_number(&right))
+            compare_numbers(&left, &right)
         };
-        let order = numbers.map_or_else(|| left.cmp(&right), |(left, right)| left.cmp(&right));
+        let order = numbers.unwrap_or_else(|| left.cmp(&right));
         Ok(match comparison {
             Comparison::Equal => order == Ordering::Equal,
             Comparison::NotEqual => order != Ordering::Equal,
@@ -1053,7 +1062,7 @@ fn truth(datum: Datum<'_>) -> Option<bool> {
             } else if text.eq_ignore_ascii_case("false") {
                 Some(false)
             } else {
-                parse_number(&text).map(|number| number != 0)
+                compare_numbers(&text, "0").map(Ordering::is_ne)
             }
         }
     }
@@ -1061,4 +1070,18 @@ fn truth(datum: Datum<'_>) -> Option<bool> {
 
 fn parse_number(text: &str) -> Option<i64> {
     text.trim().parse().ok()
+}
+
+/// How two texts compare as numbers, where both are some: digits, a point and more digits where
+/// there is a fraction, a sign before them.
+fn compare_numbers(left: &str, right: &str) -> Option<Ordering> {
+    if let (Some(left), Some(right)) = (parse_number(left), parse_number(right)) {
+        return Some(left.cmp(&right));
+    }
+    let decimal = |text: &str| -> Option<f64> {
+        let text = text.trim();
+        let digits = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+');
+        text.chars().all(digits).then(|| text.parse().ok())?
+    };
+    decimal(left)?.partial_cmp(&decimal(right)?)
 }

@@ -179,7 +179,7 @@ fn hexadecimal(source: &str, at: usize) -> Result<(Token, usize), ExpressionErro
         .unwrap_or(digits.len());
     if length == 0 {
         return Err(ExpressionError::at(
-            ErrorKind::Unsupported,
+            ErrorKind::Syntax,
             "`&` between texts is not supported; write Append or Join (`&H` begins a \
              hexadecimal number)",
             source,
@@ -273,7 +273,7 @@ mod tests {
         ] {
             assert!(lex(bad).is_err(), "{bad}");
         }
-        assert_eq!(wrong("\"t-\" & [a]").0, ErrorKind::Unsupported);
+        assert_eq!(wrong("\"t-\" & [a]").0, ErrorKind::Syntax);
     }
 
     #[test]

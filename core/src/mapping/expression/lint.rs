@@ -4,7 +4,7 @@
 use super::dates::{self, White};
 use super::error::ExpressionError;
 use super::functions::{Function, name};
-use super::parser::{Comparison, Kind, Node};
+use super::parser::{BareWord, Comparison, Kind, Node};
 use super::{ErrorKind, EvalContext, Evaluated, Expression, Input, Lookup};
 use crate::model::Value;
 
@@ -23,19 +23,47 @@ pub struct Lint {
     pub part: String,
 }
 
+/// What is wrong with a pattern that can match one text in very many ways.
+pub(in crate::mapping) const SLOW_PATTERN: &str = "repetitions inside or beside each other can \
+     match the same text in very many ways: a long value fails with `limit`";
+
 impl Expression {
     /// What is odd about it, from left to right.
     pub fn lint(&self) -> Vec<Lint> {
         let mut linter = Linter {
             source: &self.source,
+            attributes: &self.parsed.attributes,
             out: Vec::new(),
         };
         linter.node(&self.parsed.root);
         if !matches!(self.parsed.root.kind, Kind::Attribute(_)) && self.parsed.attributes.is_empty()
         {
             linter.constant(self);
+        } else if self.never_gives() {
+            linter.say("never-set", &self.parsed.root, NEVER_SET);
         }
         linter.out
+    }
+}
+
+const NEVER_SET: &str = "it never gives a value: the attribute is never set";
+
+impl Expression {
+    /// Whatever is chosen, it is no value.
+    fn never_gives(&self) -> bool {
+        let mut results = Vec::new();
+        results_of(&self.parsed.root, &mut results);
+        let nothing = |node: &&Node| match &node.kind {
+            Kind::NotGiven => true,
+            Kind::Text(text) => text.is_empty(),
+            Kind::Word(word) => *word == BareWord::IgnoreAttributeFlow,
+            Kind::Attribute(_)
+            | Kind::Pattern(_)
+            | Kind::Number(_)
+            | Kind::Compare(..)
+            | Kind::Call(..) => false,
+        };
+        !results.is_empty() && results.iter().all(nothing)
     }
 }
 
@@ -49,6 +77,7 @@ impl Lookup for Nothing {
 
 struct Linter<'a> {
     source: &'a str,
+    attributes: &'a [String],
     out: Vec<Lint>,
 }
 
@@ -81,11 +110,7 @@ impl Linter<'_> {
         let context = EvalContext::at(jiff::Timestamp::UNIX_EPOCH);
         match expression.evaluate(&Nothing, &context) {
             Ok(Evaluated::Value(Value::Null) | Evaluated::IgnoreAttribute) => {
-                self.say(
-                    "never-set",
-                    root,
-                    "it never gives a value: the attribute is never set",
-                );
+                self.say("never-set", root, NEVER_SET);
             }
             Ok(_) if matches!(root.kind, Kind::Call(..) | Kind::Compare(..)) => {
                 self.say(
@@ -131,12 +156,7 @@ impl Linter<'_> {
                 if let Kind::Pattern(compiled) = &pattern.kind
                     && compiled.is_ambiguous()
                 {
-                    self.say(
-                        "slow-pattern",
-                        pattern,
-                        "a repetition inside a repetition can match the same text in very many \
-                         ways: a long value fails with `limit`",
-                    );
+                    self.say("slow-pattern", pattern, SLOW_PATTERN);
                 }
             }
             (Function::FormatDateTime, [source, .., input, _]) => {
@@ -268,7 +288,8 @@ impl Linter<'_> {
         }
     }
 
-    /// `DateDiff(Now, date)` is positive while the date is still to come.
+    /// `DateDiff(Now, date)` is positive while the date is still to come: meant from a first day on,
+    /// it holds before it. Of a last day that may well be what is meant.
     fn compare(&mut self, node: &Node, comparison: Comparison, sides: &[Node; 2]) {
         let number = |node: &Node| match &node.kind {
             Kind::Number(number) => Some(*number),
@@ -289,17 +310,30 @@ impl Linter<'_> {
         let Kind::Call(Function::DateDiff, arguments) = &difference.kind else {
             return;
         };
+        // "More than none" is written on purpose; "none or more" is the slip.
         let more = match comparison {
-            Comparison::Greater | Comparison::GreaterOrEqual => !more,
-            Comparison::Less | Comparison::LessOrEqual => more,
-            Comparison::Equal | Comparison::NotEqual => return,
+            Comparison::GreaterOrEqual => !more,
+            Comparison::LessOrEqual => more,
+            Comparison::Greater | Comparison::Less | Comparison::Equal | Comparison::NotEqual => {
+                return;
+            }
         };
         let (from_now, to_now) = (now(&arguments[1]), now(&arguments[2]));
+        let mut last_day = false;
+        attributes_of(difference, &mut |slot| {
+            let name = self.attributes[slot].to_ascii_lowercase();
+            last_day |= ["end", "term", "leave", "last"]
+                .iter()
+                .any(|part| name.contains(part));
+        });
+        if last_day {
+            return;
+        }
         // Positive while the date is to come, or the other way round.
         let still_to_come = if from_now && !to_now {
-            more && number <= 0
+            more && number <= 1
         } else {
-            to_now && !from_now && !more && number >= 0
+            to_now && !from_now && !more && number >= -1
         };
         if still_to_come {
             self.say(
@@ -309,6 +343,16 @@ impl Linter<'_> {
                  before the day, not from it on",
             );
         }
+    }
+}
+
+/// Every attribute that is read, by slot.
+fn attributes_of(node: &Node, visit: &mut dyn FnMut(usize)) {
+    match &node.kind {
+        Kind::Attribute(slot) => visit(*slot),
+        Kind::Call(_, arguments) => arguments.iter().for_each(|node| attributes_of(node, visit)),
+        Kind::Compare(_, sides) => sides.iter().for_each(|node| attributes_of(node, visit)),
+        Kind::Text(_) | Kind::Pattern(_) | Kind::Number(_) | Kind::Word(_) | Kind::NotGiven => {}
     }
 }
 
@@ -341,6 +385,7 @@ impl Expression {
     ) -> Vec<Lint> {
         let mut linter = Linter {
             source: &self.source,
+            attributes: &self.parsed.attributes,
             out: Vec::new(),
         };
         let mut results = Vec::new();
@@ -486,6 +531,18 @@ mod tests {
             (
                 "IIF(DateDiff(\"d\", Now(), CDate([h])) <= 14, \"a\", \"b\")",
                 vec![],
+            ),
+            (
+                "IIF(DateDiff(\"d\", Now(), CDate([h])) > 0, \"\", [a])",
+                vec![],
+            ),
+            (
+                "IIF(DateDiff(\"d\", Now(), CDate([EndDate])) >= 0, \"a\", \"b\")",
+                vec![],
+            ),
+            (
+                "IIF([a] = \"x\", IgnoreAttributeFlow, IgnoreAttributeFlow)",
+                vec!["missing-in-condition", "never-set"],
             ),
             (
                 "IIF(DateDiff(\"d\", [h], Now()) <= 0, \"a\", \"b\")",

@@ -1,7 +1,7 @@
 //! Microsoft Entra's attribute-mapping expressions: compile once, evaluate for every row.
 //!
 //! Every function of the language can be evaluated; those of other services are refused when the
-//! expression is compiled ([`ErrorKind::Unsupported`]), never while rows are mapped. Invariant:
+//! expression is compiled ([`ErrorKind::UnknownFunction`]), never while rows are mapped. Invariant:
 //! evaluation reads nothing but the looked-up attributes and the context, and no error holds a
 //! value.
 //!
@@ -31,6 +31,7 @@ use jiff::Timestamp;
 pub use dates::DateDiffReading;
 pub use error::{ErrorKind, ExpressionError};
 pub use lint::Lint;
+pub(in crate::mapping) use lint::SLOW_PATTERN;
 pub use trace::{Step, quoted};
 
 use functions::Function;
@@ -125,7 +126,7 @@ impl Expression {
     ///
     /// # Errors
     /// The first mistake: [`ErrorKind::Syntax`], [`ErrorKind::Limit`] (10,000 characters, 64
-    /// nested calls), [`ErrorKind::UnknownFunction`], [`ErrorKind::Unsupported`],
+    /// nested calls), [`ErrorKind::UnknownFunction`],
     /// [`ErrorKind::Arity`] or [`ErrorKind::BadPattern`].
     pub fn compile(source: &str) -> Result<Self, ExpressionError> {
         Ok(Self {
@@ -190,6 +191,24 @@ impl Expression {
     /// In one form, whatever it was compiled from. Compiled again it is the same.
     pub fn print(&self) -> String {
         print::print(&self.parsed.root, &self.parsed.attributes)
+    }
+
+    /// The constant text that it is, if it is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        if let parser::Kind::Text(text) = &self.parsed.root.kind {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The function that it is a call of, if it is one.
+    pub(crate) fn function(&self) -> Option<&'static str> {
+        if let parser::Kind::Call(function, _) = &self.parsed.root.kind {
+            Some(functions::name(*function))
+        } else {
+            None
+        }
     }
 
     /// As Microsoft Graph writes it in a schema: `attributeMappingSource`.

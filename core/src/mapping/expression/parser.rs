@@ -313,7 +313,7 @@ impl Parser<'_> {
                 Ok(node(Kind::Call(function, arguments.into()), start, end))
             }
             Known::Refused => Err(self.error(
-                ErrorKind::Unsupported,
+                ErrorKind::UnknownFunction,
                 format!(
                     "`{name}` belongs to other services than HR provisioning and is not supported"
                 ),

@@ -73,6 +73,13 @@ pub(super) fn tree(node: &Node, attributes: &[String]) -> serde_json::Value {
             let keys: &[&str] = match functions::name(*function) {
                 "Append" => &["source", "suffix"],
                 "Mid" => &["source", "start", "length"],
+                "Replace" => &[
+                    "source",
+                    "Find",
+                    "regexPattern",
+                    "regexGroupName",
+                    "Replacement",
+                ],
                 _ => &["source"],
             };
             let arguments = arguments.iter().enumerate();

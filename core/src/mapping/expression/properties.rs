@@ -179,7 +179,7 @@ fn errors_name_the_place_and_the_part() {
     refuse("Append([a], )", ErrorKind::Arity, (1, 1), "Append([a], )");
     refuse(
         "Append([a], Error(\"x\"))",
-        ErrorKind::Unsupported,
+        ErrorKind::UnknownFunction,
         (1, 13),
         "Error(\"x\")",
     );
@@ -189,7 +189,7 @@ fn errors_name_the_place_and_the_part() {
         (1, 10),
         "SelectUniqueValue([a], [b])",
     );
-    refuse("\"t-\" & [alias]", ErrorKind::Unsupported, (1, 6), "&");
+    refuse("\"t-\" & [alias]", ErrorKind::Syntax, (1, 6), "&");
     refuse("[a] [b]", ErrorKind::Syntax, (1, 5), "[b]");
     refuse("[a", ErrorKind::Syntax, (1, 1), "[a");
     refuse("[]", ErrorKind::Syntax, (1, 1), "[]");

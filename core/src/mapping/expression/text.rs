@@ -66,27 +66,30 @@ pub(super) fn word<'a>(source: Cow<'a, str>, number: i64, delimiters: &str) -> C
 
 /// The position (from 1) of `sought` at or after position `start`; 0 when it is not there.
 pub(super) fn position(within: &str, sought: &str, start: usize, fold_case: bool) -> usize {
-    let units = |text: &str| -> Vec<u16> {
-        if fold_case {
-            text.chars()
-                .map(|c| lower_char(c, CaseRules::Invariant))
-                .collect::<String>()
-                .encode_utf16()
-                .collect()
-        } else {
-            text.encode_utf16().collect()
-        }
+    let folded = |text: &str| -> String {
+        let lower = |c| lower_char(c, CaseRules::Invariant);
+        text.chars()
+            .map(|c| if fold_case { lower(c) } else { c })
+            .collect()
     };
-    let (within, sought) = (units(within), units(sought));
-    let Some(rest) = within.get(start - 1..) else {
+    let (within, sought) = (folded(within), folded(sought));
+    // The first character that begins at or after the start, and its unit: what is sought begins
+    // with a character, and never in the middle of one.
+    let mut unit = 1;
+    let mut from = within.char_indices().map(|(at, c)| {
+        let here = unit;
+        unit += c.len_utf16();
+        (at, here)
+    });
+    let Some((at, here)) = from.find(|(_, here)| *here >= start) else {
         return 0;
     };
     if sought.is_empty() {
-        return if rest.is_empty() { 0 } else { start };
+        return start;
     }
-    rest.windows(sought.len())
-        .position(|window| window == sought)
-        .map_or(0, |at| start + at)
+    within[at..].find(&sought).map_or(0, |found| {
+        here + within[at..at + found].encode_utf16().count()
+    })
 }
 
 /// Which letters belong together.

@@ -70,7 +70,7 @@ fn fits(expect: &Json, result: &Json) -> bool {
         let pattern = Pattern::new(pattern.as_str().unwrap()).unwrap();
         return result
             .as_str()
-            .is_some_and(|text| pattern.fits(text).unwrap());
+            .is_some_and(|text| pattern.fits(text, &crate::pattern::Steps::new()).unwrap());
     }
     let Some(random) = expect.get("random") else {
         return result == expect;

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Note, connector_name};
 use crate::mapping::expression::{DateDiffReading, Expression};
-use crate::mapping::file::{Apply, AttributeFile, DateFormat, DateRule, MappingFile};
+use crate::mapping::file::{Apply, AttributeFile, DateFormat, DateRule, EmptyCells, MappingFile};
 
 /// Makes a schema of a mapping file. `source` is what the directory of the rows is called.
 ///
@@ -51,6 +51,9 @@ pub fn export(
     }
     if checked.date_diff != DateDiffReading::Elapsed {
         note("date_diff", "a schema has no place for it");
+    }
+    if given.empty_cells != EmptyCells::default() {
+        note("empty_cells", "a schema has no place for it");
     }
     if let Some(column) = date(&worker.last_day) {
         mappings.push(plain("employeeLeaveDateTime", &column));

@@ -10,6 +10,16 @@ use crate::mapping::properties;
 use crate::mapping::scope::{ClauseFile, GroupFile, Scope};
 use serde_json::Value as Json;
 
+/// Properties that are facts of the worker here.
+const FACTS: [&str; 6] = [
+    "accountEnabled",
+    "accountDisabled",
+    "IsSoftDeleted",
+    "manager",
+    "employeeLeaveDateTime",
+    "objectFilter",
+];
+
 struct Importer {
     notes: Vec<Note>,
     key: Option<String>,
@@ -19,6 +29,8 @@ struct Importer {
     last_day: Option<String>,
     attributes: Vec<AttributeFile>,
     asks_domain: bool,
+    /// A filter of the rule, beside its scope, is not carried over.
+    filtered: bool,
 }
 
 /// Makes a mapping file of the rule that provisions users to Entra ID.
@@ -42,6 +54,7 @@ pub fn import(schema: &Json, default_domain: Option<&str>) -> Result<Imported, S
         last_day: None,
         attributes: Vec::new(),
         asks_domain: false,
+        filtered: false,
     };
     importer.leftover(
         "the schema",
@@ -84,32 +97,37 @@ impl Importer {
         }
     }
 
+    /// The same where also `false` says something.
+    fn said(&mut self, about: &str, part: &Part<'_>, read: &[&str]) {
+        let others = part.members(read);
+        if !others.is_empty() {
+            let others = others.join("`, `");
+            self.note(about, format!("not carried over: `{others}`"));
+        }
+    }
+
     /// What the definitions of attributes say beyond their names.
     fn directories(&mut self, schema: &Part<'_>) -> Result<(), String> {
         for directory in schema.list("directories")? {
             let name = directory.text("name")?;
+            self.leftover(name, &directory, &["id", "name", "objects", "version"]);
             for object in directory.list("objects")? {
+                let about = format!("{name}, {}", object.text("name")?);
+                self.leftover(&about, &object, &["name", "attributes"]);
                 let mut said: Vec<String> = Vec::new();
                 for attribute in object.list("attributes")? {
-                    let plain = [
-                        "name",
-                        "type",
-                        "required",
-                        "multivalued",
-                        "caseExact",
-                        "mutability",
-                        "anchor",
-                        "metadata",
-                        "referencedObjects",
-                    ];
-                    let others = attribute.others(&plain);
+                    // Every export has these of every attribute; nothing here follows from them.
+                    let plain = ["name", "type", "required", "caseExact", "anchor"];
+                    let mut others = attribute.others(&plain);
+                    if attribute.text("mutability")? == "ReadWrite" {
+                        others.retain(|other| other != "mutability");
+                    }
                     if !others.is_empty() {
                         let attribute = attribute.text("name")?;
                         said.push(format!("{attribute} ({})", others.join(", ")));
                     }
                 }
                 if !said.is_empty() {
-                    let about = format!("{name}, {}", object.text("name")?);
                     self.note(&about, format!("not carried over from the definitions of attributes, have the export give the finished value: {}", said.join("; ")));
                 }
             }
@@ -129,6 +147,9 @@ impl Importer {
             let target = rule.text("targetDirectoryName")?;
             let entra = ["Azure Active Directory", "Microsoft Entra ID"].contains(&target);
             let mut here = false;
+            if rule.list("objectMappings")?.is_empty() {
+                self.note(rule.text("name")?, "not carried over: it maps no objects");
+            }
             for mapping in rule.list("objectMappings")? {
                 let name = format!("{}, {}", rule.text("name")?, mapping.text("name")?);
                 let object = mapping.text("targetObjectName")?;
@@ -148,7 +169,16 @@ impl Importer {
                 }
             }
             if here {
+                for filter in ["containerFilter", "groupFilter"] {
+                    if !rule.others(&[]).iter().any(|name| name == filter) {
+                        continue;
+                    }
+                    self.filtered = true;
+                    self.note(rule.text("name")?, format!("`{filter}` is not carried over, and without it the file LETS NOBODY IN: say the same in `[[scope]]`. It is: {}", rule.get(filter).json()));
+                }
                 let read = [
+                    "containerFilter",
+                    "groupFilter",
                     "id",
                     "name",
                     "priority",
@@ -161,17 +191,28 @@ impl Importer {
             }
         }
         chosen.ok_or_else(|| {
-            "no rule provisions objects `User` of `Azure Active Directory`".to_owned()
+            let mut why =
+                "no rule provisions objects `User` of `Azure Active Directory`".to_owned();
+            for note in &self.notes {
+                write!(why, "\n  {}: {}", note.about, note.message)
+                    .expect("writing to a text cannot fail");
+            }
+            why
         })
     }
 
     fn chosen(&mut self, name: &str, mapping: &Part<'_>) -> Result<(), String> {
-        let flows = mapping.text("flowTypes")?;
-        if flows.contains("Delete") {
+        let flows = mapping.text("flowTypes")?.to_ascii_lowercase();
+        let known = ["", "add", "update", "delete", "none"];
+        let mut flow = flows.split(',').map(str::trim);
+        if let Some(other) = flow.find(|flow| !known.contains(flow)) {
+            self.note(name, format!("`flowTypes` {other} is not known here"));
+        }
+        if flows.contains("delete") {
             self.note(name, "accounts are deleted by the source's connector when they leave; here they are disabled, and the policy says what comes after");
         }
         for without in ["Add", "Update"] {
-            if !flows.is_empty() && !flows.contains(without) {
+            if !flows.is_empty() && !flows.contains(&without.to_ascii_lowercase()) {
                 self.note(name, format!("`flowTypes` has no {without}: Rollcall does both, so leave the mapping out of use where that is not meant"));
             }
         }
@@ -185,6 +226,31 @@ impl Importer {
             "attributeMappings",
         ];
         self.leftover(name, mapping, &read);
+        self.precedence(&mapping.list("attributeMappings")?)
+    }
+
+    /// Rollcall always asks for the key first.
+    fn precedence(&mut self, attributes: &[Part<'_>]) -> Result<(), String> {
+        let mut matching = Vec::new();
+        for attribute in attributes {
+            let priority = attribute.whole("matchingPriority")?.unwrap_or(0);
+            if priority > 0 {
+                matching.push((priority, attribute.text("targetAttributeName")?));
+            }
+        }
+        matching.sort_unstable();
+        let key = |name: &str| property(name) == "employeeId";
+        if matching.first().is_some_and(|(_, name)| !key(name)) {
+            let order: Vec<&str> = matching.iter().map(|(_, name)| *name).collect();
+            self.note(
+                "matching",
+                format!(
+                    "accounts are found by {} in this order; Rollcall asks for employeeId first, \
+                     whatever else",
+                    order.join(", ")
+                ),
+            );
+        }
         Ok(())
     }
 
@@ -221,6 +287,11 @@ impl Importer {
                 ),
             );
         }
+        self.leftover(
+            &format!("{theirs}, source"),
+            &given.get("source"),
+            &["expression", "name", "type", "parameters"],
+        );
         if self.fact(&target, theirs, &mapped) {
             return Ok(());
         }
@@ -259,6 +330,10 @@ impl Importer {
                 }
             },
             From::Nothing => {
+                if let Some(lost) = &mapped.lost {
+                    self.note(theirs, format!("not carried over: {lost}"));
+                    return Ok(());
+                }
                 let Some(default) = mapped.default.clone() else {
                     self.note(theirs, "not carried over: it has no source and no default");
                     return Ok(());
@@ -279,6 +354,9 @@ impl Importer {
 
     /// What is a fact of the worker here, and no attribute. Whether it was one.
     fn fact(&mut self, target: &str, theirs: &str, mapped: &Mapped) -> bool {
+        if mapped.matching && FACTS.contains(&target) {
+            self.note(theirs, "it matches accounts in the schema; Rollcall matches by employeeId, and by userPrincipalName");
+        }
         let column = mapped.column();
         let only = mapped.only.clone();
         let says = mapped.says();
@@ -417,7 +495,7 @@ impl Importer {
                 made.apply = Apply::Create;
                 self.note(
                     theirs,
-                    format!("`flowType` {other} is not known here: written on creation only"),
+                    format!("`flowType` {other} is not carried over: written on creation only"),
                 );
             }
         }
@@ -438,15 +516,26 @@ impl Importer {
         }
     }
 
+    /// Holds for no row: the key is never empty.
+    fn nobody(&self) -> ClauseFile {
+        ClauseFile {
+            attribute: self.key.clone().unwrap_or_else(|| "?".to_owned()),
+            operator: "IS NULL".to_owned(),
+            values: Vec::new(),
+        }
+    }
+
     /// A scope that cannot be carried over lets nobody in: what nobody reads must not let everybody
     /// in.
     fn scope(&mut self, scope: &Part<'_>) -> Result<Vec<GroupFile>, String> {
+        let mut lost = self.filtered;
         for (name, what) in [
             ("inputFilterGroups", "input filters"),
             ("categoryFilterGroups", "category filters"),
         ] {
             if !scope.items(name)?.is_empty() {
-                self.note("scope", format!("{what} are not carried over: they are experimental; add what they say to `[[scope]]`"));
+                lost = true;
+                self.note("scope", format!("{what} are not carried over, and with them the file LETS NOBODY IN: add what they say to `[[scope]]`, and take the clause out that says so. They are: {}", scope.get(name).json()));
             }
         }
         self.leftover(
@@ -461,9 +550,14 @@ impl Importer {
                 name: group.text("name")?.to_owned(),
                 all: Vec::new(),
             };
+            let about = format!("scope, group {}", made.name);
+            self.leftover(&about, group, &["name", "clauses"]);
             for clause in group.list("clauses")? {
                 let operand = clause.get("targetOperand");
                 let values = operand.object()?.items("values")?;
+                let read = ["operatorName", "sourceOperandName", "targetOperand"];
+                self.said(&about, &clause, &read);
+                self.said(&about, &operand, &["values"]);
                 let values = values.iter().map(Part::own_text);
                 made.all.push(ClauseFile {
                     attribute: clause.text("sourceOperandName")?.to_owned(),
@@ -486,12 +580,17 @@ impl Importer {
             self.note("scope", "no group of it could be carried over: the file has one that LETS NOBODY IN in its place, mend it");
             out.push(GroupFile {
                 name: "nobody: no group of the schema could be carried over".to_owned(),
-                all: vec![ClauseFile {
-                    attribute: self.key.clone().unwrap_or_else(|| "?".to_owned()),
-                    operator: "IS NULL".to_owned(),
-                    values: Vec::new(),
-                }],
+                all: vec![self.nobody()],
             });
+        } else if lost && out.is_empty() {
+            out.push(GroupFile {
+                name: "nobody: a filter of the schema could not be carried over".to_owned(),
+                all: vec![self.nobody()],
+            });
+        } else if lost {
+            for group in &mut out {
+                group.all.push(self.nobody());
+            }
         }
         Ok(out)
     }
@@ -636,6 +735,8 @@ struct Mapped {
     only: Option<String>,
     /// What `name` says, where the expression says something else; the expression is evaluated.
     other_name: Option<String>,
+    /// Why nothing could be made of a source that there is.
+    lost: Option<String>,
     /// As written.
     expression: String,
     matching: bool,
@@ -658,16 +759,34 @@ impl Mapped {
         let direct = only
             .clone()
             .filter(|only| expression == format!("[{only}]"));
+        let text = read.as_ref().ok().and_then(Expression::text);
         let from = match (kind.as_str(), expression, direct.clone()) {
             ("attribute", "", _) if !name.is_empty() => From::Column(name.to_owned()),
             ("constant", "", _) if !name.is_empty() => From::Constant(name.to_owned()),
             (_, "", _) => From::Nothing,
             ("constant", _, _) => From::Constant(constant(expression)),
             (_, _, Some(column)) => From::Column(column),
+            (_, _, None) if text.is_some() => From::Constant(text.unwrap_or_default().to_owned()),
             _ => From::Expression(expression.to_owned()),
         };
-        let other_name = direct.filter(|column| kind == "attribute" && column != name);
+        let other_name = match &read {
+            Ok(read) if kind == "function" => {
+                let called = read.function();
+                called
+                    .filter(|called| !called.eq_ignore_ascii_case(name))
+                    .map(str::to_owned)
+            }
+            Ok(_) | Err(_) => direct.filter(|column| kind == "attribute" && column != name),
+        };
+        let there = !source.is_nothing() && !source.others(&[]).is_empty();
+        let lost = (there && matches!(from, From::Nothing)).then(|| {
+            format!(
+                "its source is a tree of kind `{kind}` without `expression`, which is what is \
+                 read: write the expression"
+            )
+        });
         Ok(Self {
+            lost,
             only: match &from {
                 From::Column(name) => Some(name.clone()),
                 From::Expression(_) => only,

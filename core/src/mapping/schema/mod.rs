@@ -290,6 +290,40 @@ mod tests {
         }
     }
 
+    /// What let fewer people in lets nobody in until somebody says it again.
+    #[test]
+    fn a_filter_that_is_lost_closes_every_group() {
+        let key = json!({"targetAttributeName": "employeeId", "matchingPriority": 1,
+            "source": attribute_source("K")});
+        let clause = json!({"operatorName": "EQUALS", "sourceOperandName": "Country",
+            "targetOperand": {"values": ["NO"]}, "multivaluedComparisonType": "All"});
+        let group = json!([{"name": "north", "clauses": [clause]}]);
+        let closed = "{ attribute = \"K\", operator = \"IS NULL\", values = [] }";
+        let mut schema = of(&[key]);
+        let scope = "/synchronizationRules/0/objectMappings/0";
+        for (filters, rule_filter, groups, all) in [
+            (json!([]), Json::Null, &group, 0),
+            (json!([{"clauses": []}]), Json::Null, &group, 1),
+            (json!([{"clauses": []}]), Json::Null, &json!([]), 1),
+            (json!([]), json!({"includedGroups": ["g"]}), &group, 1),
+        ] {
+            let object = schema.pointer_mut(scope).unwrap();
+            object["scope"] = json!({"groups": groups, "inputFilterGroups": filters});
+            schema["synchronizationRules"][0]["groupFilter"] = rule_filter;
+            let came = import(&schema, None).unwrap();
+            assert_eq!(
+                came.mapping.matches(closed).count(),
+                all,
+                "{}",
+                came.mapping
+            );
+            let notes: String = came.notes.iter().map(|n| n.message.as_str()).collect();
+            assert_eq!(notes.contains("LETS NOBODY IN"), all > 0, "{notes}");
+            let said = notes.contains("`multivaluedComparisonType`");
+            assert_eq!(said, *groups == group, "{notes}");
+        }
+    }
+
     /// The expression counts, whatever stands beside it; what says something and is not read is
     /// noted.
     #[test]
@@ -317,6 +351,10 @@ mod tests {
                 target(
                     "companyName",
                     json!({"expression": "", "name": "Wood", "type": "Constant"}),
+                ),
+                target(
+                    "postalCode",
+                    json!({"expression": "\"005\"", "type": "Function"}),
                 ),
                 target(
                     "streetAddress",
@@ -350,6 +388,7 @@ mod tests {
             "target = \"country\"\nconstant = \"NO\"\n",
             "target = \"department\"\nsource = \"Dept\"\n",
             "target = \"companyName\"\nconstant = \"Wood\"\n",
+            "target = \"postalCode\"\nconstant = \"005\"\n",
             "target = \"streetAddress\"\nsource = 'addresses[type eq \"work\"]'\n",
             "extensionAttribute3\"\nexpression = \"Trim([X])\"\n",
             "key = \"K\"\n",
@@ -386,11 +425,20 @@ mod tests {
         let broken = json!({"targetAttributeName": "city", "source": {"type": "Function", "expression": "Joyn([a])"}});
         let none = json!({"targetAttributeName": "state", "source": null});
         let odd = json!({"targetAttributeName": "shoeSize", "source": attribute_source("S")});
-        let came = import(&rule(&[broken, none, odd]), None).unwrap();
+        // What no expression says is not taken for nothing, and its default not for a constant.
+        let tree = json!({"targetAttributeName": "jobTitle", "defaultValue": "Nobody",
+            "source": {"type": "Function", "name": "Append", "expression": "",
+                "parameters": [{"key": "source", "value": attribute_source("S")}]}});
+        let name = json!({"targetAttributeName": "userPrincipalName", "matchingPriority": 1,
+            "source": attribute_source("U")});
+        let came = import(&rule(&[broken, none, odd, tree, name]), None).unwrap();
+        assert!(!came.mapping.contains("Nobody"), "{}", came.mapping);
         for about in [
             "city",
             "state",
             "shoeSize",
+            "jobTitle",
+            "matching",
             "worker.key",
             "worker.status",
             "displayName",

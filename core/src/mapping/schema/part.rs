@@ -18,6 +18,11 @@ impl<'j> Part<'j> {
         }
     }
 
+    /// As it is written.
+    pub(super) const fn json(&self) -> &'j Json {
+        self.json
+    }
+
     /// Where it stands: `synchronizationRules[0].name`.
     pub(super) fn path(&self) -> &str {
         &self.path
@@ -131,6 +136,15 @@ impl<'j> Part<'j> {
                 part.wrong("a list")
             }
         }
+    }
+
+    /// Members that are there at all and are none of those that are read.
+    pub(super) fn members(&self, read: &[&str]) -> Vec<String> {
+        let members = self.json.as_object().into_iter().flatten();
+        let others = members.filter(|(name, json)| {
+            !read.contains(&name.as_str()) && !name.contains("@odata") && !json.is_null()
+        });
+        others.map(|(name, _)| name.clone()).collect()
     }
 
     /// Members that say something and are none of those that are read.

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use rollcall_core::digest::WorkerHasher;
 use rollcall_core::guards;
 use rollcall_core::model::{Account, AccountName, Finding, Lookup, Op, Severity, SourceName};
-use rollcall_core::policy::{Context, Draft, Target, decide, name_key};
+use rollcall_core::policy::{Context, Draft, Matching, Target, decide, name_key};
 use rollcall_core::state::Person;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
@@ -44,6 +44,9 @@ pub(super) struct Laid {
 pub(super) struct Drafts {
     pub(super) briefs: Vec<Brief>,
     laid: Spool,
+    /// Names that workers want who get no account by this plan: a row that is not believed, or
+    /// somebody who left. An account of nobody may be theirs.
+    claims: Vec<u128>,
     /// Looked at, and nothing came of it.
     pub(super) untouched: u32,
     /// Rows that are not believed.
@@ -87,12 +90,20 @@ impl Drafts {
             known,
         } = ready;
         let before = subject.person.clone();
+        let claimed = match cx.matching {
+            Matching::Key => None,
+            Matching::KeyThenName => subject.wanted_name(cx.target),
+        };
         let decision = decide(subject, answers, cx);
         if decision.held {
             self.held_rows.extend(row);
         }
         findings.extend(decision.findings);
         let (draft, person) = (decision.draft, decision.person);
+        if person.object.is_none() && !draft.as_ref().is_some_and(creates) {
+            self.claims
+                .extend(claimed.map(|name| name_hash(&name_key(name.reveal()))));
+        }
         let changed = person != before || (!known && !decision.held);
         if draft.is_none() && !changed {
             self.untouched += u32::from(row.is_some() && !decision.held);
@@ -143,7 +154,7 @@ impl Drafts {
     /// Everybody once more, in the same order, now that all are known.
     pub(super) fn settle(self) -> Result<Settling, PlanError> {
         let mut laid = self.laid.reader()?;
-        let names = name_conflicts(&self.briefs, &mut laid)?;
+        let names = name_conflicts(&self.briefs, self.claims, &mut laid)?;
         let taken = |at: &usize| matches!(names.get(at), Some(None));
         let mut coming: Vec<u128> = self
             .briefs
@@ -198,9 +209,11 @@ impl Settling {
 
 /// Drafts whose new name another draft of the plan takes first, and what they are called instead:
 /// the lower worker id keeps the name, the others take, in the order of their worker ids, the
-/// first of theirs that nobody wants. `None` where there is none.
+/// first of theirs that nobody wants. `None` where there is none. An account that is there already
+/// goes to nobody whose name another one claims.
 fn name_conflicts(
     briefs: &[Brief],
+    mut claims: Vec<u128>,
     laid: &mut BufReader<SpooledTempFile>,
 ) -> Result<BTreeMap<usize, Option<AccountName>>, PlanError> {
     let mut names: Vec<(u128, usize)> = briefs
@@ -209,8 +222,13 @@ fn name_conflicts(
         .filter_map(|(at, b)| Some((b.name?, at)))
         .collect();
     names.sort_unstable();
+    claims.sort_unstable();
     let mut losers = Vec::new();
-    for group in names.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() > 1) {
+    for group in names.chunk_by(|a, b| a.0 == b.0) {
+        let claimed = claims.binary_search(&group[0].0).is_ok();
+        if group.len() == 1 && !claimed {
+            continue;
+        }
         let mut workers = Vec::new();
         let mut adopting = false;
         for (_, at) in group {

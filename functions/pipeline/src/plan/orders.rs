@@ -283,8 +283,9 @@ impl<'a> Orders<'a> {
 
 fn name_taken(laid: &Laid) -> Finding {
     let note = if laid.draft.as_ref().is_some_and(|d| d.adopted.is_some()) {
-        "another worker of this plan wants the same sign-in name, and an account has it that \
-         carries nobody's key; set the key there to say whose it is"
+        "an account has the wanted sign-in name and carries nobody's key, and another worker may \
+         be meant: one of this file whose row is held, who left, or who wants the same name; set \
+         the key there to say whose it is"
     } else {
         "another worker of this plan wants the same sign-in name; the one with the lower worker \
          id keeps it"

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use jiff::Timestamp;
 use rollcall_core::mapping::expression::{
     DateDiffReading, EvalContext, Evaluated, Expression, ExpressionError, Step, attributes,
@@ -22,8 +21,6 @@ use crate::printer::Printer;
 /// What is evaluated, and with what: a vector is one, and so are the flags.
 #[derive(Deserialize)]
 struct Case {
-    #[serde(default)]
-    id: Json,
     expression: String,
     #[serde(default = "nothing")]
     input: Json,
@@ -52,7 +49,6 @@ pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
         return many(path, args, &seed, printer);
     }
     let case = Case {
-        id: Json::Null,
         expression: args.expression.clone().unwrap_or_default(),
         input: match &args.attributes {
             None => nothing(),
@@ -63,7 +59,7 @@ pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
         taken: args.taken.clone(),
     };
     let outcome = outcome(&case, &seed, args.date_diff.into()).map_err(anyhow::Error::msg)?;
-    if printer.json {
+    if printer.answers_json(args.text) {
         let mut out = outcome.json();
         out["format_version"] = json!(1);
         if args.steps {
@@ -88,16 +84,25 @@ pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
 
 /// A line of JSON for each vector of a file: what came out, and no judgement.
 fn many(path: &Path, args: &Eval, seed: &str, printer: &Printer) -> anyhow::Result<Exit> {
-    for case in vectors::read::<Case>(path)? {
-        let seed = format!("{seed}{}", case.id);
-        let outcome = outcome(&case, &seed, args.date_diff.into())
-            .map_err(anyhow::Error::msg)
-            .with_context(|| format!("{}: vector {}", path.display(), case.id))?;
-        let mut out = outcome.json();
-        out["id"] = case.id;
-        printer.json(&out);
+    let mut exit = Exit::Done;
+    for vector in vectors::read::<Case>(path)? {
+        let seed = format!("{seed}{}", vector.id);
+        let came = vector
+            .case
+            .and_then(|case| outcome(&case, &seed, args.date_diff.into()));
+        printer.json(&match came {
+            Ok(outcome) => {
+                let mut out = outcome.json();
+                out["id"] = vector.id;
+                out
+            }
+            Err(why) => {
+                exit = Exit::Flawed;
+                vectors::refused(vector.id, &why)
+            }
+        });
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What comes out of a case.

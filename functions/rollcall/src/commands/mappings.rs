@@ -95,14 +95,14 @@ fn read(folder: &Path) -> anyhow::Result<Option<Found>> {
 }
 
 pub(crate) fn test(args: &MappingFiles, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
-    let mut failed = 0;
+    let (mut failed, mut unread) = (0, 0_u32);
     let mut out = Vec::new();
     for found in find(args)? {
         let name = &found.name;
         let mapping = match Mapping::parse(&found.mapping, &format!("{name}/mapping.toml")) {
             Ok(mapping) => mapping,
             Err(error) => {
-                failed += 1;
+                unread += 1;
                 printer.error(&error.to_string());
                 continue;
             }
@@ -117,7 +117,7 @@ pub(crate) fn test(args: &MappingFiles, printer: &Arc<Printer>) -> anyhow::Resul
         let results = match run_cases(&mapping, cases) {
             Ok(results) => results,
             Err(error) => {
-                failed += 1;
+                unread += 1;
                 printer.error(&format!("{name}/cases.toml: {error}"));
                 continue;
             }
@@ -141,7 +141,9 @@ pub(crate) fn test(args: &MappingFiles, printer: &Arc<Printer>) -> anyhow::Resul
     if printer.json {
         printer.json(&json!({"format_version": 1, "failed": failed, "cases": out}));
     }
-    Ok(if failed == 0 {
+    Ok(if unread > 0 {
+        Exit::CouldNotRun
+    } else if failed == 0 {
         Exit::Done
     } else {
         Exit::Flawed
@@ -188,7 +190,7 @@ pub(crate) fn lint(args: &LintFiles, printer: &Arc<Printer>) -> anyhow::Result<E
     };
     if printer.json {
         printer.json(&json!({"format_version": 1, "lint": out}));
-    } else if out.is_empty() {
+    } else if out.is_empty() && unread == 0 {
         printer.say("nothing is odd");
     }
     Ok(exit)

@@ -17,8 +17,6 @@ use crate::printer::Printer;
 /// A rule and somebody: a vector is one, and so are the flags.
 #[derive(Deserialize)]
 struct Case {
-    #[serde(default)]
-    id: Json,
     rule: String,
     subject: Json,
     now: Option<Timestamp>,
@@ -42,7 +40,6 @@ pub(crate) fn rule(args: &Membership, printer: &Arc<Printer>) -> anyhow::Result<
     }
     let subject = args.subject.as_deref().unwrap_or(Path::new("-"));
     let case = Case {
-        id: Json::Null,
         rule: args.rule.clone().unwrap_or_default(),
         subject: vectors::json(subject, "subject")?,
         now: args.now,
@@ -50,7 +47,7 @@ pub(crate) fn rule(args: &Membership, printer: &Arc<Printer>) -> anyhow::Result<
     let outcome = outcome(case.subject, &case.rule, case.now)
         .map_err(anyhow::Error::msg)
         .with_context(|| subject.display().to_string())?;
-    if printer.json {
+    if printer.answers_json(args.text) {
         let mut out = outcome.json();
         out["format_version"] = json!(1);
         outcome.more(&mut out);
@@ -69,15 +66,24 @@ pub(crate) fn rule(args: &Membership, printer: &Arc<Printer>) -> anyhow::Result<
 
 /// A line of JSON for each vector of a file: what came out, and no judgement.
 fn many(path: &Path, printer: &Printer) -> anyhow::Result<Exit> {
-    for case in vectors::read::<Case>(path)? {
-        let outcome = outcome(case.subject, &case.rule, case.now)
-            .map_err(anyhow::Error::msg)
-            .with_context(|| format!("{}: vector {}", path.display(), case.id))?;
-        let mut out = outcome.json();
-        out["id"] = case.id;
-        printer.json(&out);
+    let mut exit = Exit::Done;
+    for vector in vectors::read::<Case>(path)? {
+        let came = vector
+            .case
+            .and_then(|case| outcome(case.subject, &case.rule, case.now));
+        printer.json(&match came {
+            Ok(outcome) => {
+                let mut out = outcome.json();
+                out["id"] = vector.id;
+                out
+            }
+            Err(why) => {
+                exit = Exit::Flawed;
+                vectors::refused(vector.id, &why)
+            }
+        });
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What comes out of a case.

@@ -18,15 +18,25 @@ pub(super) fn json(path: &Path, what: &str) -> anyhow::Result<Json> {
         text = std::fs::read_to_string(path)
             .with_context(|| format!("{}: the {what} cannot be read", path.display()))?;
     }
-    serde_json::from_str(&text).with_context(|| format!("{}: this is no JSON", path.display()))
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    serde_json::from_str(text).with_context(|| format!("{}: this is no JSON", path.display()))
+}
+
+/// A vector of a file.
+pub(super) struct Vector<V> {
+    /// Its own name, whatever kind of value that is.
+    pub(super) id: Json,
+    /// What it says; or why it says nothing, without any value of it.
+    pub(super) case: Result<V, String>,
 }
 
 /// The vectors of a file: a list of them, or an object with such a list as `vectors`.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or a vector in it is none: it is named by its place and its id.
-pub(super) fn read<V: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<V>> {
+/// The file cannot be read, or is no such list. One vector that is none is no reason to lose the
+/// others.
+pub(super) fn read<V: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<Vector<V>>> {
     let mut file = json(path, "vectors")?;
     let list = match file.get_mut("vectors") {
         Some(list) => list.take(),
@@ -38,10 +48,26 @@ pub(super) fn read<V: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<V>> {
             path.display()
         );
     };
-    let vector = |(at, vector): (usize, Json)| {
-        let id = vector["id"].as_str().unwrap_or("no id").to_owned();
-        serde_json::from_value(vector)
-            .with_context(|| format!("{}: vector {} ({id})", path.display(), at + 1))
+    let vector = |vector: Json| Vector {
+        id: vector.get("id").cloned().unwrap_or_default(),
+        case: serde_json::from_value(vector).map_err(|e| without_values(&e.to_string())),
     };
-    list.into_iter().enumerate().map(vector).collect()
+    Ok(list.into_iter().map(vector).collect())
+}
+
+/// The line of a vector that is none.
+pub(super) fn refused(id: Json, why: &str) -> Json {
+    serde_json::json!({"id": id, "error": {"kind": "no-vector", "message": why}})
+}
+
+/// What is wrong with a value, without the value: it may be somebody's.
+fn without_values(error: &str) -> String {
+    if let Some((_, expected)) = error.rsplit_once(", expected ") {
+        return format!("a value is of another kind; expected {expected}");
+    }
+    let named = ["missing field", "unknown field", "duplicate field"];
+    if named.iter().any(|kind| error.starts_with(kind)) {
+        return error.to_owned();
+    }
+    "a value is of another form than its field takes".to_owned()
 }

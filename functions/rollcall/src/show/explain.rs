@@ -263,6 +263,14 @@ impl Page<'_> {
             let name = account.name.reveal();
             let text = format!("{name}, {enabled}, id {} ({when})", account.id);
             self.pair("Entra", &text);
+            if account.key.is_none() {
+                let known = account.attributes.get("displayName");
+                let known = known.and_then(|v| v.as_text()).unwrap_or("without one");
+                let text = format!(
+                    "carries nobody's key; display name: {known}. See whose it is before you approve"
+                );
+                self.pair("", &text);
+            }
         }
         if accounts.len() > 1 {
             let text = "several accounts carry this key: nothing is done before it stands on one";

@@ -5,6 +5,7 @@ pub(crate) mod explain;
 use std::fmt::Write as _;
 
 use rollcall_core::plan::{Action, ActionValues, PlanSummary, Verdict, WorkOrder, plain};
+use rollcall_core::policy::Reason;
 use rollcall_core::report::Report;
 use rollcall_pipeline::status::Status;
 
@@ -154,8 +155,12 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
             Some(manager) => format!(" {manager}"),
             None => String::new(),
         };
+        let account = match (&action.reason, &order.object) {
+            (Reason::Matched { .. }, Some(object)) => format!(", account {object}"),
+            _ => String::new(),
+        };
         line(format!(
-            "  {sign} {}{manager}  {}{row}{tail}",
+            "  {sign} {}{manager}  {}{row}{account}{tail}",
             action.op,
             action.reason.words()
         ));
