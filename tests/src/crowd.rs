@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
+use crate::rulebook::{COMPANIES, DEPARTMENTS, JOBS, LEVELS, PLACES};
+
 /// `ROLLCALL_BENCH_ROWS` (1,000,000).
 ///
 /// # Panics
@@ -19,14 +21,24 @@ pub fn rows() -> usize {
 /// # Errors
 /// When the file cannot be written.
 pub fn generate(path: &Path, changed: bool) -> std::io::Result<()> {
+    generate_rows(path, rows(), changed)
+}
+
+/// The same of so many rows.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn generate_rows(path: &Path, rows: usize, changed: bool) -> std::io::Result<()> {
     let mut out = BufWriter::new(std::fs::File::create(path)?);
     let header = "WorkerID,WorkerStatus,WorkerType,UserID,FirstName,LastName,FullName,GenderPronoun,\
                   ManagerID,HireDate,OnLeave,Department,Division,CostCenter,Company,Location,JobTitle,\
                   StreetAddress,City,CountryCode,OfficePhone,Custom01,Custom02,ZipCode";
     writeln!(out, "{header}")?;
     let mut line = String::new();
-    for i in 0..rows() {
+    for i in 0..rows {
         let (key, first, last) = (1_000_001 + i, i % 5_000, i % 9_000);
+        let (country, cities) = PLACES[i / 11 % PLACES.len()];
+        let city = cities[i / 13 % cities.len()];
         line.clear();
         write!(
             line,
@@ -41,16 +53,20 @@ pub fn generate(path: &Path, changed: bool) -> std::io::Result<()> {
         if changed && moves(i) {
             line.push_str(",2015-01-10,False,Moved");
         } else {
-            write!(line, ",2015-01-10,False,Department {}", i % 97)
+            write!(line, ",2015-01-10,False,Department {}", i % DEPARTMENTS)
                 .expect("writing to a string cannot fail");
         }
         write!(
             line,
-            ",Division {},CC{},Woodgrove,Europe North,Software Developer,{} Mansion Court,\
-             Frankfurt am Main,DE,030-{key},T1001,BTK39,{}",
+            ",Division {},CC{},{},Europe North,{}{},{} Mansion Court,{city},{country},030-{key},\
+             T1{:03},BTK39,{}",
             i % 13,
             i % 4_000,
+            COMPANIES[i % COMPANIES.len()],
+            LEVELS[i / 7 % LEVELS.len()],
+            JOBS[i / 3 % JOBS.len()],
             i % 300,
+            i % 1_000,
             10_000 + i % 89_999
         )
         .expect("writing to a string cannot fail");

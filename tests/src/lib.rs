@@ -3,6 +3,8 @@
 
 pub mod chance;
 pub mod crowd;
+pub mod naive;
 pub mod queue_contract;
+pub mod rulebook;
 pub mod store_contract;
 pub mod tenant;

@@ -73,7 +73,11 @@ fn copies_are_faithful() {
         assert_eq!(read(root.join(copy)), read(shared.join(from)), "{copy}");
         compared += 1;
     };
-    for vectors in ["mapping-expressions.json", "dynamic-rules.json"] {
+    for vectors in [
+        "mapping-expressions.json",
+        "dynamic-rules.json",
+        "dynamic-rules-lint.json",
+    ] {
         same(
             &format!("tests/vectors/{vectors}"),
             &format!("vectors/{vectors}"),

@@ -2,12 +2,8 @@
 //!
 //! Everything that is wrong is collected, and the first kind of error wins, then the first place.
 
-use std::collections::BTreeSet;
-
-use jiff::Timestamp;
-
 use super::error::{ErrorKind, Fault};
-use super::fold::fold;
+use super::formula::{Ask, Atom, Body, Formula, ItemTest, Logic, Moment, Order, Quoted, Test};
 use super::parser::operator;
 use super::properties::{self, Field, Kind, Object, Property};
 use super::tree::{Literal, LiteralKind, Node, Offset, Word, duration, instant};
@@ -25,114 +21,34 @@ pub enum Vocabulary<'a> {
     Worker(&'a [(String, Kind)]),
 }
 
-/// A checked part of a rule. Properties by their place in the rule's list of them.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Expr {
-    Or(Vec<Self>),
-    And(Vec<Self>),
-    Not(Box<Self>),
-    Test {
-        property: usize,
-        test: Test,
-    },
-    /// Some item of a collection, or every one.
-    Items {
-        property: usize,
-        all: bool,
-        body: ItemExpr,
-    },
-    /// The manager is this one; alone.
-    Reports(String),
-    /// Somebody is in one of these groups; alone.
-    MemberOf {
-        property: usize,
-        groups: Vec<String>,
-    },
-}
-
-/// A checked part of what is asked of an item.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum ItemExpr {
-    Or(Vec<Self>),
-    And(Vec<Self>),
-    Not(Box<Self>),
-    Test { field: Field, test: Test },
-}
-
-/// One comparison.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Test {
-    pub(super) ask: Ask,
-    /// The operator is the complement of what is asked: `-ne`, `-notContains` ...
-    pub(super) negated: bool,
-}
-
-/// What is asked of a value. Texts are folded.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Ask {
-    Null,
-    Is(Quoted),
-    StartsWith(Quoted),
-    EndsWith(Quoted),
-    Contains(Quoted),
-    Matches {
-        pattern: Box<Pattern>,
-        written: String,
-    },
-    In {
-        folded: BTreeSet<String>,
-        written: Vec<String>,
-    },
-    Flag(bool),
-    At(Order, Moment),
-}
-
-/// A text as it is compared and as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Quoted {
-    pub(super) folded: String,
-    pub(super) written: String,
-}
-
-impl Quoted {
-    pub(super) fn new(written: &str) -> Self {
-        Self {
-            folded: fold(written).into_owned(),
-            written: written.to_owned(),
-        }
-    }
-}
-
-/// How instants are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    Same,
-    NotAfter,
-    NotBefore,
-}
-
-/// What an instant is compared with.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Moment {
-    Fixed {
-        instant: Timestamp,
-        written: String,
-    },
-    /// Seconds from `system.now`, and the offset as written.
-    Now {
-        seconds: i64,
-        offset: Option<(bool, String)>,
-    },
-}
-
 /// A rule whose parts are all right.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Checked {
-    pub(super) root: Expr,
+    pub(super) root: Formula,
     pub(super) properties: Vec<Property>,
     pub(super) object: Object,
-    /// Bytes of property names, and how they are written there.
-    pub(super) spelled: Vec<(usize, String)>,
+    pub(super) spelled: Vec<Spelled>,
+}
+
+/// A name as it is written and as the documentation writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spelled {
+    pub(super) written: String,
+    pub(super) documented: String,
+}
+
+impl Spelled {
+    /// Letter case differs, and not as in the documentation's own samples.
+    pub(super) fn is_odd(&self) -> bool {
+        const SAMPLES: [&str; 5] = [
+            "user.employeehiredate",
+            "user.mailNickname",
+            "user.memberof",
+            "device.memberof",
+            "device.devicePhysicalIDs",
+        ];
+        self.written != self.documented && !SAMPLES.contains(&self.written.as_str())
+    }
 }
 
 /// Checks a tree.
@@ -240,7 +156,7 @@ struct Checker<'v> {
     properties: Vec<Property>,
     object: Option<Object>,
     faults: Vec<Fault>,
-    spelled: Vec<(usize, String)>,
+    spelled: Vec<Spelled>,
 }
 
 impl Checker<'_> {
@@ -249,17 +165,17 @@ impl Checker<'_> {
     }
 
     /// `alone`: nothing stands beside it or around it.
-    fn node(&mut self, node: &Node<'_>, alone: bool) -> Option<Expr> {
+    fn node(&mut self, node: &Node<'_>, alone: bool) -> Option<Formula> {
         match node {
-            Node::Or(parts) => self.nodes(parts).map(Expr::Or),
-            Node::And(parts) => self.nodes(parts).map(Expr::And),
-            Node::Not(inner) => Some(Expr::Not(Box::new(self.node(inner, false)?))),
+            Node::Or(parts) => self.nodes(parts).map(Logic::Or),
+            Node::And(parts) => self.nodes(parts).map(Logic::And),
+            Node::Not(inner) => Some(Logic::Not(Box::new(self.node(inner, false)?))),
             Node::Reports { manager, at } => {
                 self.set_object(Object::User, *at);
                 if !alone {
                     self.fault(not_combinable(*at, "Direct Reports for"));
                 }
-                Some(Expr::Reports(manager.clone()))
+                Some(Logic::Is(Atom::Reports(manager.clone())))
             }
             Node::Quantified {
                 property,
@@ -278,14 +194,14 @@ impl Checker<'_> {
                     self.fault(not_combinable(left.at, "memberOf"));
                 }
                 let test = self.test(Compared::Whole(kind), *left, *operator, value)?;
-                Some(Expr::Test { property, test })
+                Some(Logic::Is(Atom::Test { property, test }))
             }
         }
     }
 
     /// All of them, so that every fault is found.
-    fn nodes(&mut self, parts: &[Node<'_>]) -> Option<Vec<Expr>> {
-        let parts: Vec<Option<Expr>> = parts.iter().map(|part| self.node(part, false)).collect();
+    fn nodes(&mut self, parts: &[Node<'_>]) -> Option<Vec<Formula>> {
+        let parts: Vec<Option<Formula>> = parts.iter().map(|part| self.node(part, false)).collect();
         parts.into_iter().collect()
     }
 
@@ -326,12 +242,19 @@ impl Checker<'_> {
             });
             return None;
         };
-        self.spelled.push((written.at, written.text.to_owned()));
+        self.spelled(written, format!("{object}.{}", property.name));
         let known = self.properties.iter().position(|p| *p == property);
         Some(known.unwrap_or_else(|| {
             self.properties.push(property);
             self.properties.len() - 1
         }))
+    }
+
+    fn spelled(&mut self, written: Word<'_>, documented: String) {
+        self.spelled.push(Spelled {
+            written: written.text.to_owned(),
+            documented,
+        });
     }
 
     fn meant(&self, object: Object, name: &str) -> Option<String> {
@@ -369,17 +292,17 @@ impl Checker<'_> {
         operator: Word<'_>,
         body: &Node<'_>,
         alone: bool,
-    ) -> Option<Expr> {
+    ) -> Option<Formula> {
         let property = self.property(written)?;
         let kind = self.properties[property].kind;
         match kind {
             Kind::Texts | Kind::Plans => {
                 let body = self.items(kind, body)?;
-                Some(Expr::Items {
+                Some(Logic::Is(Atom::Items {
                     property,
                     all,
                     body,
-                })
+                }))
             }
             Kind::Groups => {
                 if !alone {
@@ -389,7 +312,7 @@ impl Checker<'_> {
                     self.fault(unsupported(operator, "memberOf").hint("memberOf takes -any"));
                 }
                 let groups = self.groups(body)?;
-                Some(Expr::MemberOf { property, groups })
+                Some(Logic::Is(Atom::MemberOf { property, groups }))
             }
             Kind::Boolean | Kind::Instant | Kind::Text => {
                 let fault =
@@ -421,6 +344,7 @@ impl Checker<'_> {
             self.fault(fault.hint("group.objectId"));
             return None;
         }
+        self.spelled(*left, "group.objectId".to_owned());
         if operator(written.text) != "in" {
             self.fault(unsupported(*written, "group.objectId").hint("-in [\"...\"]"));
         }
@@ -432,15 +356,14 @@ impl Checker<'_> {
             let message = format!("{} groups, and {GROUPS_MAX} are the most", items.len());
             self.fault(Fault::new(ErrorKind::LimitExceeded, value.at, message));
         }
-        let (_, written) = self.list(items)?;
-        Some(written)
+        self.list(items)
     }
 
-    fn items(&mut self, kind: Kind, body: &Node<'_>) -> Option<ItemExpr> {
+    fn items(&mut self, kind: Kind, body: &Node<'_>) -> Option<Body> {
         match body {
-            Node::Or(parts) => self.all_items(kind, parts).map(ItemExpr::Or),
-            Node::And(parts) => self.all_items(kind, parts).map(ItemExpr::And),
-            Node::Not(inner) => Some(ItemExpr::Not(Box::new(self.items(kind, inner)?))),
+            Node::Or(parts) => self.all_items(kind, parts).map(Logic::Or),
+            Node::And(parts) => self.all_items(kind, parts).map(Logic::And),
+            Node::Not(inner) => Some(Logic::Not(Box::new(self.items(kind, inner)?))),
             Node::Test {
                 left,
                 operator,
@@ -448,7 +371,7 @@ impl Checker<'_> {
             } => {
                 let field = self.field(kind, *left)?;
                 let test = self.test(Compared::Item, *left, *operator, value)?;
-                Some(ItemExpr::Test { field, test })
+                Some(Logic::Is(ItemTest { field, test }))
             }
             Node::Reports { .. } | Node::Quantified { .. } => {
                 unreachable!("the parser lets none of them into a body")
@@ -456,7 +379,7 @@ impl Checker<'_> {
         }
     }
 
-    fn all_items(&mut self, kind: Kind, parts: &[Node<'_>]) -> Option<Vec<ItemExpr>> {
+    fn all_items(&mut self, kind: Kind, parts: &[Node<'_>]) -> Option<Vec<Body>> {
         let parts: Vec<_> = parts.iter().map(|part| self.items(kind, part)).collect();
         parts.into_iter().collect()
     }
@@ -480,6 +403,9 @@ impl Checker<'_> {
                 (written.text == "_").then_some(Field::Item),
             )
         };
+        if let Some(field) = found.filter(|field| *field != Field::Item) {
+            self.spelled(written, format!("assignedPlan.{}", field.name()));
+        }
         if found.is_none() {
             let fault = Fault::new(
                 ErrorKind::UnsupportedProperty,
@@ -530,8 +456,7 @@ impl Checker<'_> {
                 self.fault(fault.hint("in brackets: [\"Sales\", \"HR\"]"));
                 return None;
             };
-            let (folded, written) = self.list(items)?;
-            return Some(Ask::In { folded, written });
+            return Some(Ask::one_of(self.list(items)?));
         }
         if value.kind == LiteralKind::Null {
             if operator == Operator::Eq {
@@ -652,11 +577,9 @@ impl Checker<'_> {
         }
     }
 
-    fn list(&mut self, items: &[Literal<'_>]) -> Option<(BTreeSet<String>, Vec<String>)> {
+    fn list(&mut self, items: &[Literal<'_>]) -> Option<Vec<String>> {
         let texts: Vec<_> = items.iter().map(|item| self.text(item)).collect();
-        let written: Vec<String> = texts.into_iter().collect::<Option<_>>()?;
-        let folded = written.iter().map(|text| fold(text).into_owned()).collect();
-        Some((folded, written))
+        texts.into_iter().collect()
     }
 
     fn pattern(&mut self, at: usize, written: String) -> Option<Ask> {

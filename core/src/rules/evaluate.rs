@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::check::{Ask, Expr, ItemExpr, Moment, Order, Test};
+use super::formula::{Ask, Atom, Body, Formula, Moment, Order, Test, any};
 use super::properties::Field;
-use super::subject::{Folded, Held, Plan, Subject};
+use super::subject::{Folded, Held, Plan};
 
 /// Why nobody can say whether somebody is a member. Never "not a member".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,36 +32,46 @@ pub(super) struct Reading {
     pub(super) null_complement: bool,
 }
 
-/// What a subject has, in the order of the rule's properties.
+/// What a subject has, in the order of the properties that are asked for.
+#[derive(Clone, Copy)]
 pub(super) struct Bound<'s> {
-    pub(super) held: Vec<Option<Held>>,
-    pub(super) subject: &'s Subject,
+    pub(super) held: &'s [Option<Held>],
+    /// The folded id of whom they report to.
+    pub(super) reports_to: Option<&'s str>,
 }
 
 /// Whether a rule holds.
-pub(super) fn holds(expr: &Expr, bound: &Bound<'_>, reading: Reading) -> Result<bool, Unknown> {
-    match expr {
-        Expr::Or(parts) => any(parts, |part| holds(part, bound, reading)),
-        Expr::And(parts) => all(parts, |part| holds(part, bound, reading)),
-        Expr::Not(inner) => Ok(!holds(inner, bound, reading)?),
-        Expr::Test { property, test } => whole(test, bound.held[*property].as_ref(), reading),
-        Expr::Items {
+pub(super) fn holds(
+    formula: &Formula,
+    bound: &Bound<'_>,
+    reading: Reading,
+) -> Result<bool, Unknown> {
+    formula.holds(&mut |atom| is(atom, bound, reading))
+}
+
+/// Whether one expression of it holds.
+pub(super) fn is(atom: &Atom, bound: &Bound<'_>, reading: Reading) -> Result<bool, Unknown> {
+    match atom {
+        Atom::Test { property, test } => whole(test, bound.held[*property].as_ref(), reading),
+        Atom::Items {
             property,
             all: every,
             body,
         } => {
-            let ask = |item: Item<'_>| item_holds(body, item, reading);
-            match bound.held[*property].as_ref() {
-                Some(Held::Texts(items)) => quantified(*every, items, |item| ask(Item::Text(item))),
-                Some(Held::Plans(items)) => quantified(*every, items, |item| ask(Item::Plan(item))),
-                Some(Held::Flag(_) | Held::Instant(_) | Held::Text(_)) | None => Ok(*every),
-            }
+            // Every one is: none is not.
+            let counts = |item| Ok(item_is(body, item, reading)? != *every);
+            let found = match bound.held[*property].as_ref() {
+                Some(Held::Texts(items)) => any(items, |item| counts(Item::Text(item)))?,
+                Some(Held::Plans(items)) => any(items, |item| counts(Item::Plan(item)))?,
+                Some(Held::Flag(_) | Held::Instant(_) | Held::Text(_)) | None => false,
+            };
+            Ok(found != *every)
         }
-        Expr::Reports(manager) => {
+        Atom::Reports(manager) => {
             let manager = super::fold::fold(manager);
-            Ok(bound.subject.reports_to() == Some(&*manager))
+            Ok(bound.reports_to == Some(&*manager))
         }
-        Expr::MemberOf { property, groups } => {
+        Atom::MemberOf { property, groups } => {
             let Some(Held::Texts(held)) = bound.held[*property].as_ref() else {
                 return Ok(false);
             };
@@ -70,37 +80,6 @@ pub(super) fn holds(expr: &Expr, bound: &Bound<'_>, reading: Reading) -> Result<
                 held.iter().any(|held| held.folded == *group)
             }))
         }
-    }
-}
-
-fn any<T>(
-    parts: &[T],
-    mut holds: impl FnMut(&T) -> Result<bool, Unknown>,
-) -> Result<bool, Unknown> {
-    for part in parts {
-        if holds(part)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn all<T>(
-    parts: &[T],
-    mut holds: impl FnMut(&T) -> Result<bool, Unknown>,
-) -> Result<bool, Unknown> {
-    Ok(!any(parts, |part| holds(part).map(|holds| !holds))?)
-}
-
-fn quantified<T>(
-    every: bool,
-    items: &[T],
-    holds: impl FnMut(&T) -> Result<bool, Unknown>,
-) -> Result<bool, Unknown> {
-    if every {
-        all(items, holds)
-    } else {
-        any(items, holds)
     }
 }
 
@@ -120,22 +99,18 @@ impl<'h> Item<'h> {
     }
 }
 
-fn item_holds(body: &ItemExpr, item: Item<'_>, reading: Reading) -> Result<bool, Unknown> {
-    match body {
-        ItemExpr::Or(parts) => any(parts, |part| item_holds(part, item, reading)),
-        ItemExpr::And(parts) => all(parts, |part| item_holds(part, item, reading)),
-        ItemExpr::Not(inner) => Ok(!item_holds(inner, item, reading)?),
-        ItemExpr::Test { field, test } => {
-            let value = item.field(*field);
-            if test.ask == Ask::Null {
-                return Ok(value.is_none() != test.negated);
-            }
-            match value {
-                Some(value) => Ok(text_is(&test.ask, value)? != test.negated),
-                None => Ok(test.negated && reading.null_complement),
-            }
+fn item_is(body: &Body, item: Item<'_>, reading: Reading) -> Result<bool, Unknown> {
+    body.holds(&mut |asked| {
+        let value = item.field(asked.field);
+        let test = &asked.test;
+        if test.ask == Ask::Null {
+            return Ok(value.is_none() != test.negated);
         }
-    }
+        match value {
+            Some(value) => Ok(text_is(&test.ask, value)? != test.negated),
+            None => Ok(test.negated && reading.null_complement),
+        }
+    })
 }
 
 /// A comparison of a property as a whole.
@@ -202,39 +177,32 @@ fn text_is(ask: &Ask, value: &Folded) -> Result<bool, Unknown> {
 
 /// Where the answers of comparisons with `system.now` change, whatever the others say: the first
 /// instants of the new answer, ascending, after `now`.
-pub(super) fn turns(expr: &Expr, bound: &Bound<'_>, now: Timestamp) -> Vec<Timestamp> {
+pub(super) fn turns(formula: &Formula, bound: &Bound<'_>, now: Timestamp) -> Vec<Timestamp> {
     let mut out = Vec::new();
-    collect_turns(expr, bound, &mut out);
-    out.retain(|turn| *turn > now);
+    formula.each(&mut |atom| out.extend(turn(atom, bound).filter(|turn| *turn > now)));
     out.sort_unstable();
     out.dedup();
     out
 }
 
-fn collect_turns(expr: &Expr, bound: &Bound<'_>, out: &mut Vec<Timestamp>) {
-    match expr {
-        Expr::Or(parts) | Expr::And(parts) => {
-            for part in parts {
-                collect_turns(part, bound, out);
-            }
-        }
-        Expr::Not(inner) => collect_turns(inner, bound, out),
-        Expr::Test { property, test } => {
-            if let (Ask::At(order, Moment::Now { seconds, .. }), Some(Held::Instant(instant))) =
-                (&test.ask, bound.held[*property].as_ref())
-            {
-                // `value <= now + s` from `value - s` on; `value >= now + s` until then, and that
-                // instant still.
-                let from = instant.checked_sub(SignedDuration::from_secs(*seconds));
-                let turn = match order {
-                    Order::NotAfter => from,
-                    Order::NotBefore | Order::Same => {
-                        from.and_then(|from| from.checked_add(SignedDuration::from_nanos(1)))
-                    }
-                };
-                out.extend(turn.ok());
-            }
-        }
-        Expr::Items { .. } | Expr::Reports(_) | Expr::MemberOf { .. } => {}
+/// Where the answer of one comparison changes by the time alone.
+pub(super) fn turn(atom: &Atom, bound: &Bound<'_>) -> Option<Timestamp> {
+    let Atom::Test { property, test } = atom else {
+        return None;
+    };
+    let Ask::At(order, Moment::Now { seconds, .. }) = &test.ask else {
+        return None;
+    };
+    let Some(Held::Instant(instant)) = bound.held[*property].as_ref() else {
+        return None;
+    };
+    // `value <= now + s` from `value - s` on; `value >= now + s` until then, and that instant
+    // still.
+    let from = instant
+        .checked_sub(SignedDuration::from_secs(*seconds))
+        .ok()?;
+    match order {
+        Order::NotAfter => Some(from),
+        Order::NotBefore | Order::Same => from.checked_add(SignedDuration::from_nanos(1)).ok(),
     }
 }

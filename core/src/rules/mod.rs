@@ -10,10 +10,13 @@ mod check;
 mod error;
 mod evaluate;
 mod fold;
+mod formula;
 mod lexer;
+pub mod lint;
 mod parser;
 mod print;
 mod properties;
+mod set;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -27,11 +30,13 @@ pub use check::Vocabulary;
 pub use error::{ErrorKind, RuleError};
 pub use evaluate::Unknown;
 pub use properties::{Kind, Object, Property};
+pub use set::{Crossing, Crossings, Record, RuleSet, Scratch};
 pub use subject::Subject;
 
-use check::{Ask, Checked, Expr, Moment};
+use check::Checked;
 use error::Fault;
-use evaluate::{Bound, Reading};
+use evaluate::Reading;
+use formula::{Ask, Atom, Formula, Logic, Moment};
 
 /// UTF-16 units of a rule, as its service counts texts.
 const LENGTH_MAX: usize = 3072;
@@ -83,17 +88,10 @@ impl Rule {
     }
 
     fn read(source: &str, vocabulary: Vocabulary<'_>) -> Result<Self, Fault> {
-        let length = source.encode_utf16().count();
-        if length > LENGTH_MAX {
-            return Err(Fault::new(
-                ErrorKind::TooLong,
-                0,
-                format!("{length} characters, and {LENGTH_MAX} are the most"),
-            ));
-        }
+        check_length(source)?;
         let written = parser::parse(source)?;
         let checked = check::check(&written.root, vocabulary)?;
-        let of_groups = matches!(checked.root, Expr::MemberOf { .. });
+        let of_groups = matches!(checked.root, Logic::Is(Atom::MemberOf { .. }));
         Ok(Self {
             frozen_from: of_groups.then(|| MEMBER_OF_ENDED.parse().unwrap_or(Timestamp::MAX)),
             reads_clock: reads_clock(&checked.root),
@@ -114,6 +112,11 @@ impl Rule {
     /// What it reads.
     pub fn properties(&self) -> &[Property] {
         &self.checked.properties
+    }
+
+    /// It is `Direct Reports for` somebody.
+    pub const fn is_direct_reports(&self) -> bool {
+        matches!(self.checked.root, Logic::Is(Atom::Reports(_)))
     }
 
     /// It has `system.now`: answers change with the time.
@@ -139,7 +142,9 @@ impl Rule {
             now,
             null_complement: true,
         };
-        let holds = evaluate::holds(&self.checked.root, &self.bind(subject)?, reading)?;
+        let held = self.held(subject)?;
+        let bound = subject.bound(&held);
+        let holds = evaluate::holds(&self.checked.root, &bound, reading)?;
         Ok(Verdict::Member(holds))
     }
 
@@ -153,7 +158,8 @@ impl Rule {
         subject: &Subject,
         now: Option<Timestamp>,
     ) -> Result<Vec<Assumption>, Unknown> {
-        let bound = self.bind(subject)?;
+        let held = self.held(subject)?;
+        let bound = subject.bound(&held);
         let holds = |null_complement| {
             let reading = Reading {
                 now,
@@ -177,7 +183,8 @@ impl Rule {
         subject: &Subject,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Unknown> {
-        let bound = self.bind(subject)?;
+        let held = self.held(subject)?;
+        let bound = subject.bound(&held);
         let holds = |now| {
             let reading = Reading {
                 now: Some(now),
@@ -194,19 +201,35 @@ impl Rule {
         Ok(None)
     }
 
-    fn bind<'s>(&self, subject: &'s Subject) -> Result<Bound<'s>, Unknown> {
-        let held = subject
+    fn held(&self, subject: &Subject) -> Result<Vec<Option<subject::Held>>, Unknown> {
+        subject
             .held(&self.checked.properties)
-            .map_err(Unknown::BadValue)?;
-        Ok(Bound { held, subject })
+            .map_err(Unknown::BadValue)
     }
 }
 
-fn reads_clock(expr: &Expr) -> bool {
-    match expr {
-        Expr::Or(parts) | Expr::And(parts) => parts.iter().any(reads_clock),
-        Expr::Not(inner) => reads_clock(inner),
-        Expr::Test { test, .. } => matches!(test.ask, Ask::At(_, Moment::Now { .. })),
-        Expr::Items { .. } | Expr::Reports(_) | Expr::MemberOf { .. } => false,
+fn check_length(source: &str) -> Result<(), Fault> {
+    let length = source.encode_utf16().count();
+    if length <= LENGTH_MAX {
+        return Ok(());
     }
+    let message = format!("{length} characters, and {LENGTH_MAX} are the most");
+    Err(Fault::new(ErrorKind::TooLong, 0, message))
+}
+
+fn reads_clock(root: &Formula) -> bool {
+    let mut reads = false;
+    root.each(&mut |atom| {
+        reads |= matches!(
+            atom,
+            Atom::Test {
+                test: formula::Test {
+                    ask: Ask::At(_, Moment::Now { .. }),
+                    ..
+                },
+                ..
+            }
+        );
+    });
+    reads
 }

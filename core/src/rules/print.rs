@@ -2,71 +2,45 @@
 
 use std::fmt::Write as _;
 
-use super::check::{Ask, Expr, ItemExpr, Moment, Order, Test};
+use super::formula::{Ask, Atom, Body, Formula, ItemTest, Logic, Moment, Order, Test};
 use super::properties::{Field, Property};
 
 /// The whole of it.
-pub(super) fn print(root: &Expr, properties: &[Property]) -> String {
+pub(super) fn print(root: &Formula, properties: &[Property]) -> String {
     let mut out = String::new();
-    let printer = Printer { properties };
-    printer.expr(&mut out, root);
+    logic(&mut out, root, &|out, atom| {
+        self::atom(out, atom, properties);
+    });
     out
 }
 
-struct Printer<'a> {
-    properties: &'a [Property],
+/// What is asked of an item.
+pub(super) fn print_body(body: &Body) -> String {
+    let mut out = String::new();
+    logic(&mut out, body, &item);
+    out
 }
 
-impl Printer<'_> {
-    fn name(&self, property: usize) -> String {
-        let property = &self.properties[property];
-        format!("{}.{}", property.object, property.name)
-    }
-
-    fn expr(&self, out: &mut String, expr: &Expr) {
-        match expr {
-            Expr::Or(parts) => join(out, " -or ", parts, |out, part| self.part(out, part)),
-            Expr::And(parts) => join(out, " -and ", parts, |out, part| self.part(out, part)),
-            Expr::Not(inner) => {
-                out.push_str("-not ");
-                self.part(out, inner);
-            }
-            Expr::Test { property, test } => {
-                out.push_str(&self.name(*property));
-                self::test(out, test);
-            }
-            Expr::Items {
-                property,
-                all,
-                body,
-            } => {
-                out.push_str(&self.name(*property));
-                out.push_str(if *all { " -all (" } else { " -any (" });
-                items(out, body);
-                out.push(')');
-            }
-            Expr::Reports(manager) => {
-                out.push_str("Direct Reports for ");
-                quoted(out, manager);
-            }
-            Expr::MemberOf { property, groups } => {
-                out.push_str(&self.name(*property));
-                out.push_str(" -any (group.objectId -in ");
-                list(out, groups);
-                out.push(')');
-            }
+fn logic<A>(out: &mut String, formula: &Logic<A>, atom: &impl Fn(&mut String, &A)) {
+    match formula {
+        Logic::Or(parts) => join(out, " -or ", parts, |out, it| part(out, it, atom)),
+        Logic::And(parts) => join(out, " -and ", parts, |out, it| part(out, it, atom)),
+        Logic::Not(inner) => {
+            out.push_str("-not ");
+            part(out, inner, atom);
         }
+        Logic::Is(it) => atom(out, it),
     }
+}
 
-    /// Within another: what has parts of its own stands in parentheses.
-    fn part(&self, out: &mut String, expr: &Expr) {
-        if matches!(expr, Expr::Or(_) | Expr::And(_)) {
-            out.push('(');
-            self.expr(out, expr);
-            out.push(')');
-        } else {
-            self.expr(out, expr);
-        }
+/// Within another: what has parts of its own stands in parentheses.
+fn part<A>(out: &mut String, formula: &Logic<A>, atom: &impl Fn(&mut String, &A)) {
+    if matches!(formula, Logic::Or(_) | Logic::And(_)) {
+        out.push('(');
+        logic(out, formula, atom);
+        out.push(')');
+    } else {
+        logic(out, formula, atom);
     }
 }
 
@@ -79,32 +53,46 @@ fn join<T>(out: &mut String, between: &str, parts: &[T], each: impl Fn(&mut Stri
     }
 }
 
-fn items(out: &mut String, body: &ItemExpr) {
-    match body {
-        ItemExpr::Or(parts) => join(out, " -or ", parts, item),
-        ItemExpr::And(parts) => join(out, " -and ", parts, item),
-        ItemExpr::Not(inner) => {
-            out.push_str("-not ");
-            item(out, inner);
-        }
-        ItemExpr::Test { field, test } => {
-            if *field != Field::Item {
-                out.push_str("assignedPlan.");
-            }
-            out.push_str(field.name());
+fn atom(out: &mut String, atom: &Atom, properties: &[Property]) {
+    let name = |out: &mut String, property: usize| {
+        let property = &properties[property];
+        write!(out, "{}.{}", property.object, property.name)
+            .expect("writing to a text cannot fail");
+    };
+    match atom {
+        Atom::Test { property, test } => {
+            name(out, *property);
             self::test(out, test);
+        }
+        Atom::Items {
+            property,
+            all,
+            body,
+        } => {
+            name(out, *property);
+            out.push_str(if *all { " -all (" } else { " -any (" });
+            logic(out, body, &item);
+            out.push(')');
+        }
+        Atom::Reports(manager) => {
+            out.push_str("Direct Reports for ");
+            quoted(out, manager);
+        }
+        Atom::MemberOf { property, groups } => {
+            name(out, *property);
+            out.push_str(" -any (group.objectId -in ");
+            list(out, groups);
+            out.push(')');
         }
     }
 }
 
-fn item(out: &mut String, body: &ItemExpr) {
-    if matches!(body, ItemExpr::Or(_) | ItemExpr::And(_)) {
-        out.push('(');
-        items(out, body);
-        out.push(')');
-    } else {
-        items(out, body);
+fn item(out: &mut String, asked: &ItemTest) {
+    if asked.field != Field::Item {
+        out.push_str("assignedPlan.");
     }
+    out.push_str(asked.field.name());
+    test(out, &asked.test);
 }
 
 /// The operator and the value, with a blank before each.

@@ -71,6 +71,36 @@ pub struct Property {
     pub nullable: bool,
 }
 
+impl Property {
+    /// The attribute of an account that it is, by the directory's own name; `None` for what is no
+    /// single attribute of a user.
+    ///
+    /// Source: Microsoft Graph v1.0 metadata (`microsoft.graph.user`).
+    pub fn attribute(&self) -> Option<String> {
+        if self.object != Object::User {
+            return None;
+        }
+        if self.name.starts_with("extensionAttribute") {
+            return Some(format!("onPremisesExtensionAttributes.{}", self.name));
+        }
+        Some(
+            match self.name.as_str() {
+                "assignedPlans" | "memberOf" => return None,
+                "dirSyncEnabled" => "onPremisesSyncEnabled",
+                "facsimileTelephoneNumber" => "faxNumber",
+                "mailNickName" => "mailNickname",
+                "mobile" => "mobilePhone",
+                "objectId" => "id",
+                "physicalDeliveryOfficeName" => "officeLocation",
+                "sipProxyAddress" => "imAddresses",
+                "telephoneNumber" => "businessPhones",
+                same => same,
+            }
+            .to_owned(),
+        )
+    }
+}
+
 use Kind::{Boolean, Groups, Instant, Plans, Text, Texts};
 
 /// Name, kind, may be null.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
+use super::evaluate::Bound;
 use super::fold::fold;
 use super::properties::{Field, Kind, Property};
 use super::tree::instant;
@@ -50,19 +51,31 @@ impl Subject {
         self.reports_to.as_deref()
     }
 
-    /// What they have of the properties of a rule, in its order.
+    /// What they have of these properties, in their order.
     pub(super) fn held(&self, properties: &[Property]) -> Result<Vec<Option<Held>>, String> {
         let held = properties.iter().map(|property| {
             let value = self.values.get(&property.name.to_ascii_lowercase());
-            match value {
-                None | Some(Json::Null) => Ok(None),
-                Some(value) => held(property.kind, value)
-                    .map(Some)
-                    .ok_or_else(|| format!("`{}` is not {}", property.name, property.kind.name())),
-            }
+            self::value(property, value.unwrap_or(&Json::Null))
         });
         held.collect()
     }
+
+    pub(super) fn bound<'s>(&'s self, held: &'s [Option<Held>]) -> Bound<'s> {
+        Bound {
+            held,
+            reports_to: self.reports_to(),
+        }
+    }
+}
+
+/// A value of a property; the error names the property.
+pub(super) fn value(property: &Property, value: &Json) -> Result<Option<Held>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    held(property.kind, value)
+        .map(Some)
+        .ok_or_else(|| format!("`{}` is not {}", property.name, property.kind.name()))
 }
 
 /// A value of a property.
@@ -73,6 +86,12 @@ pub(super) enum Held {
     Text(Folded),
     Texts(Vec<Folded>),
     Plans(Vec<Plan>),
+}
+
+impl Held {
+    pub(super) fn text(text: String) -> Self {
+        Self::Text(Folded::new(text))
+    }
 }
 
 /// A text as it is and as it is compared.
@@ -88,6 +107,14 @@ impl Folded {
             folded: fold(&text).into_owned(),
             text,
         }
+    }
+
+    /// Another text in its place.
+    pub(super) fn set(&mut self, text: &str) {
+        self.text.clear();
+        self.text.push_str(text);
+        self.folded.clear();
+        self.folded.push_str(&fold(text));
     }
 }
 

@@ -4,7 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Assumption, ErrorKind, Kind, Rule, RuleError, Subject, Unknown, Verdict, Vocabulary};
+use super::lint::{Repair, lint};
+use super::{
+    Assumption, Crossing, Crossings, ErrorKind, Kind, Record, Rule, RuleError, RuleSet, Subject,
+    Unknown, Verdict, Vocabulary,
+};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -171,6 +175,123 @@ proptest! {
             prop_assert_eq!(at(now() + into), today);
         }
         prop_assert_eq!(at(end - SignedDuration::from_nanos(1)), today);
+    }
+
+    /// Together rules say what each of them says alone, and a change crosses those whose answer
+    /// is another one.
+    #[test]
+    fn a_set_says_what_its_rules_say(
+        sources in prop::collection::vec(right(), 1..12),
+        whos in prop::collection::vec(somebody(), 2..5),
+    ) {
+        let rules: Vec<Rule> = sources.iter().map(|source| rule(source)).collect();
+        let set = RuleSet::new(&rules);
+        let alone = |who: &Subject, now| -> Vec<bool> {
+            let said = rules.iter().map(|rule| rule.evaluate(who, Some(now)).unwrap());
+            said.map(|said| said == Verdict::Member(true)).collect()
+        };
+        let (mut scratch, mut pair) = (set.scratch(), [set.scratch(), set.scratch()]);
+        let later = now() + SignedDuration::from_hours(21);
+        for who in &whos {
+            let record = set.record_of(who).unwrap();
+            let mut members = vec![false; rules.len()];
+            set.members(&record, Some(now()), &mut scratch, |rule, said| {
+                assert!(!members[rule], "given once");
+                members[rule] = said.is_ok();
+            });
+            prop_assert_eq!(&members, &alone(who, now()));
+            let flips = rules.iter().filter_map(|rule| rule.next_flip(who, now()).unwrap());
+            prop_assert_eq!(set.next_flip(&record, now(), &mut scratch).unwrap(), flips.min());
+        }
+        for two in whos.windows(2) {
+            let (before, after) = (alone(&two[0], now()), alone(&two[1], later));
+            let wanted: Vec<Crossing> = (0..rules.len())
+                .filter(|rule| before[*rule] != after[*rule])
+                .map(|rule| Crossing { rule, enters: after[rule] })
+                .collect();
+            let [one, other] = [&two[0], &two[1]].map(|who| set.record_of(who).unwrap());
+            let crossings = set.crossings((&one, Some(now())), (&other, Some(later)), &mut pair);
+            prop_assert_eq!(crossings, Crossings { crossed: wanted, unknown: Vec::new() });
+        }
+    }
+
+    /// An equivalent suggestion has the same members, and there is nothing left to say about it
+    /// that could be mended.
+    #[test]
+    fn a_suggestion_keeps_the_members(source in right(), whos in prop::collection::vec(somebody(), 1..6)) {
+        let advice = lint(&source, Vocabulary::Entra, None).unwrap();
+        if let Some(suggestion) = advice.suggestion {
+            let again = lint(&suggestion.rule, Vocabulary::Entra, None).unwrap();
+            prop_assert!(again.suggestion.is_none(), "{source}\n{}\n{again:?}", suggestion.rule);
+            let (given, mended) = (rule(&source), rule(&suggestion.rule));
+            for who in whos.iter().filter(|_| suggestion.repair == Repair::Equivalent) {
+                prop_assert_eq!(
+                    mended.evaluate(who, Some(now())).unwrap(),
+                    given.evaluate(who, Some(now())).unwrap(),
+                    "{}\n{}", source, suggestion.rule
+                );
+            }
+        }
+    }
+}
+
+/// Whom a record is about changes without a new one.
+#[test]
+fn a_record_is_filled_again_and_again() {
+    let rules = [
+        "user.city -eq \"Oslo\"",
+        "user.accountEnabled -eq true",
+        "Direct Reports for \"M1\"",
+    ];
+    let rules: Vec<Rule> = rules.iter().map(|source| rule(source)).collect();
+    let set = RuleSet::new(&rules);
+    let slot = |name: &str| {
+        set.slots()
+            .iter()
+            .position(|slot| slot.name == name)
+            .unwrap()
+    };
+    let (city, enabled) = (slot("city"), slot("accountEnabled"));
+    let (mut record, mut scratch) = (set.record(), set.scratch());
+    let mut members = |record: &Record| {
+        let mut out = Vec::new();
+        set.members(record, None, &mut scratch, |rule, said| {
+            said.unwrap();
+            out.push(rule);
+        });
+        out.sort_unstable();
+        out
+    };
+    assert_eq!(members(&record), [] as [usize; 0]);
+    record.text(city, Some("OSLO"));
+    record
+        .value(enabled, &set.slots()[enabled], &json!(true))
+        .unwrap();
+    record.manager(Some("m1"));
+    assert_eq!(members(&record), [0, 1, 2]);
+    record.text(city, Some("Bergen"));
+    record.manager(None);
+    assert_eq!(members(&record), [1]);
+    record.text(city, None);
+    assert!(
+        record
+            .value(enabled, &set.slots()[enabled], &json!("maybe"))
+            .is_err()
+    );
+}
+
+/// Lists and nesting do not make it think for ever.
+#[test]
+fn looking_at_a_rule_ends() {
+    let mut nested = "user.city -eq \"a\"".to_owned();
+    for level in 0..90 {
+        let connective = if level % 2 == 0 { "-or" } else { "-and" };
+        nested = format!("({nested} {connective} user.city -ne \"{level}\")");
+    }
+    let many: Vec<String> = (0..120).map(|n| format!("user.city -eq \"{n}\"")).collect();
+    for source in [nested, many.join(" -or "), many.join(" -and ")] {
+        assert!(source.len() < 3072, "{}", source.len());
+        lint(&source, Vocabulary::Entra, None).unwrap();
     }
 }
 
