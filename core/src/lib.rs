@@ -5,6 +5,7 @@
 pub mod delta;
 pub mod digest;
 pub mod fold;
+pub mod groups;
 pub mod guards;
 pub mod mapping;
 pub mod model;

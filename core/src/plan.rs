@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Salt, sha256_parts};
+use crate::groups::Impact;
 use crate::model::{ActionId, Attributes, ObjectId, Op, OrderId, PersonKey, Value, WorkerId};
 use crate::policy::{DeltaKind, Draft, DraftAction, Reason};
 
@@ -85,6 +86,9 @@ pub struct WorkOrder {
     pub scheduled: Vec<Action>,
     /// Kept back.
     pub held: Vec<Held>,
+    /// What becomes of the person's groups.
+    #[serde(skip_serializing_if = "Impact::is_empty", default)]
+    pub impact: Impact,
 }
 
 impl WorkOrder {
@@ -182,6 +186,7 @@ pub fn seal(
         actions,
         scheduled,
         held: Vec::new(),
+        impact: Impact::default(),
     };
     (order, values)
 }
@@ -241,6 +246,9 @@ pub struct Inputs {
     pub mapping_sha256: String,
     /// The policy's meaning.
     pub policy_sha256: String,
+    /// The groups' meaning, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub groups_sha256: Option<String>,
     /// Generation of the commit log that the state was read at.
     pub state_sha256: String,
     /// What the target answered.
@@ -300,6 +308,20 @@ pub struct Counts {
     pub scheduled: BTreeMap<String, u32>,
     /// Actions kept back, by operation.
     pub held_actions: BTreeMap<String, u32>,
+    /// Memberships by group, where groups are defined and anything becomes of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub groups: BTreeMap<String, GroupCounts>,
+}
+
+/// What becomes of the memberships of one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct GroupCounts {
+    /// People who come in, by what is due now.
+    pub enters: u32,
+    /// People who go out, by what is due now.
+    pub leaves: u32,
+    /// People who are cut off and stay in it.
+    pub stays: u32,
 }
 
 /// What one guard saw.

@@ -4,9 +4,11 @@
 //! every mistake in one list). Only then is anything connected.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rollcall_core::delta::Coverage;
 use rollcall_core::digest::EvidenceKey;
+use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::SourceName;
 use rollcall_core::policy::Policy;
@@ -43,6 +45,9 @@ pub struct Config {
     pub mapping: PathBuf,
     /// The lifecycle policy, relative to this file.
     pub policy: PathBuf,
+    /// Groups, relative to this file; without them nothing is said of groups.
+    #[serde(default)]
+    pub groups: Option<PathBuf>,
     /// What evidence is protected with.
     #[serde(default)]
     pub evidence: Evidence,
@@ -301,6 +306,8 @@ pub struct Settings {
     pub policy: Policy,
     /// The policy file's text: sealed with each plan.
     pub policy_text: String,
+    /// The groups, and their file's text: sealed with each plan.
+    pub groups: Option<Arc<(Groups, String)>>,
     /// What evidence is protected with.
     pub key: Key,
 }
@@ -339,6 +346,7 @@ impl Settings {
         };
         let mapping_text = load(&config.mapping);
         let policy_text = load(&config.policy);
+        let groups_text = config.groups.as_deref().and_then(&mut load);
         let key_file = config.evidence.key_file.as_deref();
         let key = match (key_file, &config.evidence.key_secret) {
             (Some(file), None) => load(file).map(KeyText::File),
@@ -355,6 +363,12 @@ impl Settings {
             Policy::parse(text, &name(&config.policy))
                 .map_err(|e| problems.push(e.to_string()))
                 .ok()
+        });
+        let groups = config.groups.as_ref().zip(groups_text);
+        let groups = groups.and_then(|(file, text)| {
+            let groups = Groups::parse(&text, &name(file));
+            let groups = groups.map_err(|e| problems.push(e.to_string())).ok()?;
+            Some(Arc::new((groups, text)))
         });
         if let (Some(KeyText::File(text)), Some(file)) = (&key, key_file) {
             problems.extend(key_problem(text, &config.target, &name(file)));
@@ -374,6 +388,7 @@ impl Settings {
                     mapping_text,
                     policy,
                     policy_text,
+                    groups,
                 })
             }
             _ => Err(ConfigError { problems }),

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod pull;
 pub mod queue;
 pub mod report;
+pub mod roll;
 pub mod rows;
 pub mod run;
 pub mod spool;

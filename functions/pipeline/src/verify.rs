@@ -158,6 +158,7 @@ impl Pipeline {
                 "its mapping or policy cannot be read by this version".to_owned(),
             ));
         };
+        let groups = stored.groups(&self.store).await?;
         let tenant = &stored.tenant()?.key;
         let answers = Answers::stored(&self.store, tenant).await?;
         let state = State::load(&self.store, &before.state).await?;
@@ -193,6 +194,7 @@ impl Pipeline {
             disables_before: before.disables_before(planned.now),
             mapping: &mapping,
             policy: &policy,
+            groups: groups.as_ref(),
             key: digests,
             kind: self.target.kind(),
             // How fast the target is depends on quotas, not on the plan: taken as recorded.

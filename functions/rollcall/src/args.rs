@@ -76,7 +76,10 @@ pub(crate) enum Command {
     /// Evaluate one mapping expression
     Eval(Eval),
     /// Whether a dynamic membership rule holds for a user or a device
-    Rule(Membership),
+    Rule(Rules),
+    /// Judge what workers entail
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Make a mapping file of an exported synchronizationSchema
     ImportSchema(ImportSchema),
     /// Make a synchronizationSchema of a mapping file
@@ -295,6 +298,59 @@ impl From<DateDiff> for DateDiffReading {
             DateDiff::Boundaries => Self::Boundaries,
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Rules {
+    #[command(subcommand)]
+    pub(crate) what: Option<RuleWhat>,
+    #[command(flatten)]
+    pub(crate) membership: Membership,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuleWhat {
+    /// What is most likely not meant in a rule, or slow, and what to write instead
+    Lint(RuleLint),
+    /// Who a rule takes in, by what was applied last; nothing is asked of the tenant
+    Members(RuleMembers),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RuleMembers {
+    /// The rule
+    #[arg(long, value_name = "RULE", allow_hyphen_values = true)]
+    pub(crate) rule: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// What is odd about groups and their rules, all of them
+    Lint(At),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RuleLint {
+    /// The rule
+    #[arg(
+        long,
+        value_name = "RULE",
+        allow_hyphen_values = true,
+        required_unless_present = "vectors"
+    )]
+    pub(crate) rule: Option<String>,
+    /// When it is read: `memberOf` works no more from 2026-11-03 on; without it the time it is
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) now: Option<Timestamp>,
+    /// As people read it, which is how a terminal gets it anyway; everything else gets JSON
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) text: bool,
+    /// Many at once: a JSON file of rules, or - for stdin; one JSON line for each comes out
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rule", "text"])]
+    pub(crate) vectors: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ pub(crate) struct Starter {
     config: &'static str,
     mapping: &'static str,
     policy: &'static str,
+    groups: Option<&'static str>,
 }
 
 const STARTERS: [Starter; 2] = [
@@ -23,12 +24,14 @@ const STARTERS: [Starter; 2] = [
         config: include_str!("../../../mappings/csv2scim/rollcall.toml"),
         mapping: include_str!("../../../mappings/csv2scim/mapping.toml"),
         policy: include_str!("../../../mappings/csv2scim/policy.toml"),
+        groups: None,
     },
     Starter {
         name: "demo",
         config: include_str!("../../../mappings/demo/rollcall.toml"),
         mapping: include_str!("../../../mappings/demo/mapping.toml"),
         policy: include_str!("../../../mappings/demo/policy.toml"),
+        groups: Some(include_str!("../../../mappings/demo/groups.toml")),
     },
 ];
 
@@ -58,12 +61,14 @@ pub(crate) fn write(name: &str, folder: &Path) -> anyhow::Result<()> {
         .context("no such starter")?;
     std::fs::create_dir_all(folder.join("inbox"))
         .with_context(|| format!("{} cannot be made", folder.display()))?;
-    for (file, text) in [
+    let groups = starter.groups.map(|text| ("groups.toml", text));
+    let files = [
         ("rollcall.toml", starter.config),
         ("mapping.toml", starter.mapping),
         ("policy.toml", starter.policy),
         ("evidence.key", REHEARSAL_KEY),
-    ] {
+    ];
+    for (file, text) in files.into_iter().chain(groups) {
         let path = folder.join(file);
         let mut out = std::fs::File::create_new(&path).with_context(|| {
             format!("{} exists already; nothing is overwritten", path.display())

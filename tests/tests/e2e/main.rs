@@ -16,6 +16,7 @@ mod child;
 mod deliveries;
 mod determinism;
 mod explain;
+mod groups;
 mod guards;
 mod kill;
 mod language;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         bad_input::trials(),
         determinism::trials(),
         explain::trials(),
+        groups::trials(),
         guards::trials(),
         deliveries::trials(),
         pair::trials(),

@@ -9,11 +9,14 @@ use crate::trial;
 use crate::world::World;
 
 const VECTORS: &str = include_str!("../../vectors/dynamic-rules.json");
+const LINTS: &str = include_str!("../../vectors/dynamic-rules-lint.json");
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("rules::every_vector_through_rule", vectors),
         trial("rules::a_rule_is_answered_with_what_it_rests_on", one),
+        trial("rules::every_lint_vector_through_rule_lint", lints),
+        trial("rules::a_rule_is_looked_at", looked_at),
     ]
 }
 
@@ -115,4 +118,54 @@ fn one() {
     assert!(ran.err.contains("employeeHireDate") && !ran.err.contains("soon"));
     ask(sales, json!([]), &[]).expect(2);
     world.command(&["rule", "--rule", sales]).expect(2);
+}
+
+/// Lints and kinds are those of the vectors, and whatever is suggested is one of theirs by the
+/// answer to everybody: `core` compares the trees.
+fn lints() {
+    let world = World::new();
+    let path = world.dir().join("lints.json");
+    std::fs::write(&path, LINTS).unwrap();
+    let vectors: Vec<Value> = serde_json::from_str(LINTS).unwrap();
+    let ran = world
+        .command(&["rule", "lint", "--vectors", &path.display().to_string()])
+        .expect(0);
+    let lines: Vec<Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), vectors.len());
+    for (line, vector) in lines.iter().zip(&vectors) {
+        for part in ["id", "lint", "kind"] {
+            assert_eq!(line[part], vector[part], "{line} {vector}");
+        }
+        assert_eq!(line["suggest"].is_null(), vector["suggest"].is_null());
+    }
+}
+
+fn looked_at() {
+    let world = World::new();
+    let look = |rule: &str, more: &[&str]| {
+        let mut args = vec!["rule", "lint", "--rule", rule];
+        args.extend(more);
+        world.command(&args)
+    };
+    let chain = "user.city -eq \"Lagos\" -or user.city -eq \"Abuja\"";
+    let said = look(chain, &[]).expect(1).json();
+    assert_eq!(said["lint"], json!(["or-chain-to-in"]));
+    assert_eq!(said["suggest"], "user.city -in [\"Lagos\", \"Abuja\"]");
+    assert_eq!(said["review"][0]["name"], "user-controlled-attribute");
+    let text = look(chain, &["--text"]).expect(1).out;
+    assert!(text.contains("instead, the same members:"), "{text}");
+    let fine = look("user.accountEnabled -eq true", &["--text"]).expect(0);
+    assert_eq!(fine.out, "nothing is odd\n");
+    let groups = "user.memberOf -any (group.objectId -in ['a'])";
+    for (now, level) in [("2026-11-02", "warning"), ("2026-11-03", "error")] {
+        let now = format!("{now}T00:00:00Z");
+        let said = look(groups, &["--now", &now]).expect(1).json();
+        assert_eq!(said["remarks"][0]["level"], level, "{said}");
+    }
+    let said = look("user.city -eq", &[]).expect(1).json();
+    assert_eq!(said["error"]["kind"], "syntax");
 }

@@ -37,6 +37,8 @@ pub(super) struct Laid {
     pub(super) changed: bool,
     /// The state has them.
     pub(super) known: bool,
+    /// Their account as planning read it, where somebody asks for it again.
+    pub(super) account: Option<Account>,
 }
 
 /// What came of the first pass.
@@ -129,12 +131,18 @@ impl Drafts {
                     .or(draft.as_ref().and_then(|d| d.object.as_ref())),
             ),
         });
+        let account = request.groups.and_then(|_| {
+            let object = draft.as_ref()?.object.as_ref()?;
+            let mut accounts = answers.iter().flatten();
+            accounts.find(|account| account.id == *object).cloned()
+        });
         self.laid.line(&Laid {
             draft,
             person,
             row,
             changed,
             known,
+            account,
         })?;
         Ok(())
     }

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rollcall_core::delta::{self, Cause, Comparison, Coverage, Terms, Touch};
 use rollcall_core::digest::EvidenceKey;
+use rollcall_core::groups::Groups;
 use rollcall_core::guards::{self, IntakeCounts};
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Finding, FindingKind, Place, Severity, SourceName};
@@ -76,6 +77,8 @@ pub struct Request<'a> {
     pub mapping: &'a Mapping,
     /// The policy.
     pub policy: &'a Policy,
+    /// Groups, to predict what becomes of them.
+    pub groups: Option<&'a Groups>,
     /// What hides values in evidence.
     pub key: &'a EvidenceKey,
     /// What core has to know of the target.
@@ -166,8 +169,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         matching: request.mapping.matching(),
         full: coverage.proves_absence(),
     };
-    let attributes = request.mapping.targets();
-    let attributes = attributes.iter().map(|t| (*t).to_owned()).collect();
+    let attributes = attributes(&request);
     let mut desk = Desk::new(answers, attributes);
     desk.open(comparison.touched.len(), request.state.hot().len())
         .await?;
@@ -197,12 +199,28 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         intake_sha256: delivery.map(|d| d.sha256.clone()),
         mapping_sha256: request.mapping.hash(),
         policy_sha256: request.policy.hash(),
+        groups_sha256: request.groups.map(|groups| groups.hash().to_owned()),
         state_sha256: request.state.sha256(),
         tenant_sha256: tenant.sha256(),
         tzdb: rollcall_core::plan::tzdb().to_owned(),
     };
     let orders = Orders::new(&request, &scan, delivery, gates, budget, counts);
     orders.write(drafts, findings, inputs, tenant)
+}
+
+/// What is read of accounts: whatever the mapping writes and the rules of groups ask for. An id, a
+/// name, a key and whether it is enabled every account says anyway.
+fn attributes(request: &Request<'_>) -> Vec<String> {
+    let targets = request.mapping.targets();
+    let mut out: Vec<String> = targets.iter().map(|t| (*t).to_owned()).collect();
+    let read = request.groups.map(Groups::reads).unwrap_or_default();
+    let known = ["id", "accountEnabled"];
+    for name in read {
+        if !out.contains(&name) && !known.contains(&name.as_str()) {
+            out.push(name);
+        }
+    }
+    out
 }
 
 /// Somebody unknown stands in rows without a key: they may be any of those who are missing.

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::PersonLine;
+use rollcall_core::groups::Impacts;
 use rollcall_core::guards;
-use rollcall_core::model::{Finding, FindingKind, Op, Place, Severity};
+use rollcall_core::model::{Account, ActionId, Finding, FindingKind, Op, Place, Severity};
 use rollcall_core::plan::{
-    Action, Counts, FORMAT_VERSION, Forecast, GuardVerdict, Inputs, PlanHasher, PlanSummary,
-    SourceRow, Verdict, WorkOrder, seal,
+    Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Inputs, PlanHasher,
+    PlanSummary, SourceRow, Verdict, WorkOrder, seal,
 };
 use rollcall_core::policy::{DeltaKind, Draft, Matching};
 use rollcall_core::references::{self, Reference};
@@ -40,6 +41,7 @@ pub(super) struct Orders<'a> {
     plan: Spool,
     values: Spool,
     persons: Spool,
+    impacts: Option<Impacts<'a>>,
 }
 
 impl<'a> Orders<'a> {
@@ -72,6 +74,9 @@ impl<'a> Orders<'a> {
             plan: Spool::default(),
             values: Spool::default(),
             persons: Spool::default(),
+            impacts: request
+                .groups
+                .map(|groups| Impacts::new(groups, &request.kind, request.now)),
         }
     }
 
@@ -148,12 +153,16 @@ impl<'a> Orders<'a> {
             row,
             changed,
             known,
+            account,
         } = laid;
         let draft = draft.filter(|d| !d.actions.is_empty() || !d.scheduled.is_empty());
         let order = match draft {
             // Nothing new of somebody whose steps are all still to come: no order for that.
             Some(draft) if self.release && !changed && draft.actions.is_empty() => None,
-            Some(draft) => Some(self.order(&draft, &mut person, row, brief.protected)?),
+            Some(draft) => {
+                let account = account.as_ref();
+                Some(self.order(&draft, account, &mut person, row, brief.protected)?)
+            }
             None => None,
         };
         if !changed && order.is_none() && known {
@@ -177,6 +186,7 @@ impl<'a> Orders<'a> {
     fn order(
         &mut self,
         draft: &Draft,
+        account: Option<&Account>,
         person: &mut Person,
         row: Option<u32>,
         protected: bool,
@@ -187,6 +197,7 @@ impl<'a> Orders<'a> {
         };
         let salt = self.request.key.salt(&person.person);
         let (mut order, values) = seal(draft, person.revision, &source, &salt);
+        let planned: Vec<ActionId> = order.actions.iter().map(|a| a.id.clone()).collect();
         if protected {
             guards::hold_protected(&mut order);
             self.protected += 1;
@@ -210,6 +221,14 @@ impl<'a> Orders<'a> {
         self.disables.1 += over;
         if let Some(cut) = &mut person.cut {
             cut.counted |= free > 0;
+        }
+        if let Some(impacts) = &mut self.impacts {
+            let goes = |id: &ActionId| order.actions.iter().any(|action| action.id == *id);
+            let planned = draft.actions.iter().zip(&planned);
+            let (due, kept): (Vec<_>, Vec<_>) = planned.partition(|(_, id)| goes(id));
+            let step = |(step, _)| step;
+            let later = kept.into_iter().map(step).chain(&draft.scheduled);
+            order.impact = impacts.of(account, due.into_iter().map(step), later);
         }
         if let Some(gate) = self.gates.iter().find(|g| g.tripped) {
             order.hold(&gate.name, &gate.why, |_| true);
@@ -320,4 +339,20 @@ fn tally(counts: &mut Counts, order: &WorkOrder) {
     for action in order.held.iter().flat_map(|h| &h.actions) {
         count(&mut counts.held_actions, action.op);
     }
+    let mut group = |key: &str, count: fn(&mut GroupCounts) -> &mut u32| {
+        *count(counts.groups.entry(key.to_owned()).or_default()) += 1;
+    };
+    let impact = &order.impact;
+    impact
+        .enters
+        .iter()
+        .for_each(|it| group(&it.group, |n| &mut n.enters));
+    impact
+        .leaves
+        .iter()
+        .for_each(|it| group(&it.group, |n| &mut n.leaves));
+    impact
+        .stays
+        .iter()
+        .for_each(|key| group(key, |n| &mut n.stays));
 }

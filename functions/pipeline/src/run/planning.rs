@@ -44,11 +44,14 @@ impl Pipeline {
             disables_before: head.standing.disables_before(now),
             mapping: &settings.mapping,
             policy: &settings.policy,
+            groups: settings.groups.as_ref().map(|groups| &groups.0),
             key: self.key.get().await?,
             kind: target.kind(),
             forecast: &|actions| target.forecast(actions),
         };
-        Ok(plan::make(request, Answers::Live(target.as_ref())).await?)
+        let made = plan::make(request, Answers::Live(target.as_ref()));
+        // It holds everything that a plan is made from: too much for every future around it.
+        Ok(Box::pin(made).await?)
     }
 
     pub(super) fn rules(&self) -> Rules {
@@ -68,13 +71,16 @@ impl Pipeline {
         let nonce = nonce();
         let summary = serde_json::to_vec_pretty(&made.summary).expect("a summary is always JSON");
         let of = |bytes: &[u8]| Spool::of(bytes).map_err(PlanError::Spool);
-        let evidence = [
+        let groups = self.settings.groups.as_ref();
+        let groups = groups.map(|groups| of(groups.1.as_bytes())).transpose()?;
+        let mut evidence = vec![
             ("plan.jsonl", made.plan),
             ("plan.json", of(&summary)?),
             ("findings.jsonl", made.findings),
             ("mapping.toml", of(self.settings.mapping_text.as_bytes())?),
             ("policy.toml", of(self.settings.policy_text.as_bytes())?),
         ];
+        evidence.extend(groups.map(|groups| ("groups.toml", groups)));
         let values = [
             ("actions.jsonl", made.values),
             ("persons.jsonl", made.persons),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rollcall_core::fold::Outcomes;
+use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::RunId;
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
@@ -69,6 +70,22 @@ impl Stored {
         let text = store.get(key).await?;
         Policy::parse(&String::from_utf8_lossy(&text), key).map_err(|e| StoreError::Corrupt {
             key: key.clone(),
+            why: e.to_string(),
+        })
+    }
+
+    /// The groups that it was made with, if there were any.
+    ///
+    /// # Errors
+    /// When this version cannot read them.
+    pub async fn groups(&self, store: &Store) -> Result<Option<Groups>, StoreError> {
+        let Some(object) = self.evidence.iter().find(|o| o.is("groups.toml")) else {
+            return Ok(None);
+        };
+        let text = store.get(&object.key).await?;
+        let groups = Groups::parse(&String::from_utf8_lossy(&text), &object.key);
+        groups.map(Some).map_err(|e| StoreError::Corrupt {
+            key: object.key.clone(),
             why: e.to_string(),
         })
     }

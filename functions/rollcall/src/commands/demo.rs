@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use rollcall_core::plan::GroupCounts;
 use rollcall_core::report::Report;
 use rollcall_pipeline::pull::Pulled;
 use rollcall_pipeline::run::{Pipeline, Until, nonce};
@@ -47,6 +48,7 @@ struct Truth {
     missing_once: u32,
     actions: BTreeMap<String, u32>,
     scheduled: BTreeMap<String, u32>,
+    groups: BTreeMap<String, GroupCounts>,
     done: u32,
     not_done: u32,
 }
@@ -66,6 +68,7 @@ impl Truth {
             missing_once: c.missing_once,
             actions: c.actions.clone(),
             scheduled: c.scheduled.clone(),
+            groups: c.groups.clone(),
             done: o.done,
             not_done: o.already + o.failed + o.stale + o.waiting + o.held + o.unknown,
         }

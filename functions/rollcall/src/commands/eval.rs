@@ -98,7 +98,7 @@ fn many(path: &Path, args: &Eval, seed: &str, printer: &Printer) -> anyhow::Resu
             }
             Err(why) => {
                 exit = Exit::Flawed;
-                vectors::refused(vector.id, &why)
+                vectors::refused(&vector.id, &why)
             }
         });
     }

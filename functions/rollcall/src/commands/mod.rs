@@ -7,6 +7,7 @@ mod eval;
 mod explain;
 mod mappings;
 mod pass;
+mod policy;
 mod rehearsal;
 mod rule;
 mod schema;
@@ -17,7 +18,7 @@ mod verify;
 
 use std::sync::Arc;
 
-use crate::args::{Command, Mappings, Rehearsal};
+use crate::args::{Command, Mappings, PolicyCommand, Rehearsal};
 use crate::exit::Exit;
 use crate::init;
 use crate::printer::Printer;
@@ -45,7 +46,8 @@ pub(crate) fn dispatch(
         Command::Status(args) => status::status(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),
         Command::Eval(args) => eval::eval(&args, printer),
-        Command::Rule(args) => rule::rule(&args, printer),
+        Command::Rule(args) => rule::rule(&args, printer, wrap),
+        Command::Policy(PolicyCommand::Lint(args)) => policy::lint(&args, printer),
         Command::ImportSchema(args) => schema::import(&args, printer),
         Command::ExportSchema(args) => schema::export(&args, printer),
         Command::Mappings(Mappings::Test(args)) => mappings::test(&args, printer),

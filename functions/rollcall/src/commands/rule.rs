@@ -1,18 +1,22 @@
-//! `rule`: whether a dynamic membership rule holds for somebody; or many of them.
+//! `rule`: whether a dynamic membership rule holds for somebody, or many of them; `rule lint`: what is
+//! odd about a rule.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use rollcall_core::rules::lint::{Advice, Level, Repair, lint as look_at};
 use rollcall_core::rules::{Assumption, Rule, RuleError, Subject, Unknown, Verdict, Vocabulary};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::pass::with;
 use super::vectors;
-use crate::args::Membership;
+use crate::args::{Membership, RuleLint, RuleMembers, RuleWhat, Rules};
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::wiring::Wrap;
 
 /// A rule and somebody: a vector is one, and so are the flags.
 #[derive(Deserialize)]
@@ -34,7 +38,15 @@ enum Outcome {
     Wrong(RuleError),
 }
 
-pub(crate) fn rule(args: &Membership, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
+pub(crate) fn rule(args: &Rules, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    match &args.what {
+        Some(RuleWhat::Lint(args)) => lint(args, printer),
+        Some(RuleWhat::Members(args)) => members(args, printer, wrap),
+        None => membership(&args.membership, printer),
+    }
+}
+
+fn membership(args: &Membership, printer: &Printer) -> anyhow::Result<Exit> {
     if let Some(path) = &args.vectors {
         return many(path, printer);
     }
@@ -79,7 +91,7 @@ fn many(path: &Path, printer: &Printer) -> anyhow::Result<Exit> {
             }
             Err(why) => {
                 exit = Exit::Flawed;
-                vectors::refused(vector.id, &why)
+                vectors::refused(&vector.id, &why)
             }
         });
     }
@@ -124,17 +136,7 @@ impl Outcome {
             Self::Unknown(unknown) => {
                 json!({"error": {"kind": "unknown", "message": unknown.to_string()}})
             }
-            Self::Wrong(error) => {
-                let mut out = json!({"error": {
-                    "kind": error.kind.name(),
-                    "message": error.message,
-                    "at": {"line": error.line, "column": error.column},
-                }});
-                if let Some(hint) = &error.hint {
-                    out["error"]["hint"] = json!(hint);
-                }
-                out
-            }
+            Self::Wrong(error) => wrong(error),
         }
     }
 
@@ -188,4 +190,152 @@ impl Outcome {
         }
         Ok(out)
     }
+}
+
+fn wrong(error: &RuleError) -> Json {
+    let mut out = json!({"error": {
+        "kind": error.kind.name(),
+        "message": error.message,
+        "at": {"line": error.line, "column": error.column},
+    }});
+    if let Some(hint) = &error.hint {
+        out["error"]["hint"] = json!(hint);
+    }
+    out
+}
+
+/// Who is in a rule, by the state.
+fn members(args: &RuleMembers, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    let rule = match Rule::compile(&args.rule, Vocabulary::Entra) {
+        Ok(rule) => rule,
+        Err(error) => {
+            printer.error(&format!("{}: {error}", error.kind));
+            return Ok(Exit::CouldNotRun);
+        }
+    };
+    with(&args.at, printer, wrap, async |pipeline, now| {
+        let came = pipeline.members(&rule, now).await?;
+        if printer.json {
+            let mut out = serde_json::to_value(&came).expect("members are always JSON");
+            out["format_version"] = json!(1);
+            printer.json(&out);
+        } else {
+            for worker in &came.members {
+                printer.data(&format!("{worker}\n"));
+            }
+            printer.say(&format!(
+                "{} of {} workers with an account",
+                came.members.len(),
+                came.of
+            ));
+            for property in &came.unread {
+                printer.say(&format!(
+                    "the state knows nothing of {property}: nobody has it here"
+                ));
+            }
+            if !came.unknown.is_empty() {
+                printer.say(&format!("of {} nobody can say", came.unknown.len()));
+            }
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// A rule to look at: a vector is one, and so is the flag.
+#[derive(Deserialize)]
+struct Looked {
+    rule: String,
+}
+
+fn lint(args: &RuleLint, printer: &Printer) -> anyhow::Result<Exit> {
+    let now = Some(args.now.unwrap_or_else(Timestamp::now));
+    let Some(path) = &args.vectors else {
+        let rule = args.rule.clone().unwrap_or_default();
+        let advice = look_at(&rule, Vocabulary::Entra, now);
+        if printer.answers_json(args.text) {
+            let mut out = advised(&advice);
+            out["format_version"] = json!(1);
+            printer.json(&out);
+        } else {
+            match &advice {
+                Ok(advice) => printer.data(&words(advice)),
+                Err(error) => printer.error(&format!("{}: {error}", error.kind)),
+            }
+        }
+        return Ok(match advice {
+            Ok(advice) if advice.remarks.iter().all(|it| it.level == Level::Info) => Exit::Done,
+            Ok(_) | Err(_) => Exit::Flawed,
+        });
+    };
+    let mut exit = Exit::Done;
+    for vector in vectors::read::<Looked>(path)? {
+        printer.json(&match vector.case {
+            Ok(case) => {
+                let mut out = advised(&look_at(&case.rule, Vocabulary::Entra, now));
+                out["id"] = vector.id;
+                out
+            }
+            Err(why) => {
+                exit = Exit::Flawed;
+                vectors::refused(&vector.id, &why)
+            }
+        });
+    }
+    Ok(exit)
+}
+
+fn advised(advice: &Result<Advice, RuleError>) -> Json {
+    let advice = match advice {
+        Ok(advice) => advice,
+        Err(error) => return wrong(error),
+    };
+    let lints: Vec<&str> = advice.lints().iter().map(|lint| lint.name()).collect();
+    let remarks = advice.remarks.iter().map(|it| {
+        json!({
+            "lint": it.lint.name(), "level": it.level.name(), "part": it.part,
+            "message": it.lint.message(),
+        })
+    });
+    let review = advice
+        .review
+        .iter()
+        .map(|it| json!({"name": it.name, "part": it.part, "message": it.message}));
+    let suggestion = advice.suggestion.as_ref();
+    json!({
+        "lint": lints,
+        "suggest": suggestion.map(|it| &it.rule),
+        "kind": suggestion.map(|it| it.repair.name()),
+        "remarks": remarks.collect::<Vec<_>>(),
+        "review": review.collect::<Vec<_>>(),
+    })
+}
+
+fn words(advice: &Advice) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    let mut say = |head: &str, name: &str, part: &str, message: &str| {
+        let part = match part {
+            "" => String::new(),
+            part => format!("\n    {}", part.replace('\n', " ")),
+        };
+        writeln!(out, "{head}: {message} ({name}){part}").expect("a String takes everything");
+    };
+    for it in &advice.remarks {
+        say(it.level.name(), it.lint.name(), &it.part, it.lint.message());
+    }
+    for it in &advice.review {
+        say("review", it.name, &it.part, it.message);
+    }
+    if let Some(suggestion) = &advice.suggestion {
+        let what = match suggestion.repair {
+            Repair::Equivalent => "the same members",
+            Repair::Fix => "most likely what was meant; other members",
+        };
+        writeln!(out, "instead, {what}:\n    {}", suggestion.rule)
+            .expect("a String takes everything");
+    }
+    if out.is_empty() {
+        out.push_str("nothing is odd\n");
+    }
+    out
 }

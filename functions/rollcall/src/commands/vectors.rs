@@ -56,7 +56,7 @@ pub(super) fn read<V: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<Vecto
 }
 
 /// The line of a vector that is none.
-pub(super) fn refused(id: Json, why: &str) -> Json {
+pub(super) fn refused(id: &Json, why: &str) -> Json {
     serde_json::json!({"id": id, "error": {"kind": "no-vector", "message": why}})
 }
 

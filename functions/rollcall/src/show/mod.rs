@@ -4,7 +4,9 @@ pub(crate) mod explain;
 
 use std::fmt::Write as _;
 
-use rollcall_core::plan::{Action, ActionValues, PlanSummary, Verdict, WorkOrder, plain};
+use rollcall_core::plan::{
+    Action, ActionValues, GroupCounts, PlanSummary, Verdict, WorkOrder, plain,
+};
 use rollcall_core::policy::Reason;
 use rollcall_core::report::Report;
 use rollcall_pipeline::status::Status;
@@ -56,6 +58,9 @@ pub(crate) fn counts(plan: &PlanSummary, run: &str) -> String {
     if !c.held_actions.is_empty() {
         line(format!("  kept back  {}", tally(&c.held_actions)));
     }
+    if !c.groups.is_empty() {
+        line(format!("  groups     {}", groups(&c.groups)));
+    }
     if c.findings > 0 {
         line(format!("  findings   {}", c.findings));
     }
@@ -67,6 +72,25 @@ pub(crate) fn counts(plan: &PlanSummary, run: &str) -> String {
             "  forecast   {} calls, {:.0} s ({} binds)",
             plan.forecast.calls, plan.forecast.seconds, plan.forecast.bucket
         ));
+    }
+    out
+}
+
+/// The groups of which most becomes, with how many come in, go out, and stay though they are cut
+/// off.
+fn groups(all: &std::collections::BTreeMap<String, GroupCounts>) -> String {
+    const SHOWN: usize = 6;
+    let mut groups: Vec<(&String, &GroupCounts)> = all.iter().collect();
+    groups.sort_by_key(|(_, n)| std::cmp::Reverse(n.enters + n.leaves + n.stays));
+    let shown = groups.iter().take(SHOWN).map(|(key, n)| {
+        let parts = [("+", n.enters), ("-", n.leaves), ("stay ", n.stays)];
+        let parts = parts.iter().filter(|(_, n)| *n > 0);
+        let parts: Vec<String> = parts.map(|(sign, n)| format!("{sign}{n}")).collect();
+        format!("{key} {}", parts.join(" "))
+    });
+    let mut out = shown.collect::<Vec<_>>().join(" · ");
+    if groups.len() > SHOWN {
+        write!(out, " · and {} more", groups.len() - SHOWN).expect("a String takes everything");
     }
     out
 }
@@ -84,6 +108,7 @@ pub(crate) fn summary(report: &Report, place: &str) -> String {
             intake_sha256: None,
             mapping_sha256: String::new(),
             policy_sha256: String::new(),
+            groups_sha256: None,
             state_sha256: String::new(),
             tenant_sha256: String::new(),
             tzdb: String::new(),
@@ -198,6 +223,29 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
         for action in &held.actions {
             show('!', action, format!(", kept back by {}", held.by));
         }
+    }
+    for (sign, crossed) in [('+', &order.impact.enters), ('-', &order.impact.leaves)] {
+        for it in crossed {
+            let because = match it.because.as_slice() {
+                [] => String::new(),
+                names => format!("  {} changes", names.join(", ")),
+            };
+            let assumes = match it.assumes.as_slice() {
+                [] => String::new(),
+                assumes => format!(", assuming {}", assumes.join(", ")),
+            };
+            line(format!("    group {sign} {}{because}{assumes}", it.group));
+        }
+    }
+    for key in &order.impact.stays {
+        line(format!(
+            "    group = {key}  stays in it: no part of its rule looks at accountEnabled"
+        ));
+    }
+    for key in &order.impact.unknown {
+        line(format!(
+            "    group ? {key}  nobody can say: `rule` says why"
+        ));
     }
     line(String::new());
 }

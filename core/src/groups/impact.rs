@@ -1,0 +1,255 @@
+//! What the steps of a person do to the groups they are in.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::Groups;
+use crate::model::{Account, Attributes, ObjectId, Op, Value};
+use crate::policy::{DraftAction, Target};
+use crate::rules::{Assumption, Crossing, Crossings, Kind, Property, Record, Scratch};
+
+/// A group that somebody comes into or goes out of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crossed {
+    /// The group's key.
+    pub group: String,
+    /// The properties whose change is the reason, as the rule writes them; none where the account
+    /// is new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// What the prediction rests on that the vendor does not say: `null-complement`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumes: Vec<String>,
+}
+
+/// What becomes of somebody's memberships once their steps are done.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Impact {
+    /// Groups that they come into, by what is due now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub enters: Vec<Crossed>,
+    /// Groups that they go out of, by what is due now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leaves: Vec<Crossed>,
+    /// Of somebody who is cut off: groups in which they stay all the same, because no rule of
+    /// theirs looks at it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<String>,
+    /// Groups of which nobody can say: a value is not one that the property takes, or a pattern
+    /// takes too many steps for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+}
+
+impl Impact {
+    /// Nothing becomes of them.
+    pub fn is_empty(&self) -> bool {
+        self.enters.is_empty()
+            && self.leaves.is_empty()
+            && self.stays.is_empty()
+            && self.unknown.is_empty()
+    }
+}
+
+/// Predicts, person after person.
+#[derive(Debug)]
+pub struct Impacts<'g> {
+    groups: &'g Groups,
+    target: &'g Target,
+    now: Timestamp,
+    scratch: [Scratch; 2],
+    records: [Record; 2],
+}
+
+impl<'g> Impacts<'g> {
+    /// For a plan at an instant.
+    pub fn new(groups: &'g Groups, target: &'g Target, now: Timestamp) -> Self {
+        let set = &groups.set;
+        Self {
+            groups,
+            target,
+            now,
+            scratch: [set.scratch(), set.scratch()],
+            records: [set.record(), set.record()],
+        }
+    }
+
+    /// What becomes of somebody: `before` is their account as planning read it, `due` what is done
+    /// now, `later` everything that is scheduled or kept back.
+    pub fn of<'s>(
+        &mut self,
+        before: Option<&Account>,
+        due: impl Iterator<Item = &'s DraftAction>,
+        later: impl Iterator<Item = &'s DraftAction>,
+    ) -> Impact {
+        let mut out = Impact::default();
+        let mut account = before.cloned();
+        let mut cut = false;
+        for step in due {
+            cut |= step.op.cut();
+            apply(&mut account, step, self.target);
+        }
+        if account.as_ref() != before {
+            self.cross(before, account.as_ref(), &mut out);
+        }
+        for step in later {
+            cut |= step.op.cut();
+            apply(&mut account, step, self.target);
+        }
+        if let Some(account) = account.filter(|_| cut) {
+            self.stay(&account, &mut out);
+        }
+        out
+    }
+
+    fn cross(&mut self, before: Option<&Account>, after: Option<&Account>, out: &mut Impact) {
+        let (set, now) = (&self.groups.set, Some(self.now));
+        let [one, other] = &mut self.records;
+        fill(one, set.slots(), before);
+        fill(other, set.slots(), after);
+        let crossings = if before.is_some() {
+            set.crossings((one, now), (other, now), &mut self.scratch)
+        } else {
+            // Whoever has no account is in no group, whatever a rule says of nothing.
+            let mut crossings = Crossings::default();
+            set.members(other, now, &mut self.scratch[0], |rule, said| match said {
+                Ok(()) => crossings.crossed.push(Crossing { rule, enters: true }),
+                Err(unknown) => crossings.unknown.push((rule, unknown)),
+            });
+            crossings.crossed.sort_unstable();
+            crossings
+        };
+        let key = |rule: usize| self.groups.all[self.groups.places[rule]].key.clone();
+        for Crossing { rule, enters } in crossings.crossed {
+            let because = match before {
+                Some(_) => set.differs(rule, one, other),
+                None => Vec::new(),
+            };
+            // The one says yes and the other no: what it rests on is what either rests on.
+            let mut assumes: Vec<&str> = [&*one, &*other]
+                .into_iter()
+                .filter_map(|record| set.assumptions(rule, record, now).ok())
+                .flatten()
+                .map(Assumption::name)
+                .collect();
+            assumes.dedup();
+            let crossed = Crossed {
+                group: key(rule),
+                because,
+                assumes: assumes.into_iter().map(str::to_owned).collect(),
+            };
+            if enters {
+                out.enters.push(crossed);
+            } else {
+                out.leaves.push(crossed);
+            }
+        }
+        out.unknown = crossings
+            .unknown
+            .iter()
+            .map(|(rule, _)| key(*rule))
+            .collect();
+    }
+
+    fn stay(&mut self, account: &Account, out: &mut Impact) {
+        let set = &self.groups.set;
+        let [record, _] = &mut self.records;
+        fill(record, set.slots(), Some(account));
+        let [scratch, _] = &mut self.scratch;
+        let mut stays = Vec::new();
+        // Of whom nobody can say was told with what crosses.
+        set.members(record, Some(self.now), scratch, |rule, said| {
+            if said.is_ok() {
+                stays.push(rule);
+            }
+        });
+        stays.sort_unstable();
+        let key = |rule: usize| self.groups.all[self.groups.places[rule]].key.clone();
+        out.stays = stays.into_iter().map(key).collect();
+    }
+}
+
+/// What an account is after a step.
+fn apply(account: &mut Option<Account>, step: &DraftAction, target: &Target) {
+    let written = |account: &mut Account, after: &Attributes| {
+        for (name, value) in after {
+            let text = || value.as_text().unwrap_or_default().to_owned();
+            if *name == target.name_attribute {
+                account.name = crate::model::AccountName::new(text());
+            }
+            if *name == target.key_attribute {
+                account.key = Some(text()).filter(|key| !key.is_empty());
+            }
+            if value.is_nothing() {
+                account.attributes.remove(name);
+            } else {
+                account.attributes.insert(name.clone(), value.clone());
+            }
+        }
+    };
+    match (step.op, account) {
+        (Op::UserCreate, account) => {
+            let mut made = Account {
+                // It gets one when it is made; that it has one is all that rules ask.
+                id: ObjectId::new("00000000-0000-0000-0000-000000000000"),
+                enabled: false,
+                key: None,
+                name: crate::model::AccountName::new(String::new()),
+                attributes: Attributes::new(),
+            };
+            written(&mut made, &step.after);
+            // What the directory makes of an account that is not invited.
+            let kind = made.attributes.entry("userType".to_owned());
+            kind.or_insert_with(|| Value::text("Member"));
+            *account = Some(made);
+        }
+        (Op::UserUpdate, Some(account)) => written(account, &step.after),
+        (Op::UserEnable, Some(account)) => account.enabled = true,
+        (Op::UserDisable, Some(account)) => account.enabled = false,
+        (Op::UserSetManager | Op::UserClearManager | Op::UserRevokeSessions, Some(_))
+        | (_, None) => {}
+    }
+}
+
+/// An account as rules see it.
+pub(super) fn fill(record: &mut Record, slots: &[Property], account: Option<&Account>) {
+    for (slot, property) in slots.iter().enumerate() {
+        let Some(account) = account else {
+            record.clear(slot);
+            continue;
+        };
+        match property.name.as_str() {
+            "accountEnabled" => record.flag(slot, Some(account.enabled)),
+            "objectId" => record.text(slot, Some(account.id.as_str())),
+            "userPrincipalName" => record.text(slot, Some(account.name.reveal())),
+            "employeeId" => record.text(slot, account.key.as_deref()),
+            _ => {
+                let name = property.attribute().unwrap_or_default();
+                let value = account.attributes.get(&name);
+                set(record, slot, property, value.unwrap_or(&Value::Null));
+            }
+        }
+    }
+}
+
+fn set(record: &mut Record, slot: usize, property: &Property, value: &Value) {
+    if value.is_nothing() {
+        return record.clear(slot);
+    }
+    match (property.kind, value) {
+        (Kind::Text, Value::Text(text)) => record.text(slot, Some(text)),
+        // One of a list where the rule knows one.
+        (Kind::Text, Value::List(items)) => {
+            record.text(slot, items.first().and_then(Value::as_text));
+        }
+        (_, value) => {
+            let json = serde_json::to_value(value).unwrap_or(Json::Null);
+            // A value of another kind is none.
+            if record.value(slot, property, &json).is_err() {
+                record.clear(slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Groups: what they are, who is to be in them, and what a plan does to that.
+//!
+//! A definition is data (`groups.toml`). Of a `dynamic` group the directory evaluates the rule and
+//! Rollcall predicts what comes out. Invariant: a prediction is only made from what planning read
+//! of the account, and says so where that is not enough.
+
+mod file;
+mod impact;
+mod lint;
+mod roll;
+#[cfg(test)]
+mod tests;
+
+use crate::rules::{Kind, Object, Property, Rule, RuleSet};
+
+pub use file::GroupsFileError;
+pub use impact::{Crossed, Impact, Impacts};
+pub use lint::{GroupLint, GroupRemark};
+pub use roll::Roll;
+
+/// Who evaluates a group's rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The directory.
+    Dynamic,
+}
+
+/// One group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Stable, and part of evidence: never a person's name.
+    pub key: String,
+    /// As people read it in the directory.
+    pub name: String,
+    /// Who evaluates the rule.
+    pub mode: Mode,
+    /// As written.
+    pub rule: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Licences that its members get: part numbers of SKUs.
+    pub licences: Vec<String>,
+    compiled: Rule,
+}
+
+/// All groups of a file.
+#[derive(Debug)]
+pub struct Groups {
+    all: Vec<Group>,
+    /// Rules whose members can be predicted.
+    set: RuleSet,
+    /// By rule of the set: its group.
+    places: Vec<usize>,
+    hash: String,
+}
+
+impl Groups {
+    /// In the order of the file.
+    pub fn all(&self) -> &[Group] {
+        &self.all
+    }
+
+    /// Groups of which planning cannot tell who is in them, each with the reason.
+    pub fn unpredicted(&self) -> impl Iterator<Item = (&Group, &'static str)> {
+        let all = self.all.iter();
+        all.filter_map(|group| Some((group, group.unpredictable()?)))
+    }
+
+    /// SHA-256 of the file's meaning: comments do not count.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Attributes of accounts, by the directory's own names, that the rules read.
+    pub fn reads(&self) -> Vec<String> {
+        let names = self.set.slots().iter().filter_map(Property::attribute);
+        let mut names: Vec<String> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+impl Group {
+    /// The rule.
+    pub const fn compiled(&self) -> &Rule {
+        &self.compiled
+    }
+
+    /// Why planning cannot tell who is in it.
+    fn unpredictable(&self) -> Option<&'static str> {
+        if self.compiled.object() != Object::User {
+            return Some("it is about devices");
+        }
+        if self.compiled.is_direct_reports() {
+            return Some("planning does not read whose report an account is");
+        }
+        let kinds = self.compiled.properties().iter().map(|it| it.kind);
+        let mut unread = kinds.filter_map(|kind| match kind {
+            Kind::Plans => Some("planning does not read the plans of an account"),
+            Kind::Groups => Some("the preview of memberOf has ended: its members stay as they are"),
+            Kind::Boolean | Kind::Instant | Kind::Text | Kind::Texts => None,
+        });
+        unread.next()
+    }
+}

@@ -1,0 +1,266 @@
+//! What a file may say, and what a step does to memberships.
+
+use jiff::Timestamp;
+
+use super::{Crossed, GroupLint, Groups, Impact, Impacts};
+use crate::model::{Account, AccountName, Attributes, ObjectId, Op, Value};
+use crate::policy::{DraftAction, Reason, Target};
+
+const FILE: &str = r#"
+format_version = 1
+
+[[group]]
+key = "sales"
+name = "Sales"
+mode = "dynamic"
+rule = 'user.department -eq "Sales" -and user.accountEnabled -eq true'
+licences = ["SPE_E5"]
+
+[[group]]
+key = "oslo"
+name = "Oslo"
+mode = "dynamic"
+rule = 'user.physicalDeliveryOfficeName -eq "Oslo"'
+
+[[group]]
+key = "not-hr"
+name = "Everybody but HR"
+mode = "dynamic"
+rule = 'user.department -ne "HR"'
+
+[[group]]
+key = "members"
+name = "Members"
+mode = "dynamic"
+rule = 'user.userType -eq "Member"'
+
+[[group]]
+key = "reports"
+name = "Reports"
+mode = "dynamic"
+rule = 'Direct Reports for "b7a1e0a2-0000-0000-0000-000000000000"'
+"#;
+
+fn groups() -> Groups {
+    Groups::parse(FILE, "groups.toml").unwrap()
+}
+
+fn target() -> Target {
+    Target {
+        key_attribute: "employeeId".to_owned(),
+        name_attribute: "userPrincipalName".to_owned(),
+        alias_attribute: "mailNickname".to_owned(),
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-03-16T02:00:00Z".parse().unwrap()
+}
+
+fn attributes(list: &[(&str, Option<&str>)]) -> Attributes {
+    let value = |text: Option<&str>| text.map_or(Value::Null, Value::text);
+    list.iter()
+        .map(|(name, text)| ((*name).to_owned(), value(*text)))
+        .collect()
+}
+
+fn account(enabled: bool, list: &[(&str, Option<&str>)]) -> Account {
+    Account {
+        id: ObjectId::new("o1"),
+        enabled,
+        key: Some("1".to_owned()),
+        name: AccountName::new("one@woodgrove.example"),
+        attributes: attributes(list),
+    }
+}
+
+fn step(op: Op, after: &[(&str, Option<&str>)]) -> DraftAction {
+    DraftAction {
+        op,
+        due: now(),
+        reason: Reason::NewWorker,
+        rule: "mover.update".to_owned(),
+        before: Attributes::new(),
+        after: attributes(after),
+        manager: None,
+    }
+}
+
+fn of(before: Option<&Account>, due: &[DraftAction], later: &[DraftAction]) -> Impact {
+    let (groups, target) = (groups(), target());
+    Impacts::new(&groups, &target, now()).of(before, due.iter(), later.iter())
+}
+
+fn keys(crossed: &[Crossed]) -> Vec<&str> {
+    crossed.iter().map(|it| it.group.as_str()).collect()
+}
+
+/// Account, steps now, steps later; then who comes in, goes out, stays.
+#[test]
+fn what_becomes_of_memberships() {
+    let sales = account(
+        true,
+        &[
+            ("department", Some("Sales")),
+            ("officeLocation", Some("Oslo")),
+        ],
+    );
+    let create = step(
+        Op::UserCreate,
+        &[
+            ("department", Some("Sales")),
+            ("officeLocation", Some("Oslo")),
+        ],
+    );
+    let enable = step(Op::UserEnable, &[]);
+    let disable = step(Op::UserDisable, &[]);
+    let moved = step(Op::UserUpdate, &[("department", Some("HR"))]);
+    let left = step(Op::UserUpdate, &[("officeLocation", None)]);
+    let phone = step(Op::UserUpdate, &[("mobilePhone", Some("1"))]);
+    for (who, before, due, later, enters, leaves, stays) in [
+        (
+            "a joiner who starts today",
+            None,
+            vec![create.clone(), enable.clone()],
+            vec![],
+            vec!["sales", "oslo", "not-hr", "members"],
+            vec![],
+            vec![],
+        ),
+        (
+            "a joiner who starts later",
+            None,
+            vec![create],
+            vec![enable],
+            vec!["oslo", "not-hr", "members"],
+            vec![],
+            vec![],
+        ),
+        (
+            "a mover",
+            Some(&sales),
+            vec![moved.clone()],
+            vec![],
+            vec![],
+            vec!["sales", "not-hr"],
+            vec![],
+        ),
+        (
+            "another office",
+            Some(&sales),
+            vec![left],
+            vec![],
+            vec![],
+            vec!["oslo"],
+            vec![],
+        ),
+        (
+            "another phone",
+            Some(&sales),
+            vec![phone],
+            vec![],
+            vec![],
+            vec![],
+            vec![],
+        ),
+        (
+            "a leaver",
+            Some(&sales),
+            vec![disable.clone()],
+            vec![],
+            vec![],
+            vec!["sales"],
+            vec!["oslo", "not-hr"],
+        ),
+        (
+            "a mover who leaves later",
+            Some(&sales),
+            vec![moved],
+            vec![disable],
+            vec![],
+            vec!["sales", "not-hr"],
+            vec!["oslo"],
+        ),
+    ] {
+        let impact = of(before, &due, &later);
+        assert_eq!(keys(&impact.enters), enters, "{who}");
+        assert_eq!(keys(&impact.leaves), leaves, "{who}");
+        assert_eq!(impact.stays, stays, "{who}");
+        assert!(impact.unknown.is_empty(), "{who}");
+    }
+}
+
+/// Why, and on what it rests that nobody documents.
+#[test]
+fn a_crossing_has_its_reason() {
+    let before = account(true, &[("department", Some("HR"))]);
+    let cleared = step(
+        Op::UserUpdate,
+        &[("department", None), ("city", Some("Oslo"))],
+    );
+    let impact = of(Some(&before), &[cleared], &[]);
+    assert_eq!(
+        impact.enters,
+        [Crossed {
+            group: "not-hr".to_owned(),
+            because: vec!["user.department".to_owned()],
+            assumes: vec!["null-complement".to_owned()],
+        }]
+    );
+    assert!(impact.leaves.is_empty());
+}
+
+#[test]
+fn what_is_odd_about_groups() {
+    let remarks = groups().lint();
+    let said: Vec<(&str, GroupLint)> = remarks
+        .iter()
+        .map(|it| (it.group.as_str(), it.lint))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("sales", GroupLint::LicenceGoesWithTheAccount),
+            ("oslo", GroupLint::LeaversStay),
+            ("not-hr", GroupLint::LeaversStay),
+            ("members", GroupLint::LeaversStay),
+            ("reports", GroupLint::NotPredicted),
+        ]
+    );
+    assert_eq!(
+        groups().reads(),
+        ["accountEnabled", "department", "officeLocation", "userType"]
+    );
+    assert_eq!(groups().unpredicted().count(), 1);
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line() {
+    let error = Groups::parse(
+        "format_version = 2\n[[group]]\nkey = \"Sales\"\nname = \"\"\nmode = \"dynamic\"\n\
+         rule = 'user.departmnt -eq \"x\"'\n[[group]]\nkey = \"b\"\nname = \"B\"\n\
+         mode = \"dynamic\"\nrule = 'user.city -eq \"x\"'\n[[group]]\nkey = \"b\"\nname = \"b\"\n\
+         mode = \"dynamic\"\nrule = 'user.city -eq \"x\"'\n",
+        "groups.toml",
+    )
+    .unwrap_err();
+    for (at, wanted) in [
+        (0, "format_version is 2"),
+        (1, "line 2: key `Sales`"),
+        (2, "line 2: group `Sales`: a name has"),
+        (
+            3,
+            "line 2: group `Sales`, rule, unsupported-property: line 1, column 1",
+        ),
+        (4, "line 12: key `b` stands there twice"),
+        (5, "line 12: group `b`: another one has its name"),
+    ] {
+        assert!(error.problems[at].contains(wanted), "{wanted}: {error}");
+    }
+    assert_eq!(error.problems.len(), 6);
+    let error = Groups::parse(
+        "format_version = 1\n[[group]]\nkye = \"a\"\n",
+        "groups.toml",
+    );
+    assert!(error.unwrap_err().to_string().contains("line 3"));
+}

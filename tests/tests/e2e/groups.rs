@@ -1,0 +1,285 @@
+//! Groups whose rules the directory evaluates: what a plan says of them is what becomes of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use libtest_mimic::Trial;
+use rollcall_tests::crowd::generate_rows;
+use rollcall_tests::naive::member;
+use rollcall_tests::rulebook::rule;
+use serde_json::{Value, json};
+
+use crate::trial;
+use crate::world::World;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "groups::the_tenant_agrees_with_every_prediction",
+            predictions,
+        ),
+        trial("groups::who_is_in_a_rule_and_what_is_odd", members),
+        trial("groups::a_mistake_in_the_file_stops_everything", mistakes),
+    ]
+}
+
+const WORKERS: usize = 20_000;
+const RULES: usize = 50;
+
+fn define(world: &World, groups: &str) {
+    std::fs::write(world.dir().join("groups.toml"), groups).unwrap();
+    let policy = "policy = \"policy.toml\"\n";
+    world.edit(
+        "rollcall.toml",
+        policy,
+        &format!("{policy}groups = \"groups.toml\"\n"),
+    );
+}
+
+fn rulebook() -> String {
+    let mut out = String::from("format_version = 1\n");
+    for n in 0..RULES {
+        let rule = Value::from(rule(n)).to_string();
+        write!(
+            out,
+            "[[group]]\nkey = \"g{n}\"\nname = \"Group {n}\"\nmode = \"dynamic\"\nrule = {rule}\n"
+        )
+        .unwrap();
+    }
+    out
+}
+
+/// Group by group, who is in it.
+type Members = BTreeMap<String, BTreeSet<String>>;
+
+/// What the plan of a run says that becomes of them.
+fn follow(world: &World, run: &str, members: &mut Members) -> (usize, usize) {
+    let (mut entered, mut left) = (0, 0);
+    // A large one has a nonce in its name.
+    let files = std::fs::read_dir(world.dir().join("runs").join(run)).unwrap();
+    let plan = files
+        .map(|file| file.unwrap().path())
+        .find(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with("plan") && name.ends_with(".jsonl")
+        })
+        .expect("a plan");
+    let plan = std::fs::read_to_string(plan).unwrap();
+    for line in plan.lines() {
+        let order: Value = serde_json::from_str(line).unwrap();
+        let worker = order["workers"][0].as_str().unwrap();
+        let all = |list: &str| -> Vec<String> {
+            let list = order["impact"][list].as_array();
+            let groups = list.into_iter().flatten();
+            groups
+                .map(|it| it["group"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert!(order["impact"]["unknown"].is_null(), "{order}");
+        for group in all("enters") {
+            entered += 1;
+            assert!(
+                members.entry(group).or_default().insert(worker.to_owned()),
+                "{order}"
+            );
+        }
+        for group in all("leaves") {
+            left += 1;
+            assert!(members.entry(group).or_default().remove(worker), "{order}");
+        }
+    }
+    (entered, left)
+}
+
+/// What a second reader of rules makes of the tenant as it is.
+fn evaluated(world: &World, now: &str) -> Members {
+    let now: Timestamp = now.parse().unwrap();
+    let rules: Vec<String> = (0..RULES).map(rule).collect();
+    let mut out = Members::new();
+    for (worker, user) in world.users() {
+        let subject = json!({
+            "objectId": user["id"], "accountEnabled": user["accountEnabled"],
+            "userPrincipalName": user["userPrincipalName"], "userType": user["userType"],
+            "department": user["department"], "city": user["city"], "country": user["country"],
+            "companyName": user["companyName"], "jobTitle": user["jobTitle"],
+            "postalCode": user["postalCode"], "employeeHireDate": user["employeeHireDate"],
+            "extensionAttribute1": user["onPremisesExtensionAttributes"]["extensionAttribute1"],
+        });
+        for (n, rule) in rules.iter().enumerate() {
+            if member(rule, &subject, Some(now)).expect("a rule of the book") {
+                out.entry(format!("g{n}"))
+                    .or_default()
+                    .insert(worker.clone());
+            }
+        }
+    }
+    out
+}
+
+/// Members that one has and the other has not.
+fn differences(one: &Members, other: &Members) -> usize {
+    let groups: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let none = BTreeSet::new();
+    let of = |members: &Members, group: &String| members.get(group).unwrap_or(&none).clone();
+    let differ = |group: &&String| {
+        of(one, group)
+            .symmetric_difference(&of(other, group))
+            .count()
+    };
+    groups.iter().map(differ).sum()
+}
+
+/// 20,000 workers, 50 rules, two nights with movers and leavers: no prediction is wrong.
+#[expect(
+    clippy::print_stderr,
+    reason = "the figures are what this test is read for"
+)]
+fn predictions() {
+    let world = World::new();
+    define(&world, &rulebook());
+    let file = world.dir().join("workers.csv");
+    let mut members = Members::new();
+    for (now, changed) in [
+        ("2026-03-16T02:00:00Z", false),
+        ("2026-03-17T02:00:00Z", true),
+    ] {
+        generate_rows(&file, WORKERS, changed).unwrap();
+        let mut text = std::fs::read_to_string(&file).unwrap();
+        if changed {
+            for row in (0..WORKERS).step_by(500) {
+                let active = format!("\n{},Active,", 1_000_001 + row);
+                assert!(text.contains(&active));
+                text = text.replace(&active, &active.replace("Active", "Inactive"));
+            }
+        }
+        world.drop_file(&format!("w-{}.csv", &now[..10]), text);
+        let report = world.at(now, &["run"]).expect(0).last_json();
+        let (entered, left) = follow(&world, report["run"].as_str().unwrap(), &mut members);
+        let tenant = evaluated(&world, now);
+        let total: usize = tenant.values().map(BTreeSet::len).sum();
+        let wrong = differences(&members, &tenant);
+        eprintln!("{entered} enter, {left} leave, {total} memberships, {wrong} differences");
+        assert_eq!(wrong, 0);
+        if changed {
+            assert!(
+                left > 50 && report["counts"]["movers"] == WORKERS / 100,
+                "{left}"
+            );
+            let stays = report["counts"]["groups"].as_object().unwrap();
+            let stays = stays
+                .values()
+                .map(|n| n["stays"].as_u64().unwrap())
+                .sum::<u64>();
+            assert!(
+                stays > 0,
+                "most of these rules do not look at accountEnabled"
+            );
+        } else {
+            assert!(entered > WORKERS && left == 0);
+        }
+        world.at(now, &["verify"]).expect(0);
+    }
+}
+
+const THREE: &str = r#"
+format_version = 1
+[[group]]
+key = "moved"
+name = "Moved"
+mode = "dynamic"
+rule = 'user.department -eq "Moved"'
+[[group]]
+key = "staff"
+name = "Staff"
+mode = "dynamic"
+rule = 'user.accountEnabled -eq true -and USER.city -ne null'
+licences = ["SPE_E5"]
+[[group]]
+key = "cost"
+name = "Cost"
+mode = "dynamic"
+rule = 'user.extensionAttribute7 -eq "x"'
+"#;
+
+fn members() {
+    let world = World::new();
+    define(&world, THREE);
+    let file = world.dir().join("workers.csv");
+    generate_rows(&file, 200, true).unwrap();
+    world.drop_file("w-2026-03-16.csv", std::fs::read(&file).unwrap());
+    let now = "2026-03-16T02:00:00Z";
+    // Before anything is written the plan says who comes into what.
+    let planned = world.at(now, &["plan"]).expect(0).json();
+    let groups = &planned["plan"]["counts"]["groups"];
+    assert_eq!(
+        groups["moved"],
+        json!({"enters": 2, "leaves": 0, "stays": 0}),
+        "{planned}"
+    );
+    assert_eq!(groups["staff"]["enters"], 200);
+    assert!(groups.get("cost").is_none());
+    assert!(planned["plan"]["inputs"]["groups_sha256"].is_string());
+    let ask = |rule: &str| {
+        world
+            .at(now, &["rule", "members", "--rule", rule])
+            .expect(0)
+            .json()
+    };
+    assert_eq!(
+        ask("user.accountEnabled -eq true")["of"],
+        0,
+        "nobody has an account yet"
+    );
+    world.at(now, &["run"]).expect(0);
+    let said = ask("user.department -eq \"Moved\"");
+    assert_eq!(said["members"], json!(["1000038", "1000138"]), "{said}");
+    assert_eq!(said["of"], 200);
+    let said = ask("user.extensionAttribute7 -ne null -or user.userType -eq \"Member\"");
+    assert_eq!(said["unread"], json!(["user.extensionAttribute7"]));
+    assert_eq!(said["members"].as_array().unwrap().len(), 200);
+    world
+        .at(now, &["rule", "members", "--rule", "user.department -eq"])
+        .expect(2);
+
+    let said = world.at(now, &["policy", "lint"]).expect(1).json();
+    let found: Vec<String> = said["lint"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            format!(
+                "{} {}",
+                it["group"].as_str().unwrap(),
+                it["lint"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "moved leavers-stay",
+            "staff property-case",
+            "staff licence-goes-with-the-account",
+            "staff suggestion",
+            "cost leavers-stay",
+        ]
+    );
+}
+
+fn mistakes() {
+    let world = World::new();
+    define(&world, &THREE.replace("user.department", "user.departmnt"));
+    let ran = world.at("2026-03-16T02:00:00Z", &["check"]).expect(2);
+    assert!(
+        ran.err.contains("line 3: group `moved`, rule"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("did you mean user.department?"),
+        "{}",
+        ran.err
+    );
+    world.at("2026-03-16T02:00:00Z", &["run"]).expect(2);
+}
