@@ -19,3 +19,4 @@ pub mod roster;
 pub mod rules;
 pub mod state;
 mod suggest;
+pub mod workers;

@@ -205,6 +205,9 @@ pub struct Protected {
     pub workers: Vec<String>,
     /// Sign-in names or object ids of accounts: break-glass, service, our own.
     pub accounts: Vec<String>,
+    /// Workers for whom this holds, a membership rule over `worker.` properties.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// How many distinct people have to agree, the last within 24 hours of the first.

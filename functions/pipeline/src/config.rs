@@ -12,6 +12,7 @@ use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::SourceName;
 use rollcall_core::policy::Policy;
+use rollcall_core::workers::ProtectedRule;
 use serde::Deserialize;
 
 /// The evidence key that starter configurations for the rehearsal tenant ship with: the same
@@ -370,6 +371,12 @@ impl Settings {
             let groups = groups.map_err(|e| problems.push(e.to_string())).ok()?;
             Some(Arc::new((groups, text)))
         });
+        if let (Some(policy), Some(mapping)) = (&policy, &mapping)
+            && let Err(error) = ProtectedRule::compile(policy, mapping)
+        {
+            let file = name(&config.policy);
+            problems.push(format!("{file}: `protected.rule`, {}: {error}", error.kind));
+        }
         if let (Some(KeyText::File(text)), Some(file)) = (&key, key_file) {
             problems.extend(key_problem(text, &config.target, &name(file)));
         }

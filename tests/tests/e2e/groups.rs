@@ -61,8 +61,8 @@ fn follow(world: &World, run: &str, members: &mut Members) -> (usize, usize) {
     let plan = files
         .map(|file| file.unwrap().path())
         .find(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with("plan") && name.ends_with(".jsonl")
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            name.starts_with("plan") && path.extension().is_some_and(|it| it == "jsonl")
         })
         .expect("a plan");
     let plan = std::fs::read_to_string(plan).unwrap();

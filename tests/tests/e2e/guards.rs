@@ -1,6 +1,7 @@
 //! Guards: half a roster, 3 % absent twice, partial files, approvals.
 
 use libtest_mimic::Trial;
+use serde_json::json;
 
 use crate::trial;
 use crate::world::{Ran, Roster, World};
@@ -26,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             parked_and_protected,
         ),
         trial("guards::a_protected_person_waits_for_two", protected),
+        trial("guards::a_rule_protects_by_what_hr_says", by_rule),
         trial(
             "guards::a_future_last_day_is_released_at_local_midnight",
             release,
@@ -348,4 +350,57 @@ fn voided() {
     let ran = world.at("2026-03-16T03:00:00Z", &args).expect(2);
     assert!(ran.err.contains("nothing waits"), "{}", ran.err);
     assert!(world.users().values().all(|u| u["accountEnabled"] == true));
+}
+
+/// Whoever HR moves out of the protected set is in it until that is carried out.
+fn by_rule() {
+    let (world, mut roster) = first_night(40);
+    let rule = "[protected]\nrule = 'worker.department -startsWith \"Board\"'\n";
+    world.edit("policy.toml", "[protected]\n", rule);
+    world.edit("policy.toml", "protected = 2", "protected = 1");
+    roster.0.get_mut(&10_020).unwrap().department = "Board".to_owned();
+    roster.0.get_mut(&10_021).unwrap().department = "Sales".to_owned();
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let now = "2026-03-15T02:00:00Z";
+    let report = world.at(now, &["run"]).expect(3).last_json();
+    assert_eq!(
+        report["counts"]["held_actions"],
+        json!({"user.update": 1}),
+        "{report}"
+    );
+    assert_eq!(report["outcomes"]["done"], 1);
+    let (run, plan) = (
+        report["run"].as_str().unwrap(),
+        report["plan_sha256"].as_str().unwrap(),
+    );
+    let approve = ["approve", run, "--plan", plan, "--reason", "seen"];
+    world.at(now, &approve).expect(0);
+    world.at(now, &["apply"]);
+    assert_eq!(world.users()["10020"]["department"], "Board");
+
+    roster.0.get_mut(&10_020).unwrap().department = "Sales".to_owned();
+    world.drop_file("c-2026-03-16.csv", roster.csv());
+    let report = world
+        .at("2026-03-16T02:00:00Z", &["run"])
+        .expect(3)
+        .last_json();
+    assert_eq!(
+        report["counts"]["held_actions"],
+        json!({"user.update": 1}),
+        "{report}"
+    );
+    world.at("2026-03-16T02:00:00Z", &["verify"]).expect(0);
+
+    world.edit("policy.toml", "worker.department", "worker.departmnt");
+    let ran = world.at("2026-03-17T02:00:00Z", &["check"]).expect(2);
+    assert!(
+        ran.err.contains("`protected.rule`, unsupported-property"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("did you mean worker.department?"),
+        "{}",
+        ran.err
+    );
 }

@@ -8,6 +8,7 @@ use rollcall_core::guards;
 use rollcall_core::model::{Account, AccountName, Finding, Lookup, Op, Severity, SourceName};
 use rollcall_core::policy::{Context, Draft, Matching, Target, decide, name_key};
 use rollcall_core::state::Person;
+use rollcall_core::workers::ProtectedRule;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
@@ -49,6 +50,8 @@ pub(super) struct Drafts {
     /// Names that workers want who get no account by this plan: a row that is not believed, or
     /// somebody who left. An account of nobody may be theirs.
     claims: Vec<u128>,
+    /// Who is protected by what HR says of them.
+    protected: Option<ProtectedRule>,
     /// Looked at, and nothing came of it.
     pub(super) untouched: u32,
     /// Rows that are not believed.
@@ -56,6 +59,14 @@ pub(super) struct Drafts {
 }
 
 impl Drafts {
+    /// None yet; whoever the rule holds for is protected.
+    pub(super) fn new(protected: Option<ProtectedRule>) -> Self {
+        Self {
+            protected,
+            ..Self::default()
+        }
+    }
+
     /// Asks about these persons and decides.
     pub(super) async fn decide(
         &mut self,
@@ -112,6 +123,12 @@ impl Drafts {
             return Ok(());
         }
         let name = draft.as_ref().and_then(|d| d.new_name(cx.target));
+        // By what HR says now, or said before: nobody is freed by an edit.
+        let said = [&person.wanted, &before.wanted];
+        let by_rule = self.protected.as_mut().is_some_and(|rule| {
+            let mut said = said.into_iter().flatten();
+            said.any(|identity| rule.holds(identity, cx.now))
+        });
         self.briefs.push(Brief {
             key: person.hot().key,
             name: name.map(|n| name_hash(&n)),
@@ -121,15 +138,16 @@ impl Drafts {
             }),
             creates: draft.as_ref().is_some_and(creates),
             linked: person.object.is_some(),
-            protected: guards::protects(
-                request.policy,
-                &person.worker,
-                person.name.as_ref(),
-                person
-                    .object
-                    .as_ref()
-                    .or(draft.as_ref().and_then(|d| d.object.as_ref())),
-            ),
+            protected: by_rule
+                || guards::protects(
+                    request.policy,
+                    &person.worker,
+                    person.name.as_ref(),
+                    person
+                        .object
+                        .as_ref()
+                        .or(draft.as_ref().and_then(|d| d.object.as_ref())),
+                ),
         });
         let account = request.groups.and_then(|_| {
             let object = draft.as_ref()?.object.as_ref()?;

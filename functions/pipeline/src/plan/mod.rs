@@ -23,6 +23,7 @@ use rollcall_core::model::{Finding, FindingKind, Place, Severity, SourceName};
 use rollcall_core::plan::{Counts, Forecast, Inputs, PlanSummary};
 use rollcall_core::policy::{Context, Policy, Target as Kind};
 use rollcall_core::state::account_behind;
+use rollcall_core::workers::ProtectedRule;
 
 use self::desk::Desk;
 pub use self::desk::{Answers, answers_about};
@@ -48,6 +49,9 @@ pub enum PlanError {
     /// The target could not be asked.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// A rule of the policy is none for this mapping.
+    #[error("policy, `protected.rule`: {0}")]
+    Rule(String),
     /// A temporary file failed.
     #[error("temporary file: {0}")]
     Spool(#[from] std::io::Error),
@@ -173,7 +177,8 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     let mut desk = Desk::new(answers, attributes);
     desk.open(comparison.touched.len(), request.state.hot().len())
         .await?;
-    let mut drafts = Drafts::default();
+    let protected = ProtectedRule::compile(request.policy, request.mapping);
+    let mut drafts = Drafts::new(protected.map_err(|e| PlanError::Rule(e.to_string()))?);
     drafts.hold(&findings);
     for chunk in comparison.touched.chunks(CHUNK) {
         let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut findings)?;

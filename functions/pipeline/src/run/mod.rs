@@ -63,7 +63,7 @@ impl From<PlanError> for RunError {
         match error {
             PlanError::Store(e) => Self::Store(e),
             PlanError::Target(e) => Self::Target(e),
-            PlanError::Spool(_) => Self::Plan(error),
+            PlanError::Spool(_) | PlanError::Rule(_) => Self::Plan(error),
         }
     }
 }
