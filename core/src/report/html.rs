@@ -20,7 +20,7 @@ use super::words::{decimal, duration, grouped};
 use super::{Change, Hold, OutcomeCounts, Report, RunKind};
 use crate::delta::Coverage;
 use crate::model::{Attributes, Finding, FindingKind, Severity};
-use crate::plan::{Verdict, plain};
+use crate::plan::{GroupCounts, Verdict, plain};
 use crate::policy::DeltaKind;
 
 const TEMPLATE: &str = include_str!("report.html");
@@ -100,6 +100,7 @@ struct Page<'a> {
     ops: Vec<OpRow<'a>>,
     holds: &'a [Hold],
     guards: Vec<Guard<'a>>,
+    memberships: Table<MembershipRow<'a>>,
     statuses: Vec<&'static str>,
     changes: Table<ChangeRow<'a>>,
     scheduled: Table<ChangeRow<'a>>,
@@ -121,6 +122,14 @@ struct Intake<'a> {
     sha256: &'a str,
     as_of: Moment,
     coverage: String,
+}
+
+#[derive(Serialize)]
+struct MembershipRow<'a> {
+    group: &'a str,
+    enters: String,
+    leaves: String,
+    stays: String,
 }
 
 /// An instant for machines and for people, both in UTC.
@@ -307,6 +316,7 @@ impl<'a> Page<'a> {
                     why: &g.why,
                 })
                 .collect(),
+            memberships: memberships(report),
             statuses,
             changes,
             scheduled,
@@ -320,6 +330,26 @@ impl<'a> Page<'a> {
             actions_sha256: &report.actions_sha256,
             format_version: report.format_version,
         }
+    }
+}
+
+/// The groups of which most becomes first.
+fn memberships(report: &Report) -> Table<MembershipRow<'_>> {
+    let mut all: Vec<(&String, &GroupCounts)> = report.counts.groups.iter().collect();
+    all.sort_by_key(|(key, n)| (Reverse(n.enters + n.leaves + n.stays), *key));
+    let rows = all.iter().take(ROWS_DRAWN);
+    Table {
+        total: grouped(all.len() as u64),
+        drawn: grouped(all.len().min(ROWS_DRAWN) as u64),
+        cut: all.len() > ROWS_DRAWN,
+        rows: rows
+            .map(|(group, n)| MembershipRow {
+                group,
+                enters: grouped(u64::from(n.enters)),
+                leaves: grouped(u64::from(n.leaves)),
+                stays: grouped(u64::from(n.stays)),
+            })
+            .collect(),
     }
 }
 

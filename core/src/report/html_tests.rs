@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{Op, PersonKey, Place, RunId, WorkerId};
-use crate::plan::{Counts, FORMAT_VERSION, Forecast, GuardVerdict};
+use crate::plan::{Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict};
 use crate::report::{FindingCount, IntakeFacts, Lateness, count_findings};
 
 fn at(text: &str) -> Timestamp {
@@ -121,6 +121,11 @@ fn eventful() -> Report {
             actions: [("user.create".into(), 1), ("user.disable".into(), 600)].into(),
             scheduled: [("user.enable".into(), 1)].into(),
             held_actions: [("user.disable".into(), 600)].into(),
+            groups: [
+                ("site-oslo".into(), memberships(0, 3, 1)),
+                ("sales".into(), memberships(1200, 0, 0)),
+            ]
+            .into(),
             ..Counts::default()
         },
         outcomes: OutcomeCounts {
@@ -178,6 +183,32 @@ fn eventful() -> Report {
 }
 
 /// The part of the page from the first `from` to the next `to`.
+fn memberships(enters: u32, leaves: u32, stays: u32) -> GroupCounts {
+    GroupCounts {
+        enters,
+        leaves,
+        stays,
+    }
+}
+
+/// Where nothing becomes of groups, or none are defined, the page has no word about them.
+#[test]
+fn groups_of_which_most_becomes_come_first() {
+    let page = html(&eventful());
+    let shown = section(&page, "memberships");
+    in_order(
+        shown,
+        &[
+            "<bdi>sales</bdi>",
+            "1,200",
+            "<bdi>site-oslo</bdi>",
+            ">3<",
+            ">1<",
+        ],
+    );
+    assert!(!html(&empty()).contains("id=\"memberships\""));
+}
+
 fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
     let start = page.find(from).unwrap_or_else(|| panic!("no {from}"));
     let rest = &page[start..];
@@ -231,6 +262,7 @@ fn sections_come_in_order() {
             "<svg ",
             "<h2 id=\"holds\">",
             "<h2 id=\"guards\">",
+            "<h2 id=\"memberships\">",
             "<h2 id=\"changes\">",
             "<h2 id=\"scheduled\">",
             "<h2 id=\"findings\">",
@@ -550,7 +582,7 @@ fn the_page_stands_alone() {
 fn tables_can_be_read_aloud() {
     let page = html(&eventful());
     let tables = page.matches("<table").count();
-    assert_eq!(tables, 6);
+    assert_eq!(tables, 7);
     assert_eq!(page.matches("<caption>").count(), tables);
     for head in page.split("<th").skip(1).filter(|h| !h.starts_with("ead")) {
         let tag = head.split('>').next().unwrap();

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::Outcome;
+use rollcall_core::groups::Impact;
 use rollcall_core::guards::{Kind, kind};
 use rollcall_core::mapping::{ExplainedAttribute, Fact, Given};
 use rollcall_core::model::{
@@ -124,6 +125,9 @@ pub struct Planned {
     /// The account that it saw.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectId>,
+    /// What becomes of their groups, by what is due.
+    #[serde(skip_serializing_if = "Impact::is_empty")]
+    pub impact: Impact,
     /// Its actions, in the order in which they are carried out.
     pub actions: Vec<ActionSeen>,
 }
@@ -475,6 +479,7 @@ impl Pipeline {
             set_aside: None,
             delta: None,
             object: None,
+            impact: Impact::default(),
             actions: Vec::new(),
         };
         let plan = &stored.plan()?.key;
@@ -490,6 +495,7 @@ impl Pipeline {
                 let since = self.since(head, stored).await?;
                 out.delta = Some(order.delta);
                 out.object.clone_from(&order.object);
+                out.impact.clone_from(&order.impact);
                 out.actions = self.actions(stored, &order, &since).await?;
                 out.set_aside = since.set_aside;
                 break;

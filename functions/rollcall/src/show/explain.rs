@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rollcall_core::groups::Impact;
 use rollcall_core::mapping::expression::{Step, quoted};
 use rollcall_core::mapping::{Apply, ExplainedAttribute, Made, Origin};
 use rollcall_core::model::{AccountName, Ending, Finding, Op, Severity, Value};
@@ -347,6 +348,39 @@ impl Page<'_> {
         }
         for action in &plan.actions {
             self.carried(action, plan, older);
+        }
+        self.groups(&plan.impact);
+    }
+
+    /// What the steps that are due do to memberships.
+    fn groups(&mut self, impact: &Impact) {
+        for (what, crossed) in [
+            ("comes into", &impact.enters),
+            ("goes out of", &impact.leaves),
+        ] {
+            for it in crossed {
+                let because = match it.because.as_slice() {
+                    [] => String::new(),
+                    names => format!(": {} changes", names.join(", ")),
+                };
+                let assumes = match it.assumes.as_slice() {
+                    [] => String::new(),
+                    names => format!(", assuming {}", names.join(", ")),
+                };
+                self.line(
+                    1,
+                    &format!("{what} the group {}{because}{assumes}", it.group),
+                );
+            }
+        }
+        for group in &impact.stays {
+            self.line(
+                1,
+                &format!("! stays in the group {group} once cut off: its rule does not look at it"),
+            );
+        }
+        for group in &impact.unknown {
+            self.line(1, &format!("! of the group {group} nobody can say"));
         }
     }
 
