@@ -54,6 +54,8 @@ pub struct GroupsFileError {
 
 /// Characters of a key: it becomes part of a mail nickname, which takes 64.
 const KEY_MAX: usize = 48;
+/// Groups with rules in a tenant ("Microsoft Entra service limits and restrictions").
+const GROUPS_MAX: usize = 15_000;
 /// Characters of a group's display name ("group resource type").
 const NAME_MAX: usize = 256;
 
@@ -85,20 +87,37 @@ impl Groups {
             .enumerate()
             .filter(|(_, line)| line.trim().starts_with("[[group]]"))
             .map(|(at, _)| at + 1);
+        if parsed.group.len() > GROUPS_MAX {
+            problems.push(format!(
+                "{} groups; a tenant takes {GROUPS_MAX} whose rules it evaluates",
+                parsed.group.len()
+            ));
+        }
         for group in parsed.group {
             let line = lines.next();
             let place = line.map_or_else(String::new, |line| format!("line {line}: "));
             let mut wrong = |problem: String| problems.push(format!("{place}{problem}"));
             let key = group.key.clone();
             if !is_key(&key) {
+                let shown: String = key.chars().take(KEY_MAX).collect();
                 wrong(format!(
-                    "key `{key}`: 1 to {KEY_MAX} lower-case letters, digits and hyphens"
+                    "key `{}`: 1 to {KEY_MAX} lower-case letters, digits and hyphens",
+                    shown.escape_debug()
                 ));
             }
             if !keys.insert(key.clone()) {
                 wrong(format!("key `{key}` stands there twice"));
             }
             let characters = group.name.chars().count();
+            let hidden = |c: char| {
+                c.is_control()
+                    || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            };
+            if group.name.contains(hidden) {
+                wrong(format!(
+                    "group `{key}`: its name has characters that nobody sees"
+                ));
+            }
             if characters == 0 || characters > NAME_MAX {
                 wrong(format!(
                     "group `{key}`: a name has 1 to {NAME_MAX} characters"

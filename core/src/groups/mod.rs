@@ -90,18 +90,23 @@ impl Group {
 
     /// Why planning cannot tell who is in it.
     fn unpredictable(&self) -> Option<&'static str> {
-        if self.compiled.object() != Object::User {
-            return Some("it is about devices");
-        }
-        if self.compiled.is_direct_reports() {
-            return Some("planning does not read whose report an account is");
-        }
-        let kinds = self.compiled.properties().iter().map(|it| it.kind);
-        let mut unread = kinds.filter_map(|kind| match kind {
-            Kind::Plans => Some("planning does not read the plans of an account"),
-            Kind::Groups => Some("the preview of memberOf has ended: its members stay as they are"),
-            Kind::Boolean | Kind::Instant | Kind::Text | Kind::Texts => None,
-        });
-        unread.next()
+        unpredictable(&self.compiled)
     }
+}
+
+/// Why nobody here can tell whom a rule takes in.
+pub fn unpredictable(rule: &Rule) -> Option<&'static str> {
+    if rule.object() != Object::User {
+        return Some("it is about devices");
+    }
+    if rule.is_direct_reports() {
+        return Some("planning does not read whose report an account is");
+    }
+    let kinds = rule.properties().iter().map(|it| it.kind);
+    let mut unread = kinds.filter_map(|kind| match kind {
+        Kind::Plans => Some("planning does not read the plans of an account"),
+        Kind::Groups => Some("the preview of memberOf has ended: its members stay as they are"),
+        Kind::Boolean | Kind::Instant | Kind::Text | Kind::Texts => None,
+    });
+    unread.next()
 }

@@ -243,7 +243,10 @@ impl Checker<'_> {
             return None;
         };
         self.spelled(written, format!("{object}.{}", property.name));
-        let known = self.properties.iter().position(|p| *p == property);
+        // Names of directory extensions are an administrator's: their letter case is any.
+        let known = self.properties.iter().position(|known| {
+            known.object == property.object && known.name.eq_ignore_ascii_case(&property.name)
+        });
         Some(known.unwrap_or_else(|| {
             self.properties.push(property);
             self.properties.len() - 1
@@ -456,7 +459,12 @@ impl Checker<'_> {
                 self.fault(fault.hint("in brackets: [\"Sales\", \"HR\"]"));
                 return None;
             };
-            return Some(Ask::one_of(self.list(items)?));
+            let texts = self.list(items)?;
+            let quoted = texts.iter().zip(items).map(|(text, item)| Quoted {
+                bare: item.is_bare(),
+                ..Quoted::new(text)
+            });
+            return Some(Ask::one_of(quoted.collect()));
         }
         if value.kind == LiteralKind::Null {
             if operator == Operator::Eq {
@@ -483,14 +491,16 @@ impl Checker<'_> {
             }
             Compared::Item | Compared::Whole(_) => {
                 let text = self.text(value)?;
+                let quoted = || Quoted {
+                    bare: value.is_bare(),
+                    ..Quoted::new(&text)
+                };
                 Some(match operator {
-                    Operator::StartsWith => Ask::StartsWith(Quoted::new(&text)),
-                    Operator::EndsWith => Ask::EndsWith(Quoted::new(&text)),
-                    Operator::Contains => Ask::Contains(Quoted::new(&text)),
+                    Operator::StartsWith => Ask::StartsWith(quoted()),
+                    Operator::EndsWith => Ask::EndsWith(quoted()),
+                    Operator::Contains => Ask::Contains(quoted()),
                     Operator::Match => self.pattern(value.at, text)?,
-                    Operator::Eq | Operator::In | Operator::Le | Operator::Ge => {
-                        Ask::Is(Quoted::new(&text))
-                    }
+                    Operator::Eq | Operator::In | Operator::Le | Operator::Ge => Ask::Is(quoted()),
                 })
             }
         }
@@ -525,6 +535,10 @@ impl Checker<'_> {
             LiteralKind::Boolean(_) | LiteralKind::Null | LiteralKind::List(_) => String::new(),
         };
         if let Some(instant) = instant(&written) {
+            let written = Quoted {
+                bare: value.is_bare(),
+                ..Quoted::new(&written)
+            };
             return Some(Moment::Fixed { instant, written });
         }
         let fault = invalid(value.at, "this is no date-time");
@@ -578,6 +592,11 @@ impl Checker<'_> {
     }
 
     fn list(&mut self, items: &[Literal<'_>]) -> Option<Vec<String>> {
+        let boolean = |item: &&Literal<'_>| matches!(item.kind, LiteralKind::Boolean(_));
+        if let Some(item) = items.iter().find(boolean) {
+            self.fault(invalid(item.at, "a list holds texts and numbers"));
+            return None;
+        }
         let texts: Vec<_> = items.iter().map(|item| self.text(item)).collect();
         texts.into_iter().collect()
     }

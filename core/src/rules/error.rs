@@ -20,7 +20,7 @@ pub enum ErrorKind {
     InvalidValue,
     /// A pattern that does not compile.
     InvalidRegex,
-    /// More than 50 groups in `memberOf`, or nested deeper than 200 levels.
+    /// More than 50 groups in `memberOf`.
     LimitExceeded,
     /// Users and devices in one rule.
     MixedObjectTypes,

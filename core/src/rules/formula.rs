@@ -125,7 +125,7 @@ pub(super) enum Ask {
     },
     In {
         folded: BTreeSet<String>,
-        written: Vec<String>,
+        written: Vec<Quoted>,
     },
     Flag(bool),
     At(Order, Moment),
@@ -133,8 +133,8 @@ pub(super) enum Ask {
 
 impl Ask {
     /// One of these texts.
-    pub(super) fn one_of(written: Vec<String>) -> Self {
-        let folded = written.iter().map(|text| fold(text).into_owned()).collect();
+    pub(super) fn one_of(written: Vec<Quoted>) -> Self {
+        let folded = written.iter().map(|text| text.folded.clone()).collect();
         Self::In { folded, written }
     }
 }
@@ -144,6 +144,8 @@ impl Ask {
 pub(super) struct Quoted {
     pub(super) folded: String,
     pub(super) written: String,
+    /// It stands there without quotation marks: a number, or a date.
+    pub(super) bare: bool,
 }
 
 impl Quoted {
@@ -151,6 +153,7 @@ impl Quoted {
         Self {
             folded: fold(written).into_owned(),
             written: written.to_owned(),
+            bare: false,
         }
     }
 }
@@ -168,7 +171,7 @@ pub(super) enum Order {
 pub(super) enum Moment {
     Fixed {
         instant: Timestamp,
-        written: String,
+        written: Quoted,
     },
     /// Seconds from `system.now`, and the offset as written.
     Now {

@@ -202,6 +202,11 @@ impl Rule {
     }
 
     fn held(&self, subject: &Subject) -> Result<Vec<Option<subject::Held>>, Unknown> {
+        if self.is_direct_reports() && subject.has_odd_manager() {
+            return Err(Unknown::BadValue(
+                "`manager` is not an object id".to_owned(),
+            ));
+        }
         subject
             .held(&self.checked.properties)
             .map_err(Unknown::BadValue)

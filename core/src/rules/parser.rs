@@ -1,14 +1,11 @@
 //! Tokens to a tree.
 //!
 //! Only the shape is judged here; names, operators and values are those of [`super::check`].
-//! Invariant: bounded depth, so that no rule overflows a stack.
+//! Invariant: no recursion but into a body, so that no rule overflows a stack.
 
-use super::error::{ErrorKind, Fault};
+use super::error::Fault;
 use super::lexer::{Lexeme, Token, lex, syntax};
 use super::tree::{BareBody, Literal, LiteralKind, Node, Notes, Offset, Word, Written};
-
-/// Levels of parentheses and `-not`.
-const DEPTH_MAX: usize = 200;
 
 /// Reads a rule.
 pub(super) fn parse(source: &str) -> Result<Written<'_>, Fault> {
@@ -29,7 +26,6 @@ pub(super) fn parse(source: &str) -> Result<Written<'_>, Fault> {
     let mut parser = Parser {
         lexemes,
         at: 0,
-        depth: 0,
         in_body: false,
         notes,
     };
@@ -71,9 +67,62 @@ pub(super) fn operator(word: &str) -> String {
 struct Parser<'s> {
     lexemes: Vec<Lexeme<'s>>,
     at: usize,
-    depth: usize,
     in_body: bool,
     notes: Notes,
+}
+
+/// What stands between two parentheses, as far as it was read.
+struct Level<'s> {
+    /// Where it begins.
+    opened: usize,
+    /// What `-or` joins, and the place of the first one.
+    alternatives: Vec<Node<'s>>,
+    first_or: Option<usize>,
+    /// What `-and` joins.
+    conditions: Vec<Node<'s>>,
+    /// An `-and` of its own stands in it.
+    joined: bool,
+    /// `-not` stands before the next operand.
+    negated: bool,
+}
+
+impl<'s> Level<'s> {
+    const fn new(opened: usize) -> Self {
+        Self {
+            opened,
+            alternatives: Vec::new(),
+            first_or: None,
+            conditions: Vec::new(),
+            joined: false,
+            negated: false,
+        }
+    }
+
+    fn operand(&mut self, node: Node<'s>) {
+        let negated = std::mem::take(&mut self.negated);
+        self.conditions.push(if !negated {
+            node
+        } else if let Node::Not(inner) = node {
+            // Two of them are none.
+            *inner
+        } else {
+            Node::Not(Box::new(node))
+        });
+    }
+
+    fn alternative(&mut self, at: usize) {
+        self.first_or.get_or_insert(at);
+        let conditions = std::mem::take(&mut self.conditions);
+        self.alternatives.push(one_or(conditions, Node::And));
+    }
+
+    fn finish(mut self, notes: &mut Notes) -> Node<'s> {
+        if let Some(at) = self.first_or.filter(|_| self.joined) {
+            notes.mixed.push(at);
+        }
+        self.alternatives.push(one_or(self.conditions, Node::And));
+        one_or(self.alternatives, Node::Or)
+    }
 }
 
 impl<'s> Parser<'s> {
@@ -120,70 +169,48 @@ impl<'s> Parser<'s> {
         is
     }
 
-    fn deeper<T>(
-        &mut self,
-        inside: impl FnOnce(&mut Self) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(Fault::new(
-                ErrorKind::LimitExceeded,
-                self.place(),
-                format!("nested deeper than {DEPTH_MAX} levels"),
-            ));
-        }
-        let out = inside(self)?;
-        self.depth -= 1;
-        Ok(out)
-    }
-
+    /// Everything up to where no connector follows. Parentheses lie on a stack of their own: a rule
+    /// may have as many as it has characters.
     fn expression(&mut self) -> Result<Node<'s>, Fault> {
-        let first = self.conjunction()?;
-        let mut beside_and = matches!(first, (_, true));
-        let mut parts = vec![first.0];
-        let mut place = None;
+        let mut outer: Vec<Level<'s>> = Vec::new();
+        let mut level = Level::new(self.place());
         loop {
-            let at = self.place();
-            if !self.take("or") {
-                break;
+            while self.take("not") {
+                level.negated = !level.negated;
             }
-            place.get_or_insert(at);
-            let (part, joined) = self.conjunction()?;
-            beside_and |= joined;
-            parts.push(part);
+            let at = self.place();
+            let mut operand = if self.peek() == &Token::Open {
+                self.at += 1;
+                outer.push(std::mem::replace(&mut level, Level::new(at)));
+                continue;
+            } else {
+                self.operand()?
+            };
+            loop {
+                level.operand(operand);
+                let at = self.place();
+                if self.take("and") {
+                    level.joined = true;
+                    break;
+                }
+                if self.take("or") {
+                    level.alternative(at);
+                    break;
+                }
+                let opened = level.opened;
+                let Some(around) = outer.pop() else {
+                    return Ok(level.finish(&mut self.notes));
+                };
+                self.close(opened)?;
+                operand = std::mem::replace(&mut level, around).finish(&mut self.notes);
+            }
         }
-        if let Some(place) = place.filter(|_| beside_and) {
-            self.notes.mixed.push(place);
-        }
-        Ok(one_or(parts, Node::Or))
     }
 
-    /// And whether it has an `-and` of its own.
-    fn conjunction(&mut self) -> Result<(Node<'s>, bool), Fault> {
-        let mut parts = vec![self.negation()?];
-        while self.take("and") {
-            parts.push(self.negation()?);
-        }
-        let joined = parts.len() > 1;
-        Ok((one_or(parts, Node::And), joined))
-    }
-
-    fn negation(&mut self) -> Result<Node<'s>, Fault> {
-        if !self.take("not") {
-            return self.primary();
-        }
-        let inner = self.deeper(Self::negation)?;
-        Ok(Node::Not(Box::new(inner)))
-    }
-
-    fn primary(&mut self) -> Result<Node<'s>, Fault> {
+    /// What connectors join.
+    fn operand(&mut self) -> Result<Node<'s>, Fault> {
         let at = self.place();
         match self.next() {
-            Token::Open => {
-                let inner = self.deeper(Self::expression)?;
-                self.close(at)?;
-                Ok(inner)
-            }
             Token::Bare(text) if !self.in_body && text.eq_ignore_ascii_case("direct") => {
                 self.reports(at)
             }
@@ -192,7 +219,7 @@ impl<'s> Parser<'s> {
                 .hint("first the property, then the operator, then the value")),
             Token::Dashed(word) => Err(syntax(at, format!("nothing stands before `-{word}`"))),
             Token::End => Err(syntax(at, "the rule ends where an expression is expected")),
-            Token::Close | Token::ListOpen | Token::ListClose | Token::Comma => {
+            Token::Open | Token::Close | Token::ListOpen | Token::ListClose | Token::Comma => {
                 Err(syntax(at, "an expression is expected here"))
             }
         }
@@ -227,8 +254,13 @@ impl<'s> Parser<'s> {
     /// `Direct` is taken.
     fn reports(&mut self, at: usize) -> Result<Node<'s>, Fault> {
         let shape = || syntax(at, "this is no rule").hint("Direct Reports for \"{manager id}\"");
-        if !(self.take("reports") && self.take("for")) {
-            return Err(shape());
+        for wanted in ["reports", "for"] {
+            let Token::Bare(word) = self.next() else {
+                return Err(shape());
+            };
+            if !word.eq_ignore_ascii_case(wanted) {
+                return Err(shape());
+            }
         }
         let Token::Text { value, .. } = self.next() else {
             return Err(shape());
@@ -309,7 +341,7 @@ impl<'s> Parser<'s> {
         let open = self.place();
         let body = if self.peek() == &Token::Open {
             self.at += 1;
-            let body = self.deeper(Self::expression)?;
+            let body = self.expression()?;
             self.close(open)?;
             body
         } else {
@@ -318,6 +350,10 @@ impl<'s> Parser<'s> {
                 return Err(syntax(at, "what is asked of the items is missing")
                     .hint("in parentheses: -any (_ -eq \"...\")"));
             };
+            if text.to_ascii_lowercase().starts_with("group.") {
+                return Err(syntax(at, "what is asked of groups stands in parentheses")
+                    .hint("-any (group.objectId -in [\"...\"])"));
+            }
             let body = self.test(Word { text, at })?;
             let goes_on = self
                 .word()

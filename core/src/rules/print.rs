@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::formula::{Ask, Atom, Body, Formula, ItemTest, Logic, Moment, Order, Test};
+use super::formula::{Ask, Atom, Body, Formula, ItemTest, Logic, Moment, Order, Quoted, Test};
 use super::properties::{Field, Property};
 
 /// The whole of it.
@@ -115,13 +115,16 @@ fn test(out: &mut String, test: &Test) {
     match &test.ask {
         Ask::Null => out.push_str("null"),
         Ask::Is(text) | Ask::StartsWith(text) | Ask::EndsWith(text) | Ask::Contains(text) => {
-            quoted(out, &text.written);
+            text_of(out, text);
         }
-        Ask::In { written, .. } => list(out, written),
+        Ask::In { written, .. } => {
+            out.push('[');
+            join(out, ", ", written, text_of);
+            out.push(']');
+        }
         Ask::Flag(flag) => write!(out, "{flag}").expect("writing to a text cannot fail"),
-        Ask::Matches { written, .. } | Ask::At(_, Moment::Fixed { written, .. }) => {
-            quoted(out, written);
-        }
+        Ask::Matches { written, .. } => quoted(out, written),
+        Ask::At(_, Moment::Fixed { written, .. }) => text_of(out, written),
         Ask::At(_, Moment::Now { offset: None, .. }) => out.push_str("system.now"),
         Ask::At(
             _,
@@ -140,6 +143,15 @@ fn list(out: &mut String, items: &[String]) {
     out.push('[');
     join(out, ", ", items, |out, item| quoted(out, item));
     out.push(']');
+}
+
+/// As it was written, with or without quotation marks.
+fn text_of(out: &mut String, text: &Quoted) {
+    if text.bare {
+        out.push_str(&text.written);
+    } else {
+        quoted(out, &text.written);
+    }
 }
 
 /// In double quotes, but for the one text that cannot stand in them: a backtick before the closing

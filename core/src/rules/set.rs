@@ -613,7 +613,9 @@ fn positive(atom: &Atom, slots: &[usize]) -> (Atom, bool) {
                 Ask::StartsWith(text) => Ask::StartsWith(folded(text)),
                 Ask::EndsWith(text) => Ask::EndsWith(folded(text)),
                 Ask::Contains(text) => Ask::Contains(folded(text)),
-                Ask::In { folded, .. } => Ask::one_of(folded.iter().cloned().collect()),
+                Ask::In { folded, .. } => {
+                    Ask::one_of(folded.iter().map(|text| Quoted::new(text)).collect())
+                }
                 other @ (Ask::Null | Ask::Matches { .. } | Ask::Flag(_) | Ask::At(..)) => {
                     other.clone()
                 }

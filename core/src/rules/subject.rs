@@ -19,6 +19,8 @@ use super::tree::instant;
 pub struct Subject {
     values: BTreeMap<String, Json>,
     reports_to: Option<String>,
+    /// There is a manager, and it is no id.
+    odd_manager: bool,
 }
 
 impl Subject {
@@ -39,11 +41,18 @@ impl Subject {
                 ));
             }
         }
-        let manager = values.get("manager").and_then(Json::as_str);
+        let manager = values.get("manager").filter(|manager| !manager.is_null());
+        let id = manager.and_then(Json::as_str);
         Ok(Self {
-            reports_to: manager.map(|id| fold(id).into_owned()),
+            reports_to: id.map(|id| fold(id).into_owned()),
+            odd_manager: manager.is_some() && id.is_none(),
             values,
         })
+    }
+
+    /// Whose report they are cannot be told.
+    pub(super) const fn has_odd_manager(&self) -> bool {
+        self.odd_manager
     }
 
     /// The folded id of whom they report to.

@@ -70,6 +70,16 @@ pub(super) struct Literal<'s> {
     pub(super) at: usize,
 }
 
+impl Literal<'_> {
+    /// It has no quotation marks, and is a text all the same where one is compared.
+    pub(super) const fn is_bare(&self) -> bool {
+        matches!(
+            self.kind,
+            LiteralKind::Number(_) | LiteralKind::Date(_) | LiteralKind::Boolean(_)
+        )
+    }
+}
+
 /// What a value can be.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum LiteralKind<'s> {
@@ -98,6 +108,11 @@ pub(super) struct Offset<'s> {
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant);
+    }
+    // The last days of 9999, which stand for "never", are as late as instants can be.
+    let local = text.trim_end_matches(['Z', 'z']);
+    if text.starts_with("9999-12-3") && local.parse::<jiff::civil::DateTime>().is_ok() {
+        return Some(Timestamp::MAX);
     }
     let local = text.parse::<jiff::civil::DateTime>().ok();
     let local = local.or_else(|| {

@@ -238,9 +238,16 @@ fn members() {
     let said = ask("user.extensionAttribute7 -ne null -or user.userType -eq \"Member\"");
     assert_eq!(said["unread"], json!(["user.extensionAttribute7"]));
     assert_eq!(said["members"].as_array().unwrap().len(), 200);
-    world
-        .at(now, &["rule", "members", "--rule", "user.department -eq"])
-        .expect(2);
+    for rule in [
+        "user.department -eq",
+        "device.accountEnabled -eq true",
+        "Direct Reports for \"1\"",
+        "user.assignedPlans -all (assignedPlan.service -eq \"x\")",
+    ] {
+        world
+            .at(now, &["rule", "members", "--rule", rule])
+            .expect(2);
+    }
 
     let said = world.at(now, &["policy", "lint"]).expect(1).json();
     let found: Vec<String> = said["lint"]

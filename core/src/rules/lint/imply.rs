@@ -6,8 +6,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use super::super::fold::fold;
-use super::super::formula::{Ask, Atom, ItemTest, Logic, Moment, Order, Test};
+use super::super::formula::{Ask, Atom, ItemTest, Logic, Moment, Order, Quoted, Test};
 use super::super::properties::{Kind, Property};
 use super::plain::plain;
 
@@ -320,9 +319,9 @@ fn between(from: &Moment, to: &Moment) -> Option<i128> {
 }
 
 /// Texts without those that are there already, letter case ignored.
-pub(super) fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+pub(super) fn distinct(texts: impl IntoIterator<Item = Quoted>) -> Vec<Quoted> {
     let mut seen = BTreeSet::new();
-    let mut texts: Vec<String> = texts.into_iter().collect();
-    texts.retain(|text| seen.insert(fold(text).into_owned()));
+    let mut texts: Vec<Quoted> = texts.into_iter().collect();
+    texts.retain(|text| seen.insert(text.folded.clone()));
     texts
 }

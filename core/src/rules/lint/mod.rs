@@ -253,6 +253,8 @@ fn advise(source: &str, checked: &Checked, notes: &Notes, now: Option<Timestamp>
             Repair::Equivalent
         },
     });
+    // What was written more closely than it is printed may be too long then.
+    let suggestion = suggestion.filter(|it| super::check_length(&it.rule).is_ok());
     Advice {
         remarks,
         suggestion,
@@ -414,7 +416,7 @@ impl Linter<'_> {
                 self.fix();
             }
             Ask::In { folded, written } => {
-                if written.iter().any(|text| is_null(text)) {
+                if written.iter().any(|text| is_null(&text.written)) {
                     self.say(Lint::QuotedNull, show(test));
                 }
                 if folded.len() < written.len() {

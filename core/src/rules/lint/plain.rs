@@ -1,6 +1,7 @@
 //! Patterns that ask for nothing that a plain comparison does not.
 
 use super::super::formula::{Ask, Quoted};
+use super::imply::distinct;
 
 /// The same question without a pattern, where there is one; the one that the linter suggests, and
 /// for a pattern without anchors `-contains`, which it does not.
@@ -33,8 +34,13 @@ pub(super) fn anchored(pattern: &str) -> Option<Ask> {
         }
         let inside = body.strip_prefix('(')?.strip_suffix(')')?;
         let inside = inside.strip_prefix("?:").unwrap_or(inside);
-        let texts: Option<Vec<String>> = inside.split('|').map(literal).collect();
-        return Some(Ask::one_of(texts?));
+        let text = |text| literal(text).map(|text| Quoted::new(&text));
+        let texts: Option<Vec<Quoted>> = inside.split('|').map(text).collect();
+        let texts = distinct(texts?);
+        return Some(match texts.as_slice() {
+            [one] => Ask::Is(one.clone()),
+            _ => Ask::one_of(texts),
+        });
     }
     if from_start {
         let body = body.strip_suffix(".*").filter(|kept| !kept.ends_with('\\'));
@@ -83,9 +89,11 @@ mod tests {
         is("^Da.*", Ask::StartsWith(text("Da")));
         is(r"@contoso\.com$", Ask::EndsWith(text("@contoso.com")));
         is(r"^R\&D$", Ask::Is(text("R&D")));
-        let both = || Ask::one_of(vec!["a b".to_owned(), "c".to_owned()]);
+        let both = || Ask::one_of(vec![text("a b"), text("c")]);
         is("^(a b|c)$", both());
         is("^(?:a b|c)$", both());
+        is("^(a b|C|c|A B)$", Ask::one_of(vec![text("a b"), text("C")]));
+        is("^(a|A)$", Ask::Is(text("a")));
         for other in [
             "ago",
             "^",

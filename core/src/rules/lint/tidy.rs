@@ -1,6 +1,6 @@
 //! Connectives with less in them that hold for the same subjects.
 
-use super::super::formula::{Ask, Atom, Body, Formula, ItemTest, Logic, Test};
+use super::super::formula::{Ask, Atom, Body, Formula, ItemTest, Logic, Quoted, Test};
 use super::super::print;
 use super::super::properties::Property;
 use super::imply::{Compared, Facts, contradicts, covers, distinct, implies, same};
@@ -193,7 +193,7 @@ fn listed<'a, A: Compared>(
     part: &'a Logic<A>,
     negated: bool,
     facts: &Facts<'_>,
-) -> Option<(usize, &'a A, Vec<String>)> {
+) -> Option<(usize, &'a A, Vec<Quoted>)> {
     let Logic::Is(atom) = part else {
         return None;
     };
@@ -202,7 +202,7 @@ fn listed<'a, A: Compared>(
         return None;
     }
     let texts = match &compared.test.ask {
-        Ask::Is(text) => vec![text.written.clone()],
+        Ask::Is(text) => vec![text.clone()],
         Ask::In { written, .. } => written.clone(),
         Ask::Null
         | Ask::StartsWith(_)
@@ -215,7 +215,7 @@ fn listed<'a, A: Compared>(
     Some((compared.key, atom, texts))
 }
 
-fn list<A: Compared>(atom: &A, negated: bool, texts: Vec<String>) -> Logic<A> {
+fn list<A: Compared>(atom: &A, negated: bool, texts: Vec<Quoted>) -> Logic<A> {
     Logic::Is(atom.with(Test {
         ask: Ask::one_of(distinct(texts)),
         negated,
@@ -247,7 +247,8 @@ fn longest_chain<A: Compared>(
         atom: &'p A,
         rest: Vec<&'p Logic<A>>,
         members: Vec<usize>,
-        texts: Vec<String>,
+        /// Of each member.
+        texts: Vec<Vec<Quoted>>,
     }
     let mut chains: Vec<Chain<'_, A>> = Vec::new();
     for (at, part) in parts.iter().enumerate() {
@@ -275,14 +276,14 @@ fn longest_chain<A: Compared>(
             };
             if let Some(chain) = chains.iter_mut().find(goes_on) {
                 chain.members.push(at);
-                chain.texts.extend(texts);
+                chain.texts.push(texts);
             } else {
                 chains.push(Chain {
                     key,
                     atom,
                     rest,
                     members: vec![at],
-                    texts,
+                    texts: vec![texts],
                 });
             }
         }
@@ -290,13 +291,22 @@ fn longest_chain<A: Compared>(
     let mut longest: Option<Chain<'_, A>> = None;
     for chain in chains {
         let best = longest.as_ref().map_or(1, |longest| longest.members.len());
-        // A value that another alternative has already makes no chain.
-        if chain.members.len() > best && distinct(chain.texts.clone()).len() > 1 {
+        // Where one alternative has every value, the others are needless and make no chain.
+        let all = distinct(chain.texts.iter().flatten().cloned()).len();
+        let whole = chain
+            .texts
+            .iter()
+            .any(|own| distinct(own.iter().cloned()).len() == all);
+        if chain.members.len() > best && !whole {
             longest = Some(chain);
         }
     }
     let chain = longest?;
-    let together = list(chain.atom, false, chain.texts);
+    let together = list(
+        chain.atom,
+        false,
+        chain.texts.into_iter().flatten().collect(),
+    );
     let part = if chain.rest.is_empty() {
         together
     } else {

@@ -3,9 +3,9 @@
 //! Source: "Manage rules for dynamic membership groups in Microsoft Entra ID" (entra-docs,
 //! identity/users/groups-dynamic-membership), supported properties and rules for devices.
 
-use super::super::formula::Ask;
+use super::super::formula::{Ask, Quoted};
 use super::super::properties::{Object, Property};
-use super::imply::takes;
+use super::imply::{distinct, takes};
 
 /// What the values of a property look like.
 enum Values {
@@ -114,26 +114,23 @@ pub(super) fn odd(property: &Property, ask: &Ask) -> Option<Odd> {
                 return None;
             }
             Some(match instead(&text.written, &values, meant) {
-                Some(text) => Odd::Meant(Ask::Is(super::super::formula::Quoted::new(&text))),
+                Some(text) => Odd::Meant(Ask::Is(Quoted::new(&text))),
                 None => Odd::Never,
             })
         }
         Ask::In { written, .. } => {
-            if written.iter().all(|text| values.has(text)) {
+            if written.iter().all(|text| values.has(&text.written)) {
                 return None;
             }
-            let texts: Option<Vec<String>> = written
-                .iter()
-                .map(|text| {
-                    if values.has(text) {
-                        Some(text.clone())
-                    } else {
-                        instead(text, &values, meant)
-                    }
-                })
-                .collect();
+            let mend = |text: &Quoted| {
+                if values.has(&text.written) {
+                    return Some(text.clone());
+                }
+                instead(&text.written, &values, meant).map(|text| Quoted::new(&text))
+            };
+            let texts: Option<Vec<Quoted>> = written.iter().map(mend).collect();
             Some(match texts {
-                Some(texts) => Odd::Meant(Ask::one_of(super::imply::distinct(texts))),
+                Some(texts) => Odd::Meant(Ask::one_of(distinct(texts))),
                 None => Odd::Never,
             })
         }

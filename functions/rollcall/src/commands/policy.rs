@@ -18,6 +18,8 @@ pub(crate) fn lint(args: &At, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
     let mut out = Vec::new();
     let mut worst = Level::Info;
     let groups = settings.groups.as_ref().map(|groups| &groups.0);
+    // Both are in the order of the file.
+    let mut more = groups.iter().flat_map(|groups| groups.lint()).peekable();
     for group in groups.iter().flat_map(|groups| groups.all()) {
         // It was compiled when the file was read.
         let Ok(advice) = look_at(&group.rule, Vocabulary::Entra, Some(now)) else {
@@ -45,10 +47,8 @@ pub(crate) fn lint(args: &At, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
         for it in &advice.remarks {
             say(it.level, it.lint.name(), it.lint.message(), &it.part);
         }
-        for it in groups.iter().flat_map(|groups| groups.lint()) {
-            if it.group == group.key {
-                say(Level::Warning, it.lint.name(), &it.message, "");
-            }
+        while let Some(it) = more.next_if(|it| it.group == group.key) {
+            say(Level::Warning, it.lint.name(), &it.message, "");
         }
         if let Some(suggestion) = &advice.suggestion {
             let message = format!("{} rule instead", suggestion.repair.name());

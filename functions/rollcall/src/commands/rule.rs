@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use rollcall_core::groups::unpredictable;
 use rollcall_core::rules::lint::{Advice, Level, Repair, lint as look_at};
 use rollcall_core::rules::{Assumption, Rule, RuleError, Subject, Unknown, Verdict, Vocabulary};
 use serde::Deserialize;
@@ -213,6 +214,10 @@ fn members(args: &RuleMembers, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
             return Ok(Exit::CouldNotRun);
         }
     };
+    if let Some(why) = unpredictable(&rule) {
+        printer.error(&format!("nobody can say who is in it: {why}"));
+        return Ok(Exit::CouldNotRun);
+    }
     with(&args.at, printer, wrap, async |pipeline, now| {
         let came = pipeline.members(&rule, now).await?;
         if printer.json {
