@@ -3,7 +3,6 @@
 
 pub mod chance;
 pub mod crowd;
-pub mod naive;
 pub mod queue_contract;
 pub mod rulebook;
 pub mod store_contract;

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use rollcall_core::rules::{Rule, Subject, Verdict, Vocabulary};
+use rollcall_rehearsal::is_member as member;
 use rollcall_tests::chance::Random;
-use rollcall_tests::naive::member;
 use serde_json::{Value as Json, json};
 
 const VECTORS: &str = include_str!("../vectors/dynamic-rules.json");

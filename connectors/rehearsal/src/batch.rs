@@ -98,6 +98,7 @@ impl State {
             query,
             body: body.as_bytes(),
             json: header("content-type").is_some_and(is_json),
+            prefer: header("prefer"),
             client_request_id: header("client-request-id").or(envelope.client_request_id),
             origin: envelope.origin,
             arrived: envelope.arrived,

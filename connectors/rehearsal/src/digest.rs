@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::directory::{Directory, Record};
+use crate::groups::Groups;
+use crate::shelf::Kept as _;
 
-/// Every user as canonical JSON, sorted by what names a person, without object ids and without
-/// instants that the tenant set itself.
-pub(crate) fn digest(directory: &Directory) -> String {
+/// Every user and every group as canonical JSON, sorted by what names them, without object ids and
+/// without instants that the tenant set itself.
+pub(crate) fn digest(directory: &Directory, groups: &Groups) -> String {
     let text = |record: &Record, name: &str| {
         record
             .properties
@@ -44,7 +46,23 @@ pub(crate) fn digest(directory: &Directory) -> String {
         }
         sorted.insert(key, user);
     }
-    Json::Array(sorted.into_values().collect()).to_string()
+    let mut all: Vec<Json> = sorted.into_values().collect();
+    let live = groups.all().filter(|group| group.live());
+    let mut shown: Vec<Json> = live
+        .map(|group| {
+            let mut out = group.properties.clone();
+            out.remove("createdDateTime");
+            let members = groups.members(&group.id);
+            let members = members.filter_map(|id| directory.current(id));
+            let mut members: Vec<String> = members.map(|user| name(user)).collect();
+            members.sort_unstable();
+            out.insert("members".to_owned(), members.into());
+            Json::Object(out)
+        })
+        .collect();
+    shown.sort_by_cached_key(Json::to_string);
+    all.extend(shown);
+    Json::Array(all).to_string()
 }
 
 /// The manager's id, if that account is still there.

@@ -1,68 +1,138 @@
-//! A user on its way into a record and out of it again.
+//! An object on its way into a record and out of it again.
 //!
 //! Invariant: what is kept is what is set; how Graph shows what is not set is decided here alone.
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::body;
 use crate::csdl::{Kind, schema};
 use crate::directory::Record;
-use crate::query::Query;
+use crate::groups::{GROUP, Group};
+use crate::query::{Query, skip_token_after};
 use crate::state::Call;
 
 pub(crate) const USER: &str = "microsoft.graph.user";
 
-/// Given when nothing is selected ("List users", default properties).
-const DEFAULT: [&str; 11] = [
-    "businessPhones",
-    "displayName",
-    "givenName",
-    "id",
-    "jobTitle",
-    "mail",
-    "mobilePhone",
-    "officeLocation",
-    "preferredLanguage",
-    "surname",
-    "userPrincipalName",
-];
+/// What is kept of an object, as Graph shows it.
+pub(crate) trait Entity {
+    /// Its type in the metadata.
+    const TYPE: &'static str;
+    /// Its entity set.
+    const SET: &'static str;
+    /// Given when nothing is selected.
+    const DEFAULT: &'static [&'static str];
+    fn id(&self) -> &str;
+    fn properties(&self) -> &Map<String, Json>;
+}
+
+impl Entity for Record {
+    const TYPE: &'static str = USER;
+    const SET: &'static str = "users";
+    /// "List users", default properties.
+    const DEFAULT: &'static [&'static str] = &[
+        "businessPhones",
+        "displayName",
+        "givenName",
+        "id",
+        "jobTitle",
+        "mail",
+        "mobilePhone",
+        "officeLocation",
+        "preferredLanguage",
+        "surname",
+        "userPrincipalName",
+    ];
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn properties(&self) -> &Map<String, Json> {
+        &self.properties
+    }
+}
+
+impl Entity for Group {
+    const TYPE: &'static str = GROUP;
+    const SET: &'static str = "groups";
+    /// "group resource type", properties returned by default.
+    const DEFAULT: &'static [&'static str] = &[
+        "classification",
+        "createdDateTime",
+        "deletedDateTime",
+        "description",
+        "displayName",
+        "expirationDateTime",
+        "groupTypes",
+        "id",
+        "isAssignableToRole",
+        "mail",
+        "mailEnabled",
+        "mailNickname",
+        "membershipRule",
+        "membershipRuleProcessingState",
+        "onPremisesLastSyncDateTime",
+        "onPremisesProvisioningErrors",
+        "onPremisesSecurityIdentifier",
+        "onPremisesSyncEnabled",
+        "preferredDataLocation",
+        "preferredLanguage",
+        "proxyAddresses",
+        "renewedDateTime",
+        "resourceBehaviorOptions",
+        "resourceProvisioningOptions",
+        "securityEnabled",
+        "securityIdentifier",
+        "theme",
+        "uniqueName",
+        "visibility",
+    ];
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn properties(&self) -> &Map<String, Json> {
+        &self.properties
+    }
+}
 
 /// Puts checked members into a record: null clears, a complex value replaces the old one whole
 /// ("Update user", `employeeOrgData`), except the extension attributes, which are set one by one.
-pub(crate) fn merge(record: &mut Record, body: Map<String, Json>) {
+pub(crate) fn merge(record: &mut Record, mut body: Map<String, Json>) {
+    if let Some(profile) = body.remove("passwordProfile") {
+        record.password_set |= profile.get("password").is_some_and(Json::is_string);
+    }
+    set(&mut record.properties, USER, body);
+}
+
+/// The same of an object of any type.
+pub(crate) fn set(properties: &mut Map<String, Json>, type_name: &str, body: Map<String, Json>) {
     for (name, value) in body {
         if name.starts_with("@odata.") {
             continue;
         }
-        if name == "passwordProfile" {
-            record.password_set |= value.get("password").is_some_and(Json::is_string);
-            continue;
-        }
         let value = match (name.as_str(), value) {
             ("onPremisesExtensionAttributes", Json::Object(new)) => {
-                let old = record
-                    .properties
-                    .get(&name)
-                    .and_then(Json::as_object)
-                    .cloned();
+                let old = properties.get(&name).and_then(Json::as_object).cloned();
                 let mut all = old.unwrap_or_default();
                 all.extend(new);
                 Json::Object(all)
             }
-            (_, value) => normal(&name, value),
+            (_, value) => normal(type_name, &name, value),
         };
         let value = without_nulls(value);
         match value {
-            None => record.properties.remove(&name),
-            Some(value) => record.properties.insert(name, value),
+            None => properties.remove(&name),
+            Some(value) => properties.insert(name, value),
         };
     }
 }
 
 /// Instants are kept in UTC.
-fn normal(property: &str, value: Json) -> Json {
+fn normal(type_name: &str, property: &str, value: Json) -> Json {
     let kind = schema()
-        .property(USER, property)
+        .property(type_name, property)
         .map(|property| &property.kind);
     match (kind, &value) {
         (Some(Kind::DateTimeOffset), Json::String(text)) => {
@@ -88,30 +158,87 @@ fn without_nulls(value: Json) -> Option<Json> {
     }
 }
 
-/// A user as the only thing in an answer.
-pub(crate) fn entity(call: &Call<'_>, query: &Query, record: &Record) -> Json {
-    let mut shown = show(query, record);
-    let context = format!("{}/v1.0/$metadata#users/$entity", call.origin);
+/// An object as the only thing in an answer.
+pub(crate) fn entity<E: Entity>(call: &Call<'_>, query: &Query, object: &E) -> Json {
+    let mut shown = show(query, object);
+    let context = format!("{}/v1.0/$metadata#{}/$entity", call.origin, E::SET);
     shown.insert("@odata.context".to_owned(), context.into());
     Json::Object(shown)
 }
 
-pub(crate) fn show(query: &Query, record: &Record) -> Map<String, Json> {
-    let named = |name: &str| (name.to_owned(), value_of(record, name));
+/// One page of a list of one kind of object: of those found, in order of id, as many as are asked
+/// for, and a link where there are more.
+pub(crate) fn page<'a, E: Entity + 'a>(
+    call: &Call<'_>,
+    query: &Query,
+    path: &str,
+    found: impl Iterator<Item = &'a E>,
+) -> Json {
+    paged(call, query, E::SET, path, found, |_| ())
+}
+
+/// The same of what an object is related to, which could be of any kind: each says of which.
+pub(crate) fn related<'a, E: Entity + 'a>(
+    call: &Call<'_>,
+    query: &Query,
+    path: &str,
+    found: impl Iterator<Item = &'a E>,
+) -> Json {
+    paged(call, query, "directoryObjects", path, found, |shown| {
+        shown.insert("@odata.type".to_owned(), format!("#{}", E::TYPE).into());
+    })
+}
+
+fn paged<'a, E: Entity + 'a>(
+    call: &Call<'_>,
+    query: &Query,
+    context: &str,
+    path: &str,
+    found: impl Iterator<Item = &'a E>,
+    tag: impl Fn(&mut Map<String, Json>),
+) -> Json {
+    let mut found: Vec<&E> = found.take(query.top + 1).collect();
+    let more = found.len() > query.top;
+    found.truncate(query.top);
+    let value: Vec<Json> = found
+        .iter()
+        .map(|object| {
+            let mut shown = show(query, *object);
+            tag(&mut shown);
+            Json::Object(shown)
+        })
+        .collect();
+    let mut page = json!({
+        "@odata.context": format!("{}/v1.0/$metadata#{context}", call.origin),
+        "value": value,
+    });
+    if let Some(last) = found.last().filter(|_| more) {
+        let token = skip_token_after(last.id());
+        let link = format!(
+            "{}/v1.0/{path}?{}$skiptoken={token}",
+            call.origin, query.kept
+        );
+        page["@odata.nextLink"] = link.into();
+    }
+    page
+}
+
+fn show<E: Entity>(query: &Query, object: &E) -> Map<String, Json> {
+    let named = |name: &str| (name.to_owned(), value_of(object, name));
     match &query.select {
-        None => DEFAULT.iter().map(|name| named(name)).collect(),
+        None => E::DEFAULT.iter().map(|name| named(name)).collect(),
         Some(names) => names.iter().map(|name| named(name)).collect(),
     }
 }
 
 /// The value of a property as Graph shows it: unset is null, an unset collection is empty, a
 /// complex value has all its members.
-fn value_of(record: &Record, name: &str) -> Json {
+fn value_of<E: Entity>(object: &E, name: &str) -> Json {
     if name == "id" {
-        return record.id.clone().into();
+        return object.id().into();
     }
-    let set = record.properties.get(name);
-    let Some(property) = schema().property(USER, name) else {
+    let set = object.properties().get(name);
+    let Some(property) = schema().property(E::TYPE, name) else {
         return set.cloned().unwrap_or(Json::Null);
     };
     match (&property.kind, set) {

@@ -1,6 +1,7 @@
 //! The file that keeps a tenant between processes: a header line, then one line per write.
 //!
-//! Each line is a whole record; the last one of an object counts. Several processes may share the
+//! Each line is a whole user, a whole group, or who moved into and out of one; the last one of an
+//! object counts. Several processes may share the
 //! file: it is locked while a call is carried out, and what others have added is read first.
 //! Invariant: a line is with the operating system before its write is answered, so a killed
 //! process loses nothing that it has said (a power cut may: this is a rehearsal).
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Record;
+use crate::groups::{Group, Moves};
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -20,6 +22,15 @@ const FORMAT_VERSION: u32 = 1;
 struct Header {
     format_version: u32,
     tenant_id: String,
+}
+
+/// A line after the first.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Line {
+    User(Record),
+    Group(Group),
+    Members(Moves),
 }
 
 /// Why a journal cannot be used.
@@ -49,10 +60,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// Reads what is there; a last line that was not finished is left out. Writes nothing: the
     /// file is made by the first call.
-    pub(crate) fn open(
-        path: PathBuf,
-        tenant_id: &str,
-    ) -> Result<(Self, Vec<Record>), JournalError> {
+    pub(crate) fn open(path: PathBuf, tenant_id: &str) -> Result<(Self, Vec<Line>), JournalError> {
         let tenant_id = tenant_id.to_owned();
         let mut journal = Self {
             path,
@@ -70,7 +78,7 @@ impl Journal {
     }
 
     /// Locks the file for one call and gives what other processes have added since the last one.
-    pub(crate) fn lock(&mut self) -> Result<Vec<Record>, JournalError> {
+    pub(crate) fn lock(&mut self) -> Result<Vec<Line>, JournalError> {
         let mut file = match self.file.take() {
             Some(file) => file,
             None => OpenOptions::new()
@@ -93,7 +101,7 @@ impl Journal {
         self.file.as_ref().map_or(Ok(()), File::unlock)
     }
 
-    fn read(&mut self, file: &mut File) -> Result<Vec<Record>, JournalError> {
+    fn read(&mut self, file: &mut File) -> Result<Vec<Line>, JournalError> {
         if file.metadata()?.len() <= self.whole {
             return Ok(Vec::new());
         }
@@ -123,11 +131,11 @@ impl Journal {
         Ok(records)
     }
 
-    /// Appends a record to the locked file.
+    /// Appends a line to the locked file.
     ///
     /// # Errors
     /// When the file cannot be written; the write it was for must not happen then.
-    pub(crate) fn append(&mut self, record: &Record) -> io::Result<()> {
+    pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         // A torn line, of a killed process or of our own failed write, would swallow this one.
         if file.metadata()?.len() > self.whole {
@@ -141,7 +149,7 @@ impl Journal {
                 tenant_id,
             })?;
         }
-        text.push_str(&line_of(record)?);
+        text.push_str(&line_of(line)?);
         file.write_all(text.as_bytes())?;
         file.flush()?;
         self.whole += u64::try_from(text.len()).unwrap_or(u64::MAX);

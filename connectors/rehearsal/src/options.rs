@@ -64,7 +64,7 @@ pub struct TenantOptions {
     pub federated: Vec<Federated>,
     /// Domains that sign-in names may have; the first is the default one.
     pub verified_domains: Vec<String>,
-    /// File that keeps the users between processes (JSON Lines). `None`: in memory only.
+    /// File that keeps users and groups between processes (JSON Lines). `None`: in memory only.
     pub journal: Option<PathBuf>,
     /// Failures on purpose.
     pub faults: Faults,
@@ -73,6 +73,8 @@ pub struct TenantOptions {
     /// How long a change stays invisible to filters, lists, reads by name and references, and a
     /// new account also to reads by object id. Its sign-in name is taken at once.
     pub replication_delay: Duration,
+    /// From a change of a user or a rule to what dynamic groups make of it.
+    pub evaluation_delay: Duration,
     /// Waited on the clock before each answer.
     pub latency: Duration,
     /// Application permissions granted; they are the `roles` of the access token.
@@ -87,6 +89,7 @@ impl Default for TenantOptions {
             "User.EnableDisableAccount.All",
             "User.RevokeSessions.All",
             "User-LifeCycleInfo.ReadWrite.All",
+            "Group.ReadWrite.All",
             "Organization.Read.All",
         ];
         Self {
@@ -99,6 +102,7 @@ impl Default for TenantOptions {
             faults: Faults::none(),
             throttle: Throttle::default(),
             replication_delay: Duration::ZERO,
+            evaluation_delay: Duration::ZERO,
             latency: Duration::ZERO,
             roles: roles.map(str::to_owned).to_vec(),
         }
@@ -117,6 +121,7 @@ impl fmt::Debug for TenantOptions {
             .field("faults", &self.faults)
             .field("throttle", &self.throttle)
             .field("replication_delay", &self.replication_delay)
+            .field("evaluation_delay", &self.evaluation_delay)
             .field("latency", &self.latency)
             .field("roles", &self.roles)
             .finish()

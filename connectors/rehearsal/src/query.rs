@@ -8,6 +8,8 @@ use http::StatusCode;
 use crate::body::is_extension;
 use crate::csdl::schema;
 use crate::encoding::{encode, fields, is_guid};
+use crate::entity::USER;
+use crate::groups::GROUP;
 use crate::refusal::Refusal;
 
 const PAGE_DEFAULT: usize = 100;
@@ -41,6 +43,32 @@ pub(crate) enum By {
     Id,
     Name,
     EmployeeId,
+    DisplayName,
+    MailNickname,
+    UniqueName,
+}
+
+impl By {
+    /// Properties of a type that lists can be filtered by here.
+    fn of(type_name: &str, property: &str) -> Option<Self> {
+        match (type_name, property) {
+            (_, "id") => Some(Self::Id),
+            (USER, "userPrincipalName") => Some(Self::Name),
+            (USER, "employeeId") => Some(Self::EmployeeId),
+            (GROUP, "displayName") => Some(Self::DisplayName),
+            (GROUP, "mailNickname") => Some(Self::MailNickname),
+            (GROUP, "uniqueName") => Some(Self::UniqueName),
+            _ => None,
+        }
+    }
+
+    /// A text as it is compared.
+    pub(crate) fn fold(self, text: &str) -> String {
+        match self {
+            Self::EmployeeId | Self::UniqueName => text.to_owned(),
+            Self::Id | Self::Name | Self::DisplayName | Self::MailNickname => text.to_lowercase(),
+        }
+    }
 }
 
 /// The options of one read.
@@ -59,19 +87,35 @@ pub(crate) struct Query {
 ///
 /// # Errors
 /// 400, or 501 for a property that lists cannot give.
-pub(crate) fn of_list(query: Option<&str>) -> Result<Query, Refusal> {
-    let query = read(
-        query,
-        &["$select", "$filter", "$top", "$skiptoken"],
-        "microsoft.graph.user",
-    )?;
+pub(crate) fn of_list(query: Option<&str>, type_name: &str) -> Result<Query, Refusal> {
+    let served = ["$select", "$filter", "$top", "$skiptoken"];
+    let query = read(query, &served, type_name)?;
+    if type_name == USER {
+        listed(&query)?;
+    }
+    Ok(query)
+}
+
+/// Reads the options of what an object is related to, of this type.
+///
+/// # Errors
+/// 400, or 501 for a property that lists cannot give.
+pub(crate) fn of_members(query: Option<&str>, type_name: &str) -> Result<Query, Refusal> {
+    let query = read(query, &["$select", "$top", "$skiptoken"], type_name)?;
+    if type_name == USER {
+        listed(&query)?;
+    }
+    Ok(query)
+}
+
+fn listed(query: &Query) -> Result<(), Refusal> {
     let hidden = query
         .select
         .iter()
         .flatten()
         .find(|name| NOT_LISTED.contains(&name.as_str()));
     match hidden {
-        None => Ok(query),
+        None => Ok(()),
         Some(name) => Err(Refusal::new(
             StatusCode::NOT_IMPLEMENTED,
             "NotImplemented",
@@ -91,7 +135,7 @@ pub(crate) fn of_one(query: Option<&str>, type_name: &str) -> Result<Query, Refu
 /// # Errors
 /// 400 when there are options.
 pub(crate) fn none(query: Option<&str>) -> Result<(), Refusal> {
-    read(query, &[], "microsoft.graph.user").map(|_| ())
+    read(query, &[], USER).map(|_| ())
 }
 
 fn read(query: Option<&str>, served: &[&str], type_name: &str) -> Result<Query, Refusal> {
@@ -122,7 +166,7 @@ fn read(query: Option<&str>, served: &[&str], type_name: &str) -> Result<Query, 
         seen.push(name);
         match name.as_str() {
             "$select" => out.select = Some(select(value, type_name)?),
-            "$filter" => out.filter = Some(filter(value)?),
+            "$filter" => out.filter = Some(filter(value, type_name)?),
             "$top" => out.top = top(value)?,
             _ => out.after = Some(skip_token(value)?),
         }
@@ -174,15 +218,10 @@ fn skip_token(text: &str) -> Result<String, Refusal> {
         .ok_or_else(|| Refusal::bad("The skip token is not valid."))
 }
 
-fn filter(text: &str) -> Result<Filter, Refusal> {
+fn filter(text: &str, type_name: &str) -> Result<Filter, Refusal> {
     let unsupported = || Refusal::unsupported("Unsupported or invalid query filter clause.");
     let (property, rest) = text.trim().split_once(' ').ok_or_else(unsupported)?;
-    let by = match property {
-        "id" => By::Id,
-        "userPrincipalName" => By::Name,
-        "employeeId" => By::EmployeeId,
-        _ => return Err(unsupported()),
-    };
+    let by = By::of(type_name, property).ok_or_else(unsupported)?;
     let rest = rest.trim_start();
     let texts = if let Some(rest) = rest.strip_prefix("eq ") {
         let (text, rest) = literal(rest).ok_or_else(unsupported)?;
@@ -207,16 +246,9 @@ fn filter(text: &str) -> Result<Filter, Refusal> {
             }
         }
     };
-    let fold = |text: String| {
-        if by == By::EmployeeId {
-            text
-        } else {
-            text.to_lowercase()
-        }
-    };
     Ok(Filter {
         by,
-        texts: texts.into_iter().map(fold).collect(),
+        texts: texts.iter().map(|text| by.fold(text)).collect(),
     })
 }
 
@@ -242,15 +274,16 @@ mod tests {
     use super::*;
 
     fn refused(query: &str) -> (u16, &'static str) {
-        let refusal = of_list(Some(query)).unwrap_err();
+        let refusal = of_list(Some(query), USER).unwrap_err();
         (refusal.status.as_u16(), refusal.code)
     }
 
     #[test]
     fn what_is_served() {
-        let query = of_list(Some(
-            "$select=id,%20employeeId&$top=5&$filter=employeeId%20eq%20%27a%27%27b%27",
-        ))
+        let query = of_list(
+            Some("$select=id,%20employeeId&$top=5&$filter=employeeId%20eq%20%27a%27%27b%27"),
+            USER,
+        )
         .unwrap();
         assert_eq!(query.select.unwrap(), ["id", "employeeId"]);
         assert_eq!(query.top, 5);
@@ -259,9 +292,10 @@ mod tests {
             texts: vec!["a'b".to_owned()],
         };
         assert_eq!(query.filter, Some(filter));
-        let query = of_list(Some(
-            "$filter=userPrincipalName+in+('A@x.example','b@x.example')",
-        ))
+        let query = of_list(
+            Some("$filter=userPrincipalName+in+('A@x.example','b@x.example')"),
+            USER,
+        )
         .unwrap();
         let texts = vec!["a@x.example".to_owned(), "b@x.example".to_owned()];
         assert_eq!(
@@ -272,7 +306,7 @@ mod tests {
             })
         );
         let id = "5f3a09c1-0000-4000-8000-00000000000a";
-        let query = of_list(Some(&format!("$skiptoken={}", skip_token_after(id)))).unwrap();
+        let query = of_list(Some(&format!("$skiptoken={}", skip_token_after(id))), USER).unwrap();
         assert_eq!(
             (query.after.as_deref(), query.kept.as_str()),
             (Some(id), "")

@@ -64,6 +64,14 @@ impl Refusal {
         refusal
     }
 
+    /// The same of another kind of resource than users.
+    #[must_use]
+    pub(crate) fn of(mut self, resource: &str) -> Self {
+        let named = format!("of resource '{resource}'.");
+        self.message = self.message.replace("of resource 'User'.", &named);
+        self
+    }
+
     /// The query cannot be answered.
     pub(crate) fn unsupported(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "Request_UnsupportedQuery", message)
@@ -93,12 +101,17 @@ impl Refusal {
 
     /// The sign-in name is taken.
     pub(crate) fn name_taken() -> Self {
-        let message =
-            "Another object with the same value for property userPrincipalName already exists.";
-        let mut refusal = Self::bad(message);
+        Self::conflict("userPrincipalName")
+    }
+
+    /// Another object has the value of this property.
+    pub(crate) fn conflict(property: &str) -> Self {
+        let mut refusal = Self::bad(format!(
+            "Another object with the same value for property {property} already exists."
+        ));
         refusal.details = vec![Detail {
             code: "ObjectConflict",
-            target: "userPrincipalName".to_owned(),
+            target: property.to_owned(),
         }];
         refusal
     }

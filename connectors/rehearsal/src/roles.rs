@@ -11,6 +11,16 @@ pub(crate) const READ: &[&str] = &["User.Read.All", "User.ReadWrite.All"];
 pub(crate) const WRITE: &[&str] = &["User.ReadWrite.All"];
 pub(crate) const REVOKE: &[&str] = &["User.RevokeSessions.All", "User.ReadWrite.All"];
 pub(crate) const DELETE: &[&str] = &["User.DeleteRestore.All", "User.ReadWrite.All"];
+pub(crate) const GROUP_READ: &[&str] = &[
+    "GroupMember.Read.All",
+    "GroupMember.ReadWrite.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+];
+pub(crate) const GROUP_CREATE: &[&str] = &["Group.Create", "Group.ReadWrite.All"];
+pub(crate) const GROUP_WRITE: &[&str] = &["Group.ReadWrite.All"];
+pub(crate) const MEMBER_WRITE: &[&str] = &["GroupMember.ReadWrite.All", "Group.ReadWrite.All"];
+pub(crate) const ROLE_ASSIGNABLE: &[&str] = &["RoleManagement.ReadWrite.Directory"];
 pub(crate) const ORGANIZATION: &[&str] = &["Organization.Read.All"];
 
 const READ_LEAVE_DATE: &[&str] = &[
@@ -30,6 +40,12 @@ pub(crate) fn any(granted: &[String], of: &[&str]) -> Result<(), Refusal> {
     } else {
         Err(Refusal::denied())
     }
+}
+
+/// # Errors
+/// 403 when of one of the lists none is granted.
+pub(crate) fn all(granted: &[String], lists: &[&[&str]]) -> Result<(), Refusal> {
+    lists.iter().try_for_each(|of| any(granted, of))
 }
 
 /// Reading these properties.

@@ -17,6 +17,32 @@ pub(crate) enum Key {
     Name(String),
 }
 
+/// How a group is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum GroupKey {
+    /// Object id, lower case.
+    Id(String),
+    /// The alternate key `uniqueName`.
+    Unique(String),
+}
+
+/// What is asked of a group, or of somebody's groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum GroupRoute {
+    List,
+    Create,
+    Read(GroupKey),
+    /// Or create, where the caller prefers that.
+    Update(GroupKey),
+    Delete(GroupKey),
+    Members(GroupKey),
+    AddMember(GroupKey),
+    /// The user's object id, lower case.
+    RemoveMember(GroupKey, String),
+    MemberOf(Key),
+    CheckMembers(Key),
+}
+
 /// What a path names, and with its method what is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -30,6 +56,7 @@ pub(crate) enum Route {
     SetManager(Key),
     ClearManager(Key),
     RevokeSessions(Key),
+    Group(GroupRoute),
     ReadOrganization,
 }
 
@@ -41,6 +68,9 @@ pub(crate) struct Routed {
 
 /// A method of a path with a key in it, and what it asks.
 type Offer = (Method, fn(Key) -> Route);
+
+/// The same of groups.
+type GroupOffer = (Method, fn(GroupKey) -> GroupRoute);
 
 /// Reads a path below the version root (`/users/{id}`).
 pub(crate) fn route(method: &Method, path: &str) -> Routed {
@@ -57,6 +87,9 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
         };
     };
     let mut parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if parts[0] == "groups" || parts[0].starts_with("groups(") {
+        return group_route(method, &parts);
+    }
     // users('…') is users/…
     let literal = parts[0]
         .strip_prefix("users('")
@@ -117,6 +150,20 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
             let make: [Offer; 1] = [(Method::POST, Route::RevokeSessions)];
             named("/users/{id}/revokeSignInSessions", method, &make)
         }
+        ["users", _, "memberOf"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| Route::Group(GroupRoute::MemberOf(key)))];
+            named("/users/{id}/memberOf", method, &make)
+        }
+        [
+            "users",
+            _,
+            "checkMemberGroups" | "microsoft.graph.checkMemberGroups",
+        ] => {
+            let make: [Offer; 1] = [(Method::POST, |key| {
+                Route::Group(GroupRoute::CheckMembers(key))
+            })];
+            named("/users/{id}/checkMemberGroups", method, &make)
+        }
         ["organization"] => {
             let route = if *method == Method::GET {
                 Ok(Route::ReadOrganization)
@@ -130,6 +177,79 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
         }
         ["users", _, other, ..] | [other, ..] => unknown(other),
         [] => unknown(""),
+    }
+}
+
+/// Below `/groups`.
+fn group_route(method: &Method, parts: &[&str]) -> Routed {
+    let unique = |text: &str| {
+        let text = text.strip_prefix("(uniqueName='")?.strip_suffix("')")?;
+        Some(GroupKey::Unique(text.replace("''", "'")))
+    };
+    // groups(uniqueName='…') and groups/(uniqueName='…') are groups/…
+    let (key, rest) = match (parts[0].strip_prefix("groups"), parts) {
+        (Some(""), ["groups"]) => (None, &parts[1..]),
+        (Some(""), ["groups", key, ..]) => {
+            let id = is_guid(key).then(|| GroupKey::Id(key.to_lowercase()));
+            (Some((*key, id.or_else(|| unique(key)))), &parts[2..])
+        }
+        (Some(literal), _) => (Some((literal, unique(literal))), &parts[1..]),
+        (None, _) => return unknown(parts[0]),
+    };
+    let Some((text, key)) = key else {
+        let route = match *method {
+            Method::GET => Ok(Route::Group(GroupRoute::List)),
+            Method::POST => Ok(Route::Group(GroupRoute::Create)),
+            _ => Err(Refusal::method_not_allowed()),
+        };
+        let template = "/groups";
+        return Routed { template, route };
+    };
+    if text.starts_with('$') {
+        return unknown(text);
+    }
+    let key = key.ok_or_else(|| Refusal::not_found(None));
+    let named = |template, make: &[GroupOffer]| {
+        let route = match make.iter().find(|(known, _)| known == method) {
+            None => Err(Refusal::method_not_allowed()),
+            Some((_, make)) => key.clone().map(|key| Route::Group(make(key))),
+        };
+        Routed { template, route }
+    };
+    match rest {
+        [] => named(
+            "/groups/{id}",
+            &[
+                (Method::GET, GroupRoute::Read),
+                (Method::PATCH, GroupRoute::Update),
+                (Method::DELETE, GroupRoute::Delete),
+            ],
+        ),
+        ["members"] | ["members", "microsoft.graph.user"] => named(
+            "/groups/{id}/members",
+            &[(Method::GET, GroupRoute::Members)],
+        ),
+        ["members", "$ref"] => {
+            let make: [GroupOffer; 1] = [(Method::POST, GroupRoute::AddMember)];
+            named("/groups/{id}/members/$ref", &make)
+        }
+        ["members", user, "$ref"] => {
+            let user = is_guid(user)
+                .then(|| user.to_lowercase())
+                .ok_or_else(|| Refusal::not_found(None));
+            let route = if *method == Method::DELETE {
+                key.and_then(|key| {
+                    user.map(|user| Route::Group(GroupRoute::RemoveMember(key, user)))
+                })
+            } else {
+                Err(Refusal::method_not_allowed())
+            };
+            Routed {
+                template: "/groups/{id}/members/{id}/$ref",
+                route,
+            }
+        }
+        [other, ..] => unknown(other),
     }
 }
 
@@ -203,6 +323,9 @@ mod tests {
     fn paths() {
         let id = || Key::Id(ID.to_lowercase());
         let name = |name: &str| Key::Name(name.to_owned());
+        let group = |route| Ok(Route::Group(route));
+        let of = || GroupKey::Id(ID.to_lowercase());
+        let unique = |name: &str| GroupKey::Unique(name.to_owned());
         let table = [
             ("GET", "/users".to_owned(), Ok(Route::ListUsers)),
             ("POST", "/users".to_owned(), Ok(Route::CreateUser)),
@@ -260,7 +383,17 @@ mod tests {
                 Ok(Route::RevokeSessions(id())),
             ),
             ("GET", format!("/users/{ID}/revokeSignInSessions"), Err(405)),
-            ("GET", format!("/users/{ID}/memberOf"), Err(404)),
+            (
+                "GET",
+                format!("/users/{ID}/memberOf"),
+                Ok(Route::Group(GroupRoute::MemberOf(id()))),
+            ),
+            ("POST", format!("/users/{ID}/memberOf"), Err(405)),
+            (
+                "POST",
+                format!("/users/{ID}/checkMemberGroups"),
+                Ok(Route::Group(GroupRoute::CheckMembers(id()))),
+            ),
             ("GET", format!("/users/{ID}%2Fmanager"), Err(404)),
             (
                 "GET",
@@ -268,7 +401,58 @@ mod tests {
                 Ok(Route::ReadOrganization),
             ),
             ("PATCH", "/organization".to_owned(), Err(405)),
-            ("GET", "/groups".to_owned(), Err(404)),
+            ("GET", "/groups".to_owned(), group(GroupRoute::List)),
+            ("POST", "/groups".to_owned(), group(GroupRoute::Create)),
+            ("PATCH", "/groups".to_owned(), Err(405)),
+            ("GET", "/groups/$count".to_owned(), Err(404)),
+            ("GET", "/groups/sales".to_owned(), Err(404)),
+            (
+                "GET",
+                format!("/groups/{ID}"),
+                group(GroupRoute::Read(of())),
+            ),
+            (
+                "PATCH",
+                "/groups(uniqueName='rollcall-o%27%27n')".to_owned(),
+                group(GroupRoute::Update(unique("rollcall-o'n"))),
+            ),
+            (
+                "PATCH",
+                "/groups/(uniqueName='rollcall-x')".to_owned(),
+                group(GroupRoute::Update(unique("rollcall-x"))),
+            ),
+            ("PATCH", "/groups(name='x')".to_owned(), Err(404)),
+            ("PUT", format!("/groups/{ID}"), Err(405)),
+            (
+                "DELETE",
+                format!("/groups/{ID}"),
+                group(GroupRoute::Delete(of())),
+            ),
+            (
+                "GET",
+                format!("/groups/{ID}/members"),
+                group(GroupRoute::Members(of())),
+            ),
+            (
+                "GET",
+                "/groups(uniqueName='x')/members/microsoft.graph.user".to_owned(),
+                group(GroupRoute::Members(unique("x"))),
+            ),
+            (
+                "POST",
+                format!("/groups/{ID}/members/$ref"),
+                group(GroupRoute::AddMember(of())),
+            ),
+            ("POST", format!("/groups/{ID}/members"), Err(405)),
+            (
+                "DELETE",
+                format!("/groups/{ID}/members/{ID}/$ref"),
+                group(GroupRoute::RemoveMember(of(), ID.to_lowercase())),
+            ),
+            ("DELETE", format!("/groups/{ID}/members/x/$ref"), Err(404)),
+            // What would delete the user elsewhere is not served.
+            ("DELETE", format!("/groups/{ID}/members/{ID}"), Err(404)),
+            ("GET", format!("/groups/{ID}/owners"), Err(404)),
             ("GET", "/".to_owned(), Err(404)),
         ];
         for (method, path, expected) in table {

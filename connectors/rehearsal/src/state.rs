@@ -15,7 +15,8 @@ use crate::directory::Directory;
 use crate::early::Early;
 use crate::encoding::fields;
 use crate::fault::Dice;
-use crate::journal::{Journal, JournalError};
+use crate::groups::Groups;
+use crate::journal::{Journal, JournalError, Line};
 use crate::options::{Size, TenantOptions, Throttle};
 use crate::refusal::Refusal;
 use crate::route::{Routed, route};
@@ -38,6 +39,8 @@ pub(crate) struct Call<'a> {
     /// Whether the content type says JSON.
     pub(crate) json: bool,
     pub(crate) client_request_id: Option<&'a str>,
+    /// The `Prefer` header.
+    pub(crate) prefer: Option<&'a str>,
     /// Scheme and host that the caller reached us under.
     pub(crate) origin: &'a str,
     pub(crate) arrived: Timestamp,
@@ -48,6 +51,7 @@ pub(crate) struct Call<'a> {
 pub(crate) struct State {
     pub(crate) options: TenantOptions,
     pub(crate) directory: Directory,
+    pub(crate) groups: Groups,
     pub(crate) journal: Option<Journal>,
     pub(crate) tokens: Tokens,
     pub(crate) meters: Meters,
@@ -73,17 +77,35 @@ impl State {
             Refusal::unavailable(None)
         };
         if let Some(journal) = &mut self.journal {
-            for record in journal.lock().map_err(|error| unusable(&error))? {
-                self.directory.put(record, Some(now));
-            }
+            let lines = journal.lock().map_err(|error| unusable(&error))?;
+            self.take_in(lines, Some(now));
         }
-        let done = what(self);
+        let done = self.evaluate(now).map(|()| what(self));
+        // What this made due at once. Where it cannot be kept that is logged, and the next call
+        // tries again: what was asked for has happened.
+        if done.is_ok() && self.evaluate(now).is_err() {
+            tracing::error!("Dynamic groups are behind.");
+        }
         if let Some(journal) = &mut self.journal {
             journal
                 .unlock()
                 .map_err(|error| unusable(&JournalError::Io(error)))?;
         }
-        Ok(done)
+        done
+    }
+
+    /// What a journal says. `at` is when replicas are told; `None`: they know already.
+    pub(crate) fn take_in(&mut self, lines: Vec<Line>, at: Option<Timestamp>) {
+        for line in lines {
+            match line {
+                Line::User(record) => {
+                    self.groups.user_changed(&record.id, at);
+                    self.directory.put(record, at);
+                }
+                Line::Group(group) => self.groups.put(group, at),
+                Line::Members(moves) => self.groups.move_members(&moves, at),
+            }
+        }
     }
 
     /// A call that may come in.
@@ -100,6 +122,7 @@ impl State {
     /// One call from its route to its answer.
     pub(crate) fn one(&mut self, call: &Call<'_>, now: Timestamp) -> Reply {
         self.directory.settle(now);
+        self.groups.settle(now);
         let Routed { template, route } = route(call.method, call.path);
         let options = call.query.and_then(fields).unwrap_or_default();
         let cost = Cost::of(call.method.as_str(), template, &options);

@@ -29,11 +29,13 @@ use crate::early::Early;
 use crate::entity;
 use crate::error::TenantError;
 use crate::fault::Dice;
+use crate::groups::Groups;
 use crate::journal::{Journal, JournalError};
 use crate::options::TenantOptions;
 use crate::refusal::Refusal;
 use crate::seeded::Seeded;
 use crate::served::Served;
+use crate::shelf::Kept as _;
 use crate::state::{Call, State};
 use crate::throttle::{Charge, Cost, Meters};
 use crate::token::Tokens;
@@ -78,24 +80,24 @@ impl Tenant {
             return problem("tenant_id", "and `client_id` must not be empty");
         }
         let seed = Seeded::from_text(&options.tenant_id);
-        let mut directory = Directory::new(options.replication_delay, seed.at(1));
-        let journal = match options.journal.clone() {
-            None => None,
+        let directory = Directory::new(options.replication_delay, seed.at(1));
+        let (delay, evaluation) = (options.replication_delay, options.evaluation_delay);
+        let groups = Groups::new(delay, evaluation, seed.at(3));
+        let (journal, lines) = match options.journal.clone() {
+            None => (None, Vec::new()),
             Some(path) => {
                 let opened = Journal::open(path.clone(), &options.tenant_id);
-                let (journal, records) = opened.map_err(|error| match error {
+                let (journal, lines) = opened.map_err(|error| match error {
                     JournalError::Io(source) => TenantError::Io { path, source },
                     JournalError::Line(line) => TenantError::Damaged { path, line },
                     JournalError::Foreign => TenantError::Foreign { path },
                 })?;
-                for record in records {
-                    directory.put(record, None);
-                }
-                Some(journal)
+                (Some(journal), lines)
             }
         };
-        let state = State {
+        let mut state = State {
             directory,
+            groups,
             journal,
             tokens: Tokens::default(),
             meters: Meters::new(&options.tenant_id, &options.client_id, clock.now()),
@@ -105,6 +107,8 @@ impl Tenant {
             history: VecDeque::new(),
             options,
         };
+        state.take_in(lines, None);
+        state.groups.opened();
         let latency = state.options.latency;
         Ok(Self(Arc::new(Inner {
             state: Mutex::new(state),
@@ -210,6 +214,7 @@ impl Tenant {
             body,
             json: text("content-type").is_some_and(is_json),
             client_request_id: text("client-request-id"),
+            prefer: text("prefer"),
             origin: &origin,
             arrived,
             in_batch: false,
@@ -265,11 +270,37 @@ impl Tenant {
         state
             .alone(now, |state| state.seed(&user, now))
             .and_then(|seeded| seeded)
-            .map_err(|refusal| TenantError::Refused {
-                status: refusal.status.as_u16(),
-                code: refusal.code,
-                message: refusal.message,
-            })
+            .map_err(refused)
+    }
+
+    /// Every group that is there, sorted by object id: every property that is set, `id`, and
+    /// `members` (object ids, sorted) as they are now.
+    pub fn groups(&self) -> Vec<Json> {
+        let state = self.caught_up();
+        let live = state.groups.all().filter(|group| group.live());
+        live.map(|group| {
+            let mut out = group.properties.clone();
+            out.insert("id".to_owned(), group.id.clone().into());
+            let members = state.groups.members(&group.id);
+            let there = members.filter(|id| state.directory.current(id).is_some());
+            out.insert("members".to_owned(), there.cloned().collect());
+            Json::Object(out)
+        })
+        .collect()
+    }
+
+    /// Puts a group into the tenant as `POST /groups` would, without token, quota and fault;
+    /// gives its object id.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`], as `POST /groups` would.
+    pub fn put_group(&self, group: &Json) -> Result<String, TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_group(group, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
     }
 
     /// What was served, oldest first; the newest million calls.
@@ -282,11 +313,21 @@ impl Tenant {
         self.state().dice = Dice::new(faults);
     }
 
-    /// All users as one JSON text that two tenants share when they ended up the same: object ids
-    /// and instants that the tenant set itself are left out (whether sessions were revoked stays),
-    /// managers are named by employee id and sign-in name.
+    /// All users, and all groups where there are any, as one JSON text that two tenants share when
+    /// they ended up the same: object ids and instants that the tenant set itself are left out
+    /// (whether sessions were revoked stays), managers and members are named by employee id and
+    /// sign-in name.
     pub fn digest(&self) -> String {
-        digest(&self.caught_up().directory)
+        let state = self.caught_up();
+        digest(&state.directory, &state.groups)
+    }
+}
+
+fn refused(refusal: Refusal) -> TenantError {
+    TenantError::Refused {
+        status: refusal.status.as_u16(),
+        code: refusal.code,
+        message: refusal.message,
     }
 }
 

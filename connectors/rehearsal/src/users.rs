@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::answer::Answer;
 use crate::body;
 use crate::directory::Record;
-use crate::entity::{USER, entity, merge, show};
+use crate::entity::{USER, entity, merge, page};
 use crate::query::{self, By};
 use crate::refusal::Refusal;
 use crate::roles;
@@ -31,7 +31,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    fn read(answer: Answer, object: Option<&str>) -> Self {
+    pub(crate) fn read(answer: Answer, object: Option<&str>) -> Self {
         Self {
             answer,
             object: object.map(str::to_owned),
@@ -58,7 +58,7 @@ impl State {
                 roles::read(&self.options.roles, query.select.as_deref())?;
                 let record = self.seen(&key, now)?;
                 Ok(Done::read(
-                    Answer::ok(entity(call, &query, &record)),
+                    Answer::ok(entity(call, &query, &*record)),
                     Some(&record.id),
                 ))
             }
@@ -90,7 +90,7 @@ impl State {
                 roles::read(&self.options.roles, query.select.as_deref())?;
                 let record = self.seen(&key, now)?;
                 let manager = self.manager_of(&record, now)?;
-                let mut shown = entity(call, &query, manager);
+                let mut shown = entity(call, &query, &**manager);
                 shown["@odata.type"] = "#microsoft.graph.user".into();
                 Ok(Done::read(Answer::ok(shown), Some(&record.id)))
             }
@@ -144,17 +144,20 @@ impl State {
                 let answer = Answer::ok(json!({"@odata.context": context, "value": true}));
                 self.store(record, now, answer)
             }
+            Route::Group(route) => self.execute_group(route, call, now),
             Route::ReadOrganization => self.organization(call),
         }
     }
 
     fn list(&mut self, call: &Call<'_>, now: Timestamp) -> Result<Done, Refusal> {
-        let query = query::of_list(call.query)?;
+        let query = query::of_list(call.query, USER)?;
         roles::read(&self.options.roles, query.select.as_deref())?;
         let after = query.after.as_deref();
-        let take = query.top + 1;
-        let mut found: Vec<&Arc<Record>> = match &query.filter {
-            None => self.directory.replicas(after, now).take(take).collect(),
+        let page = match &query.filter {
+            None => {
+                let found = self.directory.replicas(after, now);
+                page(call, &query, "users", found.map(|record| &**record))
+            }
             Some(filter) => {
                 let texts = filter.texts.iter();
                 let mut found: Vec<&Arc<Record>> = match filter.by {
@@ -167,32 +170,19 @@ impl State {
                     By::EmployeeId => texts
                         .flat_map(|key| self.directory.by_key(key, now))
                         .collect(),
+                    By::DisplayName | By::MailNickname | By::UniqueName => Vec::new(),
                 };
                 found.sort_by(|a, b| a.id.cmp(&b.id));
                 found.dedup_by(|a, b| a.id == b.id);
                 found.retain(|record| after.is_none_or(|after| record.id.as_str() > after));
-                found.truncate(take);
-                found
+                page(
+                    call,
+                    &query,
+                    "users",
+                    found.into_iter().map(|record| &**record),
+                )
             }
         };
-        let more = found.len() > query.top;
-        found.truncate(query.top);
-        let value: Vec<Json> = found
-            .iter()
-            .map(|r| Json::Object(show(&query, r)))
-            .collect();
-        let mut page = json!({
-            "@odata.context": format!("{}/v1.0/$metadata#users", call.origin),
-            "value": value,
-        });
-        if let Some(last) = found.last().filter(|_| more) {
-            let token = query::skip_token_after(&last.id);
-            let link = format!(
-                "{}/v1.0/users?{}$skiptoken={token}",
-                call.origin, query.kept
-            );
-            page["@odata.nextLink"] = link.into();
-        }
         Ok(Done::read(Answer::ok(page), None))
     }
 
@@ -280,7 +270,7 @@ impl State {
     }
 
     /// A user to read: one that is new is not there before replicas know of it, by id neither.
-    fn seen(&self, key: &Key, now: Timestamp) -> Result<Arc<Record>, Refusal> {
+    pub(crate) fn seen(&self, key: &Key, now: Timestamp) -> Result<Arc<Record>, Refusal> {
         let record = self.find(key, now)?;
         if self.directory.arrived(&record.id, now) {
             Ok(record)
@@ -298,7 +288,7 @@ impl State {
     }
 
     /// The object id behind a reference, which replicas must know.
-    fn referred(&self, link: &str, now: Timestamp) -> Result<String, Refusal> {
+    pub(crate) fn referred(&self, link: &str, now: Timestamp) -> Result<String, Refusal> {
         let record = match reference(link)? {
             Key::Id(id) => self.directory.replica(&id, now),
             Key::Name(name) => self.directory.by_name(&name, now),
@@ -326,14 +316,24 @@ impl State {
 
     /// Journal first, then memory: what is not in the journal has not happened.
     fn commit(&mut self, record: Record, at: Option<Timestamp>) -> Result<(), Refusal> {
-        if let Some(journal) = &mut self.journal
-            && let Err(error) = journal.append(&record)
-        {
-            tracing::error!(kind = %error.kind(), "The rehearsal journal cannot be written.");
-            return Err(Refusal::unavailable(None));
-        }
+        self.write(&record)?;
+        self.groups.user_changed(&record.id, at);
         self.directory.put(record, at);
         Ok(())
+    }
+
+    /// Keeps what is about to happen.
+    ///
+    /// # Errors
+    /// 503 when the journal cannot be written.
+    pub(crate) fn write(&mut self, line: &impl serde::Serialize) -> Result<(), Refusal> {
+        match self.journal.as_mut().map(|journal| journal.append(line)) {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                tracing::error!(kind = %error.kind(), "The rehearsal journal cannot be written.");
+                Err(Refusal::unavailable(None))
+            }
+        }
     }
 
     fn organization(&self, call: &Call<'_>) -> Result<Done, Refusal> {
@@ -359,7 +359,7 @@ impl State {
     }
 }
 
-fn not_json() -> Refusal {
+pub(crate) fn not_json() -> Refusal {
     Refusal::new(
         StatusCode::BAD_REQUEST,
         "BadRequest",
@@ -368,7 +368,7 @@ fn not_json() -> Refusal {
 }
 
 /// The body as a JSON object.
-fn object(call: &Call<'_>) -> Result<Map<String, Json>, Refusal> {
+pub(crate) fn object(call: &Call<'_>) -> Result<Map<String, Json>, Refusal> {
     if !call.json {
         let message = "Write requests (excluding DELETE) must contain the Content-Type header \
                        declaration.";

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use libtest_mimic::Trial;
+use rollcall_http::Clock;
+use rollcall_rehearsal::Tenant;
 use rollcall_tests::crowd::generate_rows;
-use rollcall_tests::naive::member;
 use rollcall_tests::rulebook::rule;
 use serde_json::{Value, json};
 
@@ -92,29 +92,41 @@ fn follow(world: &World, run: &str, members: &mut Members) -> (usize, usize) {
     (entered, left)
 }
 
-/// What a second reader of rules makes of the tenant as it is.
-fn evaluated(world: &World, now: &str) -> Members {
-    let now: Timestamp = now.parse().unwrap();
-    let rules: Vec<String> = (0..RULES).map(rule).collect();
-    let mut out = Members::new();
-    for (worker, user) in world.users() {
-        let subject = json!({
-            "objectId": user["id"], "accountEnabled": user["accountEnabled"],
-            "userPrincipalName": user["userPrincipalName"], "userType": user["userType"],
-            "department": user["department"], "city": user["city"], "country": user["country"],
-            "companyName": user["companyName"], "jobTitle": user["jobTitle"],
-            "postalCode": user["postalCode"], "employeeHireDate": user["employeeHireDate"],
-            "extensionAttribute1": user["onPremisesExtensionAttributes"]["extensionAttribute1"],
+/// Makes the groups of the rulebook in the tenant, which evaluates them by a reader of its own.
+fn make_groups(world: &World, now: &str) {
+    let tenant = tenant(world, now);
+    for n in 0..RULES {
+        let group = json!({
+            "displayName": format!("g{n}"), "mailNickname": format!("g{n}"),
+            "mailEnabled": false, "securityEnabled": true,
+            "groupTypes": ["DynamicMembership"],
+            "membershipRule": rule(n), "membershipRuleProcessingState": "On",
         });
-        for (n, rule) in rules.iter().enumerate() {
-            if member(rule, &subject, Some(now)).expect("a rule of the book") {
-                out.entry(format!("g{n}"))
-                    .or_default()
-                    .insert(worker.clone());
-            }
-        }
+        tenant.put_group(&group).unwrap();
     }
-    out
+}
+
+fn tenant(world: &World, now: &str) -> Tenant {
+    world.simulated_tenant(Clock::starting_at(now.parse().unwrap()))
+}
+
+/// Who is in the groups of the tenant.
+fn evaluated(world: &World, now: &str) -> Members {
+    let tenant = tenant(world, now);
+    let text = |object: &Value, name: &str| object[name].as_str().unwrap().to_owned();
+    let workers: BTreeMap<String, String> = tenant
+        .users()
+        .iter()
+        .map(|user| (text(user, "id"), text(user, "employeeId")))
+        .collect();
+    let groups = tenant.groups().into_iter();
+    groups
+        .map(|group| {
+            let members = group["members"].as_array().unwrap().iter();
+            let members = members.map(|id| workers[id.as_str().unwrap()].clone());
+            (text(&group, "displayName"), members.collect())
+        })
+        .collect()
 }
 
 /// Members that one has and the other has not.
@@ -138,6 +150,7 @@ fn differences(one: &Members, other: &Members) -> usize {
 fn predictions() {
     let world = World::new();
     define(&world, &rulebook());
+    make_groups(&world, "2026-03-16T02:00:00Z");
     let file = world.dir().join("workers.csv");
     let mut members = Members::new();
     for (now, changed) in [

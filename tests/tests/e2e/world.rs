@@ -129,16 +129,21 @@ impl World {
         full
     }
 
-    /// The tenant's users by employeeId, read from its journal: last line of each object wins.
+    /// The tenant as it is, from its journal, at an instant that its clock reads.
+    pub(crate) fn simulated_tenant(
+        &self,
+        clock: rollcall_http::Clock,
+    ) -> rollcall_rehearsal::Tenant {
+        let options = rollcall_rehearsal::TenantOptions {
+            journal: Some(self.dir().join("tenant.jsonl")),
+            ..rollcall_rehearsal::TenantOptions::default()
+        };
+        rollcall_rehearsal::Tenant::open(options, clock).expect("the tenant's journal is readable")
+    }
+
+    /// The tenant's users by employeeId.
     pub(crate) fn users(&self) -> BTreeMap<String, Value> {
-        let tenant = rollcall_rehearsal::Tenant::open(
-            rollcall_rehearsal::TenantOptions {
-                journal: Some(self.dir().join("tenant.jsonl")),
-                ..rollcall_rehearsal::TenantOptions::default()
-            },
-            rollcall_http::Clock::system(),
-        )
-        .expect("the tenant's journal is readable");
+        let tenant = self.simulated_tenant(rollcall_http::Clock::system());
         let mut out = BTreeMap::new();
         for user in tenant.users() {
             let key = user["employeeId"]

@@ -3,6 +3,7 @@
 
 mod batches;
 mod faults;
+mod groups;
 mod journals;
 mod peer;
 mod permissions;

@@ -175,8 +175,12 @@ async fn what_is_not_served() {
             format!("{one}?$select=id"),
             (400, "Request_UnsupportedQuery"),
         ),
-        ("GET", "/groups".to_owned(), (404, "ResourceNotFound")),
-        ("GET", format!("{one}/memberOf"), (404, "ResourceNotFound")),
+        ("GET", "/devices".to_owned(), (404, "ResourceNotFound")),
+        (
+            "GET",
+            format!("{one}/ownedDevices"),
+            (404, "ResourceNotFound"),
+        ),
         (
             "GET",
             "/users/delta".to_owned(),

@@ -1,8 +1,9 @@
 //! A second reader of dynamic membership rules, written from the reference and from nothing else:
 //! it reads the text and answers at once, one subject at a time, without a tree, types or an index.
 //!
-//! What the product predicts is compared with it. It only takes rules that are right, and of
-//! patterns those that Rust's regular expressions have too.
+//! The tenant fills its dynamic groups by it, and what the product predicts is compared with that.
+//! It only takes rules that are right, and of patterns those that Rust's regular expressions have
+//! too.
 //!
 //! Source: "Manage rules for dynamic membership groups in Microsoft Entra ID" (entra-docs,
 //! identity/users/groups-dynamic-membership).
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 /// Whether somebody is a member; `None` where the rule is not read here.
-pub fn member(rule: &str, subject: &Json, now: Option<Timestamp>) -> Option<bool> {
+pub fn is_member(rule: &str, subject: &Json, now: Option<Timestamp>) -> Option<bool> {
     let words = words(rule)?;
     let mut reader = Reader {
         words: &words,
@@ -21,6 +22,16 @@ pub fn member(rule: &str, subject: &Json, now: Option<Timestamp>) -> Option<bool
     };
     let holds = reader.either(None)?;
     (reader.at == words.len()).then_some(holds)
+}
+
+/// Whether a rule is read here at all.
+pub(crate) fn reads(rule: &str) -> bool {
+    is_member(
+        rule,
+        &Json::Object(serde_json::Map::new()),
+        Some(Timestamp::UNIX_EPOCH),
+    )
+    .is_some()
 }
 
 #[derive(Debug, Clone, PartialEq)]

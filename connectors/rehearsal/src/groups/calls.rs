@@ -1,0 +1,451 @@
+//! What calls do to groups and read of them.
+//!
+//! Sources: "Create group", "Upsert group", "Update group", "Add members", "Remove member", "List
+//! members", "List memberOf", "checkMemberGroups" (learn.microsoft.com/graph/api). A member of a
+//! dynamic group can be neither added nor removed by hand; the code of that refusal is not
+//! documented, and 403 is what operators report. Invariant: a refused call has changed nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+use super::{GROUP, Group, Moves, rules};
+use crate::answer::Answer;
+use crate::body;
+use crate::encoding::is_guid;
+use crate::entity::{USER, entity, page, related, set};
+use crate::query::{self, By};
+use crate::refusal::Refusal;
+use crate::roles;
+use crate::route::{GroupKey, GroupRoute};
+use crate::state::{Call, State};
+use crate::users::{Done, not_json, object};
+
+impl State {
+    /// Carries out a routed call about groups.
+    ///
+    /// # Errors
+    /// The refusal; nothing has changed then.
+    pub(crate) fn execute_group(
+        &mut self,
+        route: GroupRoute,
+        call: &Call<'_>,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        match route {
+            GroupRoute::List => self.list_groups(call, now),
+            GroupRoute::Read(key) => {
+                let query = query::of_one(call.query, GROUP)?;
+                roles::any(&self.options.roles, roles::GROUP_READ)?;
+                let group = self.seen_group(&key, now)?;
+                let answer = Answer::ok(entity(call, &query, &*group));
+                Ok(Done::read(answer, Some(&group.id)))
+            }
+            GroupRoute::Create => {
+                query::none(call.query)?;
+                let body = object(call)?;
+                roles::any(&self.options.roles, roles::GROUP_CREATE)?;
+                self.create_group(body, call, now)
+            }
+            GroupRoute::Update(key) => self.update_group(&key, call, now),
+            GroupRoute::Delete(key) => {
+                query::none(call.query)?;
+                roles::any(&self.options.roles, roles::GROUP_WRITE)?;
+                let mut group = Group::clone(&*self.find_group(&key)?);
+                group.deleted = Some(now);
+                self.store_group(group, None, now, Answer::no_content())
+            }
+            GroupRoute::Members(key) => self.list_members(&key, call, now),
+            GroupRoute::AddMember(key) => {
+                query::none(call.query)?;
+                roles::all(&self.options.roles, &[roles::MEMBER_WRITE, roles::READ])?;
+                let body = object(call)?;
+                let link = body.get("@odata.id").and_then(Json::as_str);
+                let link = link.filter(|_| body.len() == 1).ok_or_else(|| {
+                    Refusal::bad("The body of a reference is an object with '@odata.id' alone.")
+                })?;
+                let group = self.by_hand(&key)?;
+                let moves = self.additions(&group, &[link.into()], now)?;
+                self.store_group(group, Some(moves), now, Answer::no_content())
+            }
+            GroupRoute::RemoveMember(key, user) => {
+                query::none(call.query)?;
+                roles::any(&self.options.roles, roles::MEMBER_WRITE)?;
+                let group = self.by_hand(&key)?;
+                if !self.groups.holds(&group.id, &user) {
+                    return Err(Refusal::not_found(Some(&user)));
+                }
+                let moves = Moves {
+                    members_of: group.id.clone(),
+                    remove: BTreeSet::from([user]),
+                    ..Moves::default()
+                };
+                self.store_group(group, Some(moves), now, Answer::no_content())
+            }
+            GroupRoute::MemberOf(key) => {
+                let query = query::of_members(call.query, GROUP)?;
+                roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;
+                let user = self.seen(&key, now)?;
+                let shown = self.groups.replicas(query.after.as_deref(), now);
+                let found = shown.filter(|group| self.shown_in(group, &user.id, now));
+                let path = format!("users/{}/memberOf", user.id);
+                let page = related(call, &query, &path, found.map(|group| &**group));
+                Ok(Done::read(Answer::ok(page), Some(&user.id)))
+            }
+            GroupRoute::CheckMembers(key) => {
+                query::none(call.query)?;
+                roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;
+                let body = object(call)?;
+                let ids = body.get("groupIds").and_then(Json::as_array);
+                let ids: Option<Vec<&str>> = ids
+                    .filter(|ids| body.len() == 1 && (1..=rules::BIND_MAX).contains(&ids.len()))
+                    .and_then(|ids| ids.iter().map(Json::as_str).collect());
+                let ids = ids
+                    .filter(|ids| ids.iter().all(|id| is_guid(id)))
+                    .ok_or_else(|| {
+                        Refusal::bad("Parameter 'groupIds' takes 1 to 20 object ids.")
+                    })?;
+                let user = self.seen(&key, now)?;
+                let is_in = |id: &&str| {
+                    let group = self.groups.replica(&id.to_lowercase(), now);
+                    group.is_some_and(|group| self.shown_in(group, &user.id, now))
+                };
+                let value: Vec<&str> = ids.into_iter().filter(is_in).collect();
+                let context = format!("{}/v1.0/$metadata#Collection(Edm.String)", call.origin);
+                let answer = Answer::ok(json!({"@odata.context": context, "value": value}));
+                Ok(Done::read(answer, Some(&user.id)))
+            }
+        }
+    }
+
+    fn list_groups(&mut self, call: &Call<'_>, now: Timestamp) -> Result<Done, Refusal> {
+        let query = query::of_list(call.query, GROUP)?;
+        roles::any(&self.options.roles, roles::GROUP_READ)?;
+        let fits = |group: &&Arc<Group>| {
+            query.filter.as_ref().is_none_or(|filter| {
+                let text = match filter.by {
+                    By::Id => Some(group.id.as_str()),
+                    By::DisplayName => group.text("displayName"),
+                    By::MailNickname => group.text("mailNickname"),
+                    By::UniqueName => group.text("uniqueName"),
+                    By::Name | By::EmployeeId => None,
+                };
+                text.is_some_and(|text| filter.texts.contains(&filter.by.fold(text)))
+            })
+        };
+        let shown = self.groups.replicas(query.after.as_deref(), now);
+        let found = shown.filter(fits).map(|group| &**group);
+        let page = page(call, &query, "groups", found);
+        Ok(Done::read(Answer::ok(page), None))
+    }
+
+    fn list_members(
+        &mut self,
+        key: &GroupKey,
+        call: &Call<'_>,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        let query = query::of_members(call.query, USER)?;
+        roles::any(&self.options.roles, roles::GROUP_READ)?;
+        roles::read(&self.options.roles, query.select.as_deref())?;
+        let group = self.seen_group(key, now)?;
+        let after = query.after.as_deref();
+        let members = self.groups.shown_members(&group.id, now);
+        let found = members
+            .filter(|id| after.is_none_or(|after| id.as_str() > after))
+            .filter_map(|id| self.directory.replica(id, now));
+        let path = format!("groups/{}/members", group.id);
+        let page = related(call, &query, &path, found.map(|user| &**user));
+        Ok(Done::read(Answer::ok(page), Some(&group.id)))
+    }
+
+    fn shown_in(&self, group: &Group, user: &str, now: Timestamp) -> bool {
+        self.groups
+            .shown_members(&group.id, now)
+            .any(|id| id == user)
+    }
+
+    fn update_group(
+        &mut self,
+        key: &GroupKey,
+        call: &Call<'_>,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        query::none(call.query)?;
+        let mut body = object(call)?;
+        let found = self.find_group(key);
+        let creates = call
+            .prefer
+            .is_some_and(|prefer| prefer.split(',').any(|p| p.trim() == "create-if-missing"));
+        if let (GroupKey::Unique(name), Err(_), true) = (key, &found, creates) {
+            roles::any(&self.options.roles, roles::GROUP_CREATE)?;
+            let said = body.insert("uniqueName".to_owned(), name.clone().into());
+            if said.is_some_and(|said| said != name.as_str()) {
+                return Err(Refusal::bad(
+                    "uniqueName is not the one of the request URL.",
+                ));
+            }
+            return self.create_group(body, call, now);
+        }
+        let mut group = Group::clone(&*found?);
+        body::check(GROUP, &body).map_err(|refusal| refusal.of("Group"))?;
+        let links = take_links(&mut body, "members");
+        if take_links(&mut body, "owners").is_some() {
+            return Err(Refusal::bad("Owners are added one by one, by reference."));
+        }
+        if links.is_some() {
+            roles::all(&self.options.roles, &[roles::MEMBER_WRITE, roles::READ])?;
+        }
+        if links.is_none() || !body.is_empty() {
+            roles::any(&self.options.roles, roles::GROUP_WRITE)?;
+        }
+        rules::body(&body, false)?;
+        let renamed = body
+            .get("uniqueName")
+            .filter(|new| group.text("uniqueName").is_some_and(|old| **new != old));
+        if renamed.is_some() {
+            return Err(rules::invalid(
+                "uniqueName",
+                "The value is immutable once set.",
+            ));
+        }
+        self.unique(&body, Some(&group.id))?;
+        let moves = match &links {
+            None => None,
+            Some(_) if group.dynamic() => return Err(Refusal::denied()),
+            Some(links) => Some(self.additions(&group, links, now)?),
+        };
+        let was_dynamic = group.dynamic();
+        set(&mut group.properties, GROUP, body);
+        rules::whole(&group)?;
+        self.room(was_dynamic, &group)?;
+        self.store_group(group, moves, now, Answer::no_content())
+    }
+
+    fn create_group(
+        &mut self,
+        body: Map<String, Json>,
+        call: &Call<'_>,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        let (group, moves) = self.new_group(body, now)?;
+        let query = query::of_one(None, GROUP)?;
+        let shown = entity(call, &query, &group);
+        let answer = Answer::new(StatusCode::CREATED, Some(shown));
+        self.store_group(group, Some(moves), now, answer)
+    }
+
+    /// A new group of this body and its first members; not stored yet.
+    fn new_group(
+        &self,
+        mut body: Map<String, Json>,
+        now: Timestamp,
+    ) -> Result<(Group, Moves), Refusal> {
+        body::check(GROUP, &body).map_err(|refusal| refusal.of("Group"))?;
+        let members = take_links(&mut body, "members").unwrap_or_default();
+        let owners = take_links(&mut body, "owners").unwrap_or_default();
+        rules::body(&body, true)?;
+        if body.get("isAssignableToRole") == Some(&json!(true)) {
+            roles::any(&self.options.roles, roles::ROLE_ASSIGNABLE)?;
+        }
+        if members.len() + owners.len() > rules::BIND_MAX {
+            return Err(too_many());
+        }
+        self.unique(&body, None)?;
+        let mut group = Group {
+            id: self.groups.next_id(),
+            properties: Map::new(),
+            owners: BTreeSet::new(),
+            deleted: None,
+        };
+        group
+            .properties
+            .insert("createdDateTime".to_owned(), now.to_string().into());
+        set(&mut group.properties, GROUP, body);
+        rules::whole(&group)?;
+        self.room(false, &group)?;
+        if group.dynamic() && !members.is_empty() {
+            return Err(Refusal::denied());
+        }
+        if !owners.is_empty() || !members.is_empty() {
+            roles::any(&self.options.roles, roles::READ)?;
+        }
+        for owner in &owners {
+            let link = owner.as_str().unwrap_or_default();
+            group.owners.insert(self.referred(link, now)?);
+        }
+        let moves = self.additions(&group, &members, now)?;
+        Ok((group, moves))
+    }
+
+    /// Makes a group without a caller: no permission is asked for, everything else is, and
+    /// replicas know it at once.
+    pub(crate) fn seed_group(&mut self, body: &Json, now: Timestamp) -> Result<String, Refusal> {
+        let body = body.as_object().cloned().ok_or_else(not_json)?;
+        let (group, moves) = self.new_group(body, now)?;
+        let id = group.id.clone();
+        self.commit_group(group, Some(&moves), None)?;
+        Ok(id)
+    }
+
+    /// # Errors
+    /// 400 where another group has the unique name.
+    fn unique(&self, body: &Map<String, Json>, own: Option<&str>) -> Result<(), Refusal> {
+        let name = body.get("uniqueName").and_then(Json::as_str);
+        let other = name
+            .and_then(|name| self.groups.named(name))
+            .filter(|group| Some(group.id.as_str()) != own);
+        match other {
+            None => Ok(()),
+            Some(_) => Err(Refusal::conflict("uniqueName")),
+        }
+    }
+
+    /// # Errors
+    /// 403 where the tenant has no room for another dynamic group.
+    fn room(&self, was_dynamic: bool, group: &Group) -> Result<(), Refusal> {
+        if group.dynamic() && !was_dynamic && self.groups.dynamic() >= rules::DYNAMIC_MAX {
+            let message = "The tenant has as many dynamic groups as it can have.";
+            let code = "Directory_QuotaExceeded";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, code, message));
+        }
+        Ok(())
+    }
+
+    /// A group whose members are put in and taken out by hand.
+    fn by_hand(&self, key: &GroupKey) -> Result<Group, Refusal> {
+        let group = self.find_group(key)?;
+        if group.dynamic() {
+            return Err(Refusal::denied());
+        }
+        if group.properties.get("isAssignableToRole") == Some(&json!(true)) {
+            roles::any(&self.options.roles, roles::ROLE_ASSIGNABLE)?;
+        }
+        Ok(Group::clone(&group))
+    }
+
+    /// All of them or none: who is referred to must be there, once, and not a member yet.
+    fn additions(&self, group: &Group, links: &[Json], now: Timestamp) -> Result<Moves, Refusal> {
+        if links.len() > rules::BIND_MAX {
+            return Err(too_many());
+        }
+        let mut moves = Moves {
+            members_of: group.id.clone(),
+            ..Moves::default()
+        };
+        for link in links {
+            let id = self.referred(link.as_str().unwrap_or_default(), now)?;
+            if self.groups.holds(&group.id, &id) {
+                return Err(Refusal::bad(
+                    "One or more added object references already exist for the following \
+                     modified properties: 'members'.",
+                ));
+            }
+            if !moves.add.insert(id) {
+                return Err(Refusal::bad(
+                    "An object can only be present once as an add/remove change.",
+                ));
+            }
+        }
+        Ok(moves)
+    }
+
+    /// The newest state of a group.
+    fn find_group(&self, key: &GroupKey) -> Result<Arc<Group>, Refusal> {
+        let found = match key {
+            GroupKey::Id(id) => self.groups.current(id),
+            GroupKey::Unique(name) => self.groups.named(name),
+        };
+        let id = match key {
+            GroupKey::Id(id) => Some(id.as_str()),
+            GroupKey::Unique(_) => None,
+        };
+        found.cloned().ok_or_else(|| Refusal::not_found(id))
+    }
+
+    /// A group to read: one that is new is not there before replicas know of it.
+    fn seen_group(&self, key: &GroupKey, now: Timestamp) -> Result<Arc<Group>, Refusal> {
+        let group = self.find_group(key)?;
+        if self.groups.arrived(&group.id, now) {
+            Ok(group)
+        } else {
+            Err(Refusal::not_found(Some(&group.id)))
+        }
+    }
+
+    fn store_group(
+        &mut self,
+        group: Group,
+        moves: Option<Moves>,
+        now: Timestamp,
+        answer: Answer,
+    ) -> Result<Done, Refusal> {
+        let object = Some(group.id.clone());
+        let moves = moves.filter(|moves| !moves.add.is_empty() || !moves.remove.is_empty());
+        let current = self.groups.current(&group.id);
+        let same = current.is_some_and(|old| **old == group) && moves.is_none();
+        if !same {
+            self.commit_group(group, moves.as_ref(), Some(now))?;
+        }
+        Ok(Done {
+            answer,
+            object,
+            changed: !same,
+        })
+    }
+
+    /// Journal first, then memory: what is not in the journal has not happened.
+    fn commit_group(
+        &mut self,
+        group: Group,
+        moves: Option<&Moves>,
+        at: Option<Timestamp>,
+    ) -> Result<(), Refusal> {
+        if self
+            .groups
+            .current(&group.id)
+            .is_none_or(|old| **old != group)
+        {
+            self.write(&group)?;
+            self.groups.put(group, at);
+        }
+        if let Some(moves) = moves {
+            self.write(moves)?;
+            self.groups.move_members(moves, at);
+        }
+        Ok(())
+    }
+
+    /// Does what the rules of dynamic groups have come to by now.
+    ///
+    /// # Errors
+    /// 503 where that cannot be kept; it has not happened then, and is tried again.
+    pub(crate) fn evaluate(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        let mut came = Ok(());
+        for moves in self.groups.evaluate(&self.directory, now) {
+            match self.write(&moves) {
+                Ok(()) => self.groups.move_members(&moves, None),
+                Err(refusal) => {
+                    self.groups.again(moves.members_of);
+                    came = Err(refusal);
+                }
+            }
+        }
+        came
+    }
+}
+
+/// The references of an `@odata.bind`, which the metadata say are texts.
+fn take_links(body: &mut Map<String, Json>, navigation: &str) -> Option<Vec<Json>> {
+    match body.remove(&format!("{navigation}@odata.bind")) {
+        Some(Json::Array(links)) => Some(links),
+        _ => None,
+    }
+}
+
+fn too_many() -> Refusal {
+    Refusal::bad("The number of references of one request is limited to 20.")
+}
