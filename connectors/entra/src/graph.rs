@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing that comes from data reaches a URL unencoded, and no quote ends a literal.
 
-use rollcall_core::model::{AccountName, ObjectId};
+use rollcall_core::model::{AccountName, GroupName, ObjectId};
 use rollcall_http::{Call, CallSpec, Lane, encode_segment};
 
 const fn spec(method: &'static str, template: &'static str, lane: Lane) -> CallSpec {
@@ -50,8 +50,34 @@ pub(crate) fn list_users(select: String, top: &str) -> Call {
 }
 
 /// The page behind a link that was found to stay on the origin.
-pub(crate) fn next_page(path: String) -> Call {
-    Call::new(spec("GET", "/users", Lane::Bulk), path)
+pub(crate) fn next_page(template: &'static str, path: String) -> Call {
+    Call::new(spec("GET", template, Lane::Bulk), path)
+}
+
+/// By object id, or by the alternate key `uniqueName`.
+pub(crate) fn read_group(name: &GroupName, select: &str) -> Call {
+    let path = match name {
+        GroupName::Id(id) => format!("/v1.0/groups/{}", encode_segment(id.as_str())),
+        GroupName::Unique(name) => {
+            format!(
+                "/v1.0/groups(uniqueName={})",
+                encode_segment(&literal(name))
+            )
+        }
+    };
+    Call::new(spec("GET", "/groups/{id}", Lane::Bulk), path).query("$select", select)
+}
+
+/// Template of [`list_members`].
+pub(crate) const MEMBERS: &str = "/groups/{id}/members";
+
+/// Users only: devices, groups and service principals are nobody whom HR knows.
+pub(crate) fn list_members(id: &ObjectId, top: &str) -> Call {
+    let id = encode_segment(id.as_str());
+    let path = format!("/v1.0/groups/{id}/members/microsoft.graph.user");
+    Call::new(spec("GET", MEMBERS, Lane::Bulk), path)
+        .query("$select", "id")
+        .query("$top", top)
 }
 
 pub(crate) fn create_user(body: serde_json::Value, lane: Lane) -> Call {

@@ -9,6 +9,7 @@ mod batch;
 mod config;
 mod create;
 mod graph;
+mod groups;
 mod lookup;
 mod password;
 mod probe;

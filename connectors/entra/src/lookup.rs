@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 use crate::batch::ITEMS_MAX;
 use crate::{Entra, EntraError, account, graph};
 
-/// Users on one page; the most that the directory gives.
-const PAGE: &str = "999";
+/// Objects on one page; the most that the directory gives.
+pub(crate) const PAGE: &str = "999";
 /// Batches under way at once: enough to hide the round trips, few enough to stop quickly.
 const BATCHES: usize = 4;
 
@@ -45,11 +45,20 @@ impl Entra {
         call: Call,
         select: &[String],
     ) -> Result<(Vec<Account>, Option<Call>), CallError> {
+        let (body, next) = self.turn("/users", call).await?;
+        Ok((read_all(&body, select)?, next))
+    }
+
+    /// One page of any list as it came, and the call for the next one.
+    pub(crate) async fn turn(
+        &self,
+        template: &'static str,
+        call: Call,
+    ) -> Result<(Json, Option<Call>), CallError> {
         let here = call.target();
         let reply = self.client().send(call).await?;
-        let accounts = read_all(&reply.body, select)?;
         let Some(next) = reply.body.get("@odata.nextLink").and_then(Json::as_str) else {
-            return Ok((accounts, None));
+            return Ok((reply.body, None));
         };
         let next = self.client().origin().follow(next);
         let next = next.map_err(|error| CallError {
@@ -60,7 +69,7 @@ impl Entra {
         if next == here {
             return Err(CallError::malformed("a page names itself as the next one"));
         }
-        Ok((accounts, Some(graph::next_page(next))))
+        Ok((reply.body, Some(graph::next_page(template, next))))
     }
 
     /// The accounts behind each question, in the order of the questions: none, one, or for a key

@@ -19,6 +19,14 @@ const NEEDS: [&[&str]; 4] = [
     &["User.RevokeSessions.All", "User.ReadWrite.All"],
 ];
 
+/// To see who is in a group, where groups are defined.
+const NEEDS_OF_GROUPS: [&[&str]; 1] = [&[
+    "GroupMember.Read.All",
+    "GroupMember.ReadWrite.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+]];
+
 /// What a look at the tenant gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Probe {
@@ -52,12 +60,13 @@ impl fmt::Display for Probe {
 }
 
 impl Entra {
-    /// Obtains a token, compares its permissions with what is needed, and reads one user.
+    /// Obtains a token, compares its permissions with what is needed, for `groups` too where any
+    /// are defined, and reads one user.
     ///
     /// # Errors
     /// `Call` when there is no token, or when reading fails for another reason than a missing
     /// permission.
-    pub async fn probe(&self) -> Result<Probe, EntraError> {
+    pub async fn probe(&self, groups: bool) -> Result<Probe, EntraError> {
         let failed = |doing, error| EntraError::Call { doing, error };
         let token = self.client().tokens().get().await.map_err(|error| {
             let error = rollcall_http::CallError {
@@ -68,7 +77,8 @@ impl Entra {
             failed("signing in", error)
         })?;
         let roles = roles(&token);
-        let missing = roles.as_deref().map(missing).unwrap_or_default();
+        let missing = roles.as_deref().map(|roles| missing(roles, groups));
+        let missing = missing.unwrap_or_default();
         let users_readable = match self
             .client()
             .send(graph::list_users("id".to_owned(), "1"))
@@ -94,9 +104,11 @@ impl Entra {
     }
 }
 
-fn missing(roles: &[String]) -> Vec<String> {
+fn missing(roles: &[String], groups: bool) -> Vec<String> {
+    let of_groups = NEEDS_OF_GROUPS.iter().filter(|_| groups);
     let mut missing: Vec<String> = NEEDS
         .iter()
+        .chain(of_groups)
         .filter(|any| !any.iter().any(|need| roles.iter().any(|role| role == need)))
         .map(|any| any[0].to_owned())
         .collect();
@@ -200,8 +212,17 @@ mod tests {
         ];
         for (roles, expected) in table {
             let roles: Vec<String> = roles.iter().map(|r| (*r).to_owned()).collect();
-            assert_eq!(missing(&roles), expected, "{roles:?}");
+            assert_eq!(missing(&roles, false), expected, "{roles:?}");
         }
+    }
+
+    /// Groups need a permission of their own.
+    #[test]
+    fn groups_need_more() {
+        let mut roles = vec!["User.ReadWrite.All".to_owned()];
+        assert_eq!(missing(&roles, true), ["GroupMember.Read.All"]);
+        roles.push("Group.Read.All".to_owned());
+        assert!(missing(&roles, true).is_empty());
     }
 
     /// A token that is not a JWT is not an error, and a JWT without the claim has no permission.

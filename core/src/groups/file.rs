@@ -9,6 +9,7 @@
 //! mode = "dynamic"                  # the directory evaluates the rule
 //! rule = 'user.department -eq "Sales" -and user.city -eq "Oslo"'
 //! licences = ["SPE_E5"]             # what its members get, if anything
+//! id = "00000000-…"                 # of a group that somebody else made: only looked at
 //! ```
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Group, Groups, Mode};
 use crate::digest::sha256;
+use crate::model::ObjectId;
 use crate::rules::{Rule, RuleSet, Vocabulary};
 
 /// The file as written.
@@ -34,6 +36,8 @@ struct GroupsFile {
 struct GroupFile {
     key: String,
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<ObjectId>,
     mode: Mode,
     rule: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,7 +83,7 @@ impl Groups {
             ));
         }
         let canonical = toml::to_string(&parsed).expect("what was read can be written");
-        let (mut keys, mut names) = (BTreeSet::new(), BTreeSet::new());
+        let (mut keys, mut names, mut ids) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut groups = Vec::new();
         // As many as there are groups, in their order.
         let mut lines = text
@@ -127,10 +131,18 @@ impl Groups {
             if !names.insert(group.name.to_lowercase()) {
                 wrong(format!("group `{key}`: another one has its name"));
             }
+            if let Some(id) = &group.id {
+                if !is_guid(id.as_str()) {
+                    wrong(format!("group `{key}`: its id is not an object id"));
+                } else if !ids.insert(id.as_str().to_lowercase()) {
+                    wrong(format!("group `{key}`: another one has its id"));
+                }
+            }
             match Rule::compile(&group.rule, Vocabulary::Entra) {
                 Ok(compiled) => groups.push(Group {
                     key: group.key,
                     name: group.name,
+                    id: group.id,
                     mode: group.mode,
                     rule: group.rule,
                     description: group.description,
@@ -166,4 +178,12 @@ impl Groups {
 fn is_key(key: &str) -> bool {
     let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
     (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(fits)
+}
+
+/// 8, 4, 4, 4 and 12 hexadecimal digits.
+fn is_guid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let hexadecimal = |part: &&str| part.bytes().all(|b| b.is_ascii_hexdigit());
+    lengths == [8, 4, 4, 4, 12] && parts.iter().all(hexadecimal)
 }

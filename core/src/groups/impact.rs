@@ -51,6 +51,13 @@ impl Impact {
             && self.stays.is_empty()
             && self.unknown.is_empty()
     }
+
+    /// Whether anything is said of a group.
+    pub fn names(&self, group: &str) -> bool {
+        let mut crossed = self.enters.iter().chain(&self.leaves);
+        let mut others = self.stays.iter().chain(&self.unknown);
+        crossed.any(|it| it.group == group) || others.any(|it| it == group)
+    }
 }
 
 /// Predicts, person after person.
@@ -121,7 +128,7 @@ impl<'g> Impacts<'g> {
             crossings.crossed.sort_unstable();
             crossings
         };
-        let key = |rule: usize| self.groups.all[self.groups.places[rule]].key.clone();
+        let key = |rule: usize| self.groups.all[self.groups.place_of(rule)].key.clone();
         for Crossing { rule, enters } in crossings.crossed {
             let because = match before {
                 Some(_) => set.differs(rule, one, other),
@@ -166,7 +173,7 @@ impl<'g> Impacts<'g> {
             }
         });
         stays.sort_unstable();
-        let key = |rule: usize| self.groups.all[self.groups.places[rule]].key.clone();
+        let key = |rule: usize| self.groups.all[self.groups.place_of(rule)].key.clone();
         out.stays = stays.into_iter().map(key).collect();
     }
 }

@@ -11,7 +11,8 @@ mod roll;
 #[cfg(test)]
 mod tests;
 
-use crate::rules::{Kind, Object, Property, Rule, RuleSet};
+use crate::model::{GroupName, ObjectId};
+use crate::rules::{Kind, Object, Property, Rule, RuleSet, Vocabulary};
 
 pub use file::GroupsFileError;
 pub use impact::{Crossed, Impact, Impacts};
@@ -33,6 +34,8 @@ pub struct Group {
     pub key: String,
     /// As people read it in the directory.
     pub name: String,
+    /// Object id of a group that somebody else made: Rollcall only looks at it.
+    pub id: Option<ObjectId>,
     /// Who evaluates the rule.
     pub mode: Mode,
     /// As written.
@@ -67,6 +70,16 @@ impl Groups {
         all.filter_map(|group| Some((group, group.unpredictable()?)))
     }
 
+    /// Rules whose members can be predicted, compiled together.
+    pub const fn set(&self) -> &RuleSet {
+        &self.set
+    }
+
+    /// The place of the group that a rule of the set is of, among all.
+    pub fn place_of(&self, rule: usize) -> usize {
+        self.places[rule]
+    }
+
     /// SHA-256 of the file's meaning: comments do not count.
     pub fn hash(&self) -> &str {
         &self.hash
@@ -88,8 +101,23 @@ impl Group {
         &self.compiled
     }
 
+    /// How it is found in the directory.
+    pub fn found_by(&self) -> GroupName {
+        match &self.id {
+            Some(id) => GroupName::Id(id.clone()),
+            None => GroupName::Unique(format!("rollcall-{}", self.key)),
+        }
+    }
+
+    /// Whether a text is this group's rule, written differently or not.
+    pub fn is_rule(&self, text: &str) -> bool {
+        text == self.rule
+            || Rule::compile(text, Vocabulary::Entra)
+                .is_ok_and(|other| other.print() == self.compiled.print())
+    }
+
     /// Why planning cannot tell who is in it.
-    fn unpredictable(&self) -> Option<&'static str> {
+    pub fn unpredictable(&self) -> Option<&'static str> {
         unpredictable(&self.compiled)
     }
 }

@@ -1,25 +1,24 @@
-//! Who a rule takes in, of those whom the state knows.
+//! Who is in what, of those whom the state knows.
 
 use jiff::Timestamp;
 
 use super::impact::fill;
 use crate::model::{Account, AccountName, ObjectId, Value};
-use crate::rules::{Record, Rule, RuleSet, Scratch, Unknown};
+use crate::rules::{Record, RuleSet, Scratch, Unknown};
 use crate::state::{Lifecycle, Person};
 
-/// One rule over many people.
+/// Rules over many people.
 #[derive(Debug)]
-pub struct Roll {
-    set: RuleSet,
+pub struct Roll<'s> {
+    set: &'s RuleSet,
     record: Record,
     scratch: Scratch,
     now: Timestamp,
 }
 
-impl Roll {
+impl<'s> Roll<'s> {
     /// At an instant.
-    pub fn new(rule: &Rule, now: Timestamp) -> Self {
-        let set = RuleSet::new(std::slice::from_ref(rule));
+    pub fn new(set: &'s RuleSet, now: Timestamp) -> Self {
         Self {
             record: set.record(),
             scratch: set.scratch(),
@@ -28,7 +27,7 @@ impl Roll {
         }
     }
 
-    /// What the rule reads and no mapping of these attributes writes: the state knows nothing of
+    /// What the rules read and no mapping of these attributes writes: the state knows nothing of
     /// it, so that everybody is without.
     pub fn unread(&self, written: &[&str]) -> Vec<String> {
         let always = [
@@ -48,25 +47,15 @@ impl Roll {
             .collect()
     }
 
-    /// Whether somebody is in it; nobody is without an account.
-    ///
-    /// # Errors
-    /// Nobody can say.
-    pub fn takes(&mut self, person: &Person) -> Result<bool, Unknown> {
+    /// Which rules take somebody in, by their place in the set, ascending; of which nobody can say
+    /// is an error. Nobody is in anything without an account.
+    pub fn takes(&mut self, person: &Person, member: impl FnMut(usize, Result<(), Unknown>)) {
         let Some(account) = account(person) else {
-            return Ok(false);
+            return;
         };
         fill(&mut self.record, self.set.slots(), Some(&account));
-        let mut came = Ok(false);
-        self.set.members(
-            &self.record,
-            Some(self.now),
-            &mut self.scratch,
-            |_, said| {
-                came = said.map(|()| true);
-            },
-        );
-        came
+        self.set
+            .members(&self.record, Some(self.now), &mut self.scratch, member);
     }
 }
 

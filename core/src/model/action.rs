@@ -131,6 +131,26 @@ pub enum Lookup {
     Id(ObjectId),
 }
 
+/// How a group is found in a target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GroupName {
+    /// By the target's own id: somebody else made it.
+    Id(ObjectId),
+    /// By the unique name that Rollcall gives its own.
+    Unique(String),
+}
+
+/// A group as the target has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenGroup {
+    /// The target's own id.
+    pub id: ObjectId,
+    /// The rule that its members follow there; `None` where they are put in by hand.
+    pub rule: Option<String>,
+    /// The rule is at work, not paused.
+    pub evaluated: bool,
+}
+
 /// One action made ready for a target: values joined, references resolved to object ids.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {

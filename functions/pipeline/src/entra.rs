@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use rollcall_core::model::{Account, Lookup, Step, StepResult};
+use rollcall_core::model::{Account, GroupName, Lookup, ObjectId, SeenGroup, Step, StepResult};
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
 use rollcall_entra::{Entra, EntraError};
@@ -57,6 +57,20 @@ impl Target for EntraTarget {
                 .await
                 .map_err(|e| failed(&e))
         })
+    }
+
+    fn find_groups<'a>(
+        &'a self,
+        names: &'a [GroupName],
+    ) -> BoxFuture<'a, Result<Vec<Option<SeenGroup>>, TargetError>> {
+        Box::pin(async move { self.0.find_groups(names).await.map_err(|e| failed(&e)) })
+    }
+
+    fn group_members<'a>(
+        &'a self,
+        id: &ObjectId,
+    ) -> BoxStream<'a, Result<Vec<ObjectId>, TargetError>> {
+        Box::pin(self.0.group_members(id).map_err(|e| failed(&e)))
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {

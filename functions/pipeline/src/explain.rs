@@ -128,6 +128,9 @@ pub struct Planned {
     /// What becomes of their groups, by what is due.
     #[serde(skip_serializing_if = "Impact::is_empty")]
     pub impact: Impact,
+    /// The rules of these groups by key, as they were then.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, String>,
     /// Its actions, in the order in which they are carried out.
     pub actions: Vec<ActionSeen>,
 }
@@ -480,6 +483,7 @@ impl Pipeline {
             delta: None,
             object: None,
             impact: Impact::default(),
+            rules: BTreeMap::new(),
             actions: Vec::new(),
         };
         let plan = &stored.plan()?.key;
@@ -496,6 +500,12 @@ impl Pipeline {
                 out.delta = Some(order.delta);
                 out.object.clone_from(&order.object);
                 out.impact.clone_from(&order.impact);
+                if !order.impact.is_empty()
+                    && let Some(groups) = stored.groups(&self.store).await?
+                {
+                    let named = groups.all().iter().filter(|it| order.impact.names(&it.key));
+                    out.rules = named.map(|it| (it.key.clone(), it.rule.clone())).collect();
+                }
                 out.actions = self.actions(stored, &order, &since).await?;
                 out.set_aside = since.set_aside;
                 break;

@@ -1,15 +1,23 @@
-//! Who a rule takes in, of those whom the state knows. Nothing is asked of the tenant.
+//! Who is in what: by the state, and by what the tenant says of its groups.
+//!
+//! Nothing is written. Invariant: members whom the state does not know are counted, never judged:
+//! they are nobody's of ours.
 
+use std::collections::BTreeSet;
+
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use rollcall_core::groups::Roll;
-use rollcall_core::model::WorkerId;
-use rollcall_core::rules::Rule;
+use rollcall_core::groups::{Group, Groups, Roll};
+use rollcall_core::model::{GroupName, ObjectId, WorkerId};
+use rollcall_core::rules::{Rule, RuleSet};
+use rollcall_core::state::Person;
 use serde::Serialize;
 
 use crate::log;
 use crate::run::Pipeline;
 use crate::state::State;
 use crate::store::StoreError;
+use crate::target::TargetError;
 
 /// Persons read at once.
 const CHUNK: usize = 1000;
@@ -29,34 +37,190 @@ pub struct Members {
     pub unread: Vec<String>,
 }
 
+/// What differs about a group itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Difference {
+    /// It has another rule there.
+    Rule,
+    /// Its members are put in by hand there.
+    NotDynamic,
+    /// Its rule is paused there.
+    Paused,
+}
+
+/// How a group of the file stands in the tenant.
+#[derive(Debug, Serialize)]
+pub struct Compared {
+    /// Its key.
+    pub group: String,
+    /// It is there.
+    pub found: bool,
+    /// What differs about the group itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<Difference>,
+    /// Why nobody can tell who is to be in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpredicted: Option<&'static str>,
+    /// Workers who are in it, as they are to be.
+    pub agree: u32,
+    /// Workers who are to be in it, and are not; ascending.
+    pub absent: Vec<WorkerId>,
+    /// Workers who are in it, and are not to be; ascending.
+    pub surplus: Vec<WorkerId>,
+    /// Workers of whom nobody can say.
+    pub unknown: u32,
+    /// Members who are nobody whom the state knows.
+    pub others: u32,
+}
+
+impl Compared {
+    /// As the file and the state have it.
+    pub fn agrees(&self) -> bool {
+        self.found
+            && self.differs.is_empty()
+            && self.absent.is_empty()
+            && self.surplus.is_empty()
+            && self.unknown == 0
+    }
+}
+
+/// Why groups cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The state cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tenant cannot be asked.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+}
+
 impl Pipeline {
     /// Who is in a rule at an instant, by what was applied last.
     ///
     /// # Errors
     /// When the state cannot be read.
     pub async fn members(&self, rule: &Rule, now: Timestamp) -> Result<Members, StoreError> {
-        let head = log::head(&self.store).await?;
-        let state = State::load(&self.store, &head.standing.state).await?;
-        let mut roll = Roll::new(rule, now);
+        let state = self.newest_state().await?;
+        let set = RuleSet::new(std::slice::from_ref(rule));
+        let mut roll = Roll::new(&set, now);
         let mut out = Members {
             unread: roll.unread(&self.settings.mapping.targets()),
             ..Members::default()
         };
-        let managed: Vec<usize> = (0..state.hot().len())
-            .filter(|at| state.hot()[*at].managed())
-            .collect();
-        for chunk in managed.chunks(CHUNK) {
-            for person in state.persons(chunk)? {
-                out.of += 1;
-                match roll.takes(&person) {
-                    Ok(true) => out.members.push(person.worker),
-                    Ok(false) => {}
-                    Err(_) => out.unknown.push(person.worker),
-                }
-            }
-        }
+        with_accounts(&state, |person| {
+            out.of += 1;
+            roll.takes(person, |_, said| match said {
+                Ok(()) => out.members.push(person.worker.clone()),
+                Err(_) => out.unknown.push(person.worker.clone()),
+            });
+        })?;
         out.members.sort_unstable();
         out.unknown.sort_unstable();
         Ok(out)
     }
+
+    /// How the groups of the file stand in the tenant, in the order of the file.
+    ///
+    /// Holds the object ids of all members of all these groups.
+    ///
+    /// # Errors
+    /// When the state cannot be read or the tenant cannot be asked.
+    pub async fn compare(
+        &self,
+        groups: &Groups,
+        now: Timestamp,
+    ) -> Result<Vec<Compared>, CompareError> {
+        let state = self.newest_state().await?;
+        let names: Vec<GroupName> = groups.all().iter().map(Group::found_by).collect();
+        let seen = self.target.find_groups(&names).await?;
+        let mut out = Vec::new();
+        // Who is in a group and was not met in the state yet, by the place of the group.
+        let mut there: Vec<BTreeSet<ObjectId>> = Vec::new();
+        for (group, seen) in groups.all().iter().zip(seen) {
+            let mut compared = Compared::of(group);
+            let mut members = BTreeSet::new();
+            if let Some(seen) = seen {
+                compared.found = true;
+                compared.differs = match &seen.rule {
+                    None => vec![Difference::NotDynamic],
+                    Some(rule) => {
+                        let other = (!group.is_rule(rule)).then_some(Difference::Rule);
+                        let paused = (!seen.evaluated).then_some(Difference::Paused);
+                        other.into_iter().chain(paused).collect()
+                    }
+                };
+                let mut pages = self.target.group_members(&seen.id);
+                while let Some(page) = pages.try_next().await? {
+                    members.extend(page);
+                }
+            }
+            out.push(compared);
+            there.push(members);
+        }
+        let mut roll = Roll::new(groups.set(), now);
+        let mut wanted = vec![Some(false); out.len()];
+        with_accounts(&state, |person| {
+            wanted.fill(Some(false));
+            roll.takes(person, |rule, said| {
+                wanted[groups.place_of(rule)] = said.is_ok().then_some(true);
+            });
+            for ((compared, there), wanted) in out.iter_mut().zip(&mut there).zip(&wanted) {
+                let is = person.object.as_ref().is_some_and(|id| there.remove(id));
+                if compared.found && compared.unpredicted.is_none() {
+                    compared.count(person, is, *wanted);
+                }
+            }
+        })?;
+        for (compared, there) in out.iter_mut().zip(&there) {
+            compared.others = u32::try_from(there.len()).unwrap_or(u32::MAX);
+            compared.absent.sort_unstable();
+            compared.surplus.sort_unstable();
+        }
+        Ok(out)
+    }
+
+    async fn newest_state(&self) -> Result<State, StoreError> {
+        let head = log::head(&self.store).await?;
+        State::load(&self.store, &head.standing.state).await
+    }
+}
+
+impl Compared {
+    fn of(group: &Group) -> Self {
+        Self {
+            group: group.key.clone(),
+            found: false,
+            differs: Vec::new(),
+            unpredicted: group.unpredictable(),
+            agree: 0,
+            absent: Vec::new(),
+            surplus: Vec::new(),
+            unknown: 0,
+            others: 0,
+        }
+    }
+
+    /// One worker; of `wanted` nobody may be able to say.
+    fn count(&mut self, person: &Person, is: bool, wanted: Option<bool>) {
+        match (is, wanted) {
+            (_, None) => self.unknown += 1,
+            (true, Some(true)) => self.agree += 1,
+            (false, Some(true)) => self.absent.push(person.worker.clone()),
+            (true, Some(false)) => self.surplus.push(person.worker.clone()),
+            (false, Some(false)) => {}
+        }
+    }
+}
+
+/// Everybody whose account we look after.
+fn with_accounts(state: &State, mut each: impl FnMut(&Person)) -> Result<(), StoreError> {
+    let managed: Vec<usize> = (0..state.hot().len())
+        .filter(|at| state.hot()[*at].managed())
+        .collect();
+    for chunk in managed.chunks(CHUNK) {
+        state.persons(chunk)?.iter().for_each(&mut each);
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use rollcall_core::model::{Account, Lookup, Step, StepResult};
+use rollcall_core::model::{Account, GroupName, Lookup, ObjectId, SeenGroup, Step, StepResult};
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
 
@@ -34,6 +34,18 @@ pub trait Target: Send + Sync {
         lookups: &'a [Lookup],
         attributes: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Account>>, TargetError>>;
+
+    /// The groups of these names, in their order; `None` where there is none.
+    fn find_groups<'a>(
+        &'a self,
+        names: &'a [GroupName],
+    ) -> BoxFuture<'a, Result<Vec<Option<SeenGroup>>, TargetError>>;
+
+    /// Whose accounts are in a group, page by page.
+    fn group_members<'a>(
+        &'a self,
+        id: &ObjectId,
+    ) -> BoxStream<'a, Result<Vec<ObjectId>, TargetError>>;
 
     /// Carries out one step, after checking its precondition.
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;

@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Whether a dynamic membership rule holds for a user or a device
     Rule(Rules),
+    /// Whether the tenant has the groups, their rules and their members as they are to be
+    Groups(At),
     /// Judge what workers entail
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -97,11 +97,8 @@ pub(crate) async fn wire(
     Ok(Wired { pipeline, entra })
 }
 
-fn rehearse(
-    settings: &Settings,
-    rehearsal: &config::Rehearsal,
-    clock: Clock,
-) -> anyhow::Result<(EntraConfig, Exchange)> {
+/// The simulated tenant that a configuration names.
+pub(crate) fn tenant_options(settings: &Settings, rehearsal: &config::Rehearsal) -> TenantOptions {
     let mut options = TenantOptions {
         journal: rehearsal
             .tenant_file
@@ -115,6 +112,15 @@ fn rehearse(
             .verified_domains
             .clone_from(&rehearsal.verified_domains);
     }
+    options
+}
+
+fn rehearse(
+    settings: &Settings,
+    rehearsal: &config::Rehearsal,
+    clock: Clock,
+) -> anyhow::Result<(EntraConfig, Exchange)> {
+    let options = tenant_options(settings, rehearsal);
     let mut config = EntraConfig::new(
         &options.tenant_id,
         &options.client_id,

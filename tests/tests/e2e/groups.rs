@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             predictions,
         ),
         trial("groups::who_is_in_a_rule_and_what_is_odd", members),
+        trial("groups::what_the_tenant_has_otherwise", otherwise),
         trial("groups::a_mistake_in_the_file_stops_everything", mistakes),
     ]
 }
@@ -284,6 +285,107 @@ fn members() {
             "staff suggestion",
             "cost leavers-stay",
         ]
+    );
+}
+
+/// `groups` names everything that differs, and nobody whom HR does not know.
+fn otherwise() {
+    let world = World::new();
+    let now = "2026-03-16T02:00:00Z";
+    let made = |key: &str, rule: Option<&str>, state: &str| {
+        let mut group = json!({
+            "uniqueName": format!("rollcall-{key}"), "displayName": key, "mailNickname": key,
+            "mailEnabled": false, "securityEnabled": true, "groupTypes": [],
+        });
+        if let Some(rule) = rule {
+            group["groupTypes"] = json!(["DynamicMembership"]);
+            group["membershipRule"] = rule.into();
+            group["membershipRuleProcessingState"] = state.into();
+        }
+        tenant(&world, now).put_group(&group).unwrap()
+    };
+    made(
+        "moved",
+        Some("(user.department -eq \"Moved\") -or (user.department -eq \"External\")"),
+        "On",
+    );
+    made(
+        "staff",
+        Some("(user.ACCOUNTENABLED -eq TRUE) -and (user.city -ne null)"),
+        "On",
+    );
+    let cost = made("by-hand", None, "");
+    made("paused", Some("user.userType -eq \"Member\""), "Paused");
+    let stranger = json!({
+        "accountEnabled": true, "displayName": "Guest of honour", "mailNickname": "guest",
+        "userPrincipalName": "guest@woodgrove.example", "department": "Moved", "city": "Oslo",
+    });
+    tenant(&world, now).put_user(stranger).unwrap();
+    define(
+        &world,
+        &format!(
+            "{}id = \"{cost}\"\n[[group]]\nkey = \"paused\"\nname = \"Paused\"\nmode = \
+             \"dynamic\"\nrule = 'user.userType -eq \"Member\"'\n[[group]]\nkey = \"none\"\nname = \
+             \"None\"\nmode = \"dynamic\"\nrule = 'user.city -eq \"Oslo\"'\n[[group]]\nkey = \
+             \"boss\"\nname = \"Boss\"\nmode = \"dynamic\"\nrule = 'Direct Reports for \
+             \"1\"'\n",
+            THREE.trim_start()
+        ),
+    );
+    let file = world.dir().join("workers.csv");
+    generate_rows(&file, 200, true).unwrap();
+    world.drop_file("w-2026-03-16.csv", std::fs::read(&file).unwrap());
+    world.at(now, &["run"]).expect(0);
+    let said = world.at(now, &["groups"]).expect(1).json();
+    let groups: BTreeMap<&str, &Value> = said["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| (group["group"].as_str().unwrap(), group))
+        .collect();
+    assert_eq!(said["agree"], false);
+    let counts = |key: &str| {
+        let group = groups[key];
+        let len = |list: &str| group[list].as_array().unwrap().len();
+        let differs = group.get("differs").cloned().unwrap_or_default();
+        (
+            differs,
+            group["agree"].as_u64().unwrap(),
+            len("absent"),
+            len("surplus"),
+        )
+    };
+    // The tenant's rule takes in the stranger too; of ours both say the same two.
+    assert_eq!(counts("moved"), (json!(["rule"]), 2, 0, 0), "{said}");
+    assert_eq!(groups["moved"]["others"], 1);
+    // Written differently, it is the same rule.
+    assert_eq!(counts("staff"), (Value::Null, 200, 0, 0), "{said}");
+    assert_eq!(counts("cost"), (json!(["not-dynamic"]), 0, 0, 0), "{said}");
+    assert_eq!(counts("paused"), (json!(["paused"]), 0, 200, 0), "{said}");
+    assert_eq!(groups["none"]["found"], false);
+    assert!(groups["boss"]["unpredicted"].is_string(), "{said}");
+    // What it says to people.
+    let config = world.config().display().to_string();
+    let ran = world
+        .command(&["groups", "-c", &config, "--now", now])
+        .expect(1);
+    assert!(
+        ran.out
+            .contains("Paused: 0 members as they are to be\n  its rule is paused there\n"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out
+            .contains("200 workers should be in it and are not: 1000001, "),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out
+            .contains("Moved: 2 members as they are to be\n  1 member whom HR does not know\n"),
+        "{}",
+        ran.out
     );
 }
 

@@ -30,8 +30,9 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
     }
     let runtime = wiring::runtime(wiring::simulated(&settings))?;
     runtime.block_on(async {
+        let groups = settings.groups.is_some();
         let wired = wiring::wire(settings, args.at.now, Box::new(|_, _| {}), wrap).await?;
-        let probe = wired.entra.probe().await?;
+        let probe = wired.entra.probe(groups).await?;
         if printer.json {
             printer.json(&probe);
         } else {

@@ -7,11 +7,18 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use rollcall_core::groups::Groups;
+use rollcall_core::model::GroupName;
 use rollcall_core::plan::GroupCounts;
 use rollcall_core::report::Report;
+use rollcall_http::Clock;
+use rollcall_pipeline::config::Target;
 use rollcall_pipeline::pull::Pulled;
+use rollcall_pipeline::roll::Compared;
 use rollcall_pipeline::run::{Pipeline, Until, nonce};
+use rollcall_rehearsal::Tenant;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::args::Demo;
 use crate::exit::Exit;
@@ -49,14 +56,28 @@ struct Truth {
     actions: BTreeMap<String, u32>,
     scheduled: BTreeMap<String, u32>,
     groups: BTreeMap<String, GroupCounts>,
+    /// Whose membership in a group of the tenant is as it was predicted, at the end of the day.
+    memberships: u32,
+    /// Whose is not.
+    differences: u32,
     done: u32,
     not_done: u32,
 }
 
+/// What a day came to.
+struct Day {
+    report: Report,
+    groups: Vec<Compared>,
+}
+
 impl Truth {
-    fn of(report: &Report) -> Self {
-        let (c, o) = (&report.counts, &report.outcomes);
+    fn of(day: &Day) -> Self {
+        let (c, o) = (&day.report.counts, &day.report.outcomes);
+        let lists = |it: &Compared| it.absent.len() + it.surplus.len();
+        let differences: usize = day.groups.iter().map(lists).sum();
         Self {
+            memberships: day.groups.iter().map(|it| it.agree).sum(),
+            differences: u32::try_from(differences).unwrap_or(u32::MAX),
             rows: c.rows,
             joiners: c.joiners,
             movers: c.movers,
@@ -84,15 +105,18 @@ pub(crate) fn demo(args: &Demo, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
     let truth: [Truth; DAYS.len()] =
         serde_json::from_str(TRUTH).context("the bundled truth is broken")?;
     let mut right = true;
+    make_groups(&folder)?;
     for ((title, file, text), truth) in DAYS.into_iter().zip(truth) {
-        let report = day(&folder, file, text, printer)?;
-        let came = Truth::of(&report);
+        let day = day(&folder, file, text, printer)?;
+        let came = Truth::of(&day);
         if printer.json {
-            printer.json(&report);
+            printer.json(&day.report);
         } else {
             printer.data(&format!(
-                "{title}: {file}\n{}\n",
-                show::summary(&report, &folder.display().to_string())
+                "{title}: {file}\n{}  in Entra   {} memberships as the plans said, {} not\n\n",
+                show::summary(&day.report, &folder.display().to_string()),
+                came.memberships,
+                came.differences
             ));
         }
         if came != truth {
@@ -113,14 +137,44 @@ pub(crate) fn demo(args: &Demo, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
     }
 }
 
-fn day(folder: &Path, file: &str, text: &str, printer: &Arc<Printer>) -> anyhow::Result<Report> {
+/// The groups of the demo are there already, as in most tenants; their members follow the rules
+/// by the simulated tenant's own reading of them.
+fn make_groups(folder: &Path) -> anyhow::Result<()> {
     let settings = wiring::read(&folder.join("rollcall.toml"))?;
-    let now: Timestamp = format!(
-        "{}T04:00:00Z",
-        &file["workers-".len()..file.len() - ".csv".len()]
-    )
-    .parse()
-    .context("the day of a bundled file")?;
+    let Target::Rehearsal(rehearsal) = &settings.config.target else {
+        anyhow::bail!("the demo's tenant is not simulated");
+    };
+    let clock = Clock::starting_at(morning(DAYS[0].1)?);
+    let tenant = Tenant::open(wiring::tenant_options(&settings, rehearsal), clock)?;
+    let groups = settings.groups.as_ref().map(|groups| &groups.0);
+    for group in groups.into_iter().flat_map(Groups::all) {
+        let GroupName::Unique(name) = group.found_by() else {
+            anyhow::bail!("the demo's groups are found by their unique names");
+        };
+        tenant.put_group(&json!({
+            "uniqueName": name,
+            "displayName": group.name,
+            "mailNickname": group.key,
+            "mailEnabled": false,
+            "securityEnabled": true,
+            "groupTypes": ["DynamicMembership"],
+            "membershipRule": group.rule,
+            "membershipRuleProcessingState": "On",
+        }))?;
+    }
+    Ok(())
+}
+
+/// The night after which a bundled file came.
+fn morning(file: &str) -> anyhow::Result<Timestamp> {
+    let day = &file["workers-".len()..file.len() - ".csv".len()];
+    let instant = format!("{day}T04:00:00Z");
+    instant.parse().context("the day of a bundled file")
+}
+
+fn day(folder: &Path, file: &str, text: &str, printer: &Arc<Printer>) -> anyhow::Result<Day> {
+    let settings = wiring::read(&folder.join("rollcall.toml"))?;
+    let now = morning(file)?;
     std::fs::write(folder.join("inbox").join(file), text).context("the inbox cannot be written")?;
     let runtime = wiring::runtime(true)?;
     let bar = Arc::clone(printer);
@@ -129,7 +183,12 @@ fn day(folder: &Path, file: &str, text: &str, printer: &Arc<Printer>) -> anyhow:
         let pipeline = wiring::wire(settings, Some(now), progress, &Plain)
             .await?
             .pipeline;
-        finish(&pipeline, now).await
+        let report = finish(&pipeline, now).await?;
+        let groups = match &pipeline.settings.groups {
+            Some(groups) => pipeline.compare(&groups.0, now).await?,
+            None => Vec::new(),
+        };
+        Ok(Day { report, groups })
     })
 }
 

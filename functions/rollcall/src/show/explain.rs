@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rollcall_core::groups::Impact;
 use rollcall_core::mapping::expression::{Step, quoted};
 use rollcall_core::mapping::{Apply, ExplainedAttribute, Made, Origin};
 use rollcall_core::model::{AccountName, Ending, Finding, Op, Severity, Value};
@@ -115,6 +114,22 @@ impl Page<'_> {
             } else {
                 said.push(format!("· next: {op} {when}, {}", ahead(due, now)));
             }
+        }
+        let odd = self
+            .it
+            .delivery
+            .iter()
+            .any(|delivery| !delivery.findings.is_empty());
+        if odd && !self.is_held() {
+            said.push("· something is to be known, see \"What was odd\"".to_owned());
+        }
+        let stays = self
+            .it
+            .plan
+            .iter()
+            .any(|plan| !plan.impact.stays.is_empty());
+        if stays {
+            said.push("! stays in a group once cut off, see \"Groups\"".to_owned());
         }
         if said.is_empty() {
             said.push("· nothing is odd, and nothing is planned".to_owned());
@@ -349,38 +364,50 @@ impl Page<'_> {
         for action in &plan.actions {
             self.carried(action, plan, older);
         }
-        self.groups(&plan.impact);
+        self.groups(plan);
     }
 
     /// What the steps that are due do to memberships.
-    fn groups(&mut self, impact: &Impact) {
+    fn groups(&mut self, plan: &Planned) {
+        let impact = &plan.impact;
+        if impact.is_empty() {
+            return;
+        }
+        self.head("Groups, once the steps that were due are done and the rules are evaluated");
         for (what, crossed) in [
             ("comes into", &impact.enters),
             ("goes out of", &impact.leaves),
         ] {
             for it in crossed {
                 let because = match it.because.as_slice() {
-                    [] => String::new(),
-                    names => format!(": {} changes", names.join(", ")),
+                    [] => "the account is new".to_owned(),
+                    names => format!("{} changes", names.join(", ")),
                 };
                 let assumes = match it.assumes.as_slice() {
                     [] => String::new(),
                     names => format!(", assuming {}", names.join(", ")),
                 };
-                self.line(
-                    1,
-                    &format!("{what} the group {}{because}{assumes}", it.group),
-                );
+                self.line(1, &format!("{what} {}: {because}{assumes}", it.group));
+                self.rule(plan, &it.group);
             }
         }
         for group in &impact.stays {
             self.line(
                 1,
-                &format!("! stays in the group {group} once cut off: its rule does not look at it"),
+                &format!(
+                    "! stays in {group} once cut off: its rule does not look at accountEnabled"
+                ),
             );
+            self.rule(plan, group);
         }
         for group in &impact.unknown {
-            self.line(1, &format!("! of the group {group} nobody can say"));
+            self.line(1, &format!("! of {group} nobody can say"));
+        }
+    }
+
+    fn rule(&mut self, plan: &Planned, group: &str) {
+        if let Some(rule) = plan.rules.get(group) {
+            self.line(2, &format!("rule: {}", rule.replace('\n', " ")));
         }
     }
 

@@ -1,0 +1,106 @@
+//! Groups as the directory has them: which there are, what their rules are, who is in them.
+//!
+//! Source: "Get group", "Upsert group" (the alternate key), "List members" (graph/api). Invariant:
+//! nothing is written, and an answer that cannot be read is an error, never an empty group.
+
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use rollcall_core::model::{GroupName, ObjectId, SeenGroup};
+use rollcall_http::{Call, CallError, CallErrorKind, Situation};
+use serde_json::Value as Json;
+
+use crate::batch::{Answer, ITEMS_MAX};
+use crate::lookup::PAGE;
+use crate::{Entra, EntraError, graph};
+
+/// Batches under way at once.
+const BATCHES: usize = 4;
+const SELECT: &str = "id,groupTypes,membershipRule,membershipRuleProcessingState";
+
+impl Entra {
+    /// The groups of these names, in their order; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Call` when a question is refused, or not answered after all retries.
+    pub async fn find_groups(
+        &self,
+        names: &[GroupName],
+    ) -> Result<Vec<Option<SeenGroup>>, EntraError> {
+        let asked: Vec<Vec<Call>> = names
+            .chunks(ITEMS_MAX)
+            .map(|names| {
+                names
+                    .iter()
+                    .map(|name| graph::read_group(name, SELECT))
+                    .collect()
+            })
+            .collect();
+        let asked: Vec<_> = asked.iter().map(|calls| self.batch(calls)).collect();
+        let batches: Result<Vec<Vec<Answer>>, CallError> =
+            stream::iter(asked).buffered(BATCHES).try_collect().await;
+        let found = batches.and_then(|batches| batches.into_iter().flatten().map(one).collect());
+        found.map_err(|error| EntraError::Call {
+            doing: "looking groups up",
+            error,
+        })
+    }
+
+    /// Object ids of the users in a group, page by page. Nothing comes after an error.
+    ///
+    /// # Errors
+    /// `Call` when a page fails, is not in the documented form, or leads to another origin.
+    pub fn group_members(
+        &self,
+        id: &ObjectId,
+    ) -> impl Stream<Item = Result<Vec<ObjectId>, EntraError>> + Send + '_ {
+        let first = graph::list_members(id, PAGE);
+        stream::try_unfold(Some(first), move |call| async move {
+            let Some(call) = call else {
+                return Ok(None);
+            };
+            let page = self.turn(graph::MEMBERS, call).await;
+            page.and_then(|(body, next)| Ok(Some((ids(&body)?, next))))
+                .map_err(|error| EntraError::Call {
+                    doing: "listing the members of a group",
+                    error,
+                })
+        })
+    }
+}
+
+fn one(answer: Answer) -> Result<Option<SeenGroup>, CallError> {
+    let body = match answer {
+        Ok(body) => body,
+        Err(fault) if fault.situation == Situation::NotFound => return Ok(None),
+        Err(fault) => {
+            return Err(CallError {
+                kind: CallErrorKind::Refused(fault),
+                request_id: None,
+                calls: 1,
+            });
+        }
+    };
+    let text = |name: &str| body.get(name).and_then(Json::as_str);
+    let kinds = body.get("groupTypes").and_then(Json::as_array);
+    let (Some(id), Some(kinds)) = (text("id"), kinds) else {
+        return Err(CallError::malformed("a group lacks `id` or `groupTypes`"));
+    };
+    let dynamic = kinds.iter().any(|kind| kind == "DynamicMembership");
+    Ok(Some(SeenGroup {
+        id: ObjectId::new(id),
+        rule: text("membershipRule")
+            .filter(|_| dynamic)
+            .map(str::to_owned),
+        evaluated: text("membershipRuleProcessingState") == Some("On"),
+    }))
+}
+
+fn ids(body: &Json) -> Result<Vec<ObjectId>, CallError> {
+    let members = body.get("value").and_then(Json::as_array);
+    let members =
+        members.ok_or_else(|| CallError::malformed("a list of members has no `value`"))?;
+    let id = |member: &Json| member.get("id").and_then(Json::as_str).map(ObjectId::new);
+    members
+        .iter()
+        .map(|member| id(member).ok_or_else(|| CallError::malformed("a member lacks `id`")))
+        .collect()
+}

@@ -1,0 +1,127 @@
+//! Groups as a tenant has them: found by id or unique name, members page by page.
+#![expect(
+    clippy::unwrap_used,
+    clippy::unnecessary_wraps,
+    dead_code,
+    unreachable_pub,
+    reason = "a test fails by panicking; support is shared between test crates"
+)]
+
+mod support;
+
+use futures::TryStreamExt as _;
+use rollcall_core::model::{GroupName, ObjectId, SeenGroup};
+use serde_json::{Value, json};
+use support::*;
+
+/// One batch asks for all; what is not there is none, in its place.
+#[tokio::test(start_paused = true)]
+async fn groups_are_found() {
+    let stage = stage(|asked| {
+        assert_eq!(asked.line, "POST /v1.0/$batch");
+        let urls: Vec<&str> = asked.body["requests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|request| request["url"].as_str().unwrap())
+            .collect();
+        let select = "?$select=id,groupTypes,membershipRule,membershipRuleProcessingState";
+        assert_eq!(
+            urls,
+            [
+                format!("/groups/g1{select}"),
+                format!("/groups(uniqueName=%27rollcall-o%27%27n%27){select}"),
+                format!("/groups(uniqueName=%27rollcall-b%27){select}"),
+                format!("/groups(uniqueName=%27rollcall-c%27){select}"),
+            ]
+        );
+        let group = |kinds: &Value, rule: &Value, state: &Value| {
+            json!({"id": "g", "groupTypes": kinds, "membershipRule": rule,
+                   "membershipRuleProcessingState": state})
+        };
+        let dynamic = json!(["DynamicMembership"]);
+        let rule = json!("user.city -eq \"Oslo\"");
+        let item =
+            |id: &str, status: u16, body: &Value| json!({"id": id, "status": status, "body": body});
+        let responses = [
+            item("3", 200, &group(&json!([]), &Value::Null, &Value::Null)),
+            item("1", 404, &error("Request_ResourceNotFound", "m")),
+            item("0", 200, &group(&dynamic, &rule, &json!("On"))),
+            item("2", 200, &group(&dynamic, &rule, &json!("Paused"))),
+        ];
+        reply(200, &json!({"responses": responses}))
+    });
+    let unique = |name: &str| GroupName::Unique(name.to_owned());
+    let names = [
+        GroupName::Id(ObjectId::new("g1")),
+        unique("rollcall-o'n"),
+        unique("rollcall-b"),
+        unique("rollcall-c"),
+    ];
+    let seen = |rule: Option<&str>, evaluated| {
+        Some(SeenGroup {
+            id: ObjectId::new("g"),
+            rule: rule.map(str::to_owned),
+            evaluated,
+        })
+    };
+    let rule = Some("user.city -eq \"Oslo\"");
+    assert_eq!(
+        stage.entra.find_groups(&names).await.unwrap(),
+        [seen(rule, true), None, seen(rule, false), seen(None, false)]
+    );
+    assert!(stage.entra.find_groups(&[]).await.unwrap().is_empty());
+    assert_eq!(stage.asked().len(), 1, "nothing is asked about nothing");
+}
+
+/// Users only, to the last page; a link that leaves the origin is an error.
+#[tokio::test(start_paused = true)]
+async fn members_are_listed() {
+    let stage = stage(|asked| match asked.line.as_str() {
+        "GET /v1.0/groups/g1/members/microsoft.graph.user?$select=id&$top=999" => {
+            let next = "https://graph.microsoft.com/v1.0/groups/g1/members/microsoft.graph.user?$skiptoken=x";
+            reply(
+                200,
+                &json!({"value": [{"id": "a"}, {"id": "b"}], "@odata.nextLink": next}),
+            )
+        }
+        "GET /v1.0/groups/g1/members/microsoft.graph.user?$skiptoken=x" => {
+            reply(200, &json!({"value": [{"id": "c"}]}))
+        }
+        "GET /v1.0/groups/g2/members/microsoft.graph.user?$select=id&$top=999" => reply(
+            200,
+            &json!({"value": [], "@odata.nextLink": "https://attacker.example/v1.0/x"}),
+        ),
+        "GET /v1.0/groups/g3/members/microsoft.graph.user?$select=id&$top=999" => {
+            reply(200, &json!({"value": [{"displayName": "x"}]}))
+        }
+        _ => missing(),
+    });
+    let list = async |id: &str| {
+        let id = ObjectId::new(id);
+        let members = stage.entra.group_members(&id).try_concat().await;
+        members.map_err(|error| error.code())
+    };
+    let ids = ["a", "b", "c"].map(ObjectId::new).to_vec();
+    assert_eq!(list("g1").await, Ok(ids));
+    assert_eq!(list("g2").await, Err("foreign_link".to_owned()));
+    assert_eq!(list("g3").await, Err("malformed_answer".to_owned()));
+    // Gone between the question and the list: an error, not an empty group.
+    assert_eq!(list("g4").await, Err("Request_ResourceNotFound".to_owned()));
+}
+
+/// A permission that is missing is an error, not "no such group".
+#[tokio::test(start_paused = true)]
+async fn refused_is_not_absent() {
+    let stage = stage(|_| {
+        let body = error("Authorization_RequestDenied", "m");
+        reply(
+            200,
+            &json!({"responses": [{"id": "0", "status": 403, "body": body}]}),
+        )
+    });
+    let name = GroupName::Unique("rollcall-a".to_owned());
+    let error = stage.entra.find_groups(&[name]).await.unwrap_err();
+    assert_eq!(error.code(), "Authorization_RequestDenied");
+    assert!(error.to_string().contains("looking groups up"), "{error}");
+}

@@ -1,0 +1,92 @@
+//! `groups`: the groups of the file beside those of the tenant. Changes nothing.
+
+use std::sync::Arc;
+
+use rollcall_core::model::WorkerId;
+use rollcall_pipeline::roll::{Compared, Difference};
+use serde_json::json;
+
+use super::pass::with;
+use crate::args::At;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::wiring::Wrap;
+
+/// Workers named for one group; `--json` names all.
+const NAMED: usize = 5;
+
+pub(crate) fn groups(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    with(args, printer, wrap, async |pipeline, now| {
+        let Some(groups) = &pipeline.settings.groups else {
+            printer.error("no groups are defined: name a file by `groups` in the configuration");
+            return Ok(Exit::CouldNotRun);
+        };
+        let compared = pipeline.compare(&groups.0, now).await?;
+        let agree = compared.iter().all(Compared::agrees);
+        if printer.json {
+            printer.json(&json!({"format_version": 1, "groups": compared, "agree": agree}));
+        } else {
+            for (group, compared) in groups.0.all().iter().zip(&compared) {
+                printer.data(&words(&group.name, compared));
+            }
+        }
+        if !agree {
+            printer.say(
+                "a tenant evaluates rules some time after a change, a day at worst: ask again \
+                 before looking further",
+            );
+        }
+        Ok(if agree { Exit::Done } else { Exit::Flawed })
+    })
+}
+
+fn words(name: &str, compared: &Compared) -> String {
+    if !compared.found {
+        return format!("{name}: not in the tenant\n");
+    }
+    let mut lines = vec![match (compared.unpredicted, compared.agree) {
+        (None, 1) => format!("{name}: 1 member as they are to be"),
+        (None, agree) => format!("{name}: {agree} members as they are to be"),
+        (Some(why), _) => format!("{name}: nobody can say who is to be in it: {why}"),
+    }];
+    match compared.others {
+        0 => {}
+        1 => lines.push("1 member whom HR does not know".to_owned()),
+        others => lines.push(format!("{others} members whom HR does not know")),
+    }
+    for odd in &compared.differs {
+        lines.push(match odd {
+            Difference::Rule => "its rule is another one there".to_owned(),
+            Difference::NotDynamic => "its members are put in by hand there".to_owned(),
+            Difference::Paused => "its rule is paused there".to_owned(),
+        });
+    }
+    let lists = [
+        (
+            "should be in it and is not",
+            "should be in it and are not",
+            &compared.absent,
+        ),
+        (
+            "is in it and should not be",
+            "are in it and should not be",
+            &compared.surplus,
+        ),
+    ];
+    for (one, several, workers) in lists {
+        let named = workers.iter().take(NAMED).map(WorkerId::as_str);
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = if workers.len() > NAMED { ", …" } else { "" };
+        match workers.len() {
+            0 => {}
+            1 => lines.push(format!("1 worker {one}: {named}")),
+            count => lines.push(format!("{count} workers {several}: {named}{more}")),
+        }
+    }
+    match compared.unknown {
+        0 => {}
+        1 => lines.push("of 1 worker nobody can say".to_owned()),
+        unknown => lines.push(format!("of {unknown} workers nobody can say")),
+    }
+    lines.join("\n  ") + "\n"
+}
