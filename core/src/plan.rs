@@ -311,6 +311,33 @@ pub struct Counts {
     /// Memberships by group, where groups are defined and anything becomes of them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub groups: BTreeMap<String, GroupCounts>,
+    /// Seats by licence, where groups give any and anything becomes of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub licences: BTreeMap<String, LicenceCounts>,
+}
+
+/// What becomes of the seats of one licence that groups give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct LicenceCounts {
+    /// People who get it by a group, and had it by none.
+    pub gains: u32,
+    /// People who had it by a group, and have it by none.
+    pub losses: u32,
+    /// Seats free before; `None`: the target has no such licence, or does not say.
+    pub free: Option<i64>,
+}
+
+impl LicenceCounts {
+    /// Seats that are missing once everybody has what the groups give them.
+    pub fn short(&self) -> u32 {
+        let needed = i64::from(self.gains) - i64::from(self.losses);
+        let short = self.free.map_or(0, |free| needed - free.max(0));
+        // Whoever only goes out makes nobody short.
+        if self.gains == 0 {
+            return 0;
+        }
+        u32::try_from(short).unwrap_or(0)
+    }
 }
 
 /// What becomes of the memberships of one group.

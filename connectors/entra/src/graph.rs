@@ -68,6 +68,14 @@ pub(crate) fn read_group(name: &GroupName, select: &str) -> Call {
     Call::new(spec("GET", "/groups/{id}", Lane::Bulk), path).query("$select", select)
 }
 
+/// Template of [`list_skus`].
+pub(crate) const SKUS: &str = "/subscribedSkus";
+
+pub(crate) fn list_skus() -> Call {
+    let select = "skuId,skuPartNumber,consumedUnits,prepaidUnits,capabilityStatus,appliesTo";
+    Call::new(spec("GET", SKUS, Lane::Bulk), "/v1.0/subscribedSkus").query("$select", select)
+}
+
 /// Template of [`list_members`].
 pub(crate) const MEMBERS: &str = "/groups/{id}/members";
 

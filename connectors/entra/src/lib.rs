@@ -10,10 +10,11 @@ mod config;
 mod create;
 mod graph;
 mod groups;
+mod licences;
 mod lookup;
 mod password;
 mod probe;
 mod write;
 
 pub use config::{Entra, EntraConfig, EntraError};
-pub use probe::Probe;
+pub use probe::{Probe, Wants};

@@ -27,6 +27,22 @@ const NEEDS_OF_GROUPS: [&[&str]; 1] = [&[
     "Group.ReadWrite.All",
 ]];
 
+/// To see how many seats are left, where groups give licences.
+const NEEDS_OF_LICENCES: [&[&str]; 1] = [&[
+    "LicenseAssignment.Read.All",
+    "LicenseAssignment.ReadWrite.All",
+    "Organization.Read.All",
+]];
+
+/// What a configuration has besides users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wants {
+    /// Groups.
+    pub groups: bool,
+    /// Groups that give licences.
+    pub licences: bool,
+}
+
 /// What a look at the tenant gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Probe {
@@ -60,13 +76,12 @@ impl fmt::Display for Probe {
 }
 
 impl Entra {
-    /// Obtains a token, compares its permissions with what is needed, for `groups` too where any
-    /// are defined, and reads one user.
+    /// Obtains a token, compares its permissions with what is needed, and reads one user.
     ///
     /// # Errors
     /// `Call` when there is no token, or when reading fails for another reason than a missing
     /// permission.
-    pub async fn probe(&self, groups: bool) -> Result<Probe, EntraError> {
+    pub async fn probe(&self, wants: Wants) -> Result<Probe, EntraError> {
         let failed = |doing, error| EntraError::Call { doing, error };
         let token = self.client().tokens().get().await.map_err(|error| {
             let error = rollcall_http::CallError {
@@ -77,7 +92,7 @@ impl Entra {
             failed("signing in", error)
         })?;
         let roles = roles(&token);
-        let missing = roles.as_deref().map(|roles| missing(roles, groups));
+        let missing = roles.as_deref().map(|roles| missing(roles, wants));
         let missing = missing.unwrap_or_default();
         let users_readable = match self
             .client()
@@ -104,11 +119,13 @@ impl Entra {
     }
 }
 
-fn missing(roles: &[String], groups: bool) -> Vec<String> {
-    let of_groups = NEEDS_OF_GROUPS.iter().filter(|_| groups);
+fn missing(roles: &[String], wants: Wants) -> Vec<String> {
+    let of_groups = NEEDS_OF_GROUPS.iter().filter(|_| wants.groups);
+    let of_licences = NEEDS_OF_LICENCES.iter().filter(|_| wants.licences);
     let mut missing: Vec<String> = NEEDS
         .iter()
         .chain(of_groups)
+        .chain(of_licences)
         .filter(|any| !any.iter().any(|need| roles.iter().any(|role| role == need)))
         .map(|any| any[0].to_owned())
         .collect();
@@ -212,7 +229,7 @@ mod tests {
         ];
         for (roles, expected) in table {
             let roles: Vec<String> = roles.iter().map(|r| (*r).to_owned()).collect();
-            assert_eq!(missing(&roles, false), expected, "{roles:?}");
+            assert_eq!(missing(&roles, Wants::default()), expected, "{roles:?}");
         }
     }
 
@@ -220,9 +237,17 @@ mod tests {
     #[test]
     fn groups_need_more() {
         let mut roles = vec!["User.ReadWrite.All".to_owned()];
-        assert_eq!(missing(&roles, true), ["GroupMember.Read.All"]);
+        let wants = Wants {
+            groups: true,
+            licences: true,
+        };
+        assert_eq!(
+            missing(&roles, wants),
+            ["GroupMember.Read.All", "LicenseAssignment.Read.All"]
+        );
         roles.push("Group.Read.All".to_owned());
-        assert!(missing(&roles, true).is_empty());
+        roles.push("Organization.Read.All".to_owned());
+        assert!(missing(&roles, wants).is_empty());
     }
 
     /// A token that is not a JWT is not an error, and a JWT without the claim has no permission.

@@ -110,6 +110,50 @@ async fn members_are_listed() {
     assert_eq!(list("g4").await, Err("Request_ResourceNotFound".to_owned()));
 }
 
+/// Seats: bought and in warning, less those that are taken; by name in any case, or by id.
+#[tokio::test(start_paused = true)]
+async fn seats_are_counted() {
+    let sku = |name: &str, status: &str, enabled: i64, warning: i64, taken: i64| {
+        json!({"skuId": format!("id-{name}"), "skuPartNumber": name, "capabilityStatus": status,
+               "appliesTo": "User", "consumedUnits": taken,
+               "prepaidUnits": {"enabled": enabled, "warning": warning, "suspended": 9}})
+    };
+    let mut company = sku("COMPANY", "Enabled", 9, 0, 0);
+    company["appliesTo"] = "Company".into();
+    let skus = json!({"value": [
+        sku("SPE_E5", "Enabled", 25, 3, 16), sku("OLD", "Suspended", 10, 0, 4),
+        sku("OVER", "Warning", 0, 5, 7), company,
+    ]});
+    let stage = stage(move |asked| {
+        assert!(
+            asked
+                .line
+                .starts_with("GET /v1.0/subscribedSkus?$select=skuId,"),
+            "{}",
+            asked.line
+        );
+        reply(200, &skus)
+    });
+    let seats = stage.entra.seats().await.unwrap().unwrap();
+    let free: Vec<(&str, i64)> = seats.iter().map(|it| (it.name.as_str(), it.free)).collect();
+    assert_eq!(free, [("SPE_E5", 12), ("OLD", -4), ("OVER", -2)]);
+    assert!(seats[0].is("spe_e5") && seats[0].is("ID-SPE_E5") && !seats[0].is("OVER"));
+}
+
+/// Who may not look knows nothing; who gets nonsense says so.
+#[tokio::test(start_paused = true)]
+async fn seats_may_be_hidden() {
+    let denied = stage(|_| refuse(403, "Authorization_RequestDenied", "m"));
+    assert_eq!(denied.entra.seats().await.unwrap(), None);
+    for body in [json!({}), json!({"value": [{"skuId": "a"}]})] {
+        let stage = stage(move |_| reply(200, &body));
+        assert_eq!(
+            stage.entra.seats().await.unwrap_err().code(),
+            "malformed_answer"
+        );
+    }
+}
+
 /// A permission that is missing is an error, not "no such group".
 #[tokio::test(start_paused = true)]
 async fn refused_is_not_absent() {

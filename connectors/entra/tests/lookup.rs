@@ -232,6 +232,10 @@ async fn probe_reads_one_user() {
         assert_eq!(asked.line, "GET /v1.0/users?$select=id&$top=1");
         reply(200, &json!({"value": [{"id": "o1"}]}))
     });
-    let probe = stage.entra.probe(false).await.unwrap();
+    let probe = stage
+        .entra
+        .probe(rollcall_entra::Wants::default())
+        .await
+        .unwrap();
     assert!(probe.users_readable && probe.missing.is_empty() && probe.roles.is_none());
 }

@@ -19,6 +19,7 @@ mod error;
 mod fault;
 mod groups;
 mod journal;
+mod licences;
 mod options;
 mod query;
 mod refusal;

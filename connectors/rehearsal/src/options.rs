@@ -1,5 +1,6 @@
 //! What a tenant is opened with.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +65,8 @@ pub struct TenantOptions {
     pub federated: Vec<Federated>,
     /// Domains that sign-in names may have; the first is the default one.
     pub verified_domains: Vec<String>,
+    /// Seats that were bought, by the part number of the licence.
+    pub seats: BTreeMap<String, u32>,
     /// File that keeps users and groups between processes (JSON Lines). `None`: in memory only.
     pub journal: Option<PathBuf>,
     /// Failures on purpose.
@@ -98,6 +101,7 @@ impl Default for TenantOptions {
             client_secret: "rehearsal-only-not-a-secret".to_owned(),
             federated: Vec::new(),
             verified_domains: vec!["woodgrove.example".to_owned()],
+            seats: BTreeMap::new(),
             journal: None,
             faults: Faults::none(),
             throttle: Throttle::default(),
@@ -117,6 +121,7 @@ impl fmt::Debug for TenantOptions {
             .field("client_secret", &"[secret]")
             .field("federated", &self.federated)
             .field("verified_domains", &self.verified_domains)
+            .field("seats", &self.seats)
             .field("journal", &self.journal)
             .field("faults", &self.faults)
             .field("throttle", &self.throttle)

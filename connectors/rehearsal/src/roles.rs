@@ -21,6 +21,12 @@ pub(crate) const GROUP_CREATE: &[&str] = &["Group.Create", "Group.ReadWrite.All"
 pub(crate) const GROUP_WRITE: &[&str] = &["Group.ReadWrite.All"];
 pub(crate) const MEMBER_WRITE: &[&str] = &["GroupMember.ReadWrite.All", "Group.ReadWrite.All"];
 pub(crate) const ROLE_ASSIGNABLE: &[&str] = &["RoleManagement.ReadWrite.Directory"];
+pub(crate) const LICENCE_READ: &[&str] = &[
+    "LicenseAssignment.Read.All",
+    "LicenseAssignment.ReadWrite.All",
+    "Organization.Read.All",
+];
+pub(crate) const LICENCE_WRITE: &[&str] = &["LicenseAssignment.ReadWrite.All"];
 pub(crate) const ORGANIZATION: &[&str] = &["Organization.Read.All"];
 
 const READ_LEAVE_DATE: &[&str] = &[

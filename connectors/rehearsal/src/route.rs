@@ -41,6 +41,7 @@ pub(crate) enum GroupRoute {
     RemoveMember(GroupKey, String),
     MemberOf(Key),
     CheckMembers(Key),
+    AssignLicense(GroupKey),
 }
 
 /// What a path names, and with its method what is asked.
@@ -58,6 +59,7 @@ pub(crate) enum Route {
     RevokeSessions(Key),
     Group(GroupRoute),
     ReadOrganization,
+    ListSkus,
 }
 
 /// A route, or why there is none; with the template for the record.
@@ -164,16 +166,17 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
             })];
             named("/users/{id}/checkMemberGroups", method, &make)
         }
-        ["organization"] => {
+        ["organization" | "subscribedSkus"] => {
+            let (template, read) = match parts[0] {
+                "organization" => ("/organization", Route::ReadOrganization),
+                _ => ("/subscribedSkus", Route::ListSkus),
+            };
             let route = if *method == Method::GET {
-                Ok(Route::ReadOrganization)
+                Ok(read)
             } else {
                 Err(Refusal::method_not_allowed())
             };
-            Routed {
-                template: "/organization",
-                route,
-            }
+            Routed { template, route }
         }
         ["users", _, other, ..] | [other, ..] => unknown(other),
         [] => unknown(""),
@@ -229,6 +232,10 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
             "/groups/{id}/members",
             &[(Method::GET, GroupRoute::Members)],
         ),
+        ["assignLicense" | "microsoft.graph.assignLicense"] => {
+            let make: [GroupOffer; 1] = [(Method::POST, GroupRoute::AssignLicense)];
+            named("/groups/{id}/assignLicense", &make)
+        }
         ["members", "$ref"] => {
             let make: [GroupOffer; 1] = [(Method::POST, GroupRoute::AddMember)];
             named("/groups/{id}/members/$ref", &make)
@@ -401,6 +408,13 @@ mod tests {
                 Ok(Route::ReadOrganization),
             ),
             ("PATCH", "/organization".to_owned(), Err(405)),
+            ("GET", "/subscribedSkus".to_owned(), Ok(Route::ListSkus)),
+            ("POST", "/subscribedSkus".to_owned(), Err(405)),
+            (
+                "POST",
+                format!("/groups/{ID}/assignLicense"),
+                group(GroupRoute::AssignLicense(of())),
+            ),
             ("GET", "/groups".to_owned(), group(GroupRoute::List)),
             ("POST", "/groups".to_owned(), group(GroupRoute::Create)),
             ("PATCH", "/groups".to_owned(), Err(405)),

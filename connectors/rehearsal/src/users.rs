@@ -146,6 +146,7 @@ impl State {
             }
             Route::Group(route) => self.execute_group(route, call, now),
             Route::ReadOrganization => self.organization(call),
+            Route::ListSkus => self.list_skus(call),
         }
     }
 

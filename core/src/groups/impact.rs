@@ -1,5 +1,7 @@
 //! What the steps of a person do to the groups they are in.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -41,6 +43,12 @@ pub struct Impact {
     /// takes too many steps for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
+    /// Licences that a group gives them, and none gave before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gains: Vec<String>,
+    /// Licences that a group gave them, and none gives any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<String>,
 }
 
 impl Impact {
@@ -128,7 +136,26 @@ impl<'g> Impacts<'g> {
             crossings.crossed.sort_unstable();
             crossings
         };
-        let key = |rule: usize| self.groups.all[self.groups.place_of(rule)].key.clone();
+        let group = |rule: usize| &self.groups.all[self.groups.place_of(rule)];
+        let key = |rule: usize| group(rule).key.clone();
+        // Somebody may have a licence by several groups.
+        if crossings
+            .crossed
+            .iter()
+            .any(|it| !group(it.rule).licences.is_empty())
+        {
+            let mut given = |record: &Record| {
+                let mut given: BTreeSet<&String> = BTreeSet::new();
+                set.members(record, now, &mut self.scratch[0], |rule, said| {
+                    given.extend(group(rule).licences.iter().filter(|_| said.is_ok()));
+                });
+                given
+            };
+            let had = before.map(|_| given(one)).unwrap_or_default();
+            let has = after.map(|_| given(other)).unwrap_or_default();
+            out.gains = has.difference(&had).map(|it| (*it).clone()).collect();
+            out.losses = had.difference(&has).map(|it| (*it).clone()).collect();
+        }
         for Crossing { rule, enters } in crossings.crossed {
             let because = match before {
                 Some(_) => set.differs(rule, one, other),

@@ -11,6 +11,8 @@ mod roll;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use crate::model::{GroupName, ObjectId};
 use crate::rules::{Kind, Object, Property, Rule, RuleSet, Vocabulary};
 
@@ -83,6 +85,12 @@ impl Groups {
     /// SHA-256 of the file's meaning: comments do not count.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// Licences that groups give, as the file writes them, each once.
+    pub fn licences(&self) -> BTreeSet<&str> {
+        let all = self.places.iter().flat_map(|at| &self.all[*at].licences);
+        all.map(String::as_str).collect()
     }
 
     /// Attributes of accounts, by the directory's own names, that the rules read.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Crossed, GroupLint, Groups, Impact, Impacts};
 use crate::model::{Account, AccountName, Attributes, ObjectId, Op, Value};
+use crate::plan::LicenceCounts;
 use crate::policy::{DraftAction, Reason, Target};
 
 const FILE: &str = r#"
@@ -187,6 +188,107 @@ fn what_becomes_of_memberships() {
         assert_eq!(keys(&impact.leaves), leaves, "{who}");
         assert_eq!(impact.stays, stays, "{who}");
         assert!(impact.unknown.is_empty(), "{who}");
+    }
+}
+
+/// A licence that two groups give is got once and lost with the last of them.
+#[test]
+fn what_becomes_of_licences() {
+    let groups = Groups::parse(
+        &FILE.replace(
+            "rule = 'user.physicalDeliveryOfficeName -eq \"Oslo\"'",
+            "rule = 'user.physicalDeliveryOfficeName -eq \"Oslo\"'\nlicences = [\"SPE_E5\", \"VISIO\"]",
+        ),
+        "groups.toml",
+    )
+    .unwrap();
+    assert_eq!(
+        groups.licences().into_iter().collect::<Vec<_>>(),
+        ["SPE_E5", "VISIO"]
+    );
+    let target = target();
+    let mut impacts = Impacts::new(&groups, &target, now());
+    let both = account(
+        true,
+        &[
+            ("department", Some("Sales")),
+            ("officeLocation", Some("Oslo")),
+        ],
+    );
+    let one = account(true, &[("department", Some("Sales"))]);
+    let create = step(Op::UserCreate, &[("officeLocation", Some("Oslo"))]);
+    let away = step(Op::UserUpdate, &[("officeLocation", None)]);
+    let oslo = step(Op::UserUpdate, &[("officeLocation", Some("Oslo"))]);
+    let disable = step(Op::UserDisable, &[]);
+    for (who, before, due, gains, losses) in [
+        (
+            "a joiner",
+            None,
+            vec![&create],
+            vec!["SPE_E5", "VISIO"],
+            vec![],
+        ),
+        (
+            "leaves one of two",
+            Some(&both),
+            vec![&away],
+            vec![],
+            vec!["VISIO"],
+        ),
+        (
+            "comes into another",
+            Some(&one),
+            vec![&oslo],
+            vec!["VISIO"],
+            vec![],
+        ),
+        (
+            "swaps",
+            Some(&one),
+            vec![&oslo, &disable],
+            vec!["VISIO"],
+            vec![],
+        ),
+        (
+            "is cut off",
+            Some(&one),
+            vec![&disable],
+            vec![],
+            vec!["SPE_E5"],
+        ),
+        (
+            "keeps one when cut off",
+            Some(&both),
+            vec![&disable],
+            vec![],
+            vec![],
+        ),
+    ] {
+        let impact = impacts.of(before, due.into_iter(), std::iter::empty());
+        assert_eq!(impact.gains, gains, "{who}");
+        assert_eq!(impact.losses, losses, "{who}");
+    }
+}
+
+/// Gains, losses, free seats, and how many are short of one.
+#[test]
+fn seats_are_short() {
+    for (gains, losses, free, short) in [
+        (30, 0, Some(12), 18),
+        (30, 20, Some(12), 0),
+        (30, 0, Some(30), 0),
+        (30, 0, None, 0),
+        (0, 5, Some(0), 0),
+        (0, 0, Some(-3), 0),
+        (2, 0, Some(-3), 2),
+        (2, 5, Some(-3), 0),
+    ] {
+        let counts = LicenceCounts {
+            gains,
+            losses,
+            free,
+        };
+        assert_eq!(counts.short(), short, "{counts:?}");
     }
 }
 

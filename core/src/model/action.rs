@@ -151,6 +151,24 @@ pub struct SeenGroup {
     pub evaluated: bool,
 }
 
+/// A licence as the target has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seats {
+    /// The target's own id of it.
+    pub id: String,
+    /// As catalogues name it (a SKU's part number).
+    pub name: String,
+    /// Seats that nobody has; below zero where more are taken than were bought.
+    pub free: i64,
+}
+
+impl Seats {
+    /// Whether a configuration means this licence: by name in any case, or by id.
+    pub fn is(&self, written: &str) -> bool {
+        self.name.eq_ignore_ascii_case(written) || self.id.eq_ignore_ascii_case(written)
+    }
+}
+
 /// One action made ready for a target: values joined, references resolved to object ids.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {

@@ -79,6 +79,8 @@ pub enum FindingKind {
     OutOfScope,
     /// The start day had passed when the worker was first seen.
     LateHire,
+    /// More people come into a group with a licence than the target has seats for.
+    SeatsShort,
 }
 
 /// How much a finding matters.

@@ -123,6 +123,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "The scope of the mapping leaves the row out. Somebody who has an account is left as \
              they are until HR says that they leave, or the scope takes them in again."
         }
+        FindingKind::SeatsShort => {
+            "Buy seats, or let fewer people into the groups that give the licence: until then \
+             some of those who come in go without it."
+        }
         FindingKind::LateHire => {
             "The first day had passed before HR sent the worker. Nothing to do here; HR may enter \
              hires earlier."

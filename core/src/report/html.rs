@@ -101,6 +101,7 @@ struct Page<'a> {
     holds: &'a [Hold],
     guards: Vec<Guard<'a>>,
     memberships: Table<MembershipRow<'a>>,
+    licences: Vec<LicenceRow<'a>>,
     statuses: Vec<&'static str>,
     changes: Table<ChangeRow<'a>>,
     scheduled: Table<ChangeRow<'a>>,
@@ -130,6 +131,15 @@ struct MembershipRow<'a> {
     enters: String,
     leaves: String,
     stays: String,
+}
+
+#[derive(Serialize)]
+struct LicenceRow<'a> {
+    licence: &'a str,
+    gains: String,
+    losses: String,
+    free: String,
+    short: String,
 }
 
 /// An instant for machines and for people, both in UTC.
@@ -317,6 +327,7 @@ impl<'a> Page<'a> {
                 })
                 .collect(),
             memberships: memberships(report),
+            licences: licences(report),
             statuses,
             changes,
             scheduled,
@@ -351,6 +362,23 @@ fn memberships(report: &Report) -> Table<MembershipRow<'_>> {
             })
             .collect(),
     }
+}
+
+fn licences(report: &Report) -> Vec<LicenceRow<'_>> {
+    let all = report.counts.licences.iter();
+    all.map(|(licence, n)| LicenceRow {
+        licence,
+        gains: grouped(u64::from(n.gains)),
+        losses: grouped(u64::from(n.losses)),
+        free: n
+            .free
+            .map_or_else(|| "unknown".to_owned(), |free| free.to_string()),
+        short: match n.free {
+            None => "unknown".to_owned(),
+            Some(_) => grouped(u64::from(n.short())),
+        },
+    })
+    .collect()
 }
 
 fn banner(verdict: Verdict) -> Banner {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{Op, PersonKey, Place, RunId, WorkerId};
-use crate::plan::{Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict};
+use crate::plan::{Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, LicenceCounts};
 use crate::report::{FindingCount, IntakeFacts, Lateness, count_findings};
 
 fn at(text: &str) -> Timestamp {
@@ -126,6 +126,11 @@ fn eventful() -> Report {
                 ("sales".into(), memberships(1200, 0, 0)),
             ]
             .into(),
+            licences: [
+                ("SPE_E5".into(), licence(1200, 3, Some(12))),
+                ("<b>".into(), licence(1, 0, None)),
+            ]
+            .into(),
             ..Counts::default()
         },
         outcomes: OutcomeCounts {
@@ -191,6 +196,14 @@ fn memberships(enters: u32, leaves: u32, stays: u32) -> GroupCounts {
     }
 }
 
+fn licence(gains: u32, losses: u32, free: Option<i64>) -> LicenceCounts {
+    LicenceCounts {
+        gains,
+        losses,
+        free,
+    }
+}
+
 /// Where nothing becomes of groups, or none are defined, the page has no word about them.
 #[test]
 fn groups_of_which_most_becomes_come_first() {
@@ -204,6 +217,13 @@ fn groups_of_which_most_becomes_come_first() {
             "<bdi>site-oslo</bdi>",
             ">3<",
             ">1<",
+            "<bdi>&lt;b&gt;</bdi>",
+            ">unknown<",
+            "<bdi>SPE_E5</bdi>",
+            ">1,200<",
+            ">3<",
+            ">12<",
+            ">1,185<",
         ],
     );
     assert!(!html(&empty()).contains("id=\"memberships\""));
@@ -582,7 +602,7 @@ fn the_page_stands_alone() {
 fn tables_can_be_read_aloud() {
     let page = html(&eventful());
     let tables = page.matches("<table").count();
-    assert_eq!(tables, 7);
+    assert_eq!(tables, 8);
     assert_eq!(page.matches("<caption>").count(), tables);
     for head in page.split("<th").skip(1).filter(|h| !h.starts_with("ead")) {
         let tag = head.split('>').next().unwrap();

@@ -97,7 +97,10 @@ async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError
         pipeline.key.get().await?;
     }
     if matches!(role, Role::Plan | Role::Release | Role::Apply) {
-        let probe = connected.entra.probe(false).await;
+        let probe = connected
+            .entra
+            .probe(rollcall_entra::Wants::default())
+            .await;
         let probe = probe.map_err(|e| FunctionError::Target(e.to_string()))?;
         if !probe.missing.is_empty() {
             return Err(FunctionError::Target(format!(

@@ -201,6 +201,8 @@ pub struct Rehearsal {
     /// File that keeps its users between runs, relative to this file. Without it the tenant is
     /// empty each time.
     pub tenant_file: Option<PathBuf>,
+    /// Seats that it has, by the part number of the licence.
+    pub seats: std::collections::BTreeMap<String, u32>,
     /// Share of calls that fail in a documented way, 0 to 1.
     pub fault_share: f64,
     /// Which calls those are.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use rollcall_core::model::{Account, GroupName, Lookup, ObjectId, SeenGroup, Step, StepResult};
+use rollcall_core::model::{
+    Account, GroupName, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult,
+};
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
 use rollcall_entra::{Entra, EntraError};
@@ -71,6 +73,10 @@ impl Target for EntraTarget {
         id: &ObjectId,
     ) -> BoxStream<'a, Result<Vec<ObjectId>, TargetError>> {
         Box::pin(self.0.group_members(id).map_err(|e| failed(&e)))
+    }
+
+    fn seats(&self) -> BoxFuture<'_, Result<Option<Vec<Seats>>, TargetError>> {
+        Box::pin(async move { self.0.seats().await.map_err(|e| failed(&e)) })
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {

@@ -2,7 +2,9 @@
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use rollcall_core::model::{Account, GroupName, Lookup, ObjectId, SeenGroup, Step, StepResult};
+use rollcall_core::model::{
+    Account, GroupName, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult,
+};
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
 
@@ -46,6 +48,9 @@ pub trait Target: Send + Sync {
         &'a self,
         id: &ObjectId,
     ) -> BoxStream<'a, Result<Vec<ObjectId>, TargetError>>;
+
+    /// The licences that the target has; `None` where it does not let us look.
+    fn seats(&self) -> BoxFuture<'_, Result<Option<Vec<Seats>>, TargetError>>;
 
     /// Carries out one step, after checking its precondition.
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;

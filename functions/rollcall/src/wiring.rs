@@ -104,6 +104,7 @@ pub(crate) fn tenant_options(settings: &Settings, rehearsal: &config::Rehearsal)
             .tenant_file
             .as_ref()
             .map(|f| settings.folder.join(f)),
+        seats: rehearsal.seats.clone(),
         faults: Faults::documented(rehearsal.fault_seed, rehearsal.fault_share),
         ..TenantOptions::default()
     };

@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("groups::who_is_in_a_rule_and_what_is_odd", members),
         trial("groups::what_the_tenant_has_otherwise", otherwise),
+        trial("groups::seats_that_are_short_are_told_before", seats),
         trial("groups::a_mistake_in_the_file_stops_everything", mistakes),
     ]
 }
@@ -386,6 +387,45 @@ fn otherwise() {
             .contains("Moved: 2 members as they are to be\n  1 member whom HR does not know\n"),
         "{}",
         ran.out
+    );
+}
+
+/// 30 joiners and 12 seats: told before anything runs, and computed again from what was stored.
+fn seats() {
+    let world = World::new();
+    define(&world, THREE);
+    world.edit(
+        "rollcall.toml",
+        "[target.rehearsal]\n",
+        "[target.rehearsal]\nseats = { spe_e5 = 12 }\n",
+    );
+    let file = world.dir().join("workers.csv");
+    generate_rows(&file, 30, false).unwrap();
+    world.drop_file("w-2026-03-16.csv", std::fs::read(&file).unwrap());
+    let now = "2026-03-16T02:00:00Z";
+    let planned = world.at(now, &["plan"]).expect(0).json();
+    assert_eq!(
+        planned["plan"]["counts"]["licences"],
+        json!({"SPE_E5": {"gains": 30, "losses": 0, "free": 12}}),
+        "{planned}"
+    );
+    assert!(world.users().is_empty(), "nothing has run");
+    let config = world.config().display().to_string();
+    let shown = world
+        .command(&["show", "-c", &config, "--now", now])
+        .expect(0);
+    let line = "licence    SPE_E5 +30 by groups, 12 seats free: 18 short";
+    assert!(shown.out.contains(line), "{}", shown.out);
+    assert!(shown.out.contains("licence + SPE_E5"), "{}", shown.out);
+    world.at(now, &["run"]).expect(0);
+    world.at(now, &["verify"]).expect(0);
+    let explained = world
+        .command(&["explain", "1000001", "-c", &config, "--now", now])
+        .expect(0);
+    assert!(
+        explained.out.contains("gets the licence SPE_E5 by them"),
+        "{}",
+        explained.out
     );
 }
 

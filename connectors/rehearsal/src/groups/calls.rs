@@ -85,6 +85,7 @@ impl State {
                 };
                 self.store_group(group, Some(moves), now, Answer::no_content())
             }
+            GroupRoute::AssignLicense(key) => self.assign_to_group(&key, call, now),
             GroupRoute::MemberOf(key) => {
                 let query = query::of_members(call.query, GROUP)?;
                 roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;
@@ -354,7 +355,7 @@ impl State {
     }
 
     /// The newest state of a group.
-    fn find_group(&self, key: &GroupKey) -> Result<Arc<Group>, Refusal> {
+    pub(crate) fn find_group(&self, key: &GroupKey) -> Result<Arc<Group>, Refusal> {
         let found = match key {
             GroupKey::Id(id) => self.groups.current(id),
             GroupKey::Unique(name) => self.groups.named(name),
@@ -376,7 +377,7 @@ impl State {
         }
     }
 
-    fn store_group(
+    pub(crate) fn store_group(
         &mut self,
         group: Group,
         moves: Option<Moves>,

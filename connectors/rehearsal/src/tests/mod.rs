@@ -5,6 +5,7 @@ mod batches;
 mod faults;
 mod groups;
 mod journals;
+mod licences;
 mod peer;
 mod permissions;
 mod quotas;

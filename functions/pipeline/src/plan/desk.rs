@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Seek as _, SeekFrom};
 
 use futures::StreamExt as _;
 use rollcall_core::digest::WorkerHasher;
-use rollcall_core::model::{Account, Lookup, SourceName};
+use rollcall_core::model::{Account, Lookup, Seats, SourceName};
 use rollcall_core::policy::name_key;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
@@ -30,6 +30,13 @@ const LIST_FROM: usize = 400;
 struct Answered {
     question: Lookup,
     answer: Vec<Account>,
+}
+
+/// What the tenant has of licences, as stored before all answers; nothing is stored where nobody
+/// asks for it.
+#[derive(Debug, Serialize, Deserialize)]
+struct SeatsSeen {
+    seats: Option<Vec<Seats>>,
 }
 
 /// Where answers come from: the tenant, or what it answered when the plan was first made.
@@ -72,6 +79,9 @@ pub async fn answers_about(
 ) -> Result<Option<Vec<Account>>, StoreError> {
     let mut lines = Lines::open(store, key).await?;
     while let Some((_, line)) = lines.next()? {
+        if line.starts_with(SEATS) {
+            continue;
+        }
         let answered: Answered = parse(key, &line)?;
         if questions.contains(&answered.question) {
             return Ok(Some(answered.answer));
@@ -80,22 +90,36 @@ pub async fn answers_about(
     Ok(None)
 }
 
+/// How a line of [`SeatsSeen`] begins.
+const SEATS: &[u8] = b"{\"seats\":";
+
 impl Stored {
+    fn seats(&mut self) -> Result<Option<Vec<Seats>>, StoreError> {
+        let seen: SeatsSeen = parse(&self.key.clone(), self.next()?)?;
+        Ok(seen.seats)
+    }
+
     fn answer(&mut self, question: &Lookup) -> Result<Vec<Account>, StoreError> {
-        let corrupt = |why: &str| StoreError::Corrupt {
-            key: self.key.clone(),
-            why: why.to_owned(),
-        };
-        let line = next_line(&mut self.from, &mut self.line)
-            .map_err(|e| corrupt(&e.to_string()))?
-            .ok_or_else(|| corrupt("a question of this plan has no stored answer"))?;
-        let answered: Answered = parse(&self.key, line)?;
+        let answered: Answered = parse(&self.key.clone(), self.next()?)?;
         if answered.question == *question {
             Ok(answered.answer)
         } else {
-            Err(corrupt(
-                "its questions are not those that this plan asks, in their order",
-            ))
+            Err(self.corrupt("its questions are not those that this plan asks, in their order"))
+        }
+    }
+
+    fn next(&mut self) -> Result<&[u8], StoreError> {
+        match next_line(&mut self.from, &mut self.line) {
+            Ok(Some(_)) => Ok(&self.line),
+            Ok(None) => Err(self.corrupt("a question of this plan has no stored answer")),
+            Err(error) => Err(self.corrupt(&error.to_string())),
+        }
+    }
+
+    fn corrupt(&self, why: &str) -> StoreError {
+        StoreError::Corrupt {
+            key: self.key.clone(),
+            why: why.to_owned(),
         }
     }
 }
@@ -127,6 +151,17 @@ impl<'a> Desk<'a> {
             self.listing = Some(Listing::read(*target, &self.attributes).await?);
         }
         Ok(())
+    }
+
+    /// The tenant's licences. To be asked before anybody is.
+    pub(super) async fn seats(&mut self) -> Result<Option<Vec<Seats>>, PlanError> {
+        let seats = match &mut self.answers {
+            Answers::Live(target) => target.seats().await?,
+            Answers::Stored(stored) => stored.seats()?,
+        };
+        let seen = SeatsSeen { seats };
+        self.record.line(&seen)?;
+        Ok(seen.seats)
     }
 
     pub(super) async fn ask(

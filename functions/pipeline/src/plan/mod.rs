@@ -175,6 +175,12 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     };
     let attributes = attributes(&request);
     let mut desk = Desk::new(answers, attributes);
+    let licences = request.groups.map(Groups::licences).unwrap_or_default();
+    let seats = if licences.is_empty() {
+        None
+    } else {
+        desk.seats().await?
+    };
     desk.open(comparison.touched.len(), request.state.hot().len())
         .await?;
     let protected = ProtectedRule::compile(request.policy, request.mapping);
@@ -209,7 +215,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         tenant_sha256: tenant.sha256(),
         tzdb: rollcall_core::plan::tzdb().to_owned(),
     };
-    let orders = Orders::new(&request, &scan, delivery, gates, budget, counts);
+    let orders = Orders::new(&request, &scan, delivery, gates, budget, counts, seats);
     orders.write(drafts, findings, inputs, tenant)
 }
 

@@ -7,10 +7,10 @@ use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::PersonLine;
 use rollcall_core::groups::Impacts;
 use rollcall_core::guards;
-use rollcall_core::model::{Account, ActionId, Finding, FindingKind, Op, Place, Severity};
+use rollcall_core::model::{Account, ActionId, Finding, FindingKind, Op, Place, Seats, Severity};
 use rollcall_core::plan::{
-    Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Inputs, PlanHasher,
-    PlanSummary, SourceRow, Verdict, WorkOrder, seal,
+    Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Inputs, LicenceCounts,
+    PlanHasher, PlanSummary, SourceRow, Verdict, WorkOrder, seal,
 };
 use rollcall_core::policy::{DeltaKind, Draft, Matching};
 use rollcall_core::references::{self, Reference};
@@ -42,6 +42,8 @@ pub(super) struct Orders<'a> {
     values: Spool,
     persons: Spool,
     impacts: Option<Impacts<'a>>,
+    /// Licences of the tenant; `None` where nobody asked, or it does not say.
+    seats: Option<Vec<Seats>>,
 }
 
 impl<'a> Orders<'a> {
@@ -52,6 +54,7 @@ impl<'a> Orders<'a> {
         gates: Vec<GuardVerdict>,
         budget: GuardVerdict,
         counts: Counts,
+        seats: Option<Vec<Seats>>,
     ) -> Self {
         // A parked intake waits for an approval also where nothing in it would act today.
         let gate = gates.iter().find(|g| g.tripped);
@@ -77,6 +80,7 @@ impl<'a> Orders<'a> {
             impacts: request
                 .groups
                 .map(|groups| Impacts::new(groups, &request.kind, request.now)),
+            seats,
         }
     }
 
@@ -107,6 +111,7 @@ impl<'a> Orders<'a> {
         let held_rows = number(settling.held_rows.len());
         drop(settling);
 
+        findings.extend(self.seats());
         findings.sort();
         let of_kind = |kind| number(findings.iter().filter(|f| f.kind == kind).count());
         self.counts.findings = number(findings.len());
@@ -118,6 +123,44 @@ impl<'a> Orders<'a> {
             noted.line(finding)?;
         }
         Ok(self.finish(inputs, tenant, noted))
+    }
+
+    /// How many seats are left of each licence of which anything becomes, and what is wrong with
+    /// that.
+    fn seats(&mut self) -> Vec<Finding> {
+        let mut out = Vec::new();
+        for (licence, counts) in &mut self.counts.licences {
+            let there = self
+                .seats
+                .as_ref()
+                .map(|all| all.iter().find(|it| it.is(licence)));
+            counts.free = there.flatten().map(|seats| seats.free);
+            let note = match there {
+                None => {
+                    format!("the tenant does not let us see how many seats of {licence} it has")
+                }
+                Some(None) => format!(
+                    "groups give the licence {licence}, and the tenant has none of that name"
+                ),
+                Some(Some(_)) if counts.short() == 0 => continue,
+                Some(Some(seats)) => format!(
+                    "{} people get {licence} by their groups and {} lose it, {} seats are free: {} \
+                     short",
+                    counts.gains,
+                    counts.losses,
+                    seats.free,
+                    counts.short()
+                ),
+            };
+            let kind = FindingKind::SeatsShort;
+            out.push(Finding::new(
+                kind,
+                Severity::Warning,
+                Place::default(),
+                note,
+            ));
+        }
+        out
     }
 
     /// Settles the manager of a draft: there now, on the way, or nobody.
@@ -339,10 +382,21 @@ fn tally(counts: &mut Counts, order: &WorkOrder) {
     for action in order.held.iter().flat_map(|h| &h.actions) {
         count(&mut counts.held_actions, action.op);
     }
+    let mut licence = |name: &String, count: fn(&mut LicenceCounts) -> &mut u32| {
+        *count(counts.licences.entry(name.clone()).or_default()) += 1;
+    };
+    let impact = &order.impact;
+    impact
+        .gains
+        .iter()
+        .for_each(|it| licence(it, |n| &mut n.gains));
+    impact
+        .losses
+        .iter()
+        .for_each(|it| licence(it, |n| &mut n.losses));
     let mut group = |key: &str, count: fn(&mut GroupCounts) -> &mut u32| {
         *count(counts.groups.entry(key.to_owned()).or_default()) += 1;
     };
-    let impact = &order.impact;
     impact
         .enters
         .iter()

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use rollcall_entra::Wants;
+
 use crate::args::Check;
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -30,9 +32,13 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
     }
     let runtime = wiring::runtime(wiring::simulated(&settings))?;
     runtime.block_on(async {
-        let groups = settings.groups.is_some();
+        let groups = settings.groups.as_ref().map(|groups| &groups.0);
+        let wants = Wants {
+            groups: groups.is_some(),
+            licences: groups.is_some_and(|groups| !groups.licences().is_empty()),
+        };
         let wired = wiring::wire(settings, args.at.now, Box::new(|_, _| {}), wrap).await?;
-        let probe = wired.entra.probe(groups).await?;
+        let probe = wired.entra.probe(wants).await?;
         if printer.json {
             printer.json(&probe);
         } else {

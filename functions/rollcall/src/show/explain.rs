@@ -102,7 +102,7 @@ impl Page<'_> {
         let differing = self.differing();
         if !differing.is_empty() {
             said.push(format!(
-                "~ Entra has something else than HR says: {}",
+                "~ Entra has something else now than this file says: {}",
                 differing.join(", ")
             ));
         }
@@ -233,7 +233,7 @@ impl Page<'_> {
             }
             (Lifecycle::Active, _) => "an active account".to_owned(),
             (Lifecycle::Blocked, Some(block)) => format!(
-                "an account that is disabled because {}, since {}",
+                "an account that is disabled because {}, due {}",
                 cause(block.cut.cause),
                 self.when(block.cut.due)
             ),
@@ -389,6 +389,11 @@ impl Page<'_> {
                 };
                 self.line(1, &format!("{what} {}: {because}{assumes}", it.group));
                 self.rule(plan, &it.group);
+            }
+        }
+        for (what, licences) in [("gets", &impact.gains), ("loses", &impact.losses)] {
+            for licence in licences {
+                self.line(1, &format!("{what} the licence {licence} by them"));
             }
         }
         for group in &impact.stays {

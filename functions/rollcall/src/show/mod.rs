@@ -5,7 +5,7 @@ pub(crate) mod explain;
 use std::fmt::Write as _;
 
 use rollcall_core::plan::{
-    Action, ActionValues, GroupCounts, PlanSummary, Verdict, WorkOrder, plain,
+    Action, ActionValues, GroupCounts, LicenceCounts, PlanSummary, Verdict, WorkOrder, plain,
 };
 use rollcall_core::policy::Reason;
 use rollcall_core::report::Report;
@@ -61,6 +61,9 @@ pub(crate) fn counts(plan: &PlanSummary, run: &str) -> String {
     if !c.groups.is_empty() {
         line(format!("  groups     {}", groups(&c.groups)));
     }
+    for (licence, n) in &c.licences {
+        line(format!("  licence    {licence} {}", seats(n)));
+    }
     if c.findings > 0 {
         line(format!("  findings   {}", c.findings));
     }
@@ -74,6 +77,22 @@ pub(crate) fn counts(plan: &PlanSummary, run: &str) -> String {
         ));
     }
     out
+}
+
+/// What becomes of the seats of a licence.
+fn seats(counts: &LicenceCounts) -> String {
+    let mut out = String::new();
+    for (sign, count) in [('+', counts.gains), ('-', counts.losses)] {
+        if count > 0 {
+            write!(out, "{sign}{count} ").expect("a String takes everything");
+        }
+    }
+    let end = match (counts.free, counts.short()) {
+        (None, _) => "by groups; nobody knows how many seats are free".to_owned(),
+        (Some(free), 0) => format!("by groups, {free} seats free"),
+        (Some(free), short) => format!("by groups, {free} seats free: {short} short"),
+    };
+    out + &end
 }
 
 /// The groups of which most becomes, with how many come in, go out, and stay though they are cut
@@ -235,6 +254,11 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
                 assumes => format!(", assuming {}", assumes.join(", ")),
             };
             line(format!("    group {sign} {}{because}{assumes}", it.group));
+        }
+    }
+    for (sign, licences) in [('+', &order.impact.gains), ('-', &order.impact.losses)] {
+        for licence in licences {
+            line(format!("    licence {sign} {licence}  by groups"));
         }
     }
     for key in &order.impact.stays {
