@@ -20,7 +20,7 @@ use super::words::{decimal, duration, grouped};
 use super::{Change, Hold, OutcomeCounts, Report, RunKind};
 use crate::delta::Coverage;
 use crate::model::{Attributes, Finding, FindingKind, Severity};
-use crate::plan::{GroupCounts, Verdict, plain};
+use crate::plan::{GroupCounts, LicenceCounts, Verdict, plain};
 use crate::policy::DeltaKind;
 
 const TEMPLATE: &str = include_str!("report.html");
@@ -410,12 +410,14 @@ fn banner(verdict: Verdict) -> Banner {
 
 /// What somebody has to look at, whatever the verdict says.
 fn attention(report: &Report) -> Vec<Labelled> {
+    let short = report.counts.licences.values().map(LicenceCounts::short);
     let list = [
         ("failed", report.outcomes.failed),
         ("stale", report.outcomes.stale),
         ("unknown", report.outcomes.unknown),
         ("rows held", report.counts.held),
         ("due and not disabled", report.lateness.open),
+        ("licences short", short.sum()),
     ];
     list.into_iter()
         .filter(|(_, n)| *n > 0)
