@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use rollcall_core::rules::{Rule, Subject, Verdict, Vocabulary};
-use rollcall_rehearsal::is_member as member;
+use rollcall_http::Clock;
+use rollcall_rehearsal::{Tenant, TenantOptions, is_member as member};
 use rollcall_tests::chance::Random;
 use serde_json::{Value as Json, json};
 
@@ -34,6 +35,36 @@ fn the_second_reader_keeps_the_vectors() {
         }
     }
     assert!(read >= 200 && unread.len() <= 5, "{read} {unread:?}");
+}
+
+/// What is an error the tenant refuses; what is right about users it takes, but for patterns that
+/// it does not know.
+#[test]
+fn the_tenant_takes_what_is_right() {
+    let vectors: Vec<Json> = serde_json::from_str(VECTORS).unwrap();
+    let clock = Clock::starting_at("2026-03-16T02:00:00Z".parse().unwrap());
+    let tenant = Tenant::open(TenantOptions::default(), clock).unwrap();
+    let (mut taken, mut refused, mut wrong) = (0, Vec::new(), Vec::new());
+    for vector in &vectors {
+        let rule = vector["rule"].as_str().unwrap();
+        let group = json!({
+            "displayName": "x", "mailNickname": "x", "mailEnabled": false, "securityEnabled": true,
+            "groupTypes": ["DynamicMembership"], "membershipRule": rule,
+            "membershipRuleProcessingState": "Paused",
+        });
+        let came = tenant.put_group(&group);
+        if vector["expect"].is_boolean() {
+            match came {
+                Ok(_) => taken += 1,
+                Err(_) if rule.to_lowercase().contains("device.") => {}
+                Err(_) => refused.push(rule),
+            }
+        } else if came.is_ok() {
+            wrong.push(rule);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(taken > 150 && refused.len() <= 12, "{taken} {refused:#?}");
 }
 
 /// Whatever rule and subject chance makes, both say the same.

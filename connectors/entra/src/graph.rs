@@ -79,10 +79,10 @@ pub(crate) fn list_skus() -> Call {
 /// Template of [`list_members`].
 pub(crate) const MEMBERS: &str = "/groups/{id}/members";
 
-/// Users only: devices, groups and service principals are nobody whom HR knows.
+/// Of any kind: a cast to users would need advanced queries ("List group members").
 pub(crate) fn list_members(id: &ObjectId, top: &str) -> Call {
     let id = encode_segment(id.as_str());
-    let path = format!("/v1.0/groups/{id}/members/microsoft.graph.user");
+    let path = format!("/v1.0/groups/{id}/members");
     Call::new(spec("GET", MEMBERS, Lane::Bulk), path)
         .query("$select", "id")
         .query("$top", top)

@@ -99,8 +99,14 @@ fn ids(body: &Json) -> Result<Vec<ObjectId>, CallError> {
     let members =
         members.ok_or_else(|| CallError::malformed("a list of members has no `value`"))?;
     let id = |member: &Json| member.get("id").and_then(Json::as_str).map(ObjectId::new);
+    // Devices, groups and service principals are nobody whom HR knows.
+    let user = |member: &&Json| {
+        let kind = member.get("@odata.type").and_then(Json::as_str);
+        kind.is_none_or(|kind| kind == "#microsoft.graph.user")
+    };
     members
         .iter()
+        .filter(user)
         .map(|member| id(member).ok_or_else(|| CallError::malformed("a member lacks `id`")))
         .collect()
 }

@@ -78,21 +78,23 @@ async fn groups_are_found() {
 #[tokio::test(start_paused = true)]
 async fn members_are_listed() {
     let stage = stage(|asked| match asked.line.as_str() {
-        "GET /v1.0/groups/g1/members/microsoft.graph.user?$select=id&$top=999" => {
-            let next = "https://graph.microsoft.com/v1.0/groups/g1/members/microsoft.graph.user?$skiptoken=x";
+        "GET /v1.0/groups/g1/members?$select=id&$top=999" => {
+            let next = "https://graph.microsoft.com/v1.0/groups/g1/members?$skiptoken=x";
             reply(
                 200,
-                &json!({"value": [{"id": "a"}, {"id": "b"}], "@odata.nextLink": next}),
+                &json!({"value": [
+                {"@odata.type": "#microsoft.graph.user", "id": "a"},
+                {"@odata.type": "#microsoft.graph.device", "id": "d"},
+                {"id": "b"},
+            ], "@odata.nextLink": next}),
             )
         }
-        "GET /v1.0/groups/g1/members/microsoft.graph.user?$skiptoken=x" => {
-            reply(200, &json!({"value": [{"id": "c"}]}))
-        }
-        "GET /v1.0/groups/g2/members/microsoft.graph.user?$select=id&$top=999" => reply(
+        "GET /v1.0/groups/g1/members?$skiptoken=x" => reply(200, &json!({"value": [{"id": "c"}]})),
+        "GET /v1.0/groups/g2/members?$select=id&$top=999" => reply(
             200,
             &json!({"value": [], "@odata.nextLink": "https://attacker.example/v1.0/x"}),
         ),
-        "GET /v1.0/groups/g3/members/microsoft.graph.user?$select=id&$top=999" => {
+        "GET /v1.0/groups/g3/members?$select=id&$top=999" => {
             reply(200, &json!({"value": [{"displayName": "x"}]}))
         }
         _ => missing(),

@@ -25,7 +25,7 @@ struct Header {
 }
 
 /// A line after the first.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Line {
     User(Record),
@@ -131,11 +131,11 @@ impl Journal {
         Ok(records)
     }
 
-    /// Appends a line to the locked file.
+    /// Appends lines to the locked file, all of them or none.
     ///
     /// # Errors
     /// When the file cannot be written; the write it was for must not happen then.
-    pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn append(&mut self, lines: &[Line]) -> io::Result<()> {
         let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         // A torn line, of a killed process or of our own failed write, would swallow this one.
         if file.metadata()?.len() > self.whole {
@@ -149,7 +149,9 @@ impl Journal {
                 tenant_id,
             })?;
         }
-        text.push_str(&line_of(line)?);
+        for line in lines {
+            text.push_str(&line_of(line)?);
+        }
         file.write_all(text.as_bytes())?;
         file.flush()?;
         self.whole += u64::try_from(text.len()).unwrap_or(u64::MAX);

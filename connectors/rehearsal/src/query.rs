@@ -253,7 +253,7 @@ fn filter(text: &str, type_name: &str) -> Result<Filter, Refusal> {
 }
 
 /// A quoted text at the beginning, its quotes undoubled, and what follows it.
-fn literal(text: &str) -> Option<(String, &str)> {
+pub(crate) fn literal(text: &str) -> Option<(String, &str)> {
     let mut rest = text.trim_start().strip_prefix('\'')?;
     let mut out = String::new();
     loop {

@@ -6,6 +6,7 @@
 use http::{Method, StatusCode};
 
 use crate::encoding::{decode, is_guid};
+use crate::query::literal;
 use crate::refusal::Refusal;
 
 /// How a user is named.
@@ -186,8 +187,9 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
 /// Below `/groups`.
 fn group_route(method: &Method, parts: &[&str]) -> Routed {
     let unique = |text: &str| {
-        let text = text.strip_prefix("(uniqueName='")?.strip_suffix("')")?;
-        Some(GroupKey::Unique(text.replace("''", "'")))
+        let (name, rest) = literal(text.strip_prefix("(uniqueName=")?)?;
+        let whole = rest == ")" && !name.is_empty() && !name.contains(char::is_control);
+        whole.then_some(GroupKey::Unique(name))
     };
     // groups(uniqueName='…') and groups/(uniqueName='…') are groups/…
     let (key, rest) = match (parts[0].strip_prefix("groups"), parts) {
@@ -196,7 +198,12 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
             let id = is_guid(key).then(|| GroupKey::Id(key.to_lowercase()));
             (Some((*key, id.or_else(|| unique(key)))), &parts[2..])
         }
-        (Some(literal), _) => (Some((literal, unique(literal))), &parts[1..]),
+        (Some(key), _) => {
+            let id = literal(key.strip_prefix('(').unwrap_or_default());
+            let id = id.filter(|(id, rest)| is_guid(id) && *rest == ")");
+            let id = id.map(|(id, _)| GroupKey::Id(id.to_lowercase()));
+            (Some((key, id.or_else(|| unique(key)))), &parts[1..])
+        }
         (None, _) => return unknown(parts[0]),
     };
     let Some((text, key)) = key else {
@@ -436,6 +443,14 @@ mod tests {
                 group(GroupRoute::Update(unique("rollcall-x"))),
             ),
             ("PATCH", "/groups(name='x')".to_owned(), Err(404)),
+            ("PATCH", "/groups(uniqueName='o'n')".to_owned(), Err(404)),
+            ("PATCH", "/groups(uniqueName='x','y')".to_owned(), Err(404)),
+            ("PATCH", "/groups(uniqueName='')".to_owned(), Err(404)),
+            (
+                "GET",
+                format!("/groups('{ID}')/members"),
+                group(GroupRoute::Members(of())),
+            ),
             ("PUT", format!("/groups/{ID}"), Err(405)),
             (
                 "DELETE",

@@ -97,6 +97,12 @@ impl State {
     /// What a journal says. `at` is when replicas are told; `None`: they know already.
     pub(crate) fn take_in(&mut self, lines: Vec<Line>, at: Option<Timestamp>) {
         for line in lines {
+            // What others have written lately is looked at again: that moves nobody twice.
+            match (&line, at) {
+                (Line::Members(_), None) => self.groups.looked(),
+                (Line::User(_) | Line::Group(_), None) => self.groups.touched(),
+                (_, Some(_)) => {}
+            }
             match line {
                 Line::User(record) => {
                     self.groups.user_changed(&record.id, at);

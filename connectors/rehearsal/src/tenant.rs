@@ -108,7 +108,6 @@ impl Tenant {
             options,
         };
         state.take_in(lines, None);
-        state.groups.opened();
         let latency = state.options.latency;
         Ok(Self(Arc::new(Inner {
             state: Mutex::new(state),

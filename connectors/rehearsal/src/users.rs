@@ -14,6 +14,7 @@ use crate::answer::Answer;
 use crate::body;
 use crate::directory::Record;
 use crate::entity::{USER, entity, merge, page};
+use crate::journal::Line;
 use crate::query::{self, By};
 use crate::refusal::Refusal;
 use crate::roles;
@@ -317,7 +318,7 @@ impl State {
 
     /// Journal first, then memory: what is not in the journal has not happened.
     fn commit(&mut self, record: Record, at: Option<Timestamp>) -> Result<(), Refusal> {
-        self.write(&record)?;
+        self.write(&[Line::User(record.clone())])?;
         self.groups.user_changed(&record.id, at);
         self.directory.put(record, at);
         Ok(())
@@ -327,8 +328,8 @@ impl State {
     ///
     /// # Errors
     /// 503 when the journal cannot be written.
-    pub(crate) fn write(&mut self, line: &impl serde::Serialize) -> Result<(), Refusal> {
-        match self.journal.as_mut().map(|journal| journal.append(line)) {
+    pub(crate) fn write(&mut self, lines: &[Line]) -> Result<(), Refusal> {
+        match self.journal.as_mut().map(|journal| journal.append(lines)) {
             None | Some(Ok(())) => Ok(()),
             Some(Err(error)) => {
                 tracing::error!(kind = %error.kind(), "The rehearsal journal cannot be written.");

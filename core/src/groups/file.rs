@@ -115,7 +115,7 @@ impl Groups {
             let characters = group.name.chars().count();
             let hidden = |c: char| {
                 c.is_control()
-                    || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                    || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
             };
             if group.name.contains(hidden) {
                 wrong(format!(

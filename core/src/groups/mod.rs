@@ -19,7 +19,7 @@ use crate::rules::{Kind, Object, Property, Rule, RuleSet, Vocabulary};
 pub use file::GroupsFileError;
 pub use impact::{Crossed, Impact, Impacts};
 pub use lint::{GroupLint, GroupRemark};
-pub use roll::Roll;
+pub use roll::{Roll, unread};
 
 /// Who evaluates a group's rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

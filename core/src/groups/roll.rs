@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::impact::fill;
 use crate::model::{Account, AccountName, ObjectId, Value};
-use crate::rules::{Record, RuleSet, Scratch, Unknown};
+use crate::rules::{Record, Rule, RuleSet, Scratch, Unknown};
 use crate::state::{Lifecycle, Person};
 
 /// Rules over many people.
@@ -27,26 +27,6 @@ impl<'s> Roll<'s> {
         }
     }
 
-    /// What the rules read and no mapping of these attributes writes: the state knows nothing of
-    /// it, so that everybody is without.
-    pub fn unread(&self, written: &[&str]) -> Vec<String> {
-        let always = [
-            "accountEnabled",
-            "id",
-            "userPrincipalName",
-            "employeeId",
-            "userType",
-        ];
-        let unread = self.set.slots().iter().filter(|property| {
-            let known =
-                |name: &String| always.contains(&name.as_str()) || written.contains(&name.as_str());
-            !property.attribute().as_ref().is_some_and(known)
-        });
-        unread
-            .map(|property| format!("{}.{}", property.object, property.name))
-            .collect()
-    }
-
     /// Which rules take somebody in, by their place in the set, ascending; of which nobody can say
     /// is an error. Nobody is in anything without an account.
     pub fn takes(&mut self, person: &Person, member: impl FnMut(usize, Result<(), Unknown>)) {
@@ -57,6 +37,24 @@ impl<'s> Roll<'s> {
         self.set
             .members(&self.record, Some(self.now), &mut self.scratch, member);
     }
+}
+
+/// What a rule reads and no mapping of these attributes writes: the state knows nothing of it, so
+/// that everybody is without.
+pub fn unread(rule: &Rule, written: &[&str]) -> Vec<String> {
+    let always = [
+        "accountEnabled",
+        "id",
+        "userPrincipalName",
+        "employeeId",
+        "userType",
+    ];
+    let known = |name: &String| always.contains(&name.as_str()) || written.contains(&name.as_str());
+    let properties = rule.properties().iter();
+    properties
+        .filter(|property| !property.attribute().as_ref().is_some_and(known))
+        .map(|property| format!("{}.{}", property.object, property.name))
+        .collect()
 }
 
 /// Somebody's account as it was left.

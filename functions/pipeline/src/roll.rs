@@ -3,12 +3,11 @@
 //! Nothing is written. Invariant: members whom the state does not know are counted, never judged:
 //! they are nobody's of ours.
 
-use std::collections::BTreeSet;
-
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use rollcall_core::groups::{Group, Groups, Roll};
-use rollcall_core::model::{GroupName, ObjectId, WorkerId};
+use rollcall_core::digest::WorkerHasher;
+use rollcall_core::groups::{Group, Groups, Roll, unread};
+use rollcall_core::model::{GroupName, ObjectId, SourceName, WorkerId};
 use rollcall_core::rules::{Rule, RuleSet};
 use rollcall_core::state::Person;
 use serde::Serialize;
@@ -61,7 +60,7 @@ pub struct Compared {
     pub differs: Vec<Difference>,
     /// Why nobody can tell who is to be in it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unpredicted: Option<&'static str>,
+    pub unpredicted: Option<String>,
     /// Workers who are in it, as they are to be.
     pub agree: u32,
     /// Workers who are to be in it, and are not; ascending.
@@ -106,7 +105,7 @@ impl Pipeline {
         let set = RuleSet::new(std::slice::from_ref(rule));
         let mut roll = Roll::new(&set, now);
         let mut out = Members {
-            unread: roll.unread(&self.settings.mapping.targets()),
+            unread: unread(rule, &self.settings.mapping.targets()),
             ..Members::default()
         };
         with_accounts(&state, |person| {
@@ -123,7 +122,7 @@ impl Pipeline {
 
     /// How the groups of the file stand in the tenant, in the order of the file.
     ///
-    /// Holds the object ids of all members of all these groups.
+    /// Memory: 17 bytes for each member of some groups at once, [`MEMBERS`] members or one group.
     ///
     /// # Errors
     /// When the state cannot be read or the tenant cannot be asked.
@@ -135,12 +134,13 @@ impl Pipeline {
         let state = self.newest_state().await?;
         let names: Vec<GroupName> = groups.all().iter().map(Group::found_by).collect();
         let seen = self.target.find_groups(&names).await?;
-        let mut out = Vec::new();
-        // Who is in a group and was not met in the state yet, by the place of the group.
-        let mut there: Vec<BTreeSet<ObjectId>> = Vec::new();
+        let written = self.settings.mapping.targets();
+        let mut out: Vec<Compared> = Vec::new();
+        // Of the newest groups, those that were not compared with the state yet.
+        let mut there: Vec<Inside> = Vec::new();
         for (group, seen) in groups.all().iter().zip(seen) {
-            let mut compared = Compared::of(group);
-            let mut members = BTreeSet::new();
+            let mut compared = Compared::of(group, &written);
+            let mut members = Inside::default();
             if let Some(seen) = seen {
                 compared.found = true;
                 compared.differs = match &seen.rule {
@@ -153,31 +153,17 @@ impl Pipeline {
                 };
                 let mut pages = self.target.group_members(&seen.id);
                 while let Some(page) = pages.try_next().await? {
-                    members.extend(page);
+                    members.extend(&page);
                 }
             }
+            members.sort();
             out.push(compared);
             there.push(members);
-        }
-        let mut roll = Roll::new(groups.set(), now);
-        let mut wanted = vec![Some(false); out.len()];
-        with_accounts(&state, |person| {
-            wanted.fill(Some(false));
-            roll.takes(person, |rule, said| {
-                wanted[groups.place_of(rule)] = said.is_ok().then_some(true);
-            });
-            for ((compared, there), wanted) in out.iter_mut().zip(&mut there).zip(&wanted) {
-                let is = person.object.as_ref().is_some_and(|id| there.remove(id));
-                if compared.found && compared.unpredicted.is_none() {
-                    compared.count(person, is, *wanted);
-                }
+            if there.iter().map(Inside::len).sum::<usize>() >= MEMBERS {
+                settle(&state, groups, now, &mut out, &mut there)?;
             }
-        })?;
-        for (compared, there) in out.iter_mut().zip(&there) {
-            compared.others = u32::try_from(there.len()).unwrap_or(u32::MAX);
-            compared.absent.sort_unstable();
-            compared.surplus.sort_unstable();
         }
+        settle(&state, groups, now, &mut out, &mut there)?;
         Ok(out)
     }
 
@@ -187,13 +173,92 @@ impl Pipeline {
     }
 }
 
+/// Members that are held at once, from which on they are compared.
+const MEMBERS: usize = 4_000_000;
+
+/// Who is in a group, and who of them was met in the state.
+#[derive(Default)]
+struct Inside {
+    /// A hash of each object id, ascending.
+    ids: Vec<u128>,
+    met: Vec<bool>,
+}
+
+impl Inside {
+    fn hash(id: &ObjectId) -> u128 {
+        WorkerHasher::new(&SourceName::new("member")).hash(id.as_str())
+    }
+
+    fn extend(&mut self, page: &[ObjectId]) {
+        self.ids.extend(page.iter().map(Self::hash));
+    }
+
+    fn sort(&mut self) {
+        self.ids.sort_unstable();
+        self.ids.dedup();
+        self.met = vec![false; self.ids.len()];
+    }
+
+    fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn meet(&mut self, id: u128) -> bool {
+        let found = self.ids.binary_search(&id);
+        found.is_ok_and(|at| {
+            self.met[at] = true;
+            true
+        })
+    }
+}
+
+/// Compares the newest groups with the state, and lets go of who is in them.
+fn settle(
+    state: &State,
+    groups: &Groups,
+    now: Timestamp,
+    all: &mut [Compared],
+    there: &mut Vec<Inside>,
+) -> Result<(), StoreError> {
+    let from = all.len() - there.len();
+    let newest = &mut all[from..];
+    let mut roll = Roll::new(groups.set(), now);
+    let mut wanted = vec![Some(false); newest.len()];
+    with_accounts(state, |person| {
+        wanted.fill(Some(false));
+        roll.takes(person, |rule, said| {
+            let place = groups.place_of(rule).checked_sub(from);
+            if let Some(wanted) = place.and_then(|place| wanted.get_mut(place)) {
+                *wanted = said.is_ok().then_some(true);
+            }
+        });
+        let id = person.object.as_ref().map(Inside::hash);
+        for ((compared, there), wanted) in newest.iter_mut().zip(&mut *there).zip(&wanted) {
+            let is = id.is_some_and(|id| there.meet(id));
+            if compared.found && compared.unpredicted.is_none() {
+                compared.count(person, is, *wanted);
+            }
+        }
+    })?;
+    for (compared, there) in newest.iter_mut().zip(there.drain(..)) {
+        let others = there.met.iter().filter(|met| !**met).count();
+        compared.others = u32::try_from(others).unwrap_or(u32::MAX);
+        compared.absent.sort_unstable();
+        compared.surplus.sort_unstable();
+    }
+    Ok(())
+}
+
 impl Compared {
-    fn of(group: &Group) -> Self {
+    fn of(group: &Group, written: &[&str]) -> Self {
+        let unread = unread(group.compiled(), written);
+        let unread = (!unread.is_empty())
+            .then(|| format!("the state knows nothing of {}", unread.join(", ")));
         Self {
             group: group.key.clone(),
             found: false,
             differs: Vec::new(),
-            unpredicted: group.unpredictable(),
+            unpredicted: group.unpredictable().map(str::to_owned).or(unread),
             agree: 0,
             absent: Vec::new(),
             surplus: Vec::new(),

@@ -363,6 +363,10 @@ fn otherwise() {
     assert_eq!(counts("staff"), (Value::Null, 200, 0, 0), "{said}");
     assert_eq!(counts("cost"), (json!(["not-dynamic"]), 0, 0, 0), "{said}");
     assert_eq!(counts("paused"), (json!(["paused"]), 0, 200, 0), "{said}");
+    assert_eq!(
+        groups["cost"]["unpredicted"],
+        "the state knows nothing of user.extensionAttribute7"
+    );
     assert_eq!(groups["none"]["found"], false);
     assert!(groups["boss"]["unpredicted"].is_string(), "{said}");
     // What it says to people.

@@ -17,6 +17,7 @@ use crate::answer::Answer;
 use crate::body;
 use crate::encoding::is_guid;
 use crate::entity::{USER, entity, page, related, set};
+use crate::journal::Line;
 use crate::query::{self, By};
 use crate::refusal::Refusal;
 use crate::roles;
@@ -158,8 +159,8 @@ impl State {
         let found = members
             .filter(|id| after.is_none_or(|after| id.as_str() > after))
             .filter_map(|id| self.directory.replica(id, now));
-        let path = format!("groups/{}/members", group.id);
-        let page = related(call, &query, &path, found.map(|user| &**user));
+        let path = call.path.trim_start_matches('/');
+        let page = related(call, &query, path, found.map(|user| &**user));
         Ok(Done::read(Answer::ok(page), Some(&group.id)))
     }
 
@@ -199,6 +200,7 @@ impl State {
         }
         if links.is_some() {
             roles::all(&self.options.roles, &[roles::MEMBER_WRITE, roles::READ])?;
+            self.may_assign(&group)?;
         }
         if links.is_none() || !body.is_empty() {
             roles::any(&self.options.roles, roles::GROUP_WRITE)?;
@@ -214,14 +216,23 @@ impl State {
             ));
         }
         self.unique(&body, Some(&group.id))?;
-        let moves = match &links {
-            None => None,
-            Some(_) if group.dynamic() => return Err(Refusal::denied()),
-            Some(links) => Some(self.additions(&group, links, now)?),
-        };
         let was_dynamic = group.dynamic();
         set(&mut group.properties, GROUP, body);
         rules::whole(&group)?;
+        let moves = match &links {
+            None => None,
+            Some(_) if group.dynamic() || was_dynamic => return Err(Refusal::denied()),
+            Some(links) => Some(self.additions(&group, links, now)?),
+        };
+        // From now on the rule alone says who is in it.
+        let moves = moves.or_else(|| {
+            let out = self.groups.members(&group.id).cloned();
+            (group.dynamic() && !was_dynamic).then(|| Moves {
+                members_of: group.id.clone(),
+                remove: out.collect(),
+                ..Moves::default()
+            })
+        });
         self.room(was_dynamic, &group)?;
         self.store_group(group, moves, now, Answer::no_content())
     }
@@ -266,6 +277,12 @@ impl State {
             .properties
             .insert("createdDateTime".to_owned(), now.to_string().into());
         set(&mut group.properties, GROUP, body);
+        if !group.dynamic() && group.text("membershipRule").is_some() {
+            return Err(rules::invalid(
+                "membershipRule",
+                "The group is not dynamic.",
+            ));
+        }
         rules::whole(&group)?;
         self.room(false, &group)?;
         if group.dynamic() && !members.is_empty() {
@@ -322,10 +339,16 @@ impl State {
         if group.dynamic() {
             return Err(Refusal::denied());
         }
+        self.may_assign(&group)?;
+        Ok(Group::clone(&group))
+    }
+
+    /// Who is in a group that roles are assigned to is a matter of roles.
+    fn may_assign(&self, group: &Group) -> Result<(), Refusal> {
         if group.properties.get("isAssignableToRole") == Some(&json!(true)) {
             roles::any(&self.options.roles, roles::ROLE_ASSIGNABLE)?;
         }
-        Ok(Group::clone(&group))
+        Ok(())
     }
 
     /// All of them or none: who is referred to must be there, once, and not a member yet.
@@ -405,16 +428,18 @@ impl State {
         moves: Option<&Moves>,
         at: Option<Timestamp>,
     ) -> Result<(), Refusal> {
-        if self
+        let changed = self
             .groups
             .current(&group.id)
-            .is_none_or(|old| **old != group)
-        {
-            self.write(&group)?;
+            .is_none_or(|old| **old != group);
+        let group = Some(group).filter(|_| changed);
+        let lines = group.iter().cloned().map(Line::Group);
+        let lines: Vec<Line> = lines.chain(moves.cloned().map(Line::Members)).collect();
+        self.write(&lines)?;
+        if let Some(group) = group {
             self.groups.put(group, at);
         }
         if let Some(moves) = moves {
-            self.write(moves)?;
             self.groups.move_members(moves, at);
         }
         Ok(())
@@ -427,7 +452,7 @@ impl State {
     pub(crate) fn evaluate(&mut self, now: Timestamp) -> Result<(), Refusal> {
         let mut came = Ok(());
         for moves in self.groups.evaluate(&self.directory, now) {
-            match self.write(&moves) {
+            match self.write(&[Line::Members(moves.clone())]) {
                 Ok(()) => self.groups.move_members(&moves, None),
                 Err(refusal) => {
                     self.groups.again(moves.members_of);

@@ -116,6 +116,8 @@ pub(crate) struct Groups {
     looks: BTreeMap<(Timestamp, u64), Look>,
     looked: u64,
     clock_read: Timestamp,
+    /// The newest line of the journal that is being read says that people moved.
+    moved: bool,
 }
 
 /// Reading needs no index.
@@ -139,6 +141,7 @@ impl Groups {
             looks: BTreeMap::new(),
             looked: 0,
             clock_read: Timestamp::UNIX_EPOCH,
+            moved: false,
         }
     }
 
@@ -168,10 +171,18 @@ impl Groups {
         self.looks.insert((due, self.looked), look);
     }
 
-    /// All of it was in a journal. A tenant that takes no time had looked at everything before
-    /// it answered; one that does may have ended before it was due.
-    pub(crate) fn opened(&mut self) {
-        if self.evaluation.is_zero() {
+    /// A journal says that people moved. A tenant that takes no time looks at everything before
+    /// the next call, so that whatever changed before the newest moves was looked at, but for what
+    /// changed together with them: a process may have ended between two of its lines.
+    pub(crate) fn looked(&mut self) {
+        if self.evaluation.is_zero() && !self.moved {
+            self.moved = true;
+        }
+    }
+
+    /// A journal says that something changed.
+    pub(crate) fn touched(&mut self) {
+        if std::mem::take(&mut self.moved) {
             self.looks.clear();
         }
     }
@@ -226,7 +237,7 @@ impl Groups {
             .collect();
         let mut out = Vec::new();
         for group in self.shelf.all() {
-            let Some(rule) = group.rule() else {
+            let Some(rule) = group.rule().and_then(reader::Rule::read) else {
                 continue;
             };
             let mut moves = Moves {
@@ -235,8 +246,7 @@ impl Groups {
             };
             let mut look = |id: &String, subject: &Json| {
                 let is = self.holds(&group.id, id);
-                let ought =
-                    !subject.is_null() && reader::is_member(rule, subject, Some(now)) == Some(true);
+                let ought = !subject.is_null() && rule.holds(subject, Some(now)) == Some(true);
                 match (is, ought) {
                     (false, true) => moves.add.insert(id.clone()),
                     (true, false) => moves.remove.insert(id.clone()),

@@ -8,30 +8,177 @@
 //! Source: "Manage rules for dynamic membership groups in Microsoft Entra ID" (entra-docs,
 //! identity/users/groups-dynamic-membership).
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use regex_lite::{Regex, RegexBuilder};
 use serde_json::Value as Json;
 
 /// Whether somebody is a member; `None` where the rule is not read here.
 pub fn is_member(rule: &str, subject: &Json, now: Option<Timestamp>) -> Option<bool> {
-    let words = words(rule)?;
-    let mut reader = Reader {
-        words: &words,
-        at: 0,
-        subject,
-        now,
-    };
-    let holds = reader.either(None)?;
-    (reader.at == words.len()).then_some(holds)
+    Rule::words_of(rule)?.holds(subject, now)
 }
 
-/// Whether a rule is read here at all.
-pub(crate) fn reads(rule: &str) -> bool {
-    is_member(
-        rule,
-        &Json::Object(serde_json::Map::new()),
-        Some(Timestamp::UNIX_EPOCH),
-    )
-    .is_some()
+/// A rule, taken apart once for many subjects.
+pub(crate) struct Rule {
+    words: Vec<Word>,
+    /// By their text.
+    patterns: BTreeMap<String, Regex>,
+}
+
+impl Rule {
+    /// Reads a rule about users, and checks all of it: properties, operators, operands, patterns.
+    pub(crate) fn read(rule: &str) -> Option<Self> {
+        let rule = Self::words_of(rule)?;
+        let mut reader = rule.reader(&Json::Null, Some(Timestamp::UNIX_EPOCH));
+        reader.checks = true;
+        reader.either(None)?;
+        (reader.at == rule.words.len()).then_some(rule)
+    }
+
+    fn words_of(rule: &str) -> Option<Self> {
+        let words = words(rule)?;
+        let mut patterns = BTreeMap::new();
+        for pair in words.windows(2) {
+            let [Word::Bare(operator), Word::Text(pattern)] = pair else {
+                continue;
+            };
+            let compiled = RegexBuilder::new(pattern)
+                .case_insensitive(true)
+                .size_limit(PATTERN_BYTES)
+                .build();
+            // One that is none is told apart where it is asked.
+            if let ("match" | "notmatch", Ok(compiled)) = (operator.as_str(), compiled) {
+                patterns.insert(pattern.clone(), compiled);
+            }
+        }
+        Some(Self { words, patterns })
+    }
+
+    fn reader<'a>(&'a self, subject: &'a Json, now: Option<Timestamp>) -> Reader<'a> {
+        Reader {
+            words: &self.words,
+            patterns: &self.patterns,
+            at: 0,
+            subject,
+            now,
+            checks: false,
+        }
+    }
+
+    /// Whether somebody is a member; `None` where nobody can say.
+    pub(crate) fn holds(&self, subject: &Json, now: Option<Timestamp>) -> Option<bool> {
+        let mut reader = self.reader(subject, now);
+        let holds = reader.either(None)?;
+        (reader.at == self.words.len()).then_some(holds)
+    }
+}
+
+/// What a compiled pattern takes at most.
+const PATTERN_BYTES: usize = 64 * 1024;
+
+/// Properties of users by their type, lower case. Extensions are texts too.
+const BOOLEANS: [&str; 2] = ["accountenabled", "dirsyncenabled"];
+const INSTANTS: [&str; 1] = ["employeehiredate"];
+const LISTS: [&str; 2] = ["othermails", "proxyaddresses"];
+const TEXTS: [&str; 28] = [
+    "city",
+    "companyname",
+    "country",
+    "department",
+    "displayname",
+    "employeeid",
+    "facsimiletelephonenumber",
+    "givenname",
+    "jobtitle",
+    "mail",
+    "mailnickname",
+    "mobile",
+    "objectid",
+    "onpremisesdistinguishedname",
+    "onpremisessecurityidentifier",
+    "passwordpolicies",
+    "physicaldeliveryofficename",
+    "postalcode",
+    "preferredlanguage",
+    "sipproxyaddress",
+    "state",
+    "streetaddress",
+    "surname",
+    "telephonenumber",
+    "usagelocation",
+    "userprincipalname",
+    "usertype",
+    "_",
+];
+
+fn is_text(property: &str) -> bool {
+    let numbered = property
+        .strip_prefix("extensionattribute")
+        .and_then(|n| n.parse().ok());
+    TEXTS.contains(&property)
+        || numbered.is_some_and(|n: u8| (1..=15).contains(&n))
+        || crate::body::is_extension(property)
+}
+
+/// Whether a name is one of a user's properties, or of what stands in a collection.
+fn is_property(name: &str, item: bool) -> bool {
+    if item {
+        return match name.split_once('.') {
+            None => name == "_",
+            Some(("assignedplan", part)) => {
+                matches!(part, "capabilitystatus" | "service" | "serviceplanid")
+            }
+            Some(_) => false,
+        };
+    }
+    let Some(name) = name.strip_prefix("user.") else {
+        return false;
+    };
+    (is_text(name) && name != "_")
+        || BOOLEANS.contains(&name)
+        || INSTANTS.contains(&name)
+        || LISTS.contains(&name)
+        || name == "assignedplans"
+}
+
+/// Whether an operator may stand between a property and an operand.
+fn fits(
+    property: &str,
+    operator: &str,
+    operand: &Operand,
+    patterns: &BTreeMap<String, Regex>,
+) -> bool {
+    let list = matches!(operand, Operand::List(_));
+    let equality = matches!(operator, "eq" | "ne");
+    match operand {
+        Operand::Null => return equality,
+        Operand::Now(_) => {
+            return INSTANTS.contains(&property) && matches!(operator, "le" | "ge");
+        }
+        Operand::List(_) | Operand::Text(_) => {}
+    }
+    if BOOLEANS.contains(&property) {
+        let Operand::Text(text) = operand else {
+            return false;
+        };
+        return equality && matches!(text.to_lowercase().as_str(), "true" | "false");
+    }
+    if INSTANTS.contains(&property) {
+        let Operand::Text(text) = operand else {
+            return false;
+        };
+        return (equality || matches!(operator, "le" | "ge")) && instant(text).is_some();
+    }
+    match operator {
+        "eq" | "ne" | "startswith" | "notstartswith" | "endswith" | "notendswith" | "contains"
+        | "notcontains" => !list,
+        "in" | "notin" => list,
+        "match" | "notmatch" => {
+            matches!(operand, Operand::Text(text) if patterns.contains_key(text))
+        }
+        _ => false,
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -91,9 +238,12 @@ fn words(rule: &str) -> Option<Vec<Word>> {
 
 struct Reader<'a> {
     words: &'a [Word],
+    patterns: &'a BTreeMap<String, Regex>,
     at: usize,
     subject: &'a Json,
     now: Option<Timestamp>,
+    /// Whether all of it is looked at, and not only what the subject asks for.
+    checks: bool,
 }
 
 /// An item of a collection, while its body is read.
@@ -155,9 +305,16 @@ impl Reader<'_> {
                 return None;
             };
             self.at += 1;
+            // Alone, and about somebody.
+            if self.checks && (self.words.len() != 4 || id.is_empty()) {
+                return None;
+            }
             let manager = text(member_of(self.subject, "manager"));
             let same = |manager: String| manager.to_lowercase() == id.to_lowercase();
             return Some(manager.is_some_and(same));
+        }
+        if self.checks && !is_property(&name, item.is_some()) {
+            return None;
         }
         let value = match item {
             Some(item) if name == "_" || name == "group.objectid" => Some(item),
@@ -168,9 +325,24 @@ impl Reader<'_> {
         let operator = self.bare()?.to_owned();
         self.at += 1;
         if operator == "any" || operator == "all" {
+            let many = |name: &str| {
+                let name = name.strip_prefix("user.").unwrap_or_default();
+                item.is_none() && (LISTS.contains(&name) || name == "assignedplans")
+            };
+            if self.checks && !many(&name) {
+                return None;
+            }
             return self.items(value, operator == "all");
         }
         let operand = self.operand()?;
+        if self.checks {
+            let name = name.rsplit('.').next()?;
+            let one = is_text(name) || BOOLEANS.contains(&name) || INSTANTS.contains(&name);
+            let one = one || LISTS.contains(&name) || item.is_some();
+            if !one || !fits(name, &operator, &operand, self.patterns) {
+                return None;
+            }
+        }
         let positive = operator.strip_prefix("not").unwrap_or(&operator);
         let (positive, negated) = match positive {
             "ne" => ("eq", true),
@@ -240,7 +412,9 @@ impl Reader<'_> {
             let mut seconds = 0;
             for (word, sign) in [("plus", 1), ("minus", -1)] {
                 if self.takes(word) {
-                    seconds = sign * length(self.bare()?)?;
+                    // No instant is further away than a million years.
+                    let length = length(self.bare()?).filter(|it| *it < 31_557_600_000_000)?;
+                    seconds = sign * length;
                     self.at += 1;
                 }
             }
@@ -260,6 +434,15 @@ impl Reader<'_> {
 
     fn plain(&mut self) -> Option<String> {
         let text = match self.words.get(self.at)? {
+            // Only texts need quotation marks.
+            Word::Bare(word)
+                if self.checks
+                    && !matches!(word.as_str(), "true" | "false")
+                    && !word.bytes().all(|b| b.is_ascii_digit())
+                    && instant(word).is_none() =>
+            {
+                return None;
+            }
             Word::Text(text) | Word::Bare(text) => text.clone(),
             Word::Sign(_) => return None,
         };
@@ -272,7 +455,10 @@ impl Reader<'_> {
         let texts: Vec<&str> = match operand {
             Operand::Null => return Some(false),
             Operand::Now(seconds) => {
-                let then = self.now? + jiff::SignedDuration::from_secs(*seconds);
+                let then = self
+                    .now?
+                    .checked_add(SignedDuration::from_secs(*seconds))
+                    .ok()?;
                 return order(operator, instant(&value)?, then);
             }
             Operand::List(texts) => texts.iter().map(String::as_str).collect(),
@@ -295,12 +481,7 @@ impl Reader<'_> {
                     let Operand::Text(pattern) = operand else {
                         return None;
                     };
-                    let mut pattern = regex_lite::RegexBuilder::new(pattern);
-                    pattern
-                        .case_insensitive(true)
-                        .build()
-                        .ok()?
-                        .is_match(&value)
+                    self.patterns.get(pattern)?.is_match(&value)
                 }
                 _ => order(operator, instant(&value)?, instant(&text)?)?,
             };
@@ -350,7 +531,7 @@ fn member_of<'j>(object: &'j Json, name: &str) -> Option<&'j Json> {
 
 /// Seconds of `p1dt6h`.
 fn length(duration: &str) -> Option<i64> {
-    let mut seconds = 0;
+    let mut seconds: i64 = 0;
     let mut digits = String::new();
     let mut time = false;
     for c in duration.strip_prefix('p')?.chars() {
@@ -364,15 +545,15 @@ fn length(duration: &str) -> Option<i64> {
         }
         let number: i64 = digits.parse().ok()?;
         digits.clear();
-        seconds += number
-            * match (c, time) {
-                ('w', false) => 604_800,
-                ('d', false) => 86_400,
-                ('h', true) => 3600,
-                ('m', true) => 60,
-                ('s', true) => 1,
-                _ => return None,
-            };
+        let unit = match (c, time) {
+            ('w', false) => 604_800,
+            ('d', false) => 86_400,
+            ('h', true) => 3600,
+            ('m', true) => 60,
+            ('s', true) => 1,
+            _ => return None,
+        };
+        seconds = number.checked_mul(unit)?.checked_add(seconds)?;
     }
     Some(seconds)
 }

@@ -66,7 +66,11 @@ const NOT_ON_CREATE: [&str; 6] = [
 ];
 
 /// Cannot be anything else once the group is there.
-const NOT_ON_UPDATE: [&str; 1] = ["isAssignableToRole"];
+const NOT_ON_UPDATE: [&str; 3] = [
+    "isAssignableToRole",
+    "resourceBehaviorOptions",
+    "resourceProvisioningOptions",
+];
 
 /// Checks members of a body that are known to fit the metadata, annotations apart.
 ///
@@ -97,6 +101,14 @@ pub(super) fn body(body: &Map<String, Json>, create: bool) -> Result<(), Refusal
             && text.chars().count() > *limit
         {
             return Err(invalid(name, &format!("The value is longer than {limit}.")));
+        }
+        let one_of: &[&str] = match name {
+            "visibility" => &["Private", "Public", "HiddenMembership"],
+            "theme" => &["Teal", "Purple", "Green", "Blue", "Pink", "Orange", "Red"],
+            _ => &[],
+        };
+        if !one_of.is_empty() && value.as_str().is_some_and(|text| !one_of.contains(&text)) {
+            return Err(invalid(name, "The value is none of those that are known."));
         }
         if name == "mailNickname" && value.as_str().is_some_and(|text| !is_nickname(text)) {
             return Err(invalid(
@@ -142,11 +154,9 @@ pub(super) fn whole(group: &Group) -> Result<(), Refusal> {
         let why = "The value is neither On nor Paused.";
         return Err(invalid("membershipRuleProcessingState", why));
     }
+    // A group that was dynamic keeps its rule, which says nothing any more.
     if !group.dynamic() {
-        return match rule {
-            None => Ok(()),
-            Some(_) => Err(invalid("membershipRule", "The group is not dynamic.")),
-        };
+        return Ok(());
     }
     if flag("isAssignableToRole") {
         let why = "A group that roles are assigned to cannot be dynamic.";
@@ -162,7 +172,7 @@ pub(super) fn whole(group: &Group) -> Result<(), Refusal> {
             let why = format!("The rule is longer than {RULE_MAX} characters.");
             Err(invalid("membershipRule", &why))
         }
-        Some(rule) if !reader::reads(rule) => {
+        Some(rule) if reader::Rule::read(rule).is_none() => {
             Err(invalid("membershipRule", "The rule cannot be read."))
         }
         Some(_) => Ok(()),

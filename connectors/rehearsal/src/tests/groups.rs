@@ -539,3 +539,128 @@ async fn groups_survive() {
     let empty = empty.filter(|group| group["members"] == json!([]));
     assert_eq!(empty.count(), 2, "the new one, and that of the rule");
 }
+
+/// A rule that would be read wrongly is not taken at all.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_rule() {
+    let peer = Peer::new().await;
+    let mut sales = user("mira");
+    sales["department"] = "Sales".into();
+    sales["employeeHireDate"] = "2026-01-01T00:00:00Z".into();
+    peer.tenant.put_user(sales).unwrap();
+    for rule in [
+        "user.department -frobnicate \"x\"",
+        "user.department -gt \"x\"",
+        "user.department -not null",
+        "user.department -in \"Sales\"",
+        "user.department -eq [\"Sales\"]",
+        "user.department -match \"((\"",
+        "user.department -match \"(?<=S)ales\"",
+        "user.department -match \"\\p{L}+\"",
+        "user.department -match Sales",
+        "user.department -match \"(.{0,99}){0,60}z\"",
+        "user.nosuch -eq \"x\"",
+        "user.manager -eq null",
+        "banana.department -eq \"Sales\"",
+        "device.accountEnabled -eq true",
+        "user.accountEnabled -eq \"yes\"",
+        "user.accountEnabled -contains true",
+        "user.employeeHireDate -le \"soon\"",
+        "user.employeeHireDate -eq system.now",
+        "user.employeeHireDate -le system.now -plus p9999999999999999d",
+        "user.department -any (_ -eq \"x\")",
+        "user.assignedPlans -eq \"x\"",
+        "user.otherMails -any (user.department -eq \"x\")",
+        "Direct Reports for \"x\" -or user.department -eq \"Sales\"",
+        "(user.department -eq \"Sales\") -or (user.city -frob \"x\")",
+    ] {
+        let got = peer
+            .send("POST", "/groups", Some(&dynamic("odd", rule)))
+            .await;
+        assert_eq!(got.error(), BAD, "{rule}");
+    }
+    for (rule, members) in [
+        ("user.employeeHireDate -le system.now -plus p9999999d", 0),
+        ("user.otherMails -all (_ -endsWith \"x\")", 1),
+        ("user.department -match \"^s.les$\"", 1),
+        ("user.dirSyncEnabled -eq null", 1),
+    ] {
+        let id = peer.made(&dynamic("right", rule)).await;
+        assert_eq!(peer.members(&id, 9).await.len(), members, "{rule}");
+    }
+}
+
+/// From by hand to by rule and back.
+#[tokio::test(start_paused = true)]
+async fn a_group_changes_its_kind() {
+    let peer = Peer::new().await;
+    let (mira, noor) = (peer.create("mira").await, peer.create("noor").await);
+    let id = peer.made(&group("sales")).await;
+    let path = format!("/groups/{id}");
+    assert_eq!(
+        peer.send("PATCH", &path, Some(&bind(&[&mira])))
+            .await
+            .status,
+        204
+    );
+    let mut change = json!({
+        "groupTypes": ["DynamicMembership"], "membershipRuleProcessingState": "Paused",
+        "membershipRule": "user.mailNickname -eq \"noor\"",
+    });
+    change["members@odata.bind"] = bind(&[&noor])["members@odata.bind"].clone();
+    assert_eq!(
+        peer.send("PATCH", &path, Some(&change)).await.error(),
+        DENIED
+    );
+    change.as_object_mut().unwrap().remove("members@odata.bind");
+    assert_eq!(peer.send("PATCH", &path, Some(&change)).await.status, 204);
+    assert!(
+        peer.members(&id, 9).await.is_empty(),
+        "whoever was in it is out"
+    );
+    let on = json!({"membershipRuleProcessingState": "On"});
+    assert_eq!(peer.send("PATCH", &path, Some(&on)).await.status, 204);
+    assert_eq!(peer.members(&id, 9).await, [&*noor]);
+    let back = json!({"groupTypes": [], "membershipRuleProcessingState": "Paused"});
+    assert_eq!(peer.send("PATCH", &path, Some(&back)).await.status, 204);
+    assert_eq!(peer.members(&id, 9).await, [&*noor], "they stay");
+    assert_eq!(
+        peer.send("PATCH", &path, Some(&bind(&[&mira])))
+            .await
+            .status,
+        204
+    );
+}
+
+/// Killed between a change and what it moves, the next process makes good for it.
+#[tokio::test(start_paused = true)]
+async fn a_torn_move_is_made_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tenant.jsonl");
+    let options = TenantOptions {
+        journal: Some(file.clone()),
+        ..TenantOptions::default()
+    };
+    {
+        let peer = Peer::open(options.clone()).await;
+        for name in ["one", "two"] {
+            peer.made(&dynamic(name, "user.mailNickname -ne \"noor\""))
+                .await;
+        }
+        peer.create("mira").await;
+        peer.create("pia").await;
+    }
+    let whole = std::fs::read(&file).unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let last = text.trim_end().rfind('\n').unwrap();
+    assert!(text[last..].contains("members_of"), "{text}");
+    let before = text[..last].rfind('\n').unwrap();
+    // Inside the last move, before it, and before the one before.
+    for cut in [whole.len() - 9, last + 1, before + 1] {
+        std::fs::write(&file, &whole[..cut]).unwrap();
+        let next = Peer::open(options.clone()).await;
+        for group in next.tenant.groups() {
+            assert_eq!(group["members"].as_array().map(Vec::len), Some(2), "{cut}");
+        }
+    }
+}

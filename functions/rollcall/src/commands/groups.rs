@@ -30,7 +30,10 @@ pub(crate) fn groups(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
                 printer.data(&words(&group.name, compared));
             }
         }
-        if !agree {
+        let late = |it: &Compared| {
+            it.differs.is_empty() && !(it.absent.is_empty() && it.surplus.is_empty())
+        };
+        if compared.iter().any(late) {
             printer.say(
                 "a tenant evaluates rules some time after a change, a day at worst: ask again \
                  before looking further",
@@ -44,7 +47,7 @@ fn words(name: &str, compared: &Compared) -> String {
     if !compared.found {
         return format!("{name}: not in the tenant\n");
     }
-    let mut lines = vec![match (compared.unpredicted, compared.agree) {
+    let mut lines = vec![match (&compared.unpredicted, compared.agree) {
         (None, 1) => format!("{name}: 1 member as they are to be"),
         (None, agree) => format!("{name}: {agree} members as they are to be"),
         (Some(why), _) => format!("{name}: nobody can say who is to be in it: {why}"),

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::args::At;
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::show::visible;
 use crate::wiring;
 
 pub(crate) fn lint(args: &At, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
@@ -31,7 +32,7 @@ pub(crate) fn lint(args: &At, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
                 let part = if part.is_empty() {
                     String::new()
                 } else {
-                    format!(": {}", part.replace('\n', " "))
+                    format!(": {}", visible(part))
                 };
                 printer.data(&format!(
                     "{}: {}: {message} ({name}){part}\n",

@@ -17,6 +17,7 @@ use super::vectors;
 use crate::args::{Membership, RuleLint, RuleMembers, RuleWhat, Rules};
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::show::visible;
 use crate::wiring::Wrap;
 
 /// A rule and somebody: a vector is one, and so are the flags.
@@ -321,7 +322,7 @@ fn words(advice: &Advice) -> String {
     let mut say = |head: &str, name: &str, part: &str, message: &str| {
         let part = match part {
             "" => String::new(),
-            part => format!("\n    {}", part.replace('\n', " ")),
+            part => format!("\n    {}", visible(part)),
         };
         writeln!(out, "{head}: {message} ({name}){part}").expect("a String takes everything");
     };

@@ -9,9 +9,12 @@ use rollcall_core::mapping::{Apply, ExplainedAttribute, Made, Origin};
 use rollcall_core::model::{AccountName, Ending, Finding, Op, Severity, Value};
 use rollcall_core::report::advice;
 use rollcall_core::state::{BlockCause, Lifecycle, Person};
+
 use rollcall_pipeline::explain::{
     AccountSeen, ActionSeen, Delivery, Explanation, Hold, Planned, RowSeen, Standing,
 };
+
+use super::visible;
 
 /// Where the names of attributes end.
 const WIDTH: usize = 26;
@@ -399,9 +402,7 @@ impl Page<'_> {
         for group in &impact.stays {
             self.line(
                 1,
-                &format!(
-                    "! stays in {group} once cut off: its rule does not look at accountEnabled"
-                ),
+                &format!("! stays in {group} once cut off: its rule holds all the same"),
             );
             self.rule(plan, group);
         }
@@ -412,7 +413,7 @@ impl Page<'_> {
 
     fn rule(&mut self, plan: &Planned, group: &str) {
         if let Some(rule) = plan.rules.get(group) {
-            self.line(2, &format!("rule: {}", rule.replace('\n', " ")));
+            self.line(2, &format!("rule: {}", visible(rule)));
         }
     }
 

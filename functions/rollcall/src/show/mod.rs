@@ -79,6 +79,23 @@ pub(crate) fn counts(plan: &PlanSummary, run: &str) -> String {
     out
 }
 
+/// A text of a configuration on one line of a terminal: what a terminal would obey is written out,
+/// and so is what nobody sees.
+pub(crate) fn visible(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().fold(String::new(), |mut out, c| {
+        match c {
+            '\n' | '\t' => out.push(' '),
+            c if hidden(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+        out
+    })
+}
+
 /// What becomes of the seats of a licence.
 fn seats(counts: &LicenceCounts) -> String {
     let mut out = String::new();
@@ -263,7 +280,7 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
     }
     for key in &order.impact.stays {
         line(format!(
-            "    group = {key}  stays in it: no part of its rule looks at accountEnabled"
+            "    group = {key}  stays in it: its rule holds all the same"
         ));
     }
     for key in &order.impact.unknown {
