@@ -9,7 +9,6 @@ use rollcall_core::mapping::{Apply, ExplainedAttribute, Made, Origin};
 use rollcall_core::model::{AccountName, Ending, Finding, Op, Severity, Value};
 use rollcall_core::report::advice;
 use rollcall_core::state::{BlockCause, Lifecycle, Person};
-
 use rollcall_pipeline::explain::{
     AccountSeen, ActionSeen, Delivery, Explanation, Hold, Planned, RowSeen, Standing,
 };
