@@ -98,8 +98,17 @@ enum Look {
 #[derive(Clone, Copy)]
 struct Membership {
     there: bool,
-    /// Replicas show the opposite until then.
-    until: Option<Timestamp>,
+    /// What replicas show until then.
+    lag: Option<(Timestamp, bool)>,
+}
+
+impl Membership {
+    fn shown(self, now: Timestamp) -> bool {
+        match self.lag {
+            Some((until, before)) if until > now => before,
+            Some(_) | None => self.there,
+        }
+    }
 }
 
 /// All groups of the tenant, deleted ones included.
@@ -274,16 +283,23 @@ impl Groups {
     /// Moves people. `at` is when replicas are told; `None`: they know already.
     pub(crate) fn move_members(&mut self, moves: &Moves, at: Option<Timestamp>) {
         let members = self.members.entry(moves.members_of.clone()).or_default();
-        let until = at
-            .filter(|_| !self.delay.is_zero())
-            .map(|at| at.checked_add(self.delay).unwrap_or(Timestamp::MAX));
+        let lag = at.filter(|_| !self.delay.is_zero());
         let both = [(&moves.add, true), (&moves.remove, false)];
         for (ids, there) in both {
             for id in ids {
-                match until {
-                    None if !there => members.remove(id),
-                    until => members.insert(id.clone(), Membership { there, until }),
+                let Some(at) = lag else {
+                    if there {
+                        members.insert(id.clone(), Membership { there, lag: None });
+                    } else {
+                        members.remove(id);
+                    }
+                    continue;
                 };
+                // Changed again meanwhile, replicas go on showing what they showed.
+                let before = members.get(id).is_some_and(|it| it.shown(at));
+                let until = at.checked_add(self.delay).unwrap_or(Timestamp::MAX);
+                let lag = Some((until, before));
+                members.insert(id.clone(), Membership { there, lag });
             }
         }
     }
@@ -307,8 +323,9 @@ impl Groups {
         now: Timestamp,
     ) -> impl Iterator<Item = &String> {
         let members = self.members.get(group).into_iter().flatten();
-        let shown = move |it: &Membership| it.there != it.until.is_some_and(|until| until > now);
-        members.filter(move |(_, it)| shown(it)).map(|(id, _)| id)
+        members
+            .filter(move |(_, it)| it.shown(now))
+            .map(|(id, _)| id)
     }
 
     /// The group of a unique name, as writes see it.

@@ -435,6 +435,10 @@ async fn replicas_lag() {
     assert_eq!(peer.send("DELETE", &remove, None).await.error(), GONE);
     peer.clock.sleep(replication_delay).await;
     assert!(peer.members(&id, 10).await.is_empty());
+    // In and out again before replicas have heard of the one: they never show it.
+    assert_eq!(peer.send("PATCH", &path, Some(&add)).await.status, 204);
+    assert_eq!(peer.send("DELETE", &remove, None).await.status, 204);
+    assert!(peer.members(&id, 10).await.is_empty());
     // Somebody new cannot be put in before replicas know them.
     let noor = peer.create("noor").await;
     let add = bind(&[&noor]);

@@ -48,6 +48,9 @@ fn words(name: &str, compared: &Compared) -> String {
         return format!("{name}: not in the tenant\n");
     }
     let mut lines = vec![match (&compared.unpredicted, compared.agree) {
+        (None, 0) if compared.absent.is_empty() => {
+            format!("{name}: nobody is to be in it, so that its rule may not be what is meant")
+        }
         (None, 1) => format!("{name}: 1 member as they are to be"),
         (None, agree) => format!("{name}: {agree} members as they are to be"),
         (Some(why), _) => format!("{name}: nobody can say who is to be in it: {why}"),
