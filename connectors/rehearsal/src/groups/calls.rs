@@ -92,7 +92,7 @@ impl State {
                 roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;
                 let user = self.seen(&key, now)?;
                 let shown = self.groups.replicas(query.after.as_deref(), now);
-                let found = shown.filter(|group| self.shown_in(group, &user.id, now));
+                let found = shown.filter(|group| self.groups.shows(&group.id, &user.id, now));
                 let path = format!("users/{}/memberOf", user.id);
                 let page = related(call, &query, &path, found.map(|group| &**group));
                 Ok(Done::read(Answer::ok(page), Some(&user.id)))
@@ -113,7 +113,7 @@ impl State {
                 let user = self.seen(&key, now)?;
                 let is_in = |id: &&str| {
                     let group = self.groups.replica(&id.to_lowercase(), now);
-                    group.is_some_and(|group| self.shown_in(group, &user.id, now))
+                    group.is_some_and(|group| self.groups.shows(&group.id, &user.id, now))
                 };
                 let value: Vec<&str> = ids.into_iter().filter(is_in).collect();
                 let context = format!("{}/v1.0/$metadata#Collection(Edm.String)", call.origin);
@@ -162,12 +162,6 @@ impl State {
         let path = call.path.trim_start_matches('/');
         let page = related(call, &query, path, found.map(|user| &**user));
         Ok(Done::read(Answer::ok(page), Some(&group.id)))
-    }
-
-    fn shown_in(&self, group: &Group, user: &str, now: Timestamp) -> bool {
-        self.groups
-            .shown_members(&group.id, now)
-            .any(|id| id == user)
     }
 
     fn update_group(

@@ -310,6 +310,12 @@ impl Groups {
         members.is_some_and(|members| members.get(user).is_some_and(|it| it.there))
     }
 
+    /// Whether somebody is in a group, as replicas show it.
+    pub(crate) fn shows(&self, group: &str, user: &str, now: Timestamp) -> bool {
+        let members = self.members.get(group);
+        members.is_some_and(|members| members.get(user).is_some_and(|it| it.shown(now)))
+    }
+
     /// Who is in a group, as writes see it.
     pub(crate) fn members(&self, group: &str) -> impl Iterator<Item = &String> {
         let members = self.members.get(group).into_iter().flatten();
