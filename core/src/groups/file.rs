@@ -138,6 +138,18 @@ impl Groups {
                     wrong(format!("group `{key}`: another one has its id"));
                 }
             }
+            let mut given = BTreeSet::new();
+            for licence in &group.licences {
+                let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+                if licence.is_empty() || !licence.chars().all(fits) {
+                    wrong(format!(
+                        "group `{key}`: a licence is the part number or the id of a SKU, like \
+                         SPE_E5"
+                    ));
+                } else if !given.insert(licence.to_ascii_lowercase()) {
+                    wrong(format!("group `{key}`: a licence stands there twice"));
+                }
+            }
             match Rule::compile(&group.rule, Vocabulary::Entra) {
                 Ok(compiled) => groups.push(Group {
                     key: group.key,

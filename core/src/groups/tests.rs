@@ -360,6 +360,16 @@ fn every_mistake_is_told_with_its_line() {
         assert!(error.problems[at].contains(wanted), "{wanted}: {error}");
     }
     assert_eq!(error.problems.len(), 6);
+    for (licences, wanted) in [
+        ("[\"\"]", "a licence is the part number"),
+        ("[\"Office 365 E5\"]", "a licence is the part number"),
+        ("[\"SPE_E5\", \"spe_e5\"]", "a licence stands there twice"),
+    ] {
+        let text = FILE.replace("[\"SPE_E5\"]", licences);
+        let error = Groups::parse(&text, "groups.toml").unwrap_err();
+        assert_eq!(error.problems.len(), 1, "{error}");
+        assert!(error.problems[0].contains(wanted), "{error}");
+    }
     let error = Groups::parse(
         "format_version = 1\n[[group]]\nkye = \"a\"\n",
         "groups.toml",

@@ -84,25 +84,10 @@ pub(crate) fn eval(args: &Eval, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
 
 /// A line of JSON for each vector of a file: what came out, and no judgement.
 fn many(path: &Path, args: &Eval, seed: &str, printer: &Printer) -> anyhow::Result<Exit> {
-    let mut exit = Exit::Done;
-    for vector in vectors::read::<Case>(path)? {
-        let seed = format!("{seed}{}", vector.id);
-        let came = vector
-            .case
-            .and_then(|case| outcome(&case, &seed, args.date_diff.into()));
-        printer.json(&match came {
-            Ok(outcome) => {
-                let mut out = outcome.json();
-                out["id"] = vector.id;
-                out
-            }
-            Err(why) => {
-                exit = Exit::Flawed;
-                vectors::refused(&vector.id, &why)
-            }
-        });
-    }
-    Ok(exit)
+    vectors::answer(path, printer, |id, case: Case| {
+        let seed = format!("{seed}{id}");
+        outcome(&case, &seed, args.date_diff.into()).map(|it| it.json())
+    })
 }
 
 /// What comes out of a case.

@@ -80,24 +80,9 @@ fn membership(args: &Membership, printer: &Printer) -> anyhow::Result<Exit> {
 
 /// A line of JSON for each vector of a file: what came out, and no judgement.
 fn many(path: &Path, printer: &Printer) -> anyhow::Result<Exit> {
-    let mut exit = Exit::Done;
-    for vector in vectors::read::<Case>(path)? {
-        let came = vector
-            .case
-            .and_then(|case| outcome(case.subject, &case.rule, case.now));
-        printer.json(&match came {
-            Ok(outcome) => {
-                let mut out = outcome.json();
-                out["id"] = vector.id;
-                out
-            }
-            Err(why) => {
-                exit = Exit::Flawed;
-                vectors::refused(&vector.id, &why)
-            }
-        });
-    }
-    Ok(exit)
+    vectors::answer(path, printer, |_, case: Case| {
+        outcome(case.subject, &case.rule, case.now).map(|it| it.json())
+    })
 }
 
 /// What comes out of a case.
@@ -273,21 +258,9 @@ fn lint(args: &RuleLint, printer: &Printer) -> anyhow::Result<Exit> {
             Ok(_) | Err(_) => Exit::Flawed,
         });
     };
-    let mut exit = Exit::Done;
-    for vector in vectors::read::<Looked>(path)? {
-        printer.json(&match vector.case {
-            Ok(case) => {
-                let mut out = advised(&look_at(&case.rule, Vocabulary::Entra, now));
-                out["id"] = vector.id;
-                out
-            }
-            Err(why) => {
-                exit = Exit::Flawed;
-                vectors::refused(&vector.id, &why)
-            }
-        });
-    }
-    Ok(exit)
+    vectors::answer(path, printer, |_, case: Looked| {
+        Ok(advised(&look_at(&case.rule, Vocabulary::Entra, now)))
+    })
 }
 
 fn advised(advice: &Result<Advice, RuleError>) -> Json {

@@ -7,6 +7,9 @@ use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::exit::Exit;
+use crate::printer::Printer;
+
 /// A JSON file, or stdin where the path is `-`.
 pub(super) fn json(path: &Path, what: &str) -> anyhow::Result<Json> {
     let mut text = String::new();
@@ -23,11 +26,11 @@ pub(super) fn json(path: &Path, what: &str) -> anyhow::Result<Json> {
 }
 
 /// A vector of a file.
-pub(super) struct Vector<V> {
+struct Vector<V> {
     /// Its own name, whatever kind of value that is.
-    pub(super) id: Json,
+    id: Json,
     /// What it says; or why it says nothing, without any value of it.
-    pub(super) case: Result<V, String>,
+    case: Result<V, String>,
 }
 
 /// The vectors of a file: a list of them, or an object with such a list as `vectors`.
@@ -36,7 +39,7 @@ pub(super) struct Vector<V> {
 ///
 /// The file cannot be read, or is no such list. One vector that is none is no reason to lose the
 /// others.
-pub(super) fn read<V: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<Vector<V>>> {
+fn read<V: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<Vector<V>>> {
     let mut file = json(path, "vectors")?;
     let list = match file.get_mut("vectors") {
         Some(list) => list.take(),
@@ -55,8 +58,34 @@ pub(super) fn read<V: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<Vecto
     Ok(list.into_iter().map(vector).collect())
 }
 
+/// One JSON line for each vector of a file: what `answer` makes of it, or why it is none.
+///
+/// # Errors
+///
+/// See [`read`].
+pub(super) fn answer<V: DeserializeOwned>(
+    path: &Path,
+    printer: &Printer,
+    answer: impl Fn(&Json, V) -> Result<Json, String>,
+) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Done;
+    for Vector { id, case } in read::<V>(path)? {
+        printer.json(&match case.and_then(|case| answer(&id, case)) {
+            Ok(mut out) => {
+                out["id"] = id;
+                out
+            }
+            Err(why) => {
+                exit = Exit::Flawed;
+                refused(&id, &why)
+            }
+        });
+    }
+    Ok(exit)
+}
+
 /// The line of a vector that is none.
-pub(super) fn refused(id: &Json, why: &str) -> Json {
+fn refused(id: &Json, why: &str) -> Json {
     serde_json::json!({"id": id, "error": {"kind": "no-vector", "message": why}})
 }
 
