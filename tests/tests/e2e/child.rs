@@ -22,6 +22,8 @@ pub(crate) const CHILD: &str = "ROLLCALL_TEST_CHILD";
 pub(crate) const DIE_AT: &str = "ROLLCALL_TEST_DIE_AT";
 /// A file that gets the numbers of store writes and calls when the process ends by itself.
 pub(crate) const COUNT: &str = "ROLLCALL_TEST_COUNT";
+/// A path below which every call is answered 503.
+pub(crate) const DOWN: &str = "ROLLCALL_TEST_DOWN";
 
 pub(crate) fn main() -> ExitCode {
     let points = Points::from_env();
@@ -44,6 +46,7 @@ pub(crate) fn main() -> ExitCode {
 #[derive(Debug, Default)]
 struct Points {
     die: Option<(String, u64)>,
+    down: Option<String>,
     writes: AtomicU64,
     calls: AtomicU64,
 }
@@ -55,8 +58,10 @@ impl Points {
             (what.to_owned(), n.parse().expect("a number"))
         });
         let counted = std::env::var_os(COUNT).is_some();
-        (die.is_some() || counted).then(|| Self {
+        let down = std::env::var(DOWN).ok();
+        (die.is_some() || down.is_some() || counted).then(|| Self {
             die,
+            down,
             ..Self::default()
         })
     }
@@ -88,6 +93,16 @@ impl Wrap for Deadly {
                 async move {
                     let number = points.calls.fetch_add(1, Ordering::SeqCst) + 1;
                     points.reached("call", number);
+                    let path = request.uri().path();
+                    if points
+                        .down
+                        .as_ref()
+                        .is_some_and(|down| path.starts_with(down))
+                    {
+                        let mut answer = http::Response::new(bytes::Bytes::new());
+                        *answer.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+                        return Ok(answer);
+                    }
                     let answer = inner.oneshot(request).await;
                     points.reached("called", number);
                     answer

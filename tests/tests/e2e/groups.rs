@@ -10,8 +10,9 @@ use rollcall_tests::crowd::generate_rows;
 use rollcall_tests::rulebook::rule;
 use serde_json::{Value, json};
 
+use crate::child::DOWN;
 use crate::trial;
-use crate::world::World;
+use crate::world::{Ran, World};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -414,6 +415,26 @@ fn seats() {
         "{planned}"
     );
     assert!(world.users().is_empty(), "nothing has run");
+    // Where the tenant does not say, the plan is made all the same: another world, the same file.
+    let dark = World::new();
+    define(&dark, THREE);
+    dark.drop_file("w-2026-03-16.csv", std::fs::read(&file).unwrap());
+    let full = dark.full(now, &["run"]);
+    let full: Vec<&str> = full.iter().map(String::as_str).collect();
+    let ran = dark
+        .prepared(&full)
+        .env(DOWN, "/v1.0/subscribedSkus")
+        .output()
+        .unwrap();
+    let ran = Ran::from(ran).expect(0);
+    assert!(ran.err.contains("licences cannot be read"), "{}", ran.err);
+    let report = ran.last_json();
+    assert_eq!(report["outcomes"]["failed"], 0);
+    assert_eq!(
+        report["counts"]["licences"]["SPE_E5"],
+        json!({"gains": 30, "losses": 0, "free": null})
+    );
+    dark.at(now, &["verify"]).expect(0);
     let config = world.config().display().to_string();
     let shown = world
         .command(&["show", "-c", &config, "--now", now])

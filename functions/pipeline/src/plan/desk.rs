@@ -153,10 +153,14 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// The tenant's licences. To be asked before anybody is.
+    /// The tenant's licences, as far as it says. To be asked before anybody is.
     pub(super) async fn seats(&mut self) -> Result<Option<Vec<Seats>>, PlanError> {
         let seats = match &mut self.answers {
-            Answers::Live(target) => target.seats().await?,
+            // Nobody stays inside because the tenant does not say how many seats it has.
+            Answers::Live(target) => target.seats().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "The tenant's licences cannot be read; planned without.");
+                None
+            }),
             Answers::Stored(stored) => stored.seats()?,
         };
         let seen = SeatsSeen { seats };

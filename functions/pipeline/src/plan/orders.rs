@@ -137,7 +137,9 @@ impl<'a> Orders<'a> {
             counts.free = there.flatten().map(|seats| seats.free);
             let note = match there {
                 None => {
-                    format!("the tenant does not let us see how many seats of {licence} it has")
+                    format!(
+                        "nobody knows how many seats of {licence} are free: the tenant did not say"
+                    )
                 }
                 Some(None) => format!(
                     "groups give the licence {licence}, and the tenant has none of that name"
