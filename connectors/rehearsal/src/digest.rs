@@ -6,11 +6,12 @@ use serde_json::Value as Json;
 
 use crate::directory::{Directory, Record};
 use crate::groups::Groups;
+use crate::licences::ledger::Ledger;
 use crate::shelf::Kept as _;
 
 /// Every user and every group as canonical JSON, sorted by what names them, without object ids and
 /// without instants that the tenant set itself.
-pub(crate) fn digest(directory: &Directory, groups: &Groups) -> String {
+pub(crate) fn digest(directory: &Directory, groups: &Groups, ledger: &Ledger) -> String {
     let text = |record: &Record, name: &str| {
         record
             .properties
@@ -34,6 +35,10 @@ pub(crate) fn digest(directory: &Directory, groups: &Groups) -> String {
         user.insert("revoked".to_owned(), revoked.into());
         user.insert("passwordSet".to_owned(), record.password_set.into());
         user.insert("deleted".to_owned(), record.deleted.is_some().into());
+        let licences = ledger.assigned(record);
+        if !licences.is_empty() {
+            user.insert("assignedLicenses".to_owned(), licences.into());
+        }
         let manager = manager(directory, record);
         if let Some(manager) = manager.and_then(|id| directory.current(id)) {
             user.insert("manager".to_owned(), name(manager).into());

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use crate::licences::ledger::Direct;
 use crate::seeded::Seeded;
 use crate::shelf::{Kept, Shelf};
 
@@ -23,6 +24,9 @@ pub(crate) struct Record {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) manager: Option<String>,
     pub(crate) password_set: bool,
+    /// Those that were assigned directly, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) licences: BTreeMap<String, Direct>,
     /// When it was soft-deleted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) deleted: Option<Timestamp>,

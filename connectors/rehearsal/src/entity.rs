@@ -2,6 +2,8 @@
 //!
 //! Invariant: what is kept is what is set; how Graph shows what is not set is decided here alone.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::body;
@@ -14,7 +16,7 @@ use crate::state::Call;
 pub(crate) const USER: &str = "microsoft.graph.user";
 
 /// What is kept of an object, as Graph shows it.
-pub(crate) trait Entity {
+pub(crate) trait Entity: Clone {
     /// Its type in the metadata.
     const TYPE: &'static str;
     /// Its entity set.
@@ -172,7 +174,7 @@ pub(crate) fn page<'a, E: Entity + 'a>(
     call: &Call<'_>,
     query: &Query,
     path: &str,
-    found: impl Iterator<Item = &'a E>,
+    found: impl Iterator<Item = Cow<'a, E>>,
 ) -> Json {
     paged(call, query, E::SET, path, found, |_| ())
 }
@@ -182,7 +184,7 @@ pub(crate) fn related<'a, E: Entity + 'a>(
     call: &Call<'_>,
     query: &Query,
     path: &str,
-    found: impl Iterator<Item = &'a E>,
+    found: impl Iterator<Item = Cow<'a, E>>,
 ) -> Json {
     paged(call, query, "directoryObjects", path, found, |shown| {
         shown.insert("@odata.type".to_owned(), format!("#{}", E::TYPE).into());
@@ -194,16 +196,16 @@ fn paged<'a, E: Entity + 'a>(
     query: &Query,
     context: &str,
     path: &str,
-    found: impl Iterator<Item = &'a E>,
+    found: impl Iterator<Item = Cow<'a, E>>,
     tag: impl Fn(&mut Map<String, Json>),
 ) -> Json {
-    let mut found: Vec<&E> = found.take(query.top + 1).collect();
+    let mut found: Vec<Cow<'_, E>> = found.take(query.top + 1).collect();
     let more = found.len() > query.top;
     found.truncate(query.top);
     let value: Vec<Json> = found
         .iter()
         .map(|object| {
-            let mut shown = show(query, *object);
+            let mut shown = show(query, &**object);
             tag(&mut shown);
             Json::Object(shown)
         })
@@ -253,9 +255,12 @@ fn value_of<E: Entity>(object: &E, name: &str) -> Json {
 }
 
 /// A user outside Graph: every property that is set, the manager's id, whether a password was
-/// set, and when it was deleted.
-pub(crate) fn plain(record: &Record, manager: Option<&str>) -> Json {
+/// set, what licences there are, and when it was deleted.
+pub(crate) fn plain(record: &Record, manager: Option<&str>, licences: Vec<Json>) -> Json {
     let mut out = record.properties.clone();
+    if !licences.is_empty() {
+        out.insert("assignedLicenses".to_owned(), licences.into());
+    }
     out.insert("id".to_owned(), record.id.clone().into());
     out.insert("passwordSet".to_owned(), record.password_set.into());
     if let Some(manager) = manager {

@@ -1,8 +1,8 @@
 //! The file that keeps a tenant between processes: a header line, then one line per write.
 //!
-//! Each line is a whole user, a whole group, or who moved into and out of one; the last one of an
-//! object counts. Several processes may share the
-//! file: it is locked while a call is carried out, and what others have added is read first.
+//! Each line is a whole user, a whole group, who moved into and out of one, or what it has given
+//! whom; the last one of an object counts. Several processes may share the file: it is locked
+//! while a call is carried out, and what others have added is read first.
 //! Invariant: a line is with the operating system before its write is answered, so a killed
 //! process loses nothing that it has said (a power cut may: this is a rehearsal).
 
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::Record;
 use crate::groups::{Group, Moves};
+use crate::licences::ledger::Grants;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -31,6 +32,7 @@ pub(crate) enum Line {
     User(Record),
     Group(Group),
     Members(Moves),
+    Licences(Grants),
 }
 
 /// Why a journal cannot be used.

@@ -83,6 +83,14 @@ pub(crate) struct Query {
     pub(crate) kept: String,
 }
 
+impl Query {
+    /// Whether a property is asked for by its name.
+    pub(crate) fn selects(&self, property: &str) -> bool {
+        let names = self.select.as_deref().unwrap_or_default();
+        names.iter().any(|name| name == property)
+    }
+}
+
 /// Reads the options of a list.
 ///
 /// # Errors

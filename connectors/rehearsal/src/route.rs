@@ -43,6 +43,7 @@ pub(crate) enum GroupRoute {
     MemberOf(Key),
     CheckMembers(Key),
     AssignLicense(GroupKey),
+    LicenseErrors(GroupKey),
 }
 
 /// What a path names, and with its method what is asked.
@@ -58,6 +59,7 @@ pub(crate) enum Route {
     SetManager(Key),
     ClearManager(Key),
     RevokeSessions(Key),
+    AssignLicense(Key),
     Group(GroupRoute),
     ReadOrganization,
     ListSkus,
@@ -153,6 +155,14 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
             let make: [Offer; 1] = [(Method::POST, Route::RevokeSessions)];
             named("/users/{id}/revokeSignInSessions", method, &make)
         }
+        [
+            "users",
+            _,
+            "assignLicense" | "microsoft.graph.assignLicense",
+        ] => {
+            let make: [Offer; 1] = [(Method::POST, Route::AssignLicense)];
+            named("/users/{id}/assignLicense", method, &make)
+        }
         ["users", _, "memberOf"] => {
             let make: [Offer; 1] = [(Method::GET, |key| Route::Group(GroupRoute::MemberOf(key)))];
             named("/users/{id}/memberOf", method, &make)
@@ -242,6 +252,10 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
         ["assignLicense" | "microsoft.graph.assignLicense"] => {
             let make: [GroupOffer; 1] = [(Method::POST, GroupRoute::AssignLicense)];
             named("/groups/{id}/assignLicense", &make)
+        }
+        ["membersWithLicenseErrors"] => {
+            let make: [GroupOffer; 1] = [(Method::GET, GroupRoute::LicenseErrors)];
+            named("/groups/{id}/membersWithLicenseErrors", &make)
         }
         ["members", "$ref"] => {
             let make: [GroupOffer; 1] = [(Method::POST, GroupRoute::AddMember)];
@@ -422,6 +436,17 @@ mod tests {
                 format!("/groups/{ID}/assignLicense"),
                 group(GroupRoute::AssignLicense(of())),
             ),
+            (
+                "GET",
+                format!("/groups/{ID}/membersWithLicenseErrors"),
+                group(GroupRoute::LicenseErrors(of())),
+            ),
+            (
+                "POST",
+                "/users/mira@x.example/assignLicense".to_owned(),
+                Ok(Route::AssignLicense(name("mira@x.example"))),
+            ),
+            ("GET", format!("/users/{ID}/assignLicense"), Err(405)),
             ("GET", "/groups".to_owned(), group(GroupRoute::List)),
             ("POST", "/groups".to_owned(), group(GroupRoute::Create)),
             ("PATCH", "/groups".to_owned(), Err(405)),

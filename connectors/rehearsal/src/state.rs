@@ -3,7 +3,7 @@
 //! Invariant: nothing here waits; the order in which calls get the lock is the order in which
 //! they happen to the tenant.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use http::{Method, StatusCode};
@@ -17,6 +17,8 @@ use crate::encoding::fields;
 use crate::fault::Dice;
 use crate::groups::Groups;
 use crate::journal::{Journal, JournalError, Line};
+use crate::licences::Sku;
+use crate::licences::ledger::Ledger;
 use crate::options::{Size, TenantOptions, Throttle};
 use crate::refusal::Refusal;
 use crate::route::{Routed, route};
@@ -52,6 +54,9 @@ pub(crate) struct State {
     pub(crate) options: TenantOptions,
     pub(crate) directory: Directory,
     pub(crate) groups: Groups,
+    /// By id.
+    pub(crate) skus: BTreeMap<String, Sku>,
+    pub(crate) ledger: Ledger,
     pub(crate) journal: Option<Journal>,
     pub(crate) tokens: Tokens,
     pub(crate) meters: Meters,
@@ -84,7 +89,7 @@ impl State {
         // What this made due at once. Where it cannot be kept that is logged, and the next call
         // tries again: what was asked for has happened.
         if done.is_ok() && self.evaluate(now).is_err() {
-            tracing::error!("Dynamic groups are behind.");
+            tracing::error!("Dynamic groups or licences are behind.");
         }
         if let Some(journal) = &mut self.journal {
             journal
@@ -101,15 +106,13 @@ impl State {
             match (&line, at) {
                 (Line::Members(_), None) => self.groups.looked(),
                 (Line::User(_) | Line::Group(_), None) => self.groups.touched(),
-                (_, Some(_)) => {}
+                (Line::Licences(_), None) | (_, Some(_)) => {}
             }
             match line {
-                Line::User(record) => {
-                    self.groups.user_changed(&record.id, at);
-                    self.directory.put(record, at);
-                }
-                Line::Group(group) => self.groups.put(group, at),
-                Line::Members(moves) => self.groups.move_members(&moves, at),
+                Line::User(record) => self.keep_user(record, at),
+                Line::Group(group) => self.keep_group(group, at),
+                Line::Members(moves) => self.keep_moves(&moves, at, at),
+                Line::Licences(grants) => self.keep_grants(grants, at),
             }
         }
     }

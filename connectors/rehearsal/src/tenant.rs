@@ -31,6 +31,8 @@ use crate::error::TenantError;
 use crate::fault::Dice;
 use crate::groups::Groups;
 use crate::journal::{Journal, JournalError};
+use crate::licences;
+use crate::licences::ledger::Ledger;
 use crate::options::TenantOptions;
 use crate::refusal::Refusal;
 use crate::seeded::Seeded;
@@ -45,8 +47,8 @@ const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 const VERSION: &str = "/v1.0";
 
-/// A user as JSON: every property that is set, `id`, `manager` (object id), `passwordSet`, and
-/// `deletedDateTime` when it was deleted.
+/// A user as JSON: every property that is set, `id`, `manager` (object id), `passwordSet`,
+/// `assignedLicenses` when there are any, and `deletedDateTime` when it was deleted.
 pub type User = Json;
 
 /// A simulated tenant. Clones are the same tenant.
@@ -98,6 +100,8 @@ impl Tenant {
         let mut state = State {
             directory,
             groups,
+            skus: licences::bought(&options),
+            ledger: Ledger::new(evaluation),
             journal,
             tokens: Tokens::default(),
             meters: Meters::new(&options.tenant_id, &options.client_id, clock.now()),
@@ -250,7 +254,10 @@ impl Tenant {
         records.sort_by_cached_key(|record| record.name());
         records
             .into_iter()
-            .map(|record| entity::plain(record, manager(directory, record)))
+            .map(|record| {
+                let licences = state.ledger.assigned(record);
+                entity::plain(record, manager(directory, record), licences)
+            })
             .collect()
     }
 
@@ -318,7 +325,7 @@ impl Tenant {
     /// sign-in name.
     pub fn digest(&self) -> String {
         let state = self.caught_up();
-        digest(&state.directory, &state.groups)
+        digest(&state.directory, &state.groups, &state.ledger)
     }
 }
 

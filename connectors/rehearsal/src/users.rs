@@ -4,6 +4,7 @@
 //! "user: revokeSignInSessions" (learn.microsoft.com/graph/api). Invariant: a write that is
 //! answered with success is in the journal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -58,10 +59,8 @@ impl State {
                 let query = query::of_one(call.query, USER)?;
                 roles::read(&self.options.roles, query.select.as_deref())?;
                 let record = self.seen(&key, now)?;
-                Ok(Done::read(
-                    Answer::ok(entity(call, &query, &*record)),
-                    Some(&record.id),
-                ))
+                let shown = entity(call, &query, &*self.ledger.user(&record, &query));
+                Ok(Done::read(Answer::ok(shown), Some(&record.id)))
             }
             Route::CreateUser => {
                 query::none(call.query)?;
@@ -91,7 +90,8 @@ impl State {
                 roles::read(&self.options.roles, query.select.as_deref())?;
                 let record = self.seen(&key, now)?;
                 let manager = self.manager_of(&record, now)?;
-                let mut shown = entity(call, &query, &**manager);
+                let manager = self.ledger.user(manager, &query);
+                let mut shown = entity(call, &query, &*manager);
                 shown["@odata.type"] = "#microsoft.graph.user".into();
                 Ok(Done::read(Answer::ok(shown), Some(&record.id)))
             }
@@ -145,6 +145,7 @@ impl State {
                 let answer = Answer::ok(json!({"@odata.context": context, "value": true}));
                 self.store(record, now, answer)
             }
+            Route::AssignLicense(key) => self.assign_to_user(&key, call, now),
             Route::Group(route) => self.execute_group(route, call, now),
             Route::ReadOrganization => self.organization(call),
             Route::ListSkus => self.list_skus(call),
@@ -158,7 +159,8 @@ impl State {
         let page = match &query.filter {
             None => {
                 let found = self.directory.replicas(after, now);
-                page(call, &query, "users", found.map(|record| &**record))
+                let found = found.map(|record| self.ledger.user(record, &query));
+                page(call, &query, "users", found)
             }
             Some(filter) => {
                 let texts = filter.texts.iter();
@@ -177,12 +179,9 @@ impl State {
                 found.sort_by(|a, b| a.id.cmp(&b.id));
                 found.dedup_by(|a, b| a.id == b.id);
                 found.retain(|record| after.is_none_or(|after| record.id.as_str() > after));
-                page(
-                    call,
-                    &query,
-                    "users",
-                    found.into_iter().map(|record| &**record),
-                )
+                let found = found.into_iter();
+                let found = found.map(|record| self.ledger.user(record, &query));
+                page(call, &query, "users", found)
             }
         };
         Ok(Done::read(Answer::ok(page), None))
@@ -235,6 +234,7 @@ impl State {
             properties: Map::new(),
             manager,
             password_set: false,
+            licences: BTreeMap::new(),
             deleted: None,
         };
         record
@@ -259,7 +259,7 @@ impl State {
     }
 
     /// The newest state of a user; by name only once replicas know that name.
-    fn find(&self, key: &Key, now: Timestamp) -> Result<Arc<Record>, Refusal> {
+    pub(crate) fn find(&self, key: &Key, now: Timestamp) -> Result<Arc<Record>, Refusal> {
         let id = match key {
             Key::Id(id) => Some(id.as_str()),
             Key::Name(name) => self
@@ -300,7 +300,12 @@ impl State {
             .ok_or_else(|| Refusal::not_found(None))
     }
 
-    fn store(&mut self, record: Record, now: Timestamp, answer: Answer) -> Result<Done, Refusal> {
+    pub(crate) fn store(
+        &mut self,
+        record: Record,
+        now: Timestamp,
+        answer: Answer,
+    ) -> Result<Done, Refusal> {
         let object = Some(record.id.clone());
         let same = self
             .directory
@@ -319,8 +324,7 @@ impl State {
     /// Journal first, then memory: what is not in the journal has not happened.
     fn commit(&mut self, record: Record, at: Option<Timestamp>) -> Result<(), Refusal> {
         self.write(&[Line::User(record.clone())])?;
-        self.groups.user_changed(&record.id, at);
-        self.directory.put(record, at);
+        self.keep_user(record, at);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use crate::body;
 use crate::encoding::is_guid;
 use crate::entity::{USER, entity, page, related, set};
 use crate::journal::Line;
-use crate::query::{self, By};
+use crate::query::{self, By, Query};
 use crate::refusal::Refusal;
 use crate::roles;
 use crate::route::{GroupKey, GroupRoute};
@@ -42,20 +42,28 @@ impl State {
                 let query = query::of_one(call.query, GROUP)?;
                 roles::any(&self.options.roles, roles::GROUP_READ)?;
                 let group = self.seen_group(&key, now)?;
-                let answer = Answer::ok(entity(call, &query, &*group));
+                let shown = entity(call, &query, &*self.ledger.group(&group, &query));
+                let answer = Answer::ok(shown);
                 Ok(Done::read(answer, Some(&group.id)))
             }
             GroupRoute::Create => {
                 query::none(call.query)?;
                 let body = object(call)?;
                 roles::any(&self.options.roles, roles::GROUP_CREATE)?;
-                self.create_group(body, call, now)
+                let query = query::of_one(None, GROUP)?;
+                self.create_group(body, &query, call, now)
             }
             GroupRoute::Update(key) => self.update_group(&key, call, now),
             GroupRoute::Delete(key) => {
                 query::none(call.query)?;
                 roles::any(&self.options.roles, roles::GROUP_WRITE)?;
                 let mut group = Group::clone(&*self.find_group(&key)?);
+                // The words of this refusal are not documented.
+                if group.properties.contains_key("assignedLicenses") {
+                    return Err(Refusal::bad(
+                        "A group with an active license assigned cannot be deleted.",
+                    ));
+                }
                 group.deleted = Some(now);
                 self.store_group(group, None, now, Answer::no_content())
             }
@@ -87,6 +95,7 @@ impl State {
                 self.store_group(group, Some(moves), now, Answer::no_content())
             }
             GroupRoute::AssignLicense(key) => self.assign_to_group(&key, call, now),
+            GroupRoute::LicenseErrors(key) => self.list_license_errors(&key, call, now),
             GroupRoute::MemberOf(key) => {
                 let query = query::of_members(call.query, GROUP)?;
                 roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;
@@ -94,7 +103,8 @@ impl State {
                 let shown = self.groups.replicas(query.after.as_deref(), now);
                 let found = shown.filter(|group| self.groups.shows(&group.id, &user.id, now));
                 let path = format!("users/{}/memberOf", user.id);
-                let page = related(call, &query, &path, found.map(|group| &**group));
+                let found = found.map(|group| self.ledger.group(group, &query));
+                let page = related(call, &query, &path, found);
                 Ok(Done::read(Answer::ok(page), Some(&user.id)))
             }
             GroupRoute::CheckMembers(key) => {
@@ -139,7 +149,8 @@ impl State {
             })
         };
         let shown = self.groups.replicas(query.after.as_deref(), now);
-        let found = shown.filter(fits).map(|group| &**group);
+        let found = shown.filter(fits);
+        let found = found.map(|group| self.ledger.group(group, &query));
         let page = page(call, &query, "groups", found);
         Ok(Done::read(Answer::ok(page), None))
     }
@@ -160,7 +171,8 @@ impl State {
             .filter(|id| after.is_none_or(|after| id.as_str() > after))
             .filter_map(|id| self.directory.replica(id, now));
         let path = call.path.trim_start_matches('/');
-        let page = related(call, &query, path, found.map(|user| &**user));
+        let found = found.map(|user| self.ledger.user(user, &query));
+        let page = related(call, &query, path, found);
         Ok(Done::read(Answer::ok(page), Some(&group.id)))
     }
 
@@ -170,7 +182,7 @@ impl State {
         call: &Call<'_>,
         now: Timestamp,
     ) -> Result<Done, Refusal> {
-        query::none(call.query)?;
+        let query = query::of_one(call.query, GROUP)?;
         let mut body = object(call)?;
         let found = self.find_group(key);
         let creates = call
@@ -184,7 +196,7 @@ impl State {
                     "uniqueName is not the one of the request URL.",
                 ));
             }
-            return self.create_group(body, call, now);
+            return self.create_group(body, &query, call, now);
         }
         let mut group = Group::clone(&*found?);
         body::check(GROUP, &body).map_err(|refusal| refusal.of("Group"))?;
@@ -234,12 +246,12 @@ impl State {
     fn create_group(
         &mut self,
         body: Map<String, Json>,
+        query: &Query,
         call: &Call<'_>,
         now: Timestamp,
     ) -> Result<Done, Refusal> {
         let (group, moves) = self.new_group(body, now)?;
-        let query = query::of_one(None, GROUP)?;
-        let shown = entity(call, &query, &group);
+        let shown = entity(call, query, &group);
         let answer = Answer::new(StatusCode::CREATED, Some(shown));
         self.store_group(group, Some(moves), now, answer)
     }
@@ -385,7 +397,7 @@ impl State {
     }
 
     /// A group to read: one that is new is not there before replicas know of it.
-    fn seen_group(&self, key: &GroupKey, now: Timestamp) -> Result<Arc<Group>, Refusal> {
+    pub(crate) fn seen_group(&self, key: &GroupKey, now: Timestamp) -> Result<Arc<Group>, Refusal> {
         let group = self.find_group(key)?;
         if self.groups.arrived(&group.id, now) {
             Ok(group)
@@ -431,15 +443,15 @@ impl State {
         let lines: Vec<Line> = lines.chain(moves.cloned().map(Line::Members)).collect();
         self.write(&lines)?;
         if let Some(group) = group {
-            self.groups.put(group, at);
+            self.keep_group(group, at);
         }
         if let Some(moves) = moves {
-            self.groups.move_members(moves, at);
+            self.keep_moves(moves, at, at);
         }
         Ok(())
     }
 
-    /// Does what the rules of dynamic groups have come to by now.
+    /// Does what the rules of dynamic groups, and then their licences, have come to by now.
     ///
     /// # Errors
     /// 503 where that cannot be kept; it has not happened then, and is tried again.
@@ -447,14 +459,14 @@ impl State {
         let mut came = Ok(());
         for moves in self.groups.evaluate(&self.directory, now) {
             match self.write(&[Line::Members(moves.clone())]) {
-                Ok(()) => self.groups.move_members(&moves, None),
+                Ok(()) => self.keep_moves(&moves, None, Some(now)),
                 Err(refusal) => {
                     self.groups.again(moves.members_of);
                     came = Err(refusal);
                 }
             }
         }
-        came
+        came.and(self.give_out(now))
     }
 }
 
