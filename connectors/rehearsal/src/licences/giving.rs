@@ -161,6 +161,12 @@ impl State {
                 plans = with;
             }
         }
+        // Whose trouble was another licence keeps that: a seat that went meanwhile is no news.
+        let was_other = |sku: &str| had(sku).is_some_and(|it| it.error == Some(Violation::Other));
+        let news = |sku: &str, error| error != Violation::Count || !was_other(sku);
+        if errors.iter().any(|(sku, error)| news(sku, *error)) {
+            errors.retain(|sku, error| news(sku, *error));
+        }
         let all = gives
             .iter()
             .all(|(rank, sku, _)| *rank < NEW || !errors.contains_key(*sku));

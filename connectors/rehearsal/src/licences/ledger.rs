@@ -153,12 +153,22 @@ impl Ledger {
         out
     }
 
-    /// A seat is free, or somebody has fewer licences: those with an error may get theirs.
+    /// A seat is free: those with an error may get theirs.
     /// Microsoft asks for a click on "Reprocess" there; here it is only a matter of time.
     pub(crate) fn look_at_errors(&mut self, at: Option<Timestamp>) {
         if !self.errors.is_empty() {
             let due = self.due(at);
             self.waiting = Some(self.waiting.map_or(due, |known| known.min(due)));
+        }
+    }
+
+    /// A user has other licences than before: what excludes what may be another matter now.
+    fn look_at_errors_of(&mut self, user: &str, at: Option<Timestamp>) {
+        let groups = self.errors.iter();
+        let groups = groups.filter(|(_, users)| users.contains(user));
+        let groups: Vec<String> = groups.map(|(group, _)| group.clone()).collect();
+        for group in groups {
+            self.look(&group, Who::Users(BTreeSet::from([user.to_owned()])), at);
         }
     }
 
@@ -187,7 +197,7 @@ impl Ledger {
         new: Given,
         at: Option<Timestamp>,
     ) -> Given {
-        let active: Vec<String> = active(&new).cloned().collect();
+        let active = enabled(&new);
         index(&mut self.users, group, user, !new.is_empty());
         let wrong = new.values().any(|grant| grant.error.is_some());
         index(&mut self.errors, group, user, wrong);
@@ -200,11 +210,15 @@ impl Ledger {
             self.inherited.insert(user.to_owned(), groups);
         }
         // In this order nobody lets go of a seat who has another ground for it.
-        for sku in active {
-            self.hold(&sku, user);
+        let before = enabled(&old);
+        for sku in active.keys() {
+            self.hold(sku, user);
         }
-        for sku in self::active(&old) {
+        for sku in before.keys() {
             self.let_go(sku, user, at);
+        }
+        if active != before {
+            self.look_at_errors_of(user, at);
         }
         old
     }
@@ -230,8 +244,8 @@ impl Ledger {
         for sku in before.keys().filter(|sku| !after.contains_key(*sku)) {
             self.let_go(sku, &new.id, at);
         }
-        if before != after && self.errors.values().any(|users| users.contains(&new.id)) {
-            self.look_at_errors(at);
+        if before != after {
+            self.look_at_errors_of(&new.id, at);
         }
         if !new.live() {
             let groups = self.inherited.get(&new.id).cloned().unwrap_or_default();
@@ -292,13 +306,13 @@ impl Ledger {
         self.errors.get(group).into_iter().flatten()
     }
 
-    /// What a user has on every ground, but for one group.
+    /// What a user has on every ground, but for one group. Who is deleted has nothing.
     pub(crate) fn grounds<'l>(
         &'l self,
         user: &'l Record,
         but: Option<&'l str>,
     ) -> impl Iterator<Item = (&'l String, &'l Off)> {
-        let direct = user.licences.iter();
+        let direct = user.licences.iter().filter(|_| user.live());
         let direct = direct.map(|(sku, direct)| (sku, &direct.disabled_plans));
         let groups = self.inherited.get(&user.id).into_iter().flatten();
         let groups = groups.filter(move |(group, _)| Some(group.as_str()) != but);
@@ -389,9 +403,12 @@ impl Ledger {
     }
 }
 
-fn active(given: &Given) -> impl Iterator<Item = &String> {
+/// What is given without an error, and which plans are off.
+fn enabled(given: &Given) -> BTreeMap<String, Off> {
     let active = given.iter().filter(|(_, grant)| grant.error.is_none());
-    active.map(|(sku, _)| sku)
+    active
+        .map(|(sku, grant)| (sku.clone(), grant.disabled_plans.clone()))
+        .collect()
 }
 
 /// Writes a user into the index of a group, or strikes it out.
