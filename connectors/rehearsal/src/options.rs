@@ -65,7 +65,8 @@ pub struct TenantOptions {
     pub federated: Vec<Federated>,
     /// Domains that sign-in names may have; the first is the default one.
     pub verified_domains: Vec<String>,
-    /// Seats that were bought, by the part number of the licence.
+    /// Seats that were bought, by the part number of the licence. Well-known ones have their
+    /// service plans, any other one has a plan of its own name.
     pub seats: BTreeMap<String, u32>,
     /// File that keeps users and groups between processes (JSON Lines). `None`: in memory only.
     pub journal: Option<PathBuf>,
@@ -76,7 +77,8 @@ pub struct TenantOptions {
     /// How long a change stays invisible to filters, lists, reads by name and references, and a
     /// new account also to reads by object id. Its sign-in name is taken at once.
     pub replication_delay: Duration,
-    /// From a change of a user or a rule to what dynamic groups make of it.
+    /// From a change of a user or a rule to what dynamic groups make of it, and from a change of
+    /// a group's members or licences to who has them then.
     pub evaluation_delay: Duration,
     /// Waited on the clock before each answer.
     pub latency: Duration,

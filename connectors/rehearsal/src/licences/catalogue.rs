@@ -1,9 +1,9 @@
 //! Which service plans a licence is made of, and which of them nobody can have together.
 //!
 //! Source: "Product names and service plan identifiers for licensing"
-//! (MicrosoftDocs/entra-docs, licensing-service-plan-reference.md): part numbers and plans that
-//! users can have; those of whole companies are left out, and so are some that came later. Ids
-//! are ours, they follow from the names. Invariant: no licence excludes itself.
+//! (MicrosoftDocs/entra-docs, licensing-service-plan-reference.md; facts only): part numbers and
+//! plans that users can have. Those of whole companies are left out, and so are some that came
+//! later. Ids are ours, they follow from the names. Invariant: no licence excludes itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,8 +88,8 @@ const PLANS: [(&str, &str); 16] = [
 ];
 
 /// Plans of which a user can have one ("Service plans that cannot be assigned at the same time").
-/// That page contradicts another one about the second pair ("Resolve group license assignment
-/// problems" says that they go together now); the stricter one counts.
+/// Another page says that the second pair goes together by now ("Resolve group license assignment
+/// problems"); the stricter one counts.
 const EXCLUSIVE: [&[&str]; 4] = [
     &["EXCHANGE_S_DESKLESS", "EXCHANGE_S_STANDARD"],
     &["EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_STANDARD"],

@@ -155,10 +155,12 @@ impl State {
             with.extend(self.enabled(sku, off));
             if *rank > 0 && conflict(&with).is_some() {
                 errors.insert(sku, Violation::MutuallyExclusive);
-            } else if *rank == NEW && !seated {
+                continue;
+            }
+            // With a seat or without: what excludes what does not hang on seats.
+            plans = with;
+            if *rank == NEW && !seated {
                 errors.insert(sku, Violation::Count);
-            } else {
-                plans = with;
             }
         }
         // Whose trouble was another licence keeps that: a seat that went meanwhile is no news.

@@ -1074,7 +1074,7 @@ async fn seats_add_up() {
     let mut users: Vec<String> = (0..8).map(|n| stage.user(&format!("u{n}"))).collect();
     let groups: Vec<String> = (0..3).map(|n| stage.group(&format!("g{n}"))).collect();
     let skus = ["ENTERPRISEPACK", "STANDARDPACK", "EMS"];
-    for step in 0..400 {
+    for step in 0..250 {
         let user = users[dice.below(users.len())].clone();
         let group = &groups[dice.below(groups.len())];
         let sign = ["+", "-"][dice.below(2)];
