@@ -20,6 +20,10 @@ pub enum Situation {
     AlreadyMember,
     /// A licence before the usage location is set or visible.
     UsageLocation,
+    /// No seat of the licence is left.
+    NoSeats,
+    /// The licence has a service that excludes one of another licence.
+    PlanConflict,
     /// The object, or one that the request refers to, is gone or not replicated yet.
     NotFound,
     /// The access token is expired or not accepted.
@@ -101,6 +105,36 @@ const KNOWN: &[Known] = &[
         status: Some(400),
         wording: Some("usage location"),
         situation: Situation::UsageLocation,
+        ..ANY
+    },
+    Known {
+        status: Some(400),
+        detail: Some("CountViolation"),
+        situation: Situation::NoSeats,
+        ..ANY
+    },
+    Known {
+        status: Some(400),
+        wording: Some("does not have any available licenses"),
+        situation: Situation::NoSeats,
+        ..ANY
+    },
+    Known {
+        status: Some(400),
+        detail: Some("MutuallyExclusiveViolation"),
+        situation: Situation::PlanConflict,
+        ..ANY
+    },
+    Known {
+        status: Some(400),
+        wording: Some("are mutually exclusive"),
+        situation: Situation::PlanConflict,
+        ..ANY
+    },
+    Known {
+        status: Some(400),
+        wording: Some("conflicts with service plan"),
+        situation: Situation::PlanConflict,
         ..ANY
     },
     Known {
@@ -271,6 +305,8 @@ impl Fault {
             | Situation::ValueTaken
             | Situation::AlreadyMember
             | Situation::UsageLocation
+            | Situation::NoSeats
+            | Situation::PlanConflict
             | Situation::NotFound
             | Situation::TokenInvalid
             | Situation::Denied
@@ -286,8 +322,10 @@ impl Fault {
         match self.situation {
             Situation::NameTaken => "name_taken".to_owned(),
             Situation::ValueTaken => "value_taken".to_owned(),
+            Situation::UsageLocation => "usage_location".to_owned(),
+            Situation::NoSeats => "no_seats".to_owned(),
+            Situation::PlanConflict => "licence_conflict".to_owned(),
             Situation::AlreadyMember
-            | Situation::UsageLocation
             | Situation::NotFound
             | Situation::TokenInvalid
             | Situation::Denied
@@ -312,6 +350,11 @@ impl Fault {
             Situation::AlreadyMember => "the reference exists already",
             Situation::UsageLocation => {
                 "the usage location is missing or not visible yet; check the mapping"
+            }
+            Situation::NoSeats => "no seat of the licence is left; buy or free some",
+            Situation::PlanConflict => {
+                "a service of the licence excludes one of another licence of the account; disable \
+                 one of the two services, or take the other licence away"
             }
             Situation::NotFound => "the object is gone or not replicated yet",
             Situation::TokenInvalid => {
@@ -405,6 +448,24 @@ mod tests {
             (
                 400,
                 "Request_BadRequest",
+                "Subscription with SKU x does not have any available licenses.",
+                Situation::NoSeats,
+            ),
+            (
+                400,
+                "Request_BadRequest",
+                "License assignment failed because service plans x, y are mutually exclusive.",
+                Situation::PlanConflict,
+            ),
+            (
+                400,
+                "Request_BadRequest",
+                "License assignment failed because service plan x conflicts with service plan y.",
+                Situation::PlanConflict,
+            ),
+            (
+                400,
+                "Request_BadRequest",
                 "Resource 'x' does not exist or one of its queried reference-property objects are not present.",
                 Situation::NotFound,
             ),
@@ -461,6 +522,14 @@ mod tests {
         let fault = Fault::from_value(400, &body);
         assert_eq!(fault.situation, Situation::NameTaken);
         assert_eq!(fault.details, ["ObjectConflict"]);
+        for (detail, code) in [
+            ("CountViolation", "no_seats"),
+            ("MutuallyExclusiveViolation", "licence_conflict"),
+        ] {
+            let body = json!({"error": {"code": "Request_BadRequest", "message": "m",
+                "details": [{"code": detail, "message": "m", "target": "t"}]}});
+            assert_eq!(Fault::from_value(400, &body).stable_code(), code);
+        }
     }
 
     /// The nested key is written in two cases, and an unknown inner code does not hide a known
