@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::grants::{self, Granting};
 use crate::model::{
     AccountName, ActionId, Attributes, Ending, ObjectId, Op, OrderId, PersonKey, RunId, WorkerId,
 };
@@ -136,6 +137,9 @@ pub fn fold(
         // Who approves a plan over its budget approves its later steps too.
         cut.counted = true;
     }
+    if released.iter().any(|h| h.ops.iter().any(|op| op.takes())) {
+        grants::count(&mut person.grants);
+    }
     if let Some(again) = retry {
         person.due = Some(person.due.map_or(again, |due| due.min(again)));
     }
@@ -215,6 +219,7 @@ fn apply(
                 cut,
                 disabled: true,
                 signed_out: false,
+                at: Some(outcome.at),
             });
         }
         // Revoked before the block: whoever is still enabled signs in again.
@@ -231,8 +236,24 @@ fn apply(
                 cut,
                 disabled,
                 signed_out: true,
+                at: person.block.and_then(|block| block.at).or(Some(outcome.at)),
             });
         }
+        Op::GroupAdd | Op::LicenceAssign => {
+            if let Some(granting) = Granting::of_args(&action.args) {
+                let grant = granting.grant.clone();
+                let given = granting.given(outcome.at);
+                person.grants.insert(grant.clone(), given);
+                grants::arrived(&mut person.grants, &grant, outcome.at);
+            }
+        }
+        Op::GroupRemove | Op::LicenceRemove => {
+            if let Some(granting) = Granting::of_args(&action.args) {
+                person.grants.remove(&granting.grant);
+            }
+        }
+        // About nobody.
+        Op::GroupCreate | Op::GroupUpdate | Op::GroupLicense => {}
     }
 }
 
@@ -273,6 +294,7 @@ mod tests {
             before: Attributes::new(),
             after: Attributes::new(),
             manager: None,
+            granting: None,
         };
         let steps = ops.iter().map(step).collect();
         let (actions, scheduled) = if due > NOW.parse().unwrap() {

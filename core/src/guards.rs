@@ -3,10 +3,13 @@
 //! Gates judge a whole intake and park it; budgets and protection keep back single actions and
 //! let the rest go (P3, P9). Invariant: every guard says what it counted and what it allows.
 
+use jiff::Timestamp;
+
 use crate::delta::Comparison;
+use crate::grants::Granting;
 use crate::model::{AccountName, ObjectId, Op, WorkerId};
 use crate::plan::{GuardVerdict, WorkOrder};
-use crate::policy::Policy;
+use crate::policy::{Draft, Policy};
 use crate::state::Person;
 
 /// Parks an intake: rows against the last accepted full file.
@@ -23,6 +26,12 @@ pub const DISABLES: &str = "disables";
 pub const ADOPTIONS: &str = "adoptions";
 /// Keeps back everything about a protected person.
 pub const PROTECTED: &str = "protected";
+/// Keeps back what is taken from people who stay, over the budget of a rolling 24 hours.
+pub const REMOVALS: &str = "removals";
+/// Keeps back another rule, or other licences, of a group that is there.
+pub const GROUPS: &str = "groups";
+/// Keeps back what needs seats that are not free.
+pub const SEATS: &str = "seats";
 
 /// What kind of approval releases what a guard keeps back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +44,19 @@ pub enum Kind {
     Adoptions,
     /// Actions on a protected person.
     Protected,
+    /// Groups that are there and change.
+    Groups,
+    /// What needs seats.
+    Seats,
 }
 
 /// The kind of a guard, by its name; `None` for a name that no guard has.
 pub fn kind(guard: &str) -> Option<Kind> {
     match guard {
         ROW_COUNT | KEY_SET | STATUS_UNKNOWN | INACTIVE_SHARE => Some(Kind::Intake),
-        DISABLES => Some(Kind::Budget),
+        DISABLES | REMOVALS => Some(Kind::Budget),
+        GROUPS => Some(Kind::Groups),
+        SEATS => Some(Kind::Seats),
         ADOPTIONS => Some(Kind::Adoptions),
         PROTECTED => Some(Kind::Protected),
         _ => None,
@@ -55,6 +70,8 @@ pub fn approvers(policy: &Policy, kind: Kind) -> u8 {
         Kind::Budget => policy.approvals.over_budget,
         Kind::Adoptions => policy.approvals.adoptions,
         Kind::Protected => policy.approvals.protected,
+        Kind::Groups => policy.approvals.groups,
+        Kind::Seats => policy.approvals.seats,
     }
 }
 
@@ -206,6 +223,78 @@ pub fn hold_adoption(order: &mut WorkOrder) {
 /// Keeps back what is destructive in an order.
 pub fn hold_destructive(order: &mut WorkOrder, verdict: &GuardVerdict) {
     order.hold(DISABLES, &verdict.why, |a| a.destructive);
+}
+
+/// Judges what a plan takes from people who stay. `before` are the people of the last 24 hours,
+/// `planned` those of this plan ([`takes_anew`]), without protected ones.
+pub fn removals(policy: &Policy, before: u32, planned: u32, managed: u32) -> GuardVerdict {
+    let limit = policy.budgets.removals.limit(managed);
+    let counted = before.saturating_add(planned);
+    GuardVerdict {
+        name: REMOVALS.to_owned(),
+        counted: f64::from(counted),
+        limit: f64::from(limit),
+        tripped: planned > 0 && counted > limit,
+        why: format!(
+            "{planned} people who stay would lose groups or licences, {before} did in the last 24 \
+             hours; the limit is {limit} of {managed} managed accounts"
+        ),
+    }
+}
+
+/// Whether a draft takes something from somebody who stays that no budget has counted: each once, on
+/// the day that it is first planned.
+pub fn takes_anew(person: &Person, draft: &Draft) -> bool {
+    let takes = draft.steps().any(|step| step.op.takes());
+    let leaves = draft.actions.iter().any(|step| step.op.cut());
+    takes && !leaves && crate::grants::uncounted(&person.grants)
+}
+
+/// Keeps back what is taken in an order, and what is given only after that: what stands behind a
+/// removal in it.
+pub fn hold_removals(order: &mut WorkOrder, verdict: &GuardVerdict) {
+    let mut behind = Vec::new();
+    let mut taken = false;
+    for action in &order.actions {
+        taken |= action.op.takes();
+        if action.op.takes() || (taken && action.op.grants()) {
+            behind.push(action.id.clone());
+        }
+    }
+    order.hold(REMOVALS, &verdict.why, |a| {
+        a.op.takes() || behind.contains(&a.id)
+    });
+}
+
+/// Judges how many people would have to go without a licence.
+pub fn seats(planned: u32) -> GuardVerdict {
+    GuardVerdict {
+        name: SEATS.to_owned(),
+        counted: f64::from(planned),
+        limit: 0.0,
+        tripped: planned > 0,
+        why: format!("{planned} people would get a licence that has no seat left"),
+    }
+}
+
+/// Keeps back what is due and gives somebody one of these licences.
+pub fn hold_seats(order: &mut WorkOrder, licences: &[String], now: Timestamp, why: &str) {
+    order.hold(SEATS, why, |action| {
+        let needs = action.op.grants() && action.due <= now;
+        let granting = Granting::of_args(&action.args).filter(|_| needs);
+        granting.is_some_and(|it| it.licences.iter().any(|sku| licences.contains(sku)))
+    });
+}
+
+/// Judges what a plan changes of groups that are there.
+pub fn groups(planned: u32) -> GuardVerdict {
+    GuardVerdict {
+        name: GROUPS.to_owned(),
+        counted: f64::from(planned),
+        limit: 0.0,
+        tripped: planned > 0,
+        why: format!("{planned} groups would get another rule or other licences"),
+    }
 }
 
 /// How many disables a budget has to count for the steps of one person, due and scheduled: each

@@ -5,6 +5,7 @@
 pub mod delta;
 pub mod digest;
 pub mod fold;
+pub mod grants;
 pub mod groups;
 pub mod guards;
 pub mod mapping;
@@ -17,6 +18,7 @@ pub mod references;
 pub mod report;
 pub mod roster;
 pub mod rules;
+pub mod seats;
 pub mod state;
 mod suggest;
 pub mod workers;

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Salt, sha256_parts};
-use crate::groups::Impact;
+use crate::grants::Granting;
+use crate::groups::{Impact, Shape};
 use crate::model::{ActionId, Attributes, ObjectId, Op, OrderId, PersonKey, Value, WorkerId};
 use crate::policy::{DeltaKind, Draft, DraftAction, Reason};
 
@@ -32,7 +33,8 @@ pub struct Action {
     pub id: ActionId,
     /// What.
     pub op: Op,
-    /// Attribute → digest of the wanted value; `manager` → the manager's worker id.
+    /// Attribute → digest of the wanted value; `manager` → the manager's worker id; `group`,
+    /// `licence` and the like as they are.
     pub args: BTreeMap<String, String>,
     /// Why.
     pub reason: Reason,
@@ -89,6 +91,9 @@ pub struct WorkOrder {
     /// What becomes of the person's groups.
     #[serde(skip_serializing_if = "Impact::is_empty", default)]
     pub impact: Impact,
+    /// The order is about this group, and about nobody.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<Box<Shape>>,
 }
 
 impl WorkOrder {
@@ -187,6 +192,7 @@ pub fn seal(
         scheduled,
         held: Vec::new(),
         impact: Impact::default(),
+        group: None,
     };
     (order, values)
 }
@@ -207,6 +213,7 @@ fn seal_action(
     if let Some(manager) = &action.manager {
         args.insert("manager".to_owned(), manager.as_str().to_owned());
     }
+    args.extend(action.granting.iter().flat_map(Granting::args));
     let wanted = serde_json::to_vec(&args).expect("a map of texts is always JSON");
     let id = sha256_parts(&[
         draft.person.as_str().as_bytes(),
@@ -325,6 +332,14 @@ pub struct LicenceCounts {
     pub losses: u32,
     /// Seats free before; `None`: the target has no such licence, or does not say.
     pub free: Option<i64>,
+    /// People who are to have it and wait for a seat.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub without: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl LicenceCounts {
@@ -334,9 +349,11 @@ impl LicenceCounts {
         let short = self.free.map_or(0, |free| needed - free.max(0));
         // Whoever only goes out makes nobody short.
         if self.gains == 0 {
-            return 0;
+            return self.without;
         }
-        u32::try_from(short).unwrap_or(0)
+        u32::try_from(short)
+            .unwrap_or(0)
+            .saturating_add(self.without)
     }
 }
 

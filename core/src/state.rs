@@ -4,9 +4,12 @@
 //! for persons that a run touches. Invariant: state records what was applied, never what was
 //! hoped; everything in it can be recomputed from the log.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::grants::{Given, Grant};
 use crate::model::{AccountName, Attributes, ObjectId, PersonKey, SourceName, WorkerId};
 
 /// Where the account of a person stands, as far as we made it so.
@@ -66,6 +69,9 @@ pub struct Block {
     pub disabled: bool,
     /// Sessions were revoked after that.
     pub signed_out: bool,
+    /// When it was carried out: what goes later counts from here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub at: Option<Timestamp>,
 }
 
 /// The wanted account of a person: one accepted row after mapping.
@@ -142,6 +148,9 @@ pub struct Person {
     /// The manager that was applied.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manager: Option<WorkerId>,
+    /// Memberships and licences that we gave.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub grants: BTreeMap<Grant, Given>,
     /// The cut that is planned, or was last.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cut: Option<PlannedCut>,
@@ -175,6 +184,7 @@ impl Person {
             name: None,
             applied: Attributes::new(),
             manager: None,
+            grants: BTreeMap::new(),
             cut: None,
             block: None,
             wanted: None,

@@ -88,7 +88,8 @@ impl ProtectedRule {
     }
 }
 
-fn fill(record: &mut Record, set: &RuleSet, identity: &Identity) {
+/// A worker as rules see them.
+pub(crate) fn fill(record: &mut Record, set: &RuleSet, identity: &Identity) {
     let day = |date: Option<jiff::civil::Date>| {
         let zoned = date?.to_zoned(TimeZone::UTC).ok()?;
         Some(zoned.timestamp())

@@ -169,6 +169,7 @@ fn prepare(dir: &Path) {
     let rules = Rules {
         mapping_sha256: settings.mapping.hash(),
         policy_sha256: settings.policy.hash(),
+        grants_sha256: None,
     };
     let rows = u32::try_from(persons.len()).unwrap();
     runtime.block_on(async {
@@ -197,6 +198,8 @@ fn prepare(dir: &Path) {
             inactive: 0,
             disables: 0,
             disables_held: 0,
+            removals: 0,
+            removals_held: 0,
             next_due: None,
             rules,
         };

@@ -29,6 +29,8 @@ async fn no_call_comes_before_its_retry_after() {
         write: Attributes::new(),
         before: Attributes::new(),
         manager: None,
+        group: None,
+        licence: None,
     };
     let person = async |n: usize| {
         let mut create = step(n, Op::UserCreate);

@@ -23,6 +23,15 @@ pub(crate) const ITEMS_MAX: usize = 20;
 /// The answer to one item: its body, or a final error.
 pub(crate) type Answer = Result<Json, Fault>;
 
+/// The answers to all items, in their order.
+pub(crate) struct Answers {
+    pub(crate) items: Vec<Answer>,
+    /// Envelopes sent, retries included.
+    pub(crate) calls: u32,
+    /// `client-request-id` of the last one.
+    pub(crate) request_id: Option<String>,
+}
+
 /// What one round left over.
 #[derive(Default)]
 struct Leftover {
@@ -39,7 +48,7 @@ impl Entra {
     /// # Errors
     /// [`CallError`] when the envelope fails, or when an item stays throttled or transient
     /// through all tries.
-    pub(crate) async fn batch(&self, items: &[Call]) -> Result<Vec<Answer>, CallError> {
+    pub(crate) async fn batch(&self, items: &[Call]) -> Result<Answers, CallError> {
         debug_assert!(items.len() <= ITEMS_MAX);
         let client = self.client();
         let policy = client.policy();
@@ -93,10 +102,12 @@ impl Entra {
             }
             if leftover.again.is_empty() {
                 let missing = CallError::malformed("a batch item has no answer");
-                return answers
-                    .into_iter()
-                    .collect::<Option<Vec<Answer>>>()
-                    .ok_or(missing);
+                let answers = answers.into_iter().collect::<Option<Vec<Answer>>>();
+                return Ok(Answers {
+                    items: answers.ok_or(missing)?,
+                    calls,
+                    request_id,
+                });
             }
             let class = leftover.asked.map_or(Retry::Backoff, Retry::After);
             let next = attempts.next(class);
@@ -174,6 +185,15 @@ struct Item {
     status: u16,
     headers: HeaderMap,
     body: Json,
+}
+
+/// An item's final error as that of a call of its own.
+pub(crate) fn refused(fault: Fault) -> CallError {
+    CallError {
+        kind: CallErrorKind::Refused(fault),
+        request_id: None,
+        calls: 0,
+    }
 }
 
 /// The answers by the number that we gave as id; what cannot be read is as if it had not come.

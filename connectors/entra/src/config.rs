@@ -11,6 +11,9 @@ use rollcall_http::{
     RetryPolicy, Setup, Share, TenantSize, TokenSource, TokenSpec,
 };
 
+use crate::batch::ITEMS_MAX;
+use crate::licences::Catalogue;
+
 /// How long a created account is treated as possibly not replicated yet.
 const REPLICATION: Duration = Duration::from_mins(15);
 
@@ -103,9 +106,11 @@ struct Inner {
     client: Client,
     size: TenantSize,
     share: Share,
-    /// Accounts that this process created a short while ago, and when on the clock's own scale:
+    /// Accounts and groups that this process created a short while ago, and when on the clock's own scale:
     /// a 404 on them means that the directory has not replicated them yet.
     created: Mutex<BTreeMap<ObjectId, Duration>>,
+    /// The tenant's licences, once a name had to be resolved.
+    catalogue: futures::lock::Mutex<Option<Catalogue>>,
 }
 
 impl std::fmt::Debug for Entra {
@@ -154,11 +159,16 @@ impl Entra {
             size,
             share,
             created,
+            catalogue: futures::lock::Mutex::new(None),
         })))
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.0.client
+    }
+
+    pub(crate) fn catalogue(&self) -> &futures::lock::Mutex<Option<Catalogue>> {
+        &self.0.catalogue
     }
 
     /// Calls, retries, throttling and waits so far, for the report.
@@ -167,7 +177,9 @@ impl Entra {
     }
 
     /// What carrying out so many actions, by name of their operation, will take by the quotas
-    /// alone. Counts the reads that re-check each precondition as well.
+    /// alone. Counts the reads that re-check each precondition as well. Members that are added are
+    /// counted as if every write added as many as one can: how they spread over groups is not
+    /// known here, and many small groups take longer.
     pub fn forecast(&self, actions: &BTreeMap<String, u32>) -> Forecast {
         let mut calls = Vec::new();
         for op in Op::ALL {
@@ -177,6 +189,10 @@ impl Entra {
                     .iter()
                     .map(|(method, template)| (*method, *template, times)),
             );
+            if op == Op::GroupAdd {
+                let writes = times.div_ceil(ITEMS_MAX as u64);
+                calls.push(("PATCH", "/groups/{id}", writes));
+            }
         }
         let forecast = rollcall_http::forecast(self.0.size, self.0.share, &calls);
         Forecast {
@@ -213,15 +229,22 @@ impl Entra {
     }
 }
 
-/// The calls of one action, when nothing goes wrong.
+/// The calls of one action, when nothing goes wrong and as far as they are its own.
 const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
     const READ: (&str, &str) = ("GET", "/users/{id}?$select");
     const READ_MANAGER: (&str, &str) = ("GET", "/users/{id}/manager?$select");
+    const READ_GROUP: (&str, &str) = ("GET", "/groups/{id}?$select");
     match op {
         Op::UserCreate => &[("GET", "/users?$select"), ("POST", "/users")],
         Op::UserUpdate | Op::UserEnable | Op::UserDisable => &[READ, ("PATCH", "/users/{id}")],
         Op::UserSetManager => &[READ, READ_MANAGER, ("PUT", "/users/{id}/manager/$ref")],
         Op::UserClearManager => &[READ, READ_MANAGER, ("DELETE", "/users/{id}/manager/$ref")],
         Op::UserRevokeSessions => &[READ, ("POST", "/users/{id}/revokeSignInSessions")],
+        // Its write is one that it shares with others; see `forecast`.
+        Op::GroupAdd => &[READ],
+        Op::GroupRemove => &[READ, ("DELETE", "/groups/{id}/members/{id}/$ref")],
+        Op::LicenceAssign | Op::LicenceRemove => &[READ, ("POST", "/users/{id}/assignLicense")],
+        Op::GroupCreate | Op::GroupUpdate => &[READ_GROUP, ("PATCH", "/groups/{id}")],
+        Op::GroupLicense => &[READ_GROUP, ("POST", "/groups/{id}/assignLicense")],
     }
 }

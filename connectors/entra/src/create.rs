@@ -98,7 +98,7 @@ impl Sender<'_> {
         // Taken and not to be found: not replicated yet.
         let user = match self.send_until_found(call).await {
             Ok(reply) => reply.body,
-            Err(error) if not_found(&error) => return Ok((self.replicating(), None)),
+            Err(error) if not_found(&error) => return Ok((self.entra.replicating(), None)),
             Err(error) => return Err(error),
         };
         let text = |member: &str| user.get(member).and_then(Json::as_str);

@@ -2,8 +2,9 @@
 //!
 //! Invariant: nothing that comes from data reaches a URL unencoded, and no quote ends a literal.
 
-use rollcall_core::model::{AccountName, GroupName, ObjectId};
-use rollcall_http::{Call, CallSpec, Lane, encode_segment};
+use rollcall_core::model::{AccountName, GroupName, Licence, ObjectId};
+use rollcall_http::{Call, CallSpec, Lane, Origin, encode_segment};
+use serde_json::{Value as Json, json};
 
 const fn spec(method: &'static str, template: &'static str, lane: Lane) -> CallSpec {
     CallSpec {
@@ -54,25 +55,99 @@ pub(crate) fn next_page(template: &'static str, path: String) -> Call {
     Call::new(spec("GET", template, Lane::Bulk), path)
 }
 
+fn group_path(id: &ObjectId) -> String {
+    format!("/v1.0/groups/{}", encode_segment(id.as_str()))
+}
+
+fn unique_path(name: &str) -> String {
+    let name = encode_segment(&literal(name));
+    format!("/v1.0/groups(uniqueName={name})")
+}
+
 /// By object id, or by the alternate key `uniqueName`.
 pub(crate) fn read_group(name: &GroupName, select: &str) -> Call {
     let path = match name {
-        GroupName::Id(id) => format!("/v1.0/groups/{}", encode_segment(id.as_str())),
-        GroupName::Unique(name) => {
-            format!(
-                "/v1.0/groups(uniqueName={})",
-                encode_segment(&literal(name))
-            )
-        }
+        GroupName::Id(id) => group_path(id),
+        GroupName::Unique(name) => unique_path(name),
     };
     Call::new(spec("GET", "/groups/{id}", Lane::Bulk), path).query("$select", select)
+}
+
+/// Makes the group of this unique name, or writes to the one that is there ("Upsert group").
+pub(crate) fn upsert_group(unique: &str, body: Json) -> Call {
+    Call::new(
+        spec("PATCH", "/groups/{id}", Lane::Bulk),
+        unique_path(unique),
+    )
+    .header("Prefer", "create-if-missing")
+    .body(body)
+}
+
+pub(crate) fn patch_group(id: &ObjectId, body: Json) -> Call {
+    Call::new(spec("PATCH", "/groups/{id}", Lane::Bulk), group_path(id)).body(body)
+}
+
+/// Template of [`list_licence_errors`].
+pub(crate) const LICENCE_ERRORS: &str = "/groups/{id}/membersWithLicenseErrors";
+
+pub(crate) fn list_licence_errors(id: &ObjectId) -> Call {
+    let path = format!("{}/membersWithLicenseErrors", group_path(id));
+    Call::new(spec("GET", LICENCE_ERRORS, Lane::Bulk), path).query("$select", "id")
+}
+
+/// How a body refers to an object of the directory; `origin` is Graph's.
+pub(crate) fn reference(origin: &Origin, id: &ObjectId) -> String {
+    let id = encode_segment(id.as_str());
+    format!("{origin}/v1.0/directoryObjects/{id}")
+}
+
+pub(crate) fn add_member(group: &ObjectId, reference: &str) -> Call {
+    let path = format!("{}/members/$ref", group_path(group));
+    Call::new(spec("POST", "/groups/{id}/members/$ref", Lane::Bulk), path)
+        .body(json!({ "@odata.id": reference }))
+}
+
+/// All of them or none, at most 20.
+pub(crate) fn add_members(group: &ObjectId, references: &[String]) -> Call {
+    patch_group(group, json!({ "members@odata.bind": references }))
+}
+
+/// Ends in `/$ref`, always: without it the directory deletes the account itself.
+pub(crate) fn remove_member(group: &ObjectId, user: &ObjectId) -> Call {
+    let user = encode_segment(user.as_str());
+    let path = format!("{}/members/{user}/$ref", group_path(group));
+    Call::new(
+        spec("DELETE", "/groups/{id}/members/{id}/$ref", Lane::Bulk),
+        path,
+    )
+}
+
+fn licence_changes(add: &[Licence], remove: &[String]) -> Json {
+    let one = |it: &Licence| json!({ "skuId": it.sku, "disabledPlans": it.disabled_plans });
+    let add: Vec<Json> = add.iter().map(one).collect();
+    json!({ "addLicenses": add, "removeLicenses": remove })
+}
+
+/// Licences by the directory's own ids.
+pub(crate) fn license_user(id: &ObjectId, add: &[Licence], remove: &[String]) -> Call {
+    let path = format!("{}/assignLicense", user_path(id));
+    let spec = spec("POST", "/users/{id}/assignLicense", Lane::Bulk);
+    Call::new(spec, path).body(licence_changes(add, remove))
+}
+
+/// Licences by the directory's own ids.
+pub(crate) fn license_group(id: &ObjectId, add: &[Licence], remove: &[String]) -> Call {
+    let path = format!("{}/assignLicense", group_path(id));
+    let spec = spec("POST", "/groups/{id}/assignLicense", Lane::Bulk);
+    Call::new(spec, path).body(licence_changes(add, remove))
 }
 
 /// Template of [`list_skus`].
 pub(crate) const SKUS: &str = "/subscribedSkus";
 
 pub(crate) fn list_skus() -> Call {
-    let select = "skuId,skuPartNumber,consumedUnits,prepaidUnits,capabilityStatus,appliesTo";
+    let select = "skuId,skuPartNumber,consumedUnits,prepaidUnits,capabilityStatus,appliesTo,\
+                  servicePlans";
     Call::new(spec("GET", SKUS, Lane::Bulk), "/v1.0/subscribedSkus").query("$select", select)
 }
 
@@ -81,18 +156,17 @@ pub(crate) const MEMBERS: &str = "/groups/{id}/members";
 
 /// Of any kind: a cast to users would need advanced queries ("List group members").
 pub(crate) fn list_members(id: &ObjectId, top: &str) -> Call {
-    let id = encode_segment(id.as_str());
-    let path = format!("/v1.0/groups/{id}/members");
+    let path = format!("{}/members", group_path(id));
     Call::new(spec("GET", MEMBERS, Lane::Bulk), path)
         .query("$select", "id")
         .query("$top", top)
 }
 
-pub(crate) fn create_user(body: serde_json::Value, lane: Lane) -> Call {
+pub(crate) fn create_user(body: Json, lane: Lane) -> Call {
     Call::new(spec("POST", "/users", lane), "/v1.0/users").body(body)
 }
 
-pub(crate) fn patch_user(id: &ObjectId, body: serde_json::Value, lane: Lane) -> Call {
+pub(crate) fn patch_user(id: &ObjectId, body: Json, lane: Lane) -> Call {
     Call::new(spec("PATCH", "/users/{id}", lane), user_path(id)).body(body)
 }
 
@@ -109,7 +183,7 @@ pub(crate) fn read_manager(id: &ObjectId, lane: Lane) -> Call {
 pub(crate) fn set_manager(id: &ObjectId, manager_url: &str, lane: Lane) -> Call {
     let path = format!("{}/manager/$ref", user_path(id));
     Call::new(spec("PUT", "/users/{id}/manager/$ref", lane), path)
-        .body(serde_json::json!({ "@odata.id": manager_url }))
+        .body(json!({ "@odata.id": manager_url }))
 }
 
 pub(crate) fn clear_manager(id: &ObjectId, lane: Lane) -> Call {
@@ -117,7 +191,7 @@ pub(crate) fn clear_manager(id: &ObjectId, lane: Lane) -> Call {
     Call::new(spec("DELETE", "/users/{id}/manager/$ref", lane), path)
 }
 
-pub(crate) fn batch(body: serde_json::Value) -> Call {
+pub(crate) fn batch(body: Json) -> Call {
     Call::new(spec("POST", "/$batch", Lane::Bulk), "/v1.0/$batch").body(body)
 }
 
@@ -143,6 +217,33 @@ mod tests {
         ];
         for (name, path) in table {
             assert_eq!(name_path(&AccountName::new(name)), path);
+        }
+    }
+
+    /// Whatever the ids are: a removal that does not end in `/$ref` would delete an account, and
+    /// nothing in an id can end the path early.
+    #[test]
+    fn removals_end_in_ref() {
+        for id in [
+            "o1",
+            "",
+            "o1?x=1",
+            "o1#",
+            "a/b",
+            "../users/o1",
+            "%2F",
+            "$ref",
+        ] {
+            for call in [
+                remove_member(&ObjectId::new("g1"), &ObjectId::new(id)),
+                remove_member(&ObjectId::new(id), &ObjectId::new("o1")),
+            ] {
+                let target = call.target();
+                assert_eq!(call.spec.method, "DELETE");
+                assert!(target.ends_with("/$ref"), "{target}");
+                assert!(!target.contains(['?', '#']), "{target}");
+                assert_eq!(target.split('/').count(), 7, "{target}");
+            }
         }
     }
 

@@ -5,16 +5,16 @@
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::model::{GroupName, ObjectId, SeenGroup};
-use rollcall_http::{Call, CallError, CallErrorKind, Situation};
+use rollcall_http::{Call, CallError, Situation};
 use serde_json::Value as Json;
 
-use crate::batch::{Answer, ITEMS_MAX};
-use crate::lookup::PAGE;
-use crate::{Entra, EntraError, graph};
+use crate::batch::{Answer, Answers, ITEMS_MAX, refused};
+use crate::lookup::{BATCHES, PAGE};
+use crate::{Entra, EntraError, graph, licences};
 
-/// Batches under way at once.
-const BATCHES: usize = 4;
-const SELECT: &str = "id,groupTypes,membershipRule,membershipRuleProcessingState";
+/// What [`read`] reads.
+pub(crate) const SELECT: &str = "id,displayName,description,groupTypes,membershipRule,\
+                                 membershipRuleProcessingState,assignedLicenses";
 
 impl Entra {
     /// The groups of these names, in their order; `None` where there is none.
@@ -35,9 +35,12 @@ impl Entra {
             })
             .collect();
         let asked: Vec<_> = asked.iter().map(|calls| self.batch(calls)).collect();
-        let batches: Result<Vec<Vec<Answer>>, CallError> =
+        let batches: Result<Vec<Answers>, CallError> =
             stream::iter(asked).buffered(BATCHES).try_collect().await;
-        let found = batches.and_then(|batches| batches.into_iter().flatten().map(one).collect());
+        let found = batches.and_then(|batches| {
+            let answers = batches.into_iter().flat_map(|batch| batch.items);
+            answers.map(one).collect()
+        });
         found.map_err(|error| EntraError::Call {
             doing: "looking groups up",
             error,
@@ -68,33 +71,50 @@ impl Entra {
 }
 
 fn one(answer: Answer) -> Result<Option<SeenGroup>, CallError> {
-    let body = match answer {
-        Ok(body) => body,
-        Err(fault) if fault.situation == Situation::NotFound => return Ok(None),
-        Err(fault) => {
-            return Err(CallError {
-                kind: CallErrorKind::Refused(fault),
-                request_id: None,
-                calls: 1,
-            });
-        }
-    };
+    match answer {
+        Ok(body) => read(&body).map(Some),
+        Err(fault) if fault.situation == Situation::NotFound => Ok(None),
+        Err(fault) => Err(refused(fault)),
+    }
+}
+
+/// A group as it was read with [`SELECT`]. Licences that are not shown are none: whoever may read
+/// a group may not always see them.
+pub(crate) fn read(body: &Json) -> Result<SeenGroup, CallError> {
     let text = |name: &str| body.get(name).and_then(Json::as_str);
     let kinds = body.get("groupTypes").and_then(Json::as_array);
-    let (Some(id), Some(kinds)) = (text("id"), kinds) else {
-        return Err(CallError::malformed("a group lacks `id` or `groupTypes`"));
+    let (Some(id), Some(name), Some(kinds)) = (text("id"), text("displayName"), kinds) else {
+        return Err(CallError::malformed(
+            "a group lacks `id`, `displayName` or `groupTypes`",
+        ));
     };
-    let dynamic = kinds.iter().any(|kind| kind == "DynamicMembership");
-    Ok(Some(SeenGroup {
+    let dynamic = dynamic(kinds);
+    let licences = match body.get("assignedLicenses") {
+        None | Some(Json::Null) => Vec::new(),
+        Some(given) => licences::given(given)
+            .ok_or_else(|| CallError::malformed("a licence of a group lacks `skuId`"))?,
+    };
+    Ok(SeenGroup {
         id: ObjectId::new(id),
+        name: name.to_owned(),
+        description: text("description")
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         rule: text("membershipRule")
             .filter(|_| dynamic)
             .map(str::to_owned),
         evaluated: text("membershipRuleProcessingState") == Some("On"),
-    }))
+        licences,
+    })
 }
 
-fn ids(body: &Json) -> Result<Vec<ObjectId>, CallError> {
+/// Whether the members of a group of these kinds follow a rule.
+pub(crate) fn dynamic(kinds: &[Json]) -> bool {
+    kinds.iter().any(|kind| kind == "DynamicMembership")
+}
+
+/// Ids of the users on a page of members.
+pub(crate) fn ids(body: &Json) -> Result<Vec<ObjectId>, CallError> {
     let members = body.get("value").and_then(Json::as_array);
     let members =
         members.ok_or_else(|| CallError::malformed("a list of members has no `value`"))?;

@@ -5,15 +5,20 @@
 //! been read back and still is what the plan was made for (P14).
 
 mod account;
+mod assign;
 mod batch;
 mod config;
 mod create;
+mod current;
 mod graph;
 mod groups;
+mod keep;
 mod licences;
 mod lookup;
+mod members;
 mod password;
 mod probe;
+mod states;
 mod write;
 
 pub use config::{Entra, EntraConfig, EntraError};

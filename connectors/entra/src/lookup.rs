@@ -8,13 +8,13 @@ use rollcall_core::model::{Account, Lookup};
 use rollcall_http::{Call, CallError, CallErrorKind, Lane, Situation};
 use serde_json::Value as Json;
 
-use crate::batch::ITEMS_MAX;
+use crate::batch::{ITEMS_MAX, refused};
 use crate::{Entra, EntraError, account, graph};
 
 /// Objects on one page; the most that the directory gives.
 pub(crate) const PAGE: &str = "999";
 /// Batches under way at once: enough to hide the round trips, few enough to stop quickly.
-const BATCHES: usize = 4;
+pub(crate) const BATCHES: usize = 4;
 
 impl Entra {
     /// Every user of the tenant, page by page, with these attributes besides id, enabled, key and
@@ -119,7 +119,7 @@ impl Entra {
                 }
             })
             .collect();
-        let answers = self.batch(&calls).await?;
+        let answers = self.batch(&calls).await?.items;
         lookups
             .iter()
             .zip(answers)
@@ -132,12 +132,7 @@ impl Entra {
                     Ok(Vec::new())
                 }
                 (Lookup::Key(_) | Lookup::Name(_) | Lookup::Id(_), Err(fault)) => {
-                    let kind = CallErrorKind::Refused(fault);
-                    Err(CallError {
-                        kind,
-                        request_id: None,
-                        calls: 1,
-                    })
+                    Err(refused(fault))
                 }
             })
             .collect()

@@ -34,13 +34,32 @@ const NEEDS_OF_LICENCES: [&[&str]; 1] = [&[
     "Organization.Read.All",
 ]];
 
+/// To put people into groups and take them out.
+const NEEDS_OF_MEMBERS: [&[&str]; 1] = [&["GroupMember.ReadWrite.All", "Group.ReadWrite.All"]];
+
+/// To make groups and to write what they are.
+const NEEDS_OF_KEEPING: [&[&str]; 1] = [&["Group.ReadWrite.All"]];
+
+/// To give licences, to groups or to accounts.
+const NEEDS_OF_ASSIGNING: [&[&str]; 1] = [&["LicenseAssignment.ReadWrite.All"]];
+
 /// What a configuration has besides users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a list of features, each of which is there or not"
+)]
 pub struct Wants {
     /// Groups.
     pub groups: bool,
     /// Groups that give licences.
     pub licences: bool,
+    /// Groups whose members we keep.
+    pub members: bool,
+    /// Groups that we make and write.
+    pub keeps_groups: bool,
+    /// Licences that we give.
+    pub assigns: bool,
 }
 
 /// What a look at the tenant gave.
@@ -120,12 +139,17 @@ impl Entra {
 }
 
 fn missing(roles: &[String], wants: Wants) -> Vec<String> {
-    let of_groups = NEEDS_OF_GROUPS.iter().filter(|_| wants.groups);
-    let of_licences = NEEDS_OF_LICENCES.iter().filter(|_| wants.licences);
+    let of_features = [
+        (wants.groups, NEEDS_OF_GROUPS),
+        (wants.licences, NEEDS_OF_LICENCES),
+        (wants.members, NEEDS_OF_MEMBERS),
+        (wants.keeps_groups, NEEDS_OF_KEEPING),
+        (wants.assigns, NEEDS_OF_ASSIGNING),
+    ];
+    let of_features = of_features.iter().filter(|(wanted, _)| *wanted);
     let mut missing: Vec<String> = NEEDS
         .iter()
-        .chain(of_groups)
-        .chain(of_licences)
+        .chain(of_features.flat_map(|(_, needs)| needs))
         .filter(|any| !any.iter().any(|need| roles.iter().any(|role| role == need)))
         .map(|any| any[0].to_owned())
         .collect();
@@ -240,6 +264,7 @@ mod tests {
         let wants = Wants {
             groups: true,
             licences: true,
+            ..Wants::default()
         };
         assert_eq!(
             missing(&roles, wants),
@@ -248,6 +273,44 @@ mod tests {
         roles.push("Group.Read.All".to_owned());
         roles.push("Organization.Read.All".to_owned());
         assert!(missing(&roles, wants).is_empty());
+    }
+
+    /// What is written needs more than what is read, each feature its own.
+    #[test]
+    fn writing_needs_more() {
+        let wants = Wants {
+            groups: true,
+            licences: true,
+            members: true,
+            keeps_groups: true,
+            assigns: true,
+        };
+        let table: [(&[&str], &[&str]); 3] = [
+            (
+                &["Group.Read.All", "LicenseAssignment.Read.All"],
+                &[
+                    "GroupMember.ReadWrite.All",
+                    "Group.ReadWrite.All",
+                    "LicenseAssignment.ReadWrite.All",
+                ],
+            ),
+            (
+                &[
+                    "GroupMember.ReadWrite.All",
+                    "LicenseAssignment.ReadWrite.All",
+                ],
+                &["Group.ReadWrite.All"],
+            ),
+            (
+                &["Group.ReadWrite.All", "LicenseAssignment.ReadWrite.All"],
+                &[],
+            ),
+        ];
+        for (roles, expected) in table {
+            let roles = roles.iter().chain(&["User.ReadWrite.All"]);
+            let roles: Vec<String> = roles.map(|role| (*role).to_owned()).collect();
+            assert_eq!(missing(&roles, wants), expected, "{roles:?}");
+        }
     }
 
     /// A token that is not a JWT is not an error, and a JWT without the claim has no permission.

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use rollcall_core::model::{Attributes, Ending, ObjectId, Op, Step, StepResult, Value};
-use rollcall_http::{Call, CallError, CallErrorKind, Lane, Reply, Situation, TokenError};
+use rollcall_core::model::{ActionId, Attributes, Ending, ObjectId, Op, Step, StepResult, Value};
+use rollcall_http::{Call, CallError, CallErrorKind, Clock, Lane, Reply, Situation, TokenError};
 use serde_json::{Value as Json, json};
 
 use crate::batch::after;
+use crate::current::Current;
 use crate::{Entra, account, graph};
 
 /// Waits for an account that the directory has not replicated yet: about a minute in all.
@@ -24,17 +25,12 @@ pub(crate) type Ended = Result<(Ending, Option<ObjectId>), CallError>;
 pub(crate) struct Sender<'a> {
     pub(crate) entra: &'a Entra,
     pub(crate) lane: Lane,
-    calls: u32,
-    request_id: Option<String>,
+    pub(crate) calls: u32,
+    pub(crate) request_id: Option<String>,
 }
 
-/// What reading the account back gave.
-enum Current {
-    /// The account that the plan meant.
-    User(Json),
-    /// The step is over.
-    Over(Ending),
-}
+/// What is left of the waits for the directory to catch up.
+pub(crate) struct Patience(std::slice::Iter<'static, u64>);
 
 impl Entra {
     /// Carries out one step, after checking its precondition just before writing.
@@ -48,12 +44,7 @@ impl Entra {
         } else {
             Lane::Bulk
         };
-        let mut sender = Sender {
-            entra: self,
-            lane,
-            calls: 0,
-            request_id: None,
-        };
+        let mut sender = Sender::new(self, lane);
         let ended = match step.op {
             Op::UserCreate => sender.create(step).await,
             Op::UserUpdate => sender.update(step).await,
@@ -62,23 +53,78 @@ impl Entra {
             Op::UserEnable => sender.switch(step, true).await,
             Op::UserDisable => sender.switch(step, false).await,
             Op::UserRevokeSessions => sender.revoke(step).await,
+            Op::GroupAdd => return self.add_member(step).await,
+            Op::GroupRemove => sender.remove_member(step).await,
+            Op::LicenceAssign => sender.assign(step).await,
+            Op::LicenceRemove => sender.unassign(step).await,
+            Op::GroupCreate | Op::GroupUpdate | Op::GroupLicense => Ok((
+                invalid("a step about a group itself names an account"),
+                None,
+            )),
         };
+        sender.result(&step.action, step.op, ended, step.object.as_ref())
+    }
+
+    /// Pending replication that outlasted our patience.
+    pub(crate) fn replicating(&self) -> Ending {
+        let until = after(self.client().clock(), REPLICATION_LATER);
+        Ending::Waiting {
+            until: Some(until),
+            reason: "replication".to_owned(),
+        }
+    }
+}
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        Self(REPLICATION_WAITS.iter())
+    }
+
+    /// Waits once more, each time longer; `false`, at once, when there was enough of it.
+    pub(crate) async fn wait(&mut self, clock: Clock) -> bool {
+        let Some(wait) = self.0.next() else {
+            return false;
+        };
+        clock.sleep(Duration::from_secs(*wait)).await;
+        true
+    }
+}
+
+impl<'a> Sender<'a> {
+    /// One that has sent nothing yet.
+    pub(crate) fn new(entra: &'a Entra, lane: Lane) -> Self {
+        Self {
+            entra,
+            lane,
+            calls: 0,
+            request_id: None,
+        }
+    }
+
+    /// What came of an action; `known` is the object where the ending names none.
+    pub(crate) fn result(
+        self,
+        action: &ActionId,
+        op: Op,
+        ended: Ended,
+        known: Option<&ObjectId>,
+    ) -> StepResult {
         let (ending, object) = match ended {
             Ok(ended) => ended,
-            Err(error) => (sender.failed(&error), None),
+            Err(error) => (self.failed(&error), None),
         };
         tracing::debug!(
-            action = step.action.as_str(),
-            op = step.op.name(),
+            action = action.as_str(),
+            op = op.name(),
             ending = ending.name(),
-            calls = sender.calls,
+            calls = self.calls,
             "A step ended."
         );
         StepResult {
             ending,
-            object: object.or_else(|| step.object.clone()),
-            request_id: sender.request_id,
-            calls: sender.calls,
+            object: object.or_else(|| known.cloned()),
+            request_id: self.request_id,
+            calls: self.calls,
         }
     }
 }
@@ -91,39 +137,48 @@ impl Sender<'_> {
             Ok(reply) => (reply.calls, Some(reply.request_id.clone())),
             Err(error) => (error.calls, error.request_id.clone()),
         };
+        self.count(calls, request_id);
+        sent
+    }
+
+    /// Counts calls that were sent elsewhere; the last request id stays.
+    pub(crate) fn count(&mut self, calls: u32, request_id: Option<String>) {
         self.calls += calls;
         self.request_id = request_id.or(self.request_id.take());
-        sent
+    }
+
+    /// Sends a call again, a bounded time, while the directory may just not have caught up.
+    pub(crate) async fn send_while(
+        &mut self,
+        call: Call,
+        behind: impl Fn(&CallError) -> bool,
+    ) -> Result<Reply, CallError> {
+        self.send_with(&mut Patience::new(), call, behind).await
+    }
+
+    /// The same with what is left of the waits.
+    pub(crate) async fn send_with(
+        &mut self,
+        patience: &mut Patience,
+        call: Call,
+        behind: impl Fn(&CallError) -> bool,
+    ) -> Result<Reply, CallError> {
+        loop {
+            let sent = self.send(call.clone()).await;
+            let again = sent.as_ref().is_err_and(&behind);
+            if !again || !patience.wait(self.entra.client().clock()).await {
+                return sent;
+            }
+        }
     }
 
     /// Sends a call again, a bounded time, while the answer is that something does not exist.
     pub(crate) async fn send_until_found(&mut self, call: Call) -> Result<Reply, CallError> {
-        for wait in REPLICATION_WAITS {
-            match self.send(call.clone()).await {
-                Err(error) if not_found(&error) => {
-                    self.entra
-                        .client()
-                        .clock()
-                        .sleep(Duration::from_secs(wait))
-                        .await;
-                }
-                other => return other,
-            }
-        }
-        self.send(call).await
-    }
-
-    /// Pending replication that outlasted our patience.
-    pub(crate) fn replicating(&self) -> Ending {
-        let until = after(self.entra.client().clock(), REPLICATION_LATER);
-        Ending::Waiting {
-            until: Some(until),
-            reason: "replication".to_owned(),
-        }
+        self.send_while(call, not_found).await
     }
 
     /// How a step ends whose call failed.
-    fn failed(&self, error: &CallError) -> Ending {
+    pub(crate) fn failed(&self, error: &CallError) -> Ending {
         let until = match &error.kind {
             CallErrorKind::Throttled { until } => Some(*until),
             CallErrorKind::Token(TokenError::Refused {
@@ -148,52 +203,11 @@ impl Sender<'_> {
         }
     }
 
-    /// Reads the account back, with the properties of `written`, and checks that it is the one
-    /// that the plan meant.
-    async fn current(&mut self, step: &Step, written: &Attributes) -> Result<Current, CallError> {
-        let Some(object) = &step.object else {
-            return Ok(Current::Over(invalid("the step names no account")));
-        };
-        let lately = self.entra.created_lately(object);
-        let select = account::select(written.keys());
-        let call = graph::read_user(graph::user_path(object), select, self.lane);
-        let read = if lately {
-            self.send_until_found(call).await
-        } else {
-            self.send(call).await
-        };
-        let user = match read {
-            Ok(reply) => reply.body,
-            Err(error) if not_found(&error) && lately => {
-                return Ok(Current::Over(self.replicating()));
-            }
-            Err(error) if not_found(&error) => {
-                return Ok(Current::Over(stale("the account is gone")));
-            }
-            Err(error) => return Err(error),
-        };
-        if user.get("id").and_then(Json::as_str) != Some(object.as_str()) {
-            return Ok(Current::Over(stale(
-                "the directory answered with another account",
-            )));
-        }
-        let key = user.get("employeeId").and_then(Json::as_str);
-        // An update that writes the key is checked like any other property it writes; and a
-        // replica that has not caught up shows a new account without its key.
-        let settles_key = written.contains_key("employeeId") || (lately && key.is_none());
-        if key != Some(step.key.as_str()) && !settles_key {
-            return Ok(Current::Over(stale(
-                "the account carries another employee id",
-            )));
-        }
-        Ok(Current::User(user))
-    }
-
     /// Sends a write to an account; one that we made lately may not be everywhere yet.
     async fn write(&mut self, object: &ObjectId, call: Call) -> Result<Ending, CallError> {
         if self.entra.created_lately(object) {
             let sent = self.send_until_found(call).await;
-            written(sent, self.replicating())
+            written(sent, self.entra.replicating())
         } else {
             let sent = self.send(call).await;
             written(sent, stale("the account is gone"))
@@ -290,7 +304,7 @@ impl Sender<'_> {
         // The account was read a moment ago, so what is missing is as likely the manager.
         let ending = if self.entra.created_lately(object) || self.entra.created_lately(manager) {
             let sent = self.send_until_found(call).await;
-            written(sent, self.replicating())?
+            written(sent, self.entra.replicating())?
         } else {
             let gone = Ending::Waiting {
                 until: None,
@@ -326,13 +340,17 @@ fn written(sent: Result<Reply, CallError>, gone: Ending) -> Result<Ending, CallE
     }
 }
 
-pub(crate) fn not_found(error: &CallError) -> bool {
-    error
-        .fault()
-        .is_some_and(|fault| fault.situation == Situation::NotFound)
+/// What an answer says is wrong; `None` where none came.
+pub(crate) fn situation(error: &CallError) -> Option<Situation> {
+    error.fault().map(|fault| fault.situation)
 }
 
-fn stale(why: &str) -> Ending {
+pub(crate) fn not_found(error: &CallError) -> bool {
+    situation(error) == Some(Situation::NotFound)
+}
+
+/// What a step rests on no longer holds.
+pub(crate) fn stale(why: &str) -> Ending {
     Ending::Stale {
         why: why.to_owned(),
     }

@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::unnecessary_wraps,
+    dead_code,
     unreachable_pub,
     reason = "a test fails by panicking; support is shared between test crates"
 )]

@@ -10,7 +10,7 @@
 mod support;
 
 use futures::TryStreamExt as _;
-use rollcall_core::model::{GroupName, ObjectId, SeenGroup};
+use rollcall_core::model::{GroupName, Licence, ObjectId, SeenGroup};
 use serde_json::{Value, json};
 use support::*;
 
@@ -25,7 +25,8 @@ async fn groups_are_found() {
             .iter()
             .map(|request| request["url"].as_str().unwrap())
             .collect();
-        let select = "?$select=id,groupTypes,membershipRule,membershipRuleProcessingState";
+        let select = "?$select=id,displayName,description,groupTypes,membershipRule,\
+                      membershipRuleProcessingState,assignedLicenses";
         assert_eq!(
             urls,
             [
@@ -36,15 +37,19 @@ async fn groups_are_found() {
             ]
         );
         let group = |kinds: &Value, rule: &Value, state: &Value| {
-            json!({"id": "g", "groupTypes": kinds, "membershipRule": rule,
-                   "membershipRuleProcessingState": state})
+            json!({"id": "g", "displayName": "Oslo", "description": "", "groupTypes": kinds,
+                   "membershipRule": rule, "membershipRuleProcessingState": state})
         };
+        let mut licensed = group(&json!([]), &Value::Null, &Value::Null);
+        licensed["description"] = json!("Everybody there");
+        licensed["assignedLicenses"] = json!([{"skuId": "s1", "disabledPlans": ["p1"]},
+                                              {"skuId": "s2", "disabledPlans": []}]);
         let dynamic = json!(["DynamicMembership"]);
         let rule = json!("user.city -eq \"Oslo\"");
         let item =
             |id: &str, status: u16, body: &Value| json!({"id": id, "status": status, "body": body});
         let responses = [
-            item("3", 200, &group(&json!([]), &Value::Null, &Value::Null)),
+            item("3", 200, &licensed),
             item("1", 404, &error("Request_ResourceNotFound", "m")),
             item("0", 200, &group(&dynamic, &rule, &json!("On"))),
             item("2", 200, &group(&dynamic, &rule, &json!("Paused"))),
@@ -61,14 +66,26 @@ async fn groups_are_found() {
     let seen = |rule: Option<&str>, evaluated| {
         Some(SeenGroup {
             id: ObjectId::new("g"),
+            name: "Oslo".to_owned(),
+            description: None,
             rule: rule.map(str::to_owned),
             evaluated,
+            licences: Vec::new(),
         })
     };
+    let licence = |sku: &str, plans: &[&str]| Licence {
+        sku: sku.to_owned(),
+        disabled_plans: plans.iter().map(|plan| (*plan).to_owned()).collect(),
+    };
+    let licensed = seen(None, false).map(|group| SeenGroup {
+        description: Some("Everybody there".to_owned()),
+        licences: vec![licence("s1", &["p1"]), licence("s2", &[])],
+        ..group
+    });
     let rule = Some("user.city -eq \"Oslo\"");
     assert_eq!(
         stage.entra.find_groups(&names).await.unwrap(),
-        [seen(rule, true), None, seen(rule, false), seen(None, false)]
+        [seen(rule, true), None, seen(rule, false), licensed]
     );
     assert!(stage.entra.find_groups(&[]).await.unwrap().is_empty());
     assert_eq!(stage.asked().len(), 1, "nothing is asked about nothing");
@@ -122,8 +139,13 @@ async fn seats_are_counted() {
     };
     let mut company = sku("COMPANY", "Enabled", 9, 0, 0);
     company["appliesTo"] = "Company".into();
+    let mut served = sku("SPE_E5", "Enabled", 25, 3, 16);
+    served["servicePlans"] = json!([
+        {"servicePlanId": "p1", "servicePlanName": "TEAMS1", "appliesTo": "User"},
+        {"servicePlanId": "p2", "servicePlanName": null, "appliesTo": "User"},
+    ]);
     let skus = json!({"value": [
-        sku("SPE_E5", "Enabled", 25, 3, 16), sku("OLD", "Suspended", 10, 0, 4),
+        served, sku("OLD", "Suspended", 10, 0, 4),
         sku("OVER", "Warning", 0, 5, 7), company,
     ]});
     let stage = stage(move |asked| {
@@ -140,6 +162,13 @@ async fn seats_are_counted() {
     let free: Vec<(&str, i64)> = seats.iter().map(|it| (it.name.as_str(), it.free)).collect();
     assert_eq!(free, [("SPE_E5", 12), ("OLD", -4), ("OVER", -2)]);
     assert!(seats[0].is("spe_e5") && seats[0].is("ID-SPE_E5") && !seats[0].is("OVER"));
+    let plans: Vec<(&str, &str)> = seats
+        .iter()
+        .flat_map(|it| &it.plans)
+        .map(|plan| (plan.id.as_str(), plan.name.as_str()))
+        .collect();
+    assert_eq!(plans, [("p1", "TEAMS1")]);
+    assert!(seats[0].plans[0].is("teams1") && seats[0].plans[0].is("P1"));
 }
 
 /// Who may not look knows nothing; who gets nonsense says so.

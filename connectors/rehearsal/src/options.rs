@@ -95,6 +95,7 @@ impl Default for TenantOptions {
             "User.RevokeSessions.All",
             "User-LifeCycleInfo.ReadWrite.All",
             "Group.ReadWrite.All",
+            "LicenseAssignment.ReadWrite.All",
             "Organization.Read.All",
         ];
         Self {

@@ -1,12 +1,13 @@
 //! What the steps of a person do to the groups they are in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Groups;
+use crate::grants::{Given, Grant};
 use crate::model::{Account, Attributes, ObjectId, Op, Value};
 use crate::policy::{DraftAction, Target};
 use crate::rules::{Assumption, Crossing, Crossings, Kind, Property, Record, Scratch};
@@ -43,10 +44,10 @@ pub struct Impact {
     /// takes too many steps for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
-    /// Licences that a group gives them, and none gave before.
+    /// Licences that they get by a group or of their own, and had in neither way before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gains: Vec<String>,
-    /// Licences that a group gave them, and none gives any more.
+    /// Licences that they had by a group or of their own, and have in neither way any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<String>,
 }
@@ -58,6 +59,8 @@ impl Impact {
             && self.leaves.is_empty()
             && self.stays.is_empty()
             && self.unknown.is_empty()
+            && self.gains.is_empty()
+            && self.losses.is_empty()
     }
 
     /// Whether anything is said of a group.
@@ -91,31 +94,155 @@ impl<'g> Impacts<'g> {
         }
     }
 
-    /// What becomes of somebody: `before` is their account as planning read it, `due` what is done
-    /// now, `later` everything that is scheduled or kept back.
+    /// What becomes of somebody: `before` is their account as planning read it, `given` what we
+    /// gave them, `due` what is done now, `later` everything that is scheduled or kept back.
     pub fn of<'s>(
         &mut self,
         before: Option<&Account>,
+        given: &BTreeMap<Grant, Given>,
         due: impl Iterator<Item = &'s DraftAction>,
         later: impl Iterator<Item = &'s DraftAction>,
     ) -> Impact {
         let mut out = Impact::default();
         let mut account = before.cloned();
         let mut cut = false;
+        let had: BTreeMap<&Grant, &[String]> = given
+            .iter()
+            .map(|(grant, given)| (grant, given.licences.as_slice()))
+            .collect();
+        let mut has = had.clone();
         for step in due {
             cut |= step.op.cut();
             apply(&mut account, step, self.target);
+            move_grants(&mut has, step);
         }
+        let granted = had.keys().ne(has.keys());
         if account.as_ref() != before {
             self.cross(before, account.as_ref(), &mut out);
+        }
+        if granted {
+            move_between(&had, &has, &mut out);
+        }
+        if granted || !out.enters.is_empty() || !out.leaves.is_empty() {
+            let mut before = self.by_rules(before, self.now);
+            before.extend(had.values().copied().flatten().map(String::as_str));
+            let mut after = self.by_rules(account.as_ref(), self.now);
+            after.extend(has.values().copied().flatten().map(String::as_str));
+            let owned = |it: &&str| (*it).to_owned();
+            out.gains = after.difference(&before).map(owned).collect();
+            out.losses = before.difference(&after).map(owned).collect();
         }
         for step in later {
             cut |= step.op.cut();
             apply(&mut account, step, self.target);
+            move_grants(&mut has, step);
         }
         if let Some(account) = account.filter(|_| cut) {
             self.stay(&account, &mut out);
+            let groups = has.keys().filter_map(|grant| match grant {
+                Grant::Group(key) => Some(key.clone()),
+                Grant::Licence(_) => None,
+            });
+            out.stays.extend(groups);
         }
+        out
+    }
+
+    /// Goes on at another instant.
+    pub const fn at(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Somebody's account, and what we gave them, after steps that are carried out now.
+    pub fn after<'s>(
+        &self,
+        account: Option<&Account>,
+        given: &BTreeMap<Grant, Given>,
+        steps: impl Iterator<Item = &'s DraftAction>,
+    ) -> (Option<Account>, BTreeMap<Grant, Given>) {
+        let (mut account, mut given) = (account.cloned(), given.clone());
+        for step in steps {
+            apply(&mut account, step, self.target);
+            let Some(granting) = &step.granting else {
+                continue;
+            };
+            if step.op.grants() {
+                let grant = granting.grant.clone();
+                given.insert(grant, granting.clone().given(self.now));
+            } else {
+                given.remove(&granting.grant);
+            }
+        }
+        (account, given)
+    }
+
+    /// What time alone does to somebody's memberships from now until an instant, in its order.
+    pub fn flips(
+        &mut self,
+        account: &Account,
+        given: &BTreeMap<Grant, Given>,
+        until: Timestamp,
+    ) -> Vec<(Timestamp, Impact)> {
+        let set = &self.groups.set;
+        let mut out = Vec::new();
+        let mut at = self.now;
+        loop {
+            let [record, _] = &mut self.records;
+            fill(record, set.slots(), Some(account));
+            // Of whom nobody can say, nobody can say when either.
+            let flip = set.next_flip(record, at, &mut self.scratch[0]);
+            let Some(flip) = flip.ok().flatten().filter(|flip| *flip <= until) else {
+                return out;
+            };
+            let crossings =
+                set.crossings((record, Some(at)), (record, Some(flip)), &mut self.scratch);
+            let mut impact = Impact::default();
+            for Crossing { rule, enters } in crossings.crossed {
+                let list = if enters {
+                    &mut impact.enters
+                } else {
+                    &mut impact.leaves
+                };
+                list.push(Crossed {
+                    group: self.groups.all[self.groups.place_of(rule)].key.clone(),
+                    because: Vec::new(),
+                    assumes: Vec::new(),
+                });
+            }
+            let own: BTreeSet<&str> = given
+                .values()
+                .flat_map(|given| &given.licences)
+                .map(String::as_str)
+                .collect();
+            let mut before = self.by_rules(Some(account), at);
+            before.extend(&own);
+            let mut after = self.by_rules(Some(account), flip);
+            after.extend(&own);
+            let owned = |it: &&str| (*it).to_owned();
+            impact.gains = after.difference(&before).map(owned).collect();
+            impact.losses = before.difference(&after).map(owned).collect();
+            out.push((flip, impact));
+            at = flip;
+        }
+    }
+
+    /// Licences that an account has by the rules of groups at an instant.
+    fn by_rules(&mut self, account: Option<&Account>, now: Timestamp) -> BTreeSet<&'g str> {
+        let groups = self.groups;
+        let mut out = BTreeSet::new();
+        let gives = |at: &usize| !groups.all[*at].licences.is_empty();
+        let Some(account) = account.filter(|_| groups.places.iter().any(gives)) else {
+            return out;
+        };
+        let [record, _] = &mut self.records;
+        fill(record, groups.set.slots(), Some(account));
+        groups
+            .set
+            .members(record, Some(now), &mut self.scratch[0], |rule, said| {
+                let licences = &groups.all[groups.place_of(rule)].licences;
+                let licences = licences.iter().filter(|_| said.is_ok());
+                out.extend(licences.map(|it| it.sku.as_str()));
+            });
         out
     }
 
@@ -138,24 +265,6 @@ impl<'g> Impacts<'g> {
         };
         let group = |rule: usize| &self.groups.all[self.groups.place_of(rule)];
         let key = |rule: usize| group(rule).key.clone();
-        // Somebody may have a licence by several groups.
-        if crossings
-            .crossed
-            .iter()
-            .any(|it| !group(it.rule).licences.is_empty())
-        {
-            let mut given = |record: &Record| {
-                let mut given: BTreeSet<&String> = BTreeSet::new();
-                set.members(record, now, &mut self.scratch[0], |rule, said| {
-                    given.extend(group(rule).licences.iter().filter(|_| said.is_ok()));
-                });
-                given
-            };
-            let had = before.map(|_| given(one)).unwrap_or_default();
-            let has = after.map(|_| given(other)).unwrap_or_default();
-            out.gains = has.difference(&had).map(|it| (*it).clone()).collect();
-            out.losses = had.difference(&has).map(|it| (*it).clone()).collect();
-        }
         for Crossing { rule, enters } in crossings.crossed {
             let because = match before {
                 Some(_) => set.differs(rule, one, other),
@@ -242,9 +351,55 @@ fn apply(account: &mut Option<Account>, step: &DraftAction, target: &Target) {
         (Op::UserUpdate, Some(account)) => written(account, &step.after),
         (Op::UserEnable, Some(account)) => account.enabled = true,
         (Op::UserDisable, Some(account)) => account.enabled = false,
-        (Op::UserSetManager | Op::UserClearManager | Op::UserRevokeSessions, Some(_))
+        (
+            Op::UserSetManager
+            | Op::UserClearManager
+            | Op::UserRevokeSessions
+            | Op::GroupAdd
+            | Op::GroupRemove
+            | Op::LicenceAssign
+            | Op::LicenceRemove
+            | Op::GroupCreate
+            | Op::GroupUpdate
+            | Op::GroupLicense,
+            Some(_),
+        )
         | (_, None) => {}
     }
+}
+
+/// What somebody has of us after a step.
+fn move_grants<'s>(has: &mut BTreeMap<&'s Grant, &'s [String]>, step: &'s DraftAction) {
+    let Some(granting) = &step.granting else {
+        return;
+    };
+    if step.op.grants() {
+        has.insert(&granting.grant, &granting.licences);
+    } else {
+        has.remove(&granting.grant);
+    }
+}
+
+/// Groups of ours that somebody comes into and goes out of.
+fn move_between(
+    had: &BTreeMap<&Grant, &[String]>,
+    has: &BTreeMap<&Grant, &[String]>,
+    out: &mut Impact,
+) {
+    let groups = |from: &BTreeMap<&Grant, &[String]>, to: &BTreeMap<&Grant, &[String]>| {
+        let new = from.keys().filter(|grant| !to.contains_key(*grant));
+        let crossed = new.filter_map(|grant| match grant {
+            Grant::Group(key) => Some(Crossed {
+                group: key.clone(),
+                because: Vec::new(),
+                assumes: Vec::new(),
+            }),
+            Grant::Licence(_) => None,
+        });
+        crossed.collect::<Vec<_>>()
+    };
+    out.enters.extend(groups(has, had));
+    out.leaves.extend(groups(had, has));
 }
 
 /// An account as rules see it.

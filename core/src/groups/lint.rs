@@ -1,6 +1,6 @@
 //! What is odd about groups beside their rules.
 
-use super::Groups;
+use super::{Groups, Mode};
 
 /// What can be said of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,10 @@ impl Groups {
                     message: message.to_owned(),
                 });
             };
+            // Its members go as the policy says.
+            if group.mode == Mode::Assigned {
+                continue;
+            }
             if let Some(why) = group.unpredictable() {
                 say(GroupLint::NotPredicted, why);
                 continue;

@@ -30,7 +30,7 @@ impl<'s> Roll<'s> {
     /// Which rules take somebody in, by their place in the set, ascending; of which nobody can say
     /// is an error. Nobody is in anything without an account.
     pub fn takes(&mut self, person: &Person, member: impl FnMut(usize, Result<(), Unknown>)) {
-        let Some(account) = account(person) else {
+        let Some(account) = account_of(person) else {
             return;
         };
         fill(&mut self.record, self.set.slots(), Some(&account));
@@ -57,8 +57,8 @@ pub fn unread(rule: &Rule, written: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Somebody's account as it was left.
-fn account(person: &Person) -> Option<Account> {
+/// Somebody's account as it was left, by the state alone.
+pub fn account_of(person: &Person) -> Option<Account> {
     let enabled = match person.lifecycle {
         Lifecycle::None => return None,
         Lifecycle::Active => true,

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Crossed, GroupLint, Groups, Impact, Impacts};
+use std::collections::BTreeMap;
+
+use super::{Crossed, GroupLint, Groups, GroupsFileError, Impact, Impacts};
+use crate::mapping::Mapping;
 use crate::model::{Account, AccountName, Attributes, ObjectId, Op, Value};
 use crate::plan::LicenceCounts;
 use crate::policy::{DraftAction, Reason, Target};
@@ -42,8 +45,20 @@ mode = "dynamic"
 rule = 'Direct Reports for "b7a1e0a2-0000-0000-0000-000000000000"'
 "#;
 
+const MAPPING: &str = "format_version = 1\n[worker]\nkey = \"K\"\nstatus = \"S\"\n\
+    [[attribute]]\ntarget = \"employeeId\"\nsource = \"K\"\n\
+    [[attribute]]\ntarget = \"userPrincipalName\"\nconstant = \"a@x.example\"\n\
+    [[attribute]]\ntarget = \"mailNickname\"\nconstant = \"a\"\n\
+    [[attribute]]\ntarget = \"displayName\"\nsource = \"N\"\n\
+    [[attribute]]\ntarget = \"department\"\nsource = \"D\"\n";
+
+fn read(text: &str) -> Result<Groups, GroupsFileError> {
+    let mapping = Mapping::parse(MAPPING, "mapping.toml").unwrap();
+    Groups::parse(text, "groups.toml", &mapping)
+}
+
 fn groups() -> Groups {
-    Groups::parse(FILE, "groups.toml").unwrap()
+    read(FILE).unwrap()
 }
 
 fn target() -> Target {
@@ -84,12 +99,13 @@ fn step(op: Op, after: &[(&str, Option<&str>)]) -> DraftAction {
         before: Attributes::new(),
         after: attributes(after),
         manager: None,
+        granting: None,
     }
 }
 
 fn of(before: Option<&Account>, due: &[DraftAction], later: &[DraftAction]) -> Impact {
     let (groups, target) = (groups(), target());
-    Impacts::new(&groups, &target, now()).of(before, due.iter(), later.iter())
+    Impacts::new(&groups, &target, now()).of(before, &BTreeMap::new(), due.iter(), later.iter())
 }
 
 fn keys(crossed: &[Crossed]) -> Vec<&str> {
@@ -194,13 +210,10 @@ fn what_becomes_of_memberships() {
 /// A licence that two groups give is got once and lost with the last of them.
 #[test]
 fn what_becomes_of_licences() {
-    let groups = Groups::parse(
-        &FILE.replace(
-            "rule = 'user.physicalDeliveryOfficeName -eq \"Oslo\"'",
-            "rule = 'user.physicalDeliveryOfficeName -eq \"Oslo\"'\nlicences = [\"SPE_E5\", \"VISIO\"]",
-        ),
-        "groups.toml",
-    )
+    let groups = read(&FILE.replace(
+        "rule = 'user.physicalDeliveryOfficeName -eq \"Oslo\"'",
+        "rule = 'user.physicalDeliveryOfficeName -eq \"Oslo\"'\nlicences = [\"SPE_E5\", \"VISIO\"]",
+    ))
     .unwrap();
     assert_eq!(
         groups.licences().into_iter().collect::<Vec<_>>(),
@@ -264,7 +277,12 @@ fn what_becomes_of_licences() {
             vec![],
         ),
     ] {
-        let impact = impacts.of(before, due.into_iter(), std::iter::empty());
+        let impact = impacts.of(
+            before,
+            &BTreeMap::new(),
+            due.into_iter(),
+            std::iter::empty(),
+        );
         assert_eq!(impact.gains, gains, "{who}");
         assert_eq!(impact.losses, losses, "{who}");
     }
@@ -287,6 +305,7 @@ fn seats_are_short() {
             gains,
             losses,
             free,
+            without: 0,
         };
         assert_eq!(counts.short(), short, "{counts:?}");
     }
@@ -338,12 +357,11 @@ fn what_is_odd_about_groups() {
 
 #[test]
 fn every_mistake_is_told_with_its_line() {
-    let error = Groups::parse(
+    let error = read(
         "format_version = 2\n[[group]]\nkey = \"Sales\"\nname = \"\"\nmode = \"dynamic\"\n\
          rule = 'user.departmnt -eq \"x\"'\n[[group]]\nkey = \"b\"\nname = \"B\"\n\
          mode = \"dynamic\"\nrule = 'user.city -eq \"x\"'\n[[group]]\nkey = \"b\"\nname = \"b\"\n\
          mode = \"dynamic\"\nrule = 'user.city -eq \"x\"'\n",
-        "groups.toml",
     )
     .unwrap_err();
     for (at, wanted) in [
@@ -366,13 +384,75 @@ fn every_mistake_is_told_with_its_line() {
         ("[\"SPE_E5\", \"spe_e5\"]", "a licence stands there twice"),
     ] {
         let text = FILE.replace("[\"SPE_E5\"]", licences);
-        let error = Groups::parse(&text, "groups.toml").unwrap_err();
+        let error = read(&text).unwrap_err();
         assert_eq!(error.problems.len(), 1, "{error}");
         assert!(error.problems[0].contains(wanted), "{error}");
     }
-    let error = Groups::parse(
-        "format_version = 1\n[[group]]\nkye = \"a\"\n",
-        "groups.toml",
-    );
+    // What goes with one mode and not with the other, licences of accounts, exclusive services.
+    let group = "format_version = 1\n[[group]]\nkey = \"a\"\nname = \"A\"\n";
+    let dynamic = "mode = \"dynamic\"\nrule = 'user.city -eq \"x\"'\n";
+    let assigned = "mode = \"assigned\"\nrule = 'worker.status -eq \"A\"'\n";
+    let id = "id = \"00000000-0000-0000-0000-000000000001\"\n";
+    let licence = "[[licence]]\nsku = \"E3\"\nrule = 'worker.status -eq \"A\"'\n";
+    for (text, wanted) in [
+        (
+            format!("{group}{dynamic}keep_days = 3\n"),
+            "`keep_days` and `sensitive` are for mode",
+        ),
+        (
+            format!("{group}{dynamic}sensitive = true\n"),
+            "are for mode \"assigned\"",
+        ),
+        (
+            format!("{group}{dynamic}{id}adopt = true\n"),
+            "is only looked at",
+        ),
+        (format!("{group}{assigned}{id}"), "`adopt = true` says that"),
+        (
+            format!("{group}{assigned}adopt = true\n"),
+            "`adopt` needs the `id`",
+        ),
+        (
+            format!("{group}{assigned}{id}adopt = true\nlicences = [\"E3\"]\n"),
+            "leave `licences` out",
+        ),
+        (
+            format!("{group}{assigned}sensitive = true\nkeep_days = 3\n"),
+            "`keep_days` says the opposite",
+        ),
+        (
+            format!("{group}{assigned}keep_days = 400\n"),
+            "keep_days is at most 365",
+        ),
+        (
+            format!("{group}{assigned}owner = \" \"\n"),
+            "owner and tags have 1 to",
+        ),
+        (
+            format!("{group}mode = \"assigned\"\nrule = 'user.city -eq \"x\"'\n"),
+            "line 2: group `a`, rule, ",
+        ),
+        (
+            format!("format_version = 1\n{licence}{licence}"),
+            "line 5: licence `E3` stands there twice",
+        ),
+        (
+            format!("format_version = 1\n{licence}disabled_plans = [\"a b\"]\n"),
+            "a disabled plan is the name or the id",
+        ),
+        (
+            "format_version = 1\n[[exclusive]]\nplans = [\"A\"]\n".to_owned(),
+            "line 2: exclusive: two services or more",
+        ),
+        (
+            "format_version = 1\n[[exclusive]]\nplans = [\"A\", \"a\"]\n".to_owned(),
+            "each once, exclude each other",
+        ),
+    ] {
+        let error = read(&text).unwrap_err();
+        assert_eq!(error.problems.len(), 1, "{error}");
+        assert!(error.problems[0].contains(wanted), "{wanted}: {error}");
+    }
+    let error = read("format_version = 1\n[[group]]\nkye = \"a\"\n");
     assert!(error.unwrap_err().to_string().contains("line 3"));
 }

@@ -31,11 +31,32 @@ pub enum Op {
     /// Void the refresh tokens, so that a block takes effect now.
     #[serde(rename = "user.revokeSessions")]
     UserRevokeSessions,
+    /// Put the account into a group whose members Rollcall keeps.
+    #[serde(rename = "group.add")]
+    GroupAdd,
+    /// Take it out of one.
+    #[serde(rename = "group.remove")]
+    GroupRemove,
+    /// Give the account a licence of its own.
+    #[serde(rename = "licence.assign")]
+    LicenceAssign,
+    /// Take that away.
+    #[serde(rename = "licence.remove")]
+    LicenceRemove,
+    /// Make a group of Rollcall's.
+    #[serde(rename = "group.create")]
+    GroupCreate,
+    /// Write its changed name, description or rule.
+    #[serde(rename = "group.update")]
+    GroupUpdate,
+    /// Write which licences its members get.
+    #[serde(rename = "group.license")]
+    GroupLicense,
 }
 
 impl Op {
     /// Every operation, in the order of the scenario format's list.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 14] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserSetManager,
@@ -43,6 +64,13 @@ impl Op {
         Self::UserEnable,
         Self::UserDisable,
         Self::UserRevokeSessions,
+        Self::GroupAdd,
+        Self::GroupRemove,
+        Self::LicenceAssign,
+        Self::LicenceRemove,
+        Self::GroupCreate,
+        Self::GroupUpdate,
+        Self::GroupLicense,
     ];
 
     /// The name in plans and reports.
@@ -55,25 +83,43 @@ impl Op {
             Self::UserEnable => "user.enable",
             Self::UserDisable => "user.disable",
             Self::UserRevokeSessions => "user.revokeSessions",
+            Self::GroupAdd => "group.add",
+            Self::GroupRemove => "group.remove",
+            Self::LicenceAssign => "licence.assign",
+            Self::LicenceRemove => "licence.remove",
+            Self::GroupCreate => "group.create",
+            Self::GroupUpdate => "group.update",
+            Self::GroupLicense => "group.license",
         }
     }
 
     /// Takes something away from a person; guards count it.
     pub const fn destructive(self) -> bool {
-        match self {
-            Self::UserDisable | Self::UserRevokeSessions => true,
-            Self::UserCreate
-            | Self::UserUpdate
-            | Self::UserSetManager
-            | Self::UserClearManager
-            | Self::UserEnable => false,
-        }
+        self.cut() || self.takes()
+    }
+
+    /// Takes a membership or a licence away.
+    pub const fn takes(self) -> bool {
+        matches!(self, Self::GroupRemove | Self::LicenceRemove)
+    }
+
+    /// Gives a membership or a licence.
+    pub const fn grants(self) -> bool {
+        matches!(self, Self::GroupAdd | Self::LicenceAssign)
+    }
+
+    /// Is about a group itself, not about a person.
+    pub const fn shapes(self) -> bool {
+        matches!(
+            self,
+            Self::GroupCreate | Self::GroupUpdate | Self::GroupLicense
+        )
     }
 
     /// Part of a cut: goes first, goes when the source is stale, and is stopped by nothing but
     /// another object or key (P14).
     pub const fn cut(self) -> bool {
-        self.destructive()
+        matches!(self, Self::UserDisable | Self::UserRevokeSessions)
     }
 
     /// Must not be sent twice, whatever happened to the first answer: marked in `once/` first.
@@ -87,13 +133,20 @@ impl Op {
             | Self::UserClearManager
             | Self::UserEnable
             | Self::UserDisable
-            | Self::UserRevokeSessions => false,
+            | Self::UserRevokeSessions
+            | Self::GroupAdd
+            | Self::GroupRemove
+            | Self::LicenceAssign
+            | Self::LicenceRemove
+            | Self::GroupCreate
+            | Self::GroupUpdate
+            | Self::GroupLicense => false,
         }
     }
 
     /// Gives access: looks for a newer cut of the person just before it writes.
     pub const fn gives(self) -> bool {
-        matches!(self, Self::UserEnable)
+        matches!(self, Self::UserEnable) || self.grants()
     }
 }
 
@@ -141,14 +194,64 @@ pub enum GroupName {
 }
 
 /// A group as the target has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenGroup {
     /// The target's own id.
     pub id: ObjectId,
+    /// As people read it.
+    pub name: String,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
     /// The rule that its members follow there; `None` where they are put in by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rule: Option<String>,
     /// The rule is at work, not paused.
     pub evaluated: bool,
+    /// What its members get there, by the target's own ids.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub licences: Vec<Licence>,
+}
+
+/// A licence to give, by names or by the target's own ids.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Licence {
+    /// The SKU.
+    pub sku: String,
+    /// Service plans of it that are switched off.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub disabled_plans: Vec<String>,
+}
+
+/// What a group of Rollcall's is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedGroup {
+    /// Its unique name there: `rollcall-<key>`.
+    pub unique: String,
+    /// As people read it.
+    pub name: String,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    /// The rule that its members follow; `None` where Rollcall keeps them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule: Option<String>,
+    /// What its members get.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub licences: Vec<Licence>,
+}
+
+/// One action on a group made ready for a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupStep {
+    /// The action it carries out.
+    pub action: ActionId,
+    /// What: one that [`Op::shapes`].
+    pub op: Op,
+    /// What the group is to be; of it, an operation writes its part.
+    pub wanted: WantedGroup,
+    /// What the group was at plan time; `None` where there was none.
+    pub before: Option<SeenGroup>,
 }
 
 /// A licence as the target has it.
@@ -160,6 +263,40 @@ pub struct Seats {
     pub name: String,
     /// Seats that nobody has; below zero where more are taken than were bought.
     pub free: i64,
+    /// The services that it is made of.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub plans: Vec<ServicePlan>,
+}
+
+/// A service of a licence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServicePlan {
+    /// The target's own id of it.
+    pub id: String,
+    /// As catalogues name it.
+    pub name: String,
+}
+
+impl ServicePlan {
+    /// Whether a configuration means this service: by name in any case, or by id.
+    pub fn is(&self, written: &str) -> bool {
+        self.name.eq_ignore_ascii_case(written) || self.id.eq_ignore_ascii_case(written)
+    }
+}
+
+/// How a licence stands at an account, or could not be given to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceState {
+    /// The SKU's id.
+    pub sku: String,
+    /// The group that gives it; `None`: the account has it of its own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by_group: Option<ObjectId>,
+    /// As the target says it: `Active`, `Error` ...
+    pub state: String,
+    /// What is wrong, as the target says it: `CountViolation` ...; `None` where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
 }
 
 impl Seats {
@@ -189,6 +326,10 @@ pub struct Step {
     pub before: Attributes,
     /// The manager's account, for `user.setManager`.
     pub manager: Option<ObjectId>,
+    /// The group, for `group.add` and `group.remove`.
+    pub group: Option<ObjectId>,
+    /// The licence, for `licence.assign` and `licence.remove`.
+    pub licence: Option<Licence>,
 }
 
 /// How one action ended.

@@ -81,6 +81,16 @@ pub enum FindingKind {
     LateHire,
     /// More people come into a group with a licence than the target has seats for.
     SeatsShort,
+    /// A licence cannot be given to an account as it is.
+    LicenceRefused,
+    /// Services of two licences exclude each other.
+    LicenceConflict,
+    /// Nobody can say whether a worker is to have something.
+    GrantUndecided,
+    /// A group is of another kind in the target.
+    GroupDiffers,
+    /// A rule that is new takes in nobody.
+    RuleTakesNobody,
 }
 
 /// How much a finding matters.

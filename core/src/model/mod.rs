@@ -5,7 +5,10 @@ mod finding;
 mod ids;
 mod value;
 
-pub use action::{Account, Ending, GroupName, Lookup, Op, Seats, SeenGroup, Step, StepResult};
+pub use action::{
+    Account, Ending, GroupName, GroupStep, Licence, LicenceState, Lookup, Op, Seats, SeenGroup,
+    ServicePlan, Step, StepResult, WantedGroup,
+};
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub use ids::{AccountName, ActionId, ObjectId, OrderId, PersonKey, RunId, SourceName, WorkerId};
 pub use value::{Attributes, Value, text_shape};

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use super::Policy;
 use super::desk::{Desk, Found};
 use super::draft::{DeltaKind, Draft, Reason};
+use crate::grants::Belongs;
+use crate::groups::{Conflicts, Groups};
 use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Severity};
 use crate::state::{BlockCause, Cut, Identity, Lifecycle, Person};
 
@@ -119,6 +121,17 @@ pub struct Context<'a> {
     pub matching: Matching,
     /// The rows are those of a whole roster: only such files count misses, and end them.
     pub full: bool,
+    /// What Rollcall gives itself; `None` where that is nothing.
+    pub grants: Option<GrantTerms<'a>>,
+}
+
+/// What Rollcall gives itself.
+#[derive(Debug, Clone, Copy)]
+pub struct GrantTerms<'a> {
+    /// How it is defined.
+    pub groups: &'a Groups,
+    /// What of it nobody can have together.
+    pub conflicts: &'a Conflicts,
 }
 
 /// What was decided.
@@ -140,13 +153,20 @@ pub fn name_key(name: &str) -> String {
     name.nfc().collect::<String>().to_lowercase()
 }
 
-/// Decides. `answers` are the target's, in the order of [`Subject::questions`].
-pub fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> Decision {
+/// Decides. `answers` are the target's, in the order of [`Subject::questions`]; `belongs` is what
+/// the rules give [`Subject::identity`].
+pub fn decide(
+    subject: Subject,
+    answers: &[Vec<Account>],
+    belongs: &Belongs,
+    cx: &Context<'_>,
+) -> Decision {
     let Subject { mut person, seen } = subject;
     let open = std::mem::take(&mut person.unfinished);
     person.held = false;
     let mut desk = Desk {
         cx,
+        belongs,
         row: None,
         person,
         findings: Vec::new(),
@@ -229,7 +249,7 @@ impl Desk<'_> {
             self.person.lifecycle,
             Lifecycle::Created | Lifecycle::Active
         );
-        if !active && !self.open {
+        if !active && !self.open && !self.has_to_strip() {
             // Nobody to cut off: a worker who left, or never had an account, may leave the file.
             self.person.due = None;
             self.person.fingerprint = 0;

@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan as _};
 use super::StatusClass;
 use super::decide::{Context, Matching, wanted_name};
 use super::draft::{DeltaKind, Draft, DraftAction, Reason, call};
+use crate::grants::Belongs;
 use crate::model::{
     Account, AccountName, Attributes, Finding, FindingKind, ObjectId, Op, Place, Severity, Value,
     text_shape,
@@ -28,6 +29,8 @@ type Steps = Option<(DeltaKind, Option<ObjectId>, Vec<DraftAction>)>;
 /// One person, with everything that is needed to decide.
 pub(super) struct Desk<'a> {
     pub(super) cx: &'a Context<'a>,
+    /// What rules give the worker.
+    pub(super) belongs: &'a Belongs,
     pub(super) row: Option<u32>,
     pub(super) person: Person,
     pub(super) findings: Vec<Finding>,
@@ -145,10 +148,12 @@ impl Desk<'_> {
         let (mut actions, mut scheduled): (Vec<_>, Vec<_>) = steps
             .into_iter()
             .partition(|s| s.due <= cx.now && (!cx.stale || s.op.cut()));
-        self.person.due = scheduled.iter().map(|s| s.due).min();
+        let flips = self.belongs.flips.filter(|_| !self.leaving);
+        self.person.due = scheduled.iter().map(|s| s.due).chain(flips).min();
         if self.cuts_only {
-            actions.retain(|a| a.op.cut());
-            scheduled.retain(|a| a.op.cut());
+            let cuts = |a: &DraftAction| a.op.cut() || (self.leaving && a.op.takes());
+            actions.retain(cuts);
+            scheduled.retain(cuts);
         }
         if actions.is_empty() && scheduled.is_empty() {
             return None;
@@ -307,6 +312,7 @@ impl Desk<'_> {
                 cut,
                 disabled: true,
                 signed_out: false,
+                at: None,
             });
         }
     }
@@ -334,7 +340,8 @@ impl Desk<'_> {
             // Somebody enabled the account after we cut it off: late from now on.
             cut.due = self.cx.now;
         }
-        let steps = self.cut_off(cut, &reason, &account);
+        let mut steps = self.cut_off(cut, &reason, &account);
+        steps.extend(self.strip(cut, &reason));
         Some((DeltaKind::Leaver, Some(account.id), steps))
     }
 
@@ -384,6 +391,7 @@ impl Desk<'_> {
                 let step = DraftAction::simple(op, cut.due, reason.clone(), "leaver.last_day");
                 steps.push(step);
             }
+            steps.extend(self.strip(cut, &reason));
         }
     }
 
@@ -405,7 +413,7 @@ impl Desk<'_> {
             return None;
         };
         if let Some(account) = self.namesake(answers) {
-            return self.adopt(identity, cut, account);
+            return self.adopt(identity, zone, cut, account);
         }
         // The wanted name and those instead of it, as far as nobody has them.
         let names = std::iter::once(&name).chain(&identity.other_names);
@@ -474,6 +482,8 @@ impl Desk<'_> {
             ..DraftAction::simple(Op::UserCreate, create, Reason::NewWorker, "joiner.create")
         }];
         steps.extend(self.manager(identity, create, "joiner.manager"));
+        let from = self.groups_from(identity, zone).max(create);
+        steps.extend(self.grant(identity, None, from, "joiner.groups", &[]).gives);
         steps.push(DraftAction::simple(
             Op::UserEnable,
             start,
@@ -517,6 +527,7 @@ impl Desk<'_> {
     fn adopt(
         &mut self,
         identity: &Identity,
+        zone: &TimeZone,
         cut: Option<(Cut, Reason)>,
         account: Account,
     ) -> Steps {
@@ -538,6 +549,9 @@ impl Desk<'_> {
             ..DraftAction::simple(Op::UserUpdate, cx.now, reason, "joiner.adopt")
         }];
         steps.extend(self.manager(identity, cx.now, "joiner.manager"));
+        let from = self.groups_from(identity, zone);
+        let granted = self.grant(identity, Some(&account), from, "joiner.groups", &[]);
+        steps.extend(granted.gives);
         if !account.enabled {
             self.find(
                 FindingKind::AccountDisabledElsewhere,
@@ -583,17 +597,33 @@ impl Desk<'_> {
                 Lifecycle::Active
             };
         }
-        let mut steps = Vec::new();
         let back = self.person.lifecycle == Lifecycle::Blocked;
-        if back {
-            steps.extend(self.unblock(&account, start));
-        }
+        let unblock = if back {
+            self.unblock(&account, start)
+        } else {
+            None
+        };
         let (update, mut moved) = self.update(identity, &account);
+        let changed: Vec<String> = update
+            .iter()
+            .flat_map(|s| s.after.keys().cloned())
+            .collect();
+        let begun = self.person.lifecycle == Lifecycle::Active && !back;
+        let (from, rule) = if begun {
+            (self.cx.now, "mover.groups")
+        } else {
+            (self.groups_from(identity, zone), "joiner.groups")
+        };
+        let granted = self.grant(identity, Some(&account), from, rule, &changed);
+        let mut steps = granted.takes_first;
+        steps.extend(unblock);
         steps.extend(update);
         if let Some(step) = self.manager(identity, self.cx.now, "mover.manager") {
             moved |= self.person.manager != identity.manager && self.moves("manager");
             steps.push(step);
         }
+        steps.extend(granted.gives);
+        steps.extend(granted.takes);
         if self.person.lifecycle == Lifecycle::Created {
             let step = DraftAction::simple(Op::UserEnable, start, start_reason, "joiner.enable");
             steps.push(step);
@@ -613,7 +643,7 @@ impl Desk<'_> {
             DeltaKind::Joiner
         } else if moved && linked_before {
             DeltaKind::Mover
-        } else if steps.iter().any(|s| !s.op.cut()) {
+        } else if steps.iter().any(|s| s.reason.block_cause().is_none()) {
             DeltaKind::Update
         } else if steps.is_empty() {
             DeltaKind::None
@@ -718,7 +748,7 @@ impl Desk<'_> {
 
 /// The first instant of a day at a place; where 00:00 is skipped, the first instant after. Days
 /// that no instant can name are as far away as days can be.
-fn day_start(date: Date, zone: &TimeZone) -> Timestamp {
+pub(super) fn day_start(date: Date, zone: &TimeZone) -> Timestamp {
     zone.to_ambiguous_zoned(date.at(0, 0, 0, 0))
         .compatible()
         .map_or_else(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::Target;
 use super::name_key;
+use crate::grants::Granting;
 use crate::model::{AccountName, Attributes, ObjectId, Op, PersonKey, Value, WorkerId};
 use crate::state::BlockCause;
 
@@ -65,6 +66,21 @@ pub enum Reason {
     InForceAgain,
     /// In the file again after a block for absence.
     Reappeared,
+    /// The rule of a group or a licence holds for the worker.
+    RuleHolds {
+        /// What it reads of workers: what changed of that, where anything did.
+        names: Vec<String>,
+    },
+    /// The rule of a group or a licence holds no longer.
+    RuleEnded {
+        /// What it reads of workers: what changed of that, where anything did.
+        names: Vec<String>,
+    },
+    /// The file says something else of a group than the target.
+    GroupDiffers {
+        /// What: `rule`, `name`, `description`, `licences`; nothing of a group that is missing.
+        names: Vec<String>,
+    },
 }
 
 impl Reason {
@@ -81,7 +97,10 @@ impl Reason {
             | Self::ManagerChanged
             | Self::ManagerEmpty
             | Self::InForceAgain
-            | Self::Reappeared => None,
+            | Self::Reappeared
+            | Self::RuleHolds { .. }
+            | Self::RuleEnded { .. }
+            | Self::GroupDiffers { .. } => None,
         }
     }
 
@@ -101,7 +120,21 @@ impl Reason {
             Self::AbsentTwice => "absent from two full files in a row".to_owned(),
             Self::InForceAgain => "in force again after a block".to_owned(),
             Self::Reappeared => "in the file again after a block for absence".to_owned(),
+            Self::RuleHolds { names } => format!("its rule holds{}", by(names)),
+            Self::RuleEnded { names } => format!("its rule no longer holds{}", by(names)),
+            Self::GroupDiffers { names } if names.is_empty() => "the group is not there".to_owned(),
+            Self::GroupDiffers { names } => {
+                format!("the file has another {}", names.join(", another "))
+            }
         }
+    }
+}
+
+fn by(names: &[String]) -> String {
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", by {}", names.join(", "))
     }
 }
 
@@ -122,6 +155,9 @@ pub struct DraftAction {
     pub after: Attributes,
     /// Whose report the person becomes.
     pub manager: Option<WorkerId>,
+    /// What is given or taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granting: Option<Granting>,
 }
 
 impl DraftAction {
@@ -135,6 +171,7 @@ impl DraftAction {
             before: Attributes::new(),
             after: Attributes::new(),
             manager: None,
+            granting: None,
         }
     }
 }

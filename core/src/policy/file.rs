@@ -21,6 +21,9 @@ pub struct Policy {
     /// Movers.
     #[serde(default)]
     pub mover: Mover,
+    /// Leavers.
+    #[serde(default)]
+    pub leaver: Leaver,
     /// What absence from a full file does.
     #[serde(default)]
     pub absence: Absence,
@@ -68,11 +71,16 @@ pub enum StatusClass {
 pub struct Joiner {
     /// Calendar days before the first day, at 00:00 of the worker's place.
     pub create_days: u16,
+    /// The same for groups and licences that Rollcall gives itself.
+    pub groups_days: u16,
 }
 
 impl Default for Joiner {
     fn default() -> Self {
-        Self { create_days: 14 }
+        Self {
+            create_days: 14,
+            groups_days: 1,
+        }
     }
 }
 
@@ -83,6 +91,8 @@ pub struct Mover {
     /// Target attributes whose change is a move; any other change is an update. `manager` counts
     /// as one.
     pub attributes: Vec<String>,
+    /// Days of 24 hours that a group or a licence is kept beside those that come instead.
+    pub overlap_days: u16,
 }
 
 impl Default for Mover {
@@ -97,7 +107,23 @@ impl Default for Mover {
         ];
         Self {
             attributes: names.map(str::to_owned).to_vec(),
+            overlap_days: 7,
         }
+    }
+}
+
+/// What goes after the cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Leaver {
+    /// Days of 24 hours after the cut that licences stay, and groups that give any: a mailbox
+    /// without a licence is gone after 30 more.
+    pub licence_days: u16,
+}
+
+impl Default for Leaver {
+    fn default() -> Self {
+        Self { licence_days: 30 }
     }
 }
 
@@ -158,11 +184,25 @@ impl Default for Gates {
 }
 
 /// Budgets over a rolling 24 hours.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budgets {
     /// Accounts disabled.
     pub disables: Budget,
+    /// People who stay and lose groups or licences.
+    pub removals: Budget,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            disables: Budget::default(),
+            removals: Budget {
+                count: 10,
+                percent: 10.0,
+            },
+        }
+    }
 }
 
 /// The larger of a count and a percentage of managed accounts, rounded down.
@@ -222,6 +262,10 @@ pub struct Approvals {
     pub adoptions: u8,
     /// Actions on a protected person.
     pub protected: u8,
+    /// Another rule, or other licences, of a group that is there.
+    pub groups: u8,
+    /// What needs seats that are not free.
+    pub seats: u8,
 }
 
 impl Default for Approvals {
@@ -231,6 +275,8 @@ impl Default for Approvals {
             over_budget: 2,
             adoptions: 1,
             protected: 2,
+            groups: 1,
+            seats: 1,
         }
     }
 }
@@ -298,6 +344,7 @@ impl Policy {
                 self.gates.inactive_share_points,
             ),
             ("budgets.disables.percent", self.budgets.disables.percent),
+            ("budgets.removals.percent", self.budgets.removals.percent),
         ] {
             if !(0.0..=100.0).contains(&percent) {
                 out.push(format!("`{name}` is {percent}; it must be from 0 to 100"));
@@ -308,6 +355,8 @@ impl Policy {
             ("approvals.over_budget", self.approvals.over_budget),
             ("approvals.adoptions", self.approvals.adoptions),
             ("approvals.protected", self.approvals.protected),
+            ("approvals.groups", self.approvals.groups),
+            ("approvals.seats", self.approvals.seats),
         ] {
             if count == 0 {
                 out.push(format!(

@@ -8,11 +8,16 @@ mod desk;
 mod draft;
 mod file;
 #[cfg(test)]
+mod grant_tests;
+mod grants;
+#[cfg(test)]
 mod tests;
 
-pub use decide::{Context, Decision, Matching, Seen, Subject, Target, decide, name_key};
+pub use decide::{
+    Context, Decision, GrantTerms, Matching, Seen, Subject, Target, decide, name_key,
+};
 pub use draft::{DeltaKind, Draft, DraftAction, Reason};
 pub use file::{
-    Absence, Approvals, Budget, Budgets, Gates, Joiner, Managers, Mover, Policy, PolicyFileError,
-    Protected, StatusClass, Statuses,
+    Absence, Approvals, Budget, Budgets, Gates, Joiner, Leaver, Managers, Mover, Policy,
+    PolicyFileError, Protected, StatusClass, Statuses,
 };

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Context, DeltaKind, Matching, Policy, Seen, Subject, Target, decide, name_key};
+use super::{Context, Decision, DeltaKind, Matching, Policy, Seen, Subject, Target, name_key};
+use crate::grants::Belongs;
 use crate::model::{
     Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, SourceName, Value, WorkerId,
 };
@@ -40,7 +41,13 @@ fn context<'a>(now: Timestamp, policy: &'a Policy, target: &'a Target) -> Contex
         stale: false,
         matching: Matching::Key,
         full: true,
+        grants: None,
     }
+}
+
+/// Of somebody to whom no rule gives anything.
+fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> Decision {
+    super::decide(subject, answers, &Belongs::default(), cx)
 }
 
 /// A row as `key=value` words: `status=I hire=2027-04-01 dept=IT manager=2`.
@@ -114,6 +121,7 @@ fn person(lifecycle: Lifecycle) -> Person {
                 cause: BlockCause::Status,
             },
             disabled: true,
+            at: None,
             signed_out: true,
         });
     }
@@ -602,6 +610,7 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
             cause: BlockCause::Absence,
         },
         disabled: true,
+        at: None,
         signed_out: true,
     });
     let seen = Seen::Row {

@@ -127,6 +127,25 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "Buy seats, or let fewer people into the groups that give the licence: until then \
              some of those who come in go without it."
         }
+        FindingKind::LicenceRefused => {
+            "A licence needs the country of use: map `usageLocation` to two letters of ISO 3166 \
+             that the worker's row has."
+        }
+        FindingKind::LicenceConflict => {
+            "Two licences with services that exclude each other: change one of the rules, or \
+             switch the service off in one of them (`disabled_plans`)."
+        }
+        FindingKind::GrantUndecided => {
+            "A rule cannot be evaluated for this worker: write its pattern so that it takes fewer \
+             steps. Until then the worker keeps what they have."
+        }
+        FindingKind::GroupDiffers => {
+            "A group keeps its kind: rename the key in the file so that a new one is made, or turn \
+             the group in the tenant by hand, knowing that its members go."
+        }
+        FindingKind::RuleTakesNobody => {
+            "A new rule that takes in nobody: look whether its values are written as HR writes them."
+        }
         FindingKind::LateHire => {
             "The first day had passed before HR sent the worker. Nothing to do here; HR may enter \
              hires earlier."

@@ -140,6 +140,7 @@ struct LicenceRow<'a> {
     losses: String,
     free: String,
     short: String,
+    ran_out: Option<Moment>,
 }
 
 /// An instant for machines and for people, both in UTC.
@@ -204,6 +205,7 @@ struct ChangeRow<'a> {
     op: &'static str,
     values: Vec<Differs<'a>>,
     manager: Option<&'a str>,
+    grant: Option<&'a str>,
     reason: &'a str,
     rule: &'a str,
     row: Option<u32>,
@@ -377,8 +379,15 @@ fn licences(report: &Report) -> Vec<LicenceRow<'_>> {
             None => "unknown".to_owned(),
             Some(_) => grouped(u64::from(n.short())),
         },
+        ran_out: ran_out(report, licence).map(moment),
     })
     .collect()
+}
+
+/// When the last seat of a licence was given, where somebody found none.
+fn ran_out(report: &Report, licence: &str) -> Option<Timestamp> {
+    let mut all = report.seats.iter();
+    all.find(|it| it.licence == licence)?.ran_out
 }
 
 fn banner(verdict: Verdict) -> Banner {
@@ -526,6 +535,7 @@ fn changes_table<'a, K: Ord>(
         op: c.op.name(),
         values: differences(&c.before, &c.after),
         manager: c.manager.as_deref(),
+        grant: c.grant.as_deref(),
         reason: &c.reason,
         rule: &c.rule,
         row: c.row,

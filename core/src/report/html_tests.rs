@@ -23,6 +23,7 @@ fn change(person: &str, delta: DeltaKind, op: Op, status: &str) -> Change {
         before: Attributes::new(),
         after: Attributes::new(),
         manager: None,
+        grant: None,
         status: status.into(),
         note: String::new(),
         at: Some(at("2026-03-16T02:00:09Z")),
@@ -53,6 +54,7 @@ fn empty() -> Report {
         lateness: Lateness::default(),
         forecast: Forecast::default(),
         target: serde_json::Value::Null,
+        seats: Vec::new(),
     }
 }
 
@@ -201,6 +203,7 @@ fn licence(gains: u32, losses: u32, free: Option<i64>) -> LicenceCounts {
         gains,
         losses,
         free,
+        without: 0,
     }
 }
 

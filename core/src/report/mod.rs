@@ -66,6 +66,25 @@ pub struct Report {
     pub forecast: Forecast,
     /// Calls, quota use and throttling as the connector counted them.
     pub target: serde_json::Value,
+    /// Seats of licences that Rollcall gives itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seats: Vec<SeatUse>,
+}
+
+/// How seats of one licence were given out, directly and by groups of which Rollcall keeps the
+/// members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatUse {
+    /// The licence.
+    pub licence: String,
+    /// People who got it by this run.
+    pub given: u32,
+    /// People who are to have it and found no seat.
+    pub without: u32,
+    /// When the last seat was given, where somebody found none: the plan's instant if there was
+    /// none to begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran_out: Option<Timestamp>,
 }
 
 /// What started a pass.
@@ -140,6 +159,9 @@ pub struct Change {
     pub after: Attributes,
     /// The manager's worker id, for a manager change.
     pub manager: Option<String>,
+    /// What is given or taken: `group:sales`, `licence:SPE_E5`; of an order about a group, that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
     /// `done`, `already`, `failed`, `stale`, `waiting`, `held`, `unknown`, `scheduled` or `open`
     /// (planned, nothing is known of it).
     pub status: String,

@@ -368,8 +368,9 @@ impl Settings {
                 .ok()
         });
         let groups = config.groups.as_ref().zip(groups_text);
-        let groups = groups.and_then(|(file, text)| {
-            let groups = Groups::parse(&text, &name(file));
+        let groups = groups.zip(mapping.as_ref());
+        let groups = groups.and_then(|((file, text), mapping)| {
+            let groups = Groups::parse(&text, &name(file), mapping);
             let groups = groups.map_err(|e| problems.push(e.to_string())).ok()?;
             Some(Arc::new((groups, text)))
         });

@@ -6,13 +6,14 @@ use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use rollcall_core::model::{
-    Account, GroupName, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult,
+    Account, GroupName, GroupStep, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step,
+    StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
 use rollcall_entra::{Entra, EntraError};
 
-use crate::target::{Target, TargetError};
+use crate::target::{GroupLicences, Target, TargetError};
 
 /// The adapter: the connector knows Graph, the pipeline knows targets.
 #[derive(Debug, Clone)]
@@ -81,6 +82,41 @@ impl Target for EntraTarget {
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {
         Box::pin(self.0.apply(step))
+    }
+
+    fn add_members<'a>(
+        &'a self,
+        group: &'a ObjectId,
+        steps: &'a [Step],
+    ) -> BoxFuture<'a, Vec<StepResult>> {
+        Box::pin(self.0.add_members(group, steps))
+    }
+
+    fn keep_group<'a>(&'a self, step: &'a GroupStep) -> BoxFuture<'a, StepResult> {
+        Box::pin(self.0.keep_group(step))
+    }
+
+    fn group_licences<'a>(
+        &'a self,
+        group: &'a ObjectId,
+    ) -> BoxFuture<'a, Result<GroupLicences, TargetError>> {
+        Box::pin(async move {
+            let found = self.0.group_licence_errors(group).await;
+            let (state, without) = found.map_err(|e| failed(&e))?;
+            Ok(GroupLicences { state, without })
+        })
+    }
+
+    fn licence_states<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+    ) -> BoxFuture<'a, Result<Vec<Vec<LicenceState>>, TargetError>> {
+        Box::pin(async move {
+            self.0
+                .licence_states(accounts)
+                .await
+                .map_err(|e| failed(&e))
+        })
     }
 
     fn forecast(&self, actions: &BTreeMap<String, u32>) -> Forecast {

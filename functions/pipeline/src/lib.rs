@@ -10,6 +10,7 @@ pub mod aws;
 pub mod config;
 pub mod entra;
 pub mod explain;
+pub mod forecast;
 pub mod key;
 pub mod log;
 pub mod once;

@@ -101,21 +101,30 @@ pub struct Planned {
     pub disables: u32,
     /// Those that a budget keeps back.
     pub disables_held: u32,
+    /// People who stay and lose groups or licences, held ones left out.
+    #[serde(default)]
+    pub removals: u32,
+    /// Those whom a budget keeps back from it.
+    #[serde(default)]
+    pub removals_held: u32,
     /// The first instant at which something falls due that nothing keeps back: the state does not
     /// know it before this is folded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Timestamp>,
-    /// Meaning of the mapping and the policy that it was made with.
+    /// Meaning of mapping, policy and groups that it was made with.
     pub rules: Rules,
 }
 
-/// Hashes of mapping and policy.
+/// Hashes of what decides about everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// Of the mapping.
     pub mapping_sha256: String,
     /// Of the policy.
     pub policy_sha256: String,
+    /// Of what Rollcall gives people itself, where it gives anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants_sha256: Option<String>,
 }
 
 /// Who agrees: an identity that credentials prove, never a flag. `os:<name>:<uid>` on one machine,
@@ -328,9 +337,9 @@ pub struct Delivery {
     pub run: RunId,
 }
 
-/// Disables that a plan let through.
+/// People of whom a plan let something through that a budget counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Disables {
+pub struct Counted {
     /// The run.
     pub run: RunId,
     /// The plan's instant.
@@ -351,7 +360,10 @@ pub struct Standing {
     /// What the state was made with.
     pub rules: Option<Rules>,
     /// Disables of the last 24 hours.
-    pub disables: Vec<Disables>,
+    pub disables: Vec<Counted>,
+    /// People who lost groups or licences in the last 24 hours, and stay.
+    #[serde(default)]
+    pub removals: Vec<Counted>,
     /// Runs that are not over, oldest first.
     pub open: Vec<OpenRun>,
     /// Plans that keep something back for approvals, oldest first. The plan of a newer accepted
@@ -365,12 +377,12 @@ pub const DELIVERIES_MAX: usize = 400;
 impl Standing {
     /// Disables that count into the rolling 24 hours before `now`.
     pub fn disables_before(&self, now: Timestamp) -> u32 {
-        let from = now - jiff::SignedDuration::from_hours(24);
-        self.disables
-            .iter()
-            .filter(|d| d.at > from && d.at <= now)
-            .map(|d| d.count)
-            .sum()
+        before(&self.disables, now)
+    }
+
+    /// The same of people who lose groups or licences.
+    pub fn removals_before(&self, now: Timestamp) -> u32 {
+        before(&self.removals, now)
     }
 
     /// What stands after `event`. Pure: `verify` computes it again.
@@ -426,7 +438,8 @@ impl Standing {
                     });
                 }
                 if !plan.parked {
-                    next.count_disables(run, plan.now, plan.disables);
+                    count(&mut next.disables, run, plan.now, plan.disables);
+                    count(&mut next.removals, run, plan.now, plan.removals);
                 }
             }
             Event::Approval(approval) => {
@@ -459,6 +472,7 @@ impl Standing {
                     .retain(|p| p.run != *run || !(aside || p.waiting().is_empty()));
                 if aside {
                     next.disables.retain(|d| d.run != *run);
+                    next.removals.retain(|d| d.run != *run);
                 }
             }
         }
@@ -478,16 +492,6 @@ impl Standing {
             sha256: intake.sha256.clone(),
         });
         self.pending.retain(|pending| pending.run == *run);
-    }
-
-    /// Adds disables to the rolling count.
-    pub fn count_disables(&mut self, run: &RunId, at: Timestamp, count: u32) {
-        let from = at - jiff::SignedDuration::from_hours(24);
-        self.disables.retain(|d| d.at > from);
-        if count > 0 {
-            let run = run.clone();
-            self.disables.push(Disables { run, at, count });
-        }
     }
 
     fn set_stage(
@@ -657,6 +661,35 @@ pub async fn commit(
     }
 }
 
+/// What people let through over a budget.
+fn count_over(standing: &mut Standing, guard: &str, run: &RunId, at: Timestamp, plan: &Planned) {
+    if guard == rollcall_core::guards::REMOVALS {
+        count(&mut standing.removals, run, at, plan.removals_held);
+    } else {
+        count(&mut standing.disables, run, at, plan.disables_held);
+    }
+}
+
+/// What counts into the rolling 24 hours before an instant.
+fn before(counted: &[Counted], now: Timestamp) -> u32 {
+    let from = now - jiff::SignedDuration::from_hours(24);
+    counted
+        .iter()
+        .filter(|d| d.at > from && d.at <= now)
+        .map(|d| d.count)
+        .sum()
+}
+
+/// Adds to a rolling count.
+fn count(counted: &mut Vec<Counted>, run: &RunId, at: Timestamp, count: u32) {
+    let from = at - jiff::SignedDuration::from_hours(24);
+    counted.retain(|d| d.at > from);
+    if count > 0 {
+        let run = run.clone();
+        counted.push(Counted { run, at, count });
+    }
+}
+
 /// What an approval that completes adds to the standing: the parked intake is accepted, the
 /// disables that it lets go count from now on.
 ///
@@ -685,16 +718,25 @@ pub async fn accept_approved(
                 standing.accept(&pending.run, intake, plan.inactive, at);
                 standing.rules = Some(plan.rules.clone());
             }
-            standing.count_disables(&pending.run, at, plan.disables);
-            if pending.approved.iter().any(|guard| over_budget(guard)) {
-                standing.count_disables(&pending.run, at, plan.disables_held);
+            count(&mut standing.disables, &pending.run, at, plan.disables);
+            count(&mut standing.removals, &pending.run, at, plan.removals);
+            for guard in pending.approved.iter().filter(|guard| over_budget(guard)) {
+                count_over(standing, guard, &pending.run, at, &plan);
             }
         }
         // While the intake is parked nothing goes, whoever agrees to what else.
         Some(Kind::Budget) if pending.accepted() => {
-            standing.count_disables(&pending.run, at, plan.disables_held);
+            count_over(standing, &approval.guard, &pending.run, at, &plan);
         }
-        Some(Kind::Intake | Kind::Budget | Kind::Adoptions | Kind::Protected) | None => {}
+        Some(
+            Kind::Intake
+            | Kind::Budget
+            | Kind::Adoptions
+            | Kind::Protected
+            | Kind::Groups
+            | Kind::Seats,
+        )
+        | None => {}
     }
     Ok(())
 }

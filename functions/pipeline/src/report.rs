@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_core::fold::{Outcomes, PersonLine};
-use rollcall_core::guards::{Kind, kind};
+use rollcall_core::fold::{Outcome, Outcomes, PersonLine};
+use rollcall_core::grants::{Grant, Granting};
+use rollcall_core::guards::{self, Kind, kind};
 use rollcall_core::model::{ActionId, Ending, Finding, Op, PersonKey, RunId, Severity};
 use rollcall_core::plan::{Action, ActionValues, FORMAT_VERSION, PlanSummary, WorkOrder};
 use rollcall_core::policy::DeltaKind;
 use rollcall_core::report::{
-    Change, Hold, IntakeFacts, Lateness, OutcomeCounts, ReceiptRow, Report, RunKind,
+    Change, Hold, IntakeFacts, Lateness, OutcomeCounts, ReceiptRow, Report, RunKind, SeatUse,
     count_findings, html, receipt_header, receipt_line,
 };
 
@@ -59,6 +60,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
     let mut late_open = 0;
     let mut first: Option<Timestamp> = None;
     let mut last: Option<Timestamp> = None;
+    let mut seats = Seating::default();
     let mut lines = Lines::open(store, material.plan).await?;
     while let Some((_, line)) = lines.next()? {
         let order: WorkOrder = parse(material.plan, &line)?;
@@ -78,6 +80,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 first = Some(first.map_or(outcome.at, |at| at.min(outcome.at)));
                 last = last.max(Some(outcome.at));
             }
+            seats.carried(action, outcome);
             if action.op == Op::UserDisable {
                 match outcome.filter(|o| o.ending.settled()) {
                     Some(o) => {
@@ -121,6 +124,9 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
             persons.insert(order.person.clone());
             for action in open {
                 *hold.ops.entry(action.op.name().to_owned()).or_default() += 1;
+                if held.by == guards::SEATS {
+                    seats.without(action);
+                }
                 counts.held += 1;
                 late_open +=
                     u32::from(action.op == Op::UserDisable && action.due <= material.summary.now);
@@ -188,7 +194,53 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         lateness: quantiles(lateness, late_open),
         forecast: material.summary.forecast.clone(),
         target: material.usage.clone(),
+        seats: seats.finish(material.summary.now),
     })
+}
+
+/// Seats of licences, as they are given out.
+#[derive(Default)]
+struct Seating(BTreeMap<String, SeatUse>);
+
+impl Seating {
+    fn of(&mut self, action: &Action, each: impl Fn(&mut SeatUse)) {
+        let granting = Granting::of_args(&action.args).filter(|_| action.op.grants());
+        for licence in granting.into_iter().flat_map(|it| it.licences) {
+            each(self.0.entry(licence.clone()).or_insert(SeatUse {
+                licence,
+                given: 0,
+                without: 0,
+                ran_out: None,
+            }));
+        }
+    }
+
+    fn carried(&mut self, action: &Action, outcome: Option<&Outcome>) {
+        match outcome.map(|o| (&o.ending, o.at)) {
+            Some((Ending::Done, at)) => self.of(action, |it| {
+                it.given += 1;
+                it.ran_out = it.ran_out.max(Some(at));
+            }),
+            Some((Ending::Waiting { reason, .. }, _)) if reason == "seats" => {
+                self.without(action);
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn without(&mut self, action: &Action) {
+        self.of(action, |it| it.without += 1);
+    }
+
+    /// Of a licence of which everybody got a seat, nothing ran out.
+    fn finish(self, planned: Timestamp) -> Vec<SeatUse> {
+        let all = self.0.into_values();
+        all.map(|it| SeatUse {
+            ran_out: (it.without > 0).then(|| it.ran_out.unwrap_or(planned)),
+            ..it
+        })
+        .collect()
+    }
 }
 
 fn hold(material: &Material<'_>, by: &str, why: &str) -> Hold {
@@ -223,6 +275,10 @@ fn change(
         before: values.map(|v| v.before.clone()).unwrap_or_default(),
         after: values.map(|v| v.after.clone()).unwrap_or_default(),
         manager: action.args.get("manager").cloned(),
+        grant: match &order.group {
+            Some(shape) => Some(Grant::Group(shape.key.clone()).to_string()),
+            None => Granting::of_args(&action.args).map(|it| it.grant.to_string()),
+        },
         status,
         note,
         at: None,

@@ -3,11 +3,14 @@
 //! Nothing is written. Invariant: members whom the state does not know are counted, never judged:
 //! they are nobody's of ours.
 
+use std::collections::BTreeMap;
+
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use rollcall_core::digest::WorkerHasher;
-use rollcall_core::groups::{Group, Groups, Roll, unread};
-use rollcall_core::model::{GroupName, ObjectId, SourceName, WorkerId};
+use rollcall_core::grants::Grant;
+use rollcall_core::groups::{Group, Groups, Mode, Roll, unread};
+use rollcall_core::model::{GroupName, LicenceState, ObjectId, Seats, SourceName, WorkerId};
 use rollcall_core::rules::{Rule, RuleSet};
 use rollcall_core::state::Person;
 use serde::Serialize;
@@ -44,6 +47,8 @@ pub enum Difference {
     Rule,
     /// Its members are put in by hand there.
     NotDynamic,
+    /// Its members follow a rule there.
+    NotAssigned,
     /// Its rule is paused there.
     Paused,
 }
@@ -71,6 +76,33 @@ pub struct Compared {
     pub unknown: u32,
     /// Members who are nobody whom the state knows.
     pub others: u32,
+    /// How far the tenant has come with giving its licences, as it says it; of a group that gives
+    /// some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licensing: Option<String>,
+    /// Workers who are in it and cannot be given one of its licences; ascending.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unlicensed: Vec<WorkerId>,
+}
+
+/// How a licence that accounts have of their own stands in the tenant.
+#[derive(Debug, Serialize)]
+pub struct Licensed {
+    /// The licence.
+    pub licence: String,
+    /// Workers who have it, as they are to.
+    pub agree: u32,
+    /// Workers to whom we gave it and who do not have it; ascending.
+    pub absent: Vec<WorkerId>,
+    /// Workers with whom something is wrong about it, and what the tenant calls that; ascending.
+    pub wrong: Vec<(WorkerId, String)>,
+}
+
+impl Licensed {
+    /// As the state has it.
+    pub fn agrees(&self) -> bool {
+        self.absent.is_empty() && self.wrong.is_empty()
+    }
 }
 
 impl Compared {
@@ -80,6 +112,7 @@ impl Compared {
             && self.differs.is_empty()
             && self.absent.is_empty()
             && self.surplus.is_empty()
+            && self.unlicensed.is_empty()
             && self.unknown == 0
     }
 }
@@ -143,14 +176,22 @@ impl Pipeline {
             let mut members = Inside::default();
             if let Some(seen) = seen {
                 compared.found = true;
-                compared.differs = match &seen.rule {
-                    None => vec![Difference::NotDynamic],
-                    Some(rule) => {
+                compared.differs = match (&seen.rule, group.mode) {
+                    (None, Mode::Assigned) => Vec::new(),
+                    (Some(_), Mode::Assigned) => vec![Difference::NotAssigned],
+                    (None, Mode::Dynamic) => vec![Difference::NotDynamic],
+                    (Some(rule), Mode::Dynamic) => {
                         let other = (!group.is_rule(rule)).then_some(Difference::Rule);
                         let paused = (!seen.evaluated).then_some(Difference::Paused);
                         other.into_iter().chain(paused).collect()
                     }
                 };
+                if !group.licences.is_empty() {
+                    let licences = self.target.group_licences(&seen.id).await?;
+                    compared.licensing = licences.state;
+                    members.unlicensed = licences.without.iter().map(Inside::hash).collect();
+                    members.unlicensed.sort_unstable();
+                }
                 let mut pages = self.target.group_members(&seen.id);
                 while let Some(page) = pages.try_next().await? {
                     members.extend(&page);
@@ -164,6 +205,55 @@ impl Pipeline {
             }
         }
         settle(&state, groups, now, &mut out, &mut there)?;
+        Ok(out)
+    }
+
+    /// How the licences that accounts have of their own stand in the tenant, in the order of the
+    /// file. Asks for everybody to whom we gave one.
+    ///
+    /// # Errors
+    /// When the state cannot be read or the tenant cannot be asked.
+    pub async fn licensed(&self, groups: &Groups) -> Result<Vec<Licensed>, CompareError> {
+        let mut out: Vec<Licensed> = groups
+            .licensed()
+            .iter()
+            .map(|rule| Licensed {
+                licence: rule.licence.sku.clone(),
+                agree: 0,
+                absent: Vec::new(),
+                wrong: Vec::new(),
+            })
+            .collect();
+        if out.is_empty() {
+            return Ok(out);
+        }
+        let seats = self.target.seats().await?.unwrap_or_default();
+        let state = self.newest_state().await?;
+        let managed: Vec<usize> = (0..state.hot().len())
+            .filter(|at| state.hot()[*at].managed())
+            .collect();
+        for chunk in managed.chunks(CHUNK) {
+            let persons = state.persons(chunk)?;
+            let has = |person: &Person| {
+                let mut grants = person.grants.keys();
+                person.object.is_some() && grants.any(|it| matches!(it, Grant::Licence(_)))
+            };
+            let persons: Vec<Person> = persons.into_iter().filter(has).collect();
+            let ids: Vec<ObjectId> = persons.iter().filter_map(|it| it.object.clone()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let states = self.target.licence_states(&ids).await?;
+            for (person, states) in persons.iter().zip(states) {
+                for licensed in &mut out {
+                    licensed.count(person, &states, &seats);
+                }
+            }
+        }
+        for licensed in &mut out {
+            licensed.absent.sort_unstable();
+            licensed.wrong.sort_unstable();
+        }
         Ok(out)
     }
 
@@ -182,6 +272,8 @@ struct Inside {
     /// A hash of each object id, ascending.
     ids: Vec<u128>,
     met: Vec<bool>,
+    /// Of those who cannot be given a licence, ascending.
+    unlicensed: Vec<u128>,
 }
 
 impl Inside {
@@ -224,6 +316,12 @@ fn settle(
     let newest = &mut all[from..];
     let mut roll = Roll::new(groups.set(), now);
     let mut wanted = vec![Some(false); newest.len()];
+    // Of groups whose members we keep, those are to be in whom we put there.
+    let all = groups.all().iter().skip(from).enumerate();
+    let kept: BTreeMap<Grant, usize> = all
+        .filter(|(_, group)| group.mode == Mode::Assigned)
+        .map(|(place, group)| (Grant::Group(group.key.clone()), place))
+        .collect();
     with_accounts(state, |person| {
         wanted.fill(Some(false));
         roll.takes(person, |rule, said| {
@@ -232,9 +330,19 @@ fn settle(
                 *wanted = said.is_ok().then_some(true);
             }
         });
+        for grant in person.grants.keys() {
+            if let Some(place) = kept.get(grant)
+                && let Some(wanted) = wanted.get_mut(*place)
+            {
+                *wanted = Some(true);
+            }
+        }
         let id = person.object.as_ref().map(Inside::hash);
         for ((compared, there), wanted) in newest.iter_mut().zip(&mut *there).zip(&wanted) {
             let is = id.is_some_and(|id| there.meet(id));
+            if id.is_some_and(|id| there.unlicensed.binary_search(&id).is_ok()) {
+                compared.unlicensed.push(person.worker.clone());
+            }
             if compared.found && compared.unpredicted.is_none() {
                 compared.count(person, is, *wanted);
             }
@@ -245,13 +353,17 @@ fn settle(
         compared.others = u32::try_from(others).unwrap_or(u32::MAX);
         compared.absent.sort_unstable();
         compared.surplus.sort_unstable();
+        compared.unlicensed.sort_unstable();
     }
     Ok(())
 }
 
 impl Compared {
     fn of(group: &Group, written: &[&str]) -> Self {
-        let unread = unread(group.compiled(), written);
+        let unread = match group.mode {
+            Mode::Dynamic => unread(group.compiled(), written),
+            Mode::Assigned => Vec::new(),
+        };
         let unread = (!unread.is_empty())
             .then(|| format!("the state knows nothing of {}", unread.join(", ")));
         Self {
@@ -264,6 +376,8 @@ impl Compared {
             surplus: Vec::new(),
             unknown: 0,
             others: 0,
+            licensing: None,
+            unlicensed: Vec::new(),
         }
     }
 
@@ -275,6 +389,31 @@ impl Compared {
             (false, Some(true)) => self.absent.push(person.worker.clone()),
             (true, Some(false)) => self.surplus.push(person.worker.clone()),
             (false, Some(false)) => {}
+        }
+    }
+}
+
+impl Licensed {
+    /// One worker, with the licences of their account as the tenant has them.
+    fn count(&mut self, person: &Person, states: &[LicenceState], seats: &[Seats]) {
+        let grant = Grant::Licence(self.licence.clone());
+        if !person.grants.contains_key(&grant) {
+            return;
+        }
+        let sku = seats.iter().find(|it| it.is(&self.licence));
+        let ours = |state: &&LicenceState| {
+            let named = state.sku.eq_ignore_ascii_case(&self.licence);
+            let same = sku.is_some_and(|sku| sku.is(&state.sku));
+            state.by_group.is_none() && (named || same)
+        };
+        match states.iter().find(ours) {
+            None => self.absent.push(person.worker.clone()),
+            Some(LicenceState {
+                error: Some(error), ..
+            }) => {
+                self.wrong.push((person.worker.clone(), error.clone()));
+            }
+            Some(_) => self.agree += 1,
         }
     }
 }

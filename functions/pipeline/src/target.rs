@@ -3,7 +3,8 @@
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use rollcall_core::model::{
-    Account, GroupName, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult,
+    Account, GroupName, GroupStep, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step,
+    StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -17,6 +18,18 @@ pub struct TargetError {
     pub target: String,
     /// What happened and what to do; no values.
     pub why: String,
+}
+
+/// Accounts that are put into a group together ("Add members": 20 references of one request).
+pub const JOINED: usize = 20;
+
+/// How the licences of a group stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupLicences {
+    /// As the target says it; `None` where it says nothing.
+    pub state: Option<String>,
+    /// Accounts that are in the group and cannot be given one of its licences.
+    pub without: Vec<ObjectId>,
 }
 
 /// A system that accounts live in.
@@ -54,6 +67,29 @@ pub trait Target: Send + Sync {
 
     /// Carries out one step, after checking its precondition.
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;
+
+    /// Puts accounts into one group, at most [`JOINED`] at once, after checking the precondition of
+    /// each. Results are in the order of the steps.
+    fn add_members<'a>(
+        &'a self,
+        group: &'a ObjectId,
+        steps: &'a [Step],
+    ) -> BoxFuture<'a, Vec<StepResult>>;
+
+    /// Makes a group, or what of it differs, after checking that nobody else changed it meanwhile.
+    fn keep_group<'a>(&'a self, step: &'a GroupStep) -> BoxFuture<'a, StepResult>;
+
+    /// How far the target has come with giving the licences of a group, and who goes without.
+    fn group_licences<'a>(
+        &'a self,
+        group: &'a ObjectId,
+    ) -> BoxFuture<'a, Result<GroupLicences, TargetError>>;
+
+    /// The licences of accounts and how they stand, in the order of the accounts.
+    fn licence_states<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+    ) -> BoxFuture<'a, Result<Vec<Vec<LicenceState>>, TargetError>>;
 
     /// What a plan of so many actions by operation will take.
     fn forecast(&self, actions: &std::collections::BTreeMap<String, u32>) -> Forecast;

@@ -192,6 +192,7 @@ impl Pipeline {
             first_load: accepted.is_none(),
             rules_changed: before.rules.as_ref().is_some_and(|r| *r != planned.rules),
             disables_before: before.disables_before(planned.now),
+            removals_before: before.removals_before(planned.now),
             mapping: &mapping,
             policy: &policy,
             groups: groups.as_ref(),

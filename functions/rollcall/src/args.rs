@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Rule(Rules),
     /// Whether the tenant has the groups, their rules and their members as they are to be
     Groups(At),
+    /// What falls due on which day if HR says nothing new, and the seats of licences then
+    Forecast(Forecast),
     /// Judge what workers entail
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -92,6 +94,15 @@ pub(crate) enum Command {
     /// The simulated tenant
     #[command(subcommand)]
     Rehearsal(Rehearsal),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Forecast {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// How many days to look ahead
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub(crate) days: u16,
 }
 
 #[derive(Debug, Args)]

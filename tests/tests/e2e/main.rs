@@ -16,6 +16,7 @@ mod child;
 mod deliveries;
 mod determinism;
 mod explain;
+mod grants;
 mod groups;
 mod guards;
 mod kill;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         bad_input::trials(),
         determinism::trials(),
         explain::trials(),
+        grants::trials(),
         groups::trials(),
         guards::trials(),
         deliveries::trials(),

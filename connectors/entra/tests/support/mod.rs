@@ -27,6 +27,8 @@ pub struct Asked {
     pub body: Value,
     /// `x-ms-throttle-priority`.
     pub priority: String,
+    /// `Prefer`; empty without one.
+    pub prefer: String,
 }
 
 /// A connector in front of a peer, and what the peer was asked.
@@ -81,16 +83,17 @@ fn read(request: &Request<Bytes>, clock: Clock) -> Asked {
         serde_json::from_slice(request.body()).unwrap()
     };
     let path = request.uri().path_and_query().unwrap();
-    let priority = request.headers()["x-ms-throttle-priority"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let header = |name: &str| {
+        let value = request.headers().get(name);
+        value.map_or("", |value| value.to_str().unwrap()).to_owned()
+    };
     let line = format!("{} {path}", request.method());
     Asked {
         at: clock.elapsed(),
         line,
         body,
-        priority,
+        priority: header("x-ms-throttle-priority"),
+        prefer: header("prefer"),
     }
 }
 
@@ -169,7 +172,22 @@ pub fn step(op: Op) -> Step {
         write: Attributes::new(),
         before: Attributes::new(),
         manager: None,
+        group: None,
+        licence: None,
     }
+}
+
+/// An answer to a batch of reads, each answered by `read` from its address.
+pub fn batched(asked: &Asked, read: impl Fn(&str) -> (u16, Value)) -> Answer {
+    let requests = asked.body["requests"].as_array().unwrap();
+    let one = |request: &Value| {
+        assert_eq!(request["method"], "GET");
+        let (status, body) = read(request["url"].as_str().unwrap());
+        json!({"id": request["id"], "status": status, "body": body})
+    };
+    // In any order: here the last one first.
+    let responses: Vec<Value> = requests.iter().rev().map(one).collect();
+    reply(200, &json!({ "responses": responses }))
 }
 
 /// Attributes from text pairs; the empty text is null.
@@ -185,4 +203,20 @@ pub fn attributes(pairs: &[(&str, &str)]) -> Attributes {
         .iter()
         .map(|(name, text)| ((*name).to_owned(), value(text)))
         .collect()
+}
+
+/// An ending in a word: the code of a failure, what is waited for, else its name.
+pub fn outcome(ending: &Ending) -> String {
+    match ending {
+        Ending::Failed { code, hint } => {
+            assert!(hint.len() > 20, "{hint}");
+            code.clone()
+        }
+        Ending::Waiting { reason, .. } => reason.clone(),
+        Ending::Done
+        | Ending::Already
+        | Ending::Stale { .. }
+        | Ending::Held { .. }
+        | Ending::Unknown { .. } => ending.name().to_owned(),
+    }
 }

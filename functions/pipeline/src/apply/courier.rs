@@ -28,8 +28,21 @@ pub struct Sendable {
     lane: Lane,
     actions: Vec<ActionId>,
     waits: Option<(ActionId, PersonKey)>,
+    shapes: bool,
     range: (u64, u64),
     sha256: String,
+}
+
+impl Sendable {
+    /// It is about a group.
+    pub fn shapes(&self) -> bool {
+        self.shapes
+    }
+
+    /// Others wait for it, or it waits for nobody.
+    pub fn goes_first(&self) -> bool {
+        self.shapes || self.lane == Lane::Urgent
+    }
 }
 
 /// Bulk orders that are sent at a time: hours of work for any quota. What is left is sent when
@@ -64,6 +77,7 @@ impl Orders<'_> {
                 waits: due
                     .iter()
                     .find_map(|a| Some((a.id.clone(), a.after.clone()?))),
+                shapes: order.group.is_some(),
                 actions: due.iter().map(|a| a.id.clone()).collect(),
                 order: order.order,
                 person: order.person,

@@ -8,6 +8,7 @@
 
 mod courier;
 mod hands;
+mod joint;
 mod journal;
 mod order;
 
@@ -26,6 +27,7 @@ use rollcall_http::Clock;
 
 pub use self::courier::{Courier, Sendable};
 pub use self::hands::{LIFETIME, Opening};
+pub use self::joint::Joint;
 pub use self::journal::{Line, Lines, begin, journal, outcomes, outcomes_in, untouched, write};
 pub use self::order::{Carried, Hands, Known, Time, unlimited};
 use crate::queue::{Lane, Queue, QueueError};
@@ -33,7 +35,7 @@ use crate::store::{ObjectRef, Store, StoreError};
 use crate::target::{Target, TargetError};
 
 /// Orders in work at once, by lane. Quotas bind long before this does.
-const WORKERS: [(Lane, usize); 2] = [(Lane::Urgent, 4), (Lane::Bulk, 12)];
+const WORKERS: [(Lane, usize); 2] = [(Lane::Urgent, 4), (Lane::Bulk, 32)];
 /// Longer than an order can take: its calls, each with all its retries.
 const VISIBILITY: Duration = Duration::from_hours(1);
 /// Orders whose outcomes are written in one segment: what a crash can make us look at again.
@@ -146,6 +148,7 @@ struct Work<'a> {
     applier: &'a Applier<'a>,
     job: &'a Job,
     known: Known,
+    joint: Joint<'a>,
     journal: Mutex<Journal>,
     total: u64,
 }
@@ -176,6 +179,7 @@ impl Applier<'_> {
             applier: self,
             job,
             known: Known::new(known, objects),
+            joint: Joint::new(self.target, self.clock),
             journal: Mutex::default(),
             total: 0,
         };
@@ -185,7 +189,15 @@ impl Applier<'_> {
             journal::begin(self.store, &job.run).await?;
         }
         work.total = first.len() as u64;
-        work.wave(&first).await?;
+        // Groups before those who come into them; a cut waits for nobody.
+        let (before, behind): (Vec<&Sendable>, Vec<_>) =
+            first.iter().copied().partition(|it| it.goes_first());
+        if before.iter().any(|order| order.shapes()) {
+            work.wave(&before).await?;
+            work.wave(&behind).await?;
+        } else {
+            work.wave(&first).await?;
+        }
         let second = work.courier().freed(&orders);
         if !second.is_empty() {
             work.total += second.len() as u64;
@@ -196,7 +208,7 @@ impl Applier<'_> {
     }
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     fn journal(&self) -> std::sync::MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,7 +222,7 @@ impl Work<'_> {
         }
     }
 
-    fn hands(&self) -> Hands<'_> {
+    fn hands(&self) -> Hands<'_, 'a> {
         Hands {
             store: self.applier.store,
             target: self.applier.target,
@@ -219,6 +231,7 @@ impl Work<'_> {
             known: &self.known,
             ask: false,
             time_left: &unlimited,
+            joint: &self.joint,
         }
     }
 

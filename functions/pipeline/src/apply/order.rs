@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use rollcall_core::digest::{sha256, sha256_parts};
 use rollcall_core::fold::{Outcome, Outcomes};
+use rollcall_core::grants::Granting;
+use rollcall_core::groups::Shape;
 use rollcall_core::model::{
-    ActionId, Attributes, Ending, Lookup, ObjectId, Op, OrderId, PersonKey, RunId, Step, StepResult,
+    ActionId, Attributes, Ending, GroupName, GroupStep, Lookup, ObjectId, Op, OrderId, PersonKey,
+    RunId, Step, StepResult,
 };
 use rollcall_core::plan::{Action, ActionValues, WorkOrder};
 use rollcall_http::Clock;
 use serde::{Deserialize, Serialize};
 
-use super::{ApplyError, Job};
+use super::{ApplyError, Job, Joint};
 use crate::once;
 use crate::queue::Message;
 use crate::store::{Store, parse};
@@ -35,6 +38,7 @@ struct Stop {
 pub struct Known {
     outcomes: Mutex<Outcomes>,
     objects: Mutex<BTreeMap<PersonKey, ObjectId>>,
+    groups: Mutex<BTreeMap<GroupName, ObjectId>>,
 }
 
 impl Known {
@@ -48,6 +52,7 @@ impl Known {
         Self {
             outcomes: Mutex::new(outcomes),
             objects: Mutex::new(objects),
+            groups: Mutex::default(),
         }
     }
 
@@ -67,6 +72,16 @@ impl Known {
         objects.insert(person.clone(), object.clone());
     }
 
+    fn group(&self, name: &GroupName) -> Option<ObjectId> {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.get(name).cloned()
+    }
+
+    fn found(&self, name: &GroupName, id: &ObjectId) {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.insert(name.clone(), id.clone());
+    }
+
     fn settled(&self, action: &ActionId) -> bool {
         let outcomes = self.outcomes();
         outcomes.get(action).is_some_and(|o| o.ending.settled())
@@ -74,7 +89,7 @@ impl Known {
 }
 
 /// Carries out orders of one run.
-pub struct Hands<'a> {
+pub struct Hands<'a, 't> {
     /// The store.
     pub store: &'a Store,
     /// The target.
@@ -90,6 +105,8 @@ pub struct Hands<'a> {
     pub ask: bool,
     /// How long there is time; see [`Time`].
     pub time_left: &'a Time<'a>,
+    /// Where adds to groups are joined with those of other orders.
+    pub joint: &'a Joint<'t>,
 }
 
 /// How long there is time from now on; `None`: no action may be begun any more. What takes longer
@@ -114,7 +131,7 @@ pub enum Carried {
     Never(String),
 }
 
-impl Hands<'_> {
+impl Hands<'_, '_> {
     async fn manager(&self, person: &PersonKey) -> Result<Option<ObjectId>, ApplyError> {
         let known = self.known.made(person);
         if known.is_some() || !self.ask {
@@ -172,6 +189,19 @@ impl Hands<'_> {
         Ok(Ok((order, values)))
     }
 
+    /// The group of a name; `None`: there is none, or none yet.
+    async fn group(&self, name: &GroupName) -> Result<Option<ObjectId>, ApplyError> {
+        if let Some(known) = self.known.group(name) {
+            return Ok(Some(known));
+        }
+        let found = self.target.find_groups(std::slice::from_ref(name)).await?;
+        let id = found.into_iter().flatten().next().map(|group| group.id);
+        if let Some(id) = &id {
+            self.known.found(name, id);
+        }
+        Ok(id)
+    }
+
     /// The actions of one order, in order. A failed create ends it; a failed change does not
     /// keep the next one back; a cut goes through to its end whatever fails.
     async fn order(
@@ -180,38 +210,51 @@ impl Hands<'_> {
         order: &WorkOrder,
         values: &BTreeMap<ActionId, ActionValues>,
     ) -> Result<Carried, ApplyError> {
+        let _in_hand = self.joint.take();
         let mut out = Vec::new();
         let mut object = match &order.object {
             Some(object) => Some(object.clone()),
             None => self.known.made(&order.person),
         };
         let mut broken = None;
-        for action in self.job.due(order) {
-            if self.known.settled(&action.id) {
-                continue;
-            }
+        let due: Vec<&Action> = self
+            .job
+            .due(order)
+            .into_iter()
+            .filter(|action| !self.known.settled(&action.id))
+            .collect();
+        let mut rest = due.as_slice();
+        while let Some((first, _)) = rest.split_first() {
+            // Adds that stand together are sent together.
+            let adds = rest.iter().take_while(|it| it.op == Op::GroupAdd).count();
+            let (these, behind) = rest.split_at(adds.max(1));
+            rest = behind;
             let Some(left) = (self.time_left)() else {
                 return Ok(Carried::Unfinished(out));
             };
-            let result = match &broken {
-                _ if self.job.overtaken.voids(&order.person) => {
+            let results = match &broken {
+                _ if order.group.is_none() && self.job.overtaken.voids(&order.person) => {
                     let why = "a newer plan changed this person: this one is void for them";
-                    ended(Ending::Stale {
+                    let ending = Ending::Stale {
                         why: why.to_owned(),
-                    })
+                    };
+                    vec![ended(ending); these.len()]
                 }
-                Some(op) => ended(Ending::Waiting {
-                    until: None,
-                    reason: format!("{op}"),
-                }),
-                None => {
+                Some(broken) if stops(*broken, first.op) => {
+                    let ending = Ending::Waiting {
+                        until: None,
+                        reason: format!("{broken}"),
+                    };
+                    vec![ended(ending); these.len()]
+                }
+                Some(_) | None => {
                     let object = object.as_ref();
-                    let done = self.action(message, order, action, values, object);
+                    let done = self.actions(message, order, these, values, object);
                     let Some(done) = within(left, done).await else {
                         return Ok(Carried::Dropped(out));
                     };
                     match done {
-                        Ok(result) => result,
+                        Ok(results) => results,
                         // What is done is on record; the rest is done when it comes again.
                         Err(error) if !out.is_empty() => {
                             tracing::warn!(run = %self.job.run, "An order comes again: {error}");
@@ -221,28 +264,143 @@ impl Hands<'_> {
                     }
                 }
             };
-            if let Some(made) = &result.object {
-                object = Some(made.clone());
-                self.known.make(&order.person, made);
+            for (action, result) in these.iter().zip(results) {
+                if let Some(made) = &result.object {
+                    object = Some(made.clone());
+                    self.known.make(&order.person, made);
+                }
+                if !result.ending.settled() && broken != Some(Op::UserCreate) {
+                    broken = breaks(action.op).then_some(action.op).or(broken);
+                }
+                out.push(Outcome {
+                    run: self.job.run.clone(),
+                    order: order.order.clone(),
+                    action: action.id.clone(),
+                    op: action.op,
+                    person: order.person.clone(),
+                    ending: result.ending,
+                    at: self.clock.now(),
+                    send: message.send,
+                    calls: result.calls,
+                    request_id: result.request_id,
+                    object: result.object,
+                });
             }
-            if action.op == Op::UserCreate && !result.ending.settled() {
-                broken = Some(action.op);
-            }
-            out.push(Outcome {
-                run: self.job.run.clone(),
-                order: order.order.clone(),
-                action: action.id.clone(),
-                op: action.op,
-                person: order.person.clone(),
-                ending: result.ending,
-                at: self.clock.now(),
-                send: message.send,
-                calls: result.calls,
-                request_id: result.request_id,
-                object: result.object,
-            });
         }
         Ok(Carried::Done(out))
+    }
+
+    /// One action, or adds to groups that stand together.
+    async fn actions(
+        &self,
+        message: &Message,
+        order: &WorkOrder,
+        these: &[&Action],
+        values: &BTreeMap<ActionId, ActionValues>,
+        object: Option<&ObjectId>,
+    ) -> Result<Vec<StepResult>, ApplyError> {
+        let [action] = these else {
+            return self.adds(order, these, object).await;
+        };
+        if let Some(shape) = &order.group {
+            return Ok(vec![self.shape(shape, action).await]);
+        }
+        if action.op == Op::GroupAdd {
+            return self.adds(order, these, object).await;
+        }
+        let done = self.action(message, order, action, values, object);
+        Ok(vec![done.await?])
+    }
+
+    /// Makes a group what it is to be.
+    async fn shape(&self, shape: &Shape, action: &Action) -> StepResult {
+        let step = GroupStep {
+            action: action.id.clone(),
+            op: action.op,
+            wanted: shape.wanted.clone(),
+            before: shape.before.clone(),
+        };
+        let result = self.target.keep_group(&step).await;
+        if let Some(id) = result.object.as_ref().filter(|_| result.ending.settled()) {
+            let name = GroupName::Unique(shape.wanted.unique.clone());
+            self.known.found(&name, id);
+        }
+        StepResult {
+            // It is nobody's account.
+            object: None,
+            ..result
+        }
+    }
+
+    /// Adds to groups. Each looks for a newer cut of the person before and after.
+    async fn adds(
+        &self,
+        order: &WorkOrder,
+        these: &[&Action],
+        object: Option<&ObjectId>,
+    ) -> Result<Vec<StepResult>, ApplyError> {
+        if self.stopped(&order.person).await? {
+            return Ok(vec![ended(cut_meanwhile()); these.len()]);
+        }
+        let mut out = vec![None; these.len()];
+        let (mut places, mut adds) = (Vec::new(), Vec::new());
+        for (at, action) in these.iter().enumerate() {
+            match self.granting(order, action, object).await? {
+                Ok(step) => match &step.group {
+                    Some(group) => {
+                        places.push(at);
+                        adds.push((group.clone(), step));
+                    }
+                    None => out[at] = Some(ended(no_grant())),
+                },
+                Err(ending) => out[at] = Some(ended(ending)),
+            }
+        }
+        let steps: Vec<Step> = adds.iter().map(|(_, step)| step.clone()).collect();
+        if !adds.is_empty() {
+            let results = self.joint.add(adds).await;
+            let cut = self.stopped(&order.person).await?;
+            for ((at, result), step) in places.into_iter().zip(results).zip(steps) {
+                out[at] = Some(if cut {
+                    self.take_back(step, result).await
+                } else {
+                    result
+                });
+            }
+        }
+        let results = out
+            .into_iter()
+            .map(|it| it.unwrap_or_else(|| ended(no_grant())));
+        Ok(results.collect())
+    }
+
+    /// An action that gives or takes, made ready. The inner error is how it ends without a call.
+    async fn granting(
+        &self,
+        order: &WorkOrder,
+        action: &Action,
+        object: Option<&ObjectId>,
+    ) -> Result<Result<Step, Ending>, ApplyError> {
+        let Some(granting) = Granting::of_args(&action.args) else {
+            return Ok(Err(no_grant()));
+        };
+        let mut step = bare(order, action, object);
+        step.licence = granting.licence();
+        if let Some(name) = granting.group() {
+            step.group = self.group(&name).await?;
+            if step.group.is_none() {
+                return Ok(Err(if action.op.takes() {
+                    // Nobody is in a group that is not there.
+                    Ending::Already
+                } else {
+                    Ending::Waiting {
+                        until: None,
+                        reason: "group".to_owned(),
+                    }
+                }));
+            }
+        }
+        Ok(Ok(step))
     }
 
     async fn action(
@@ -271,29 +429,28 @@ impl Hands<'_> {
             self.mark_stop(message, &order.person).await?;
         }
         if action.op.gives() && self.stopped(&order.person).await? {
-            let why = "the person was cut off after this was planned".to_owned();
-            return Ok(ended(Ending::Stale { why }));
+            return Ok(ended(cut_meanwhile()));
         }
-        let (before, write) = match values.get(&action.id) {
-            Some(v) => (v.before.clone(), v.after.clone()),
-            None if action.args.keys().any(|k| k != "manager") => {
-                let why = "its values are no longer stored: plan again".to_owned();
-                return Ok(ended(Ending::Stale { why }));
+        let step = if action.op.grants() || action.op.takes() {
+            match self.granting(order, action, object).await? {
+                Ok(step) => step,
+                Err(ending) => return Ok(ended(ending)),
             }
-            None => (Attributes::new(), Attributes::new()),
-        };
-        let mut step = Step {
-            action: action.id.clone(),
-            person: order.person.clone(),
-            op: action.op,
-            object: object.cloned(),
-            key: order
-                .workers
-                .first()
-                .map_or_else(String::new, |w| w.as_str().to_owned()),
-            write,
-            before,
-            manager,
+        } else {
+            let (before, write) = match values.get(&action.id) {
+                Some(v) => (v.before.clone(), v.after.clone()),
+                None if action.args.keys().any(|k| k != "manager") => {
+                    let why = "its values are no longer stored: plan again".to_owned();
+                    return Ok(ended(Ending::Stale { why }));
+                }
+                None => (Attributes::new(), Attributes::new()),
+            };
+            Step {
+                write,
+                before,
+                manager,
+                ..bare(order, action, object)
+            }
         };
         let target = self.target;
         let clock = &self.clock;
@@ -307,31 +464,42 @@ impl Hands<'_> {
         }
         let result = target.apply(&step).await;
         if action.op.gives() && self.stopped(&order.person).await? {
-            // A cut came in between: it wins, whatever order the tenant saw them in.
-            let mut cut = Vec::new();
-            for op in [Op::UserDisable, Op::UserRevokeSessions] {
-                step.op = op;
-                cut.push(target.apply(&step).await);
-            }
-            let calls = cut.iter().map(|r| r.calls).sum::<u32>() + result.calls;
-            let ending = match cut.into_iter().find(|r| !r.ending.settled()) {
-                None => Ending::Stale {
-                    why: "cut off meanwhile; taken back".to_owned(),
-                },
-                Some(failed) => failed.ending,
-            };
-            return Ok(StepResult {
-                ending,
-                calls,
-                ..result
-            });
+            return Ok(self.take_back(step, result).await);
         }
         Ok(result)
     }
 
+    /// A cut came in between: it wins, whatever order the tenant saw them in.
+    async fn take_back(&self, mut step: Step, result: StepResult) -> StepResult {
+        let mut taken = Vec::new();
+        let ops: &[Op] = if step.op == Op::GroupAdd {
+            &[Op::GroupRemove]
+        } else if step.op == Op::LicenceAssign {
+            &[Op::LicenceRemove]
+        } else {
+            &[Op::UserDisable, Op::UserRevokeSessions]
+        };
+        for op in ops {
+            step.op = *op;
+            taken.push(self.target.apply(&step).await);
+        }
+        let calls = taken.iter().map(|r| r.calls).sum::<u32>() + result.calls;
+        let ending = match taken.into_iter().find(|r| !r.ending.settled()) {
+            None => Ending::Stale {
+                why: "cut off meanwhile; taken back".to_owned(),
+            },
+            Some(failed) => failed.ending,
+        };
+        StepResult {
+            ending,
+            calls,
+            ..result
+        }
+    }
+
     async fn mark_stop(&self, message: &Message, person: &PersonKey) -> Result<(), ApplyError> {
         let generation = self.job.generation;
-        let key = format!("{}/{generation:012}.json", stops(person));
+        let key = format!("{}/{generation:012}.json", stops_of(person));
         let stop = Stop {
             generation,
             run: self.job.run.clone(),
@@ -344,12 +512,60 @@ impl Hands<'_> {
 
     /// Whether a newer plan than this one cut the person off.
     async fn stopped(&self, person: &PersonKey) -> Result<bool, ApplyError> {
-        let newest = self.store.list(&stops(person)).await?.pop();
+        let newest = self.store.list(&stops_of(person)).await?.pop();
         let Some(newest) = newest else {
             return Ok(false);
         };
         let stop: Stop = self.store.json(&newest.key).await?;
         Ok(stop.generation > self.job.generation)
+    }
+}
+
+/// Whether what comes behind an action has to wait for it where it is not done.
+const fn breaks(op: Op) -> bool {
+    matches!(op, Op::UserCreate | Op::GroupCreate) || op.grants() || op.takes()
+}
+
+/// Whether an operation that is not done stops one that stands behind it in the order. Without an
+/// account nothing goes; of what is given and taken, whatever stands first comes first.
+const fn stops(undone: Op, next: Op) -> bool {
+    matches!(undone, Op::UserCreate | Op::GroupCreate)
+        || (undone.takes() && next.grants())
+        || (undone.grants() && next.takes())
+}
+
+fn cut_meanwhile() -> Ending {
+    Ending::Stale {
+        why: "the person was cut off after this was planned".to_owned(),
+    }
+}
+
+/// An action that no plan of ours makes.
+fn no_grant() -> Ending {
+    Ending::Failed {
+        code: "step_invalid".to_owned(),
+        hint: "the action names nothing to give or take; this is a fault of Rollcall, please \
+               report it"
+            .to_owned(),
+    }
+}
+
+/// A step that writes nothing yet.
+fn bare(order: &WorkOrder, action: &Action, object: Option<&ObjectId>) -> Step {
+    Step {
+        action: action.id.clone(),
+        person: order.person.clone(),
+        op: action.op,
+        object: object.cloned(),
+        key: order
+            .workers
+            .first()
+            .map_or_else(String::new, |w| w.as_str().to_owned()),
+        write: Attributes::new(),
+        before: Attributes::new(),
+        manager: None,
+        group: None,
+        licence: None,
     }
 }
 
@@ -369,7 +585,7 @@ fn ended(ending: Ending) -> StepResult {
     }
 }
 
-fn stops(person: &PersonKey) -> String {
+fn stops_of(person: &PersonKey) -> String {
     format!(
         "stops/{}",
         &sha256_parts(&[person.as_str().as_bytes()])[..32]

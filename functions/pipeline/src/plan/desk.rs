@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Seek as _, SeekFrom};
 
 use futures::StreamExt as _;
 use rollcall_core::digest::WorkerHasher;
-use rollcall_core::model::{Account, Lookup, Seats, SourceName};
+use rollcall_core::model::{Account, GroupName, Lookup, Seats, SeenGroup, SourceName};
 use rollcall_core::policy::name_key;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
@@ -37,6 +37,13 @@ struct Answered {
 #[derive(Debug, Serialize, Deserialize)]
 struct SeatsSeen {
     seats: Option<Vec<Seats>>,
+}
+
+/// The groups of ours that a plan asked about, as stored behind all answers about people; nothing
+/// is stored where nobody asks.
+#[derive(Debug, Serialize, Deserialize)]
+struct GroupsSeen {
+    groups: Option<Vec<Option<SeenGroup>>>,
 }
 
 /// Where answers come from: the tenant, or what it answered when the plan was first made.
@@ -79,7 +86,7 @@ pub async fn answers_about(
 ) -> Result<Option<Vec<Account>>, StoreError> {
     let mut lines = Lines::open(store, key).await?;
     while let Some((_, line)) = lines.next()? {
-        if line.starts_with(SEATS) {
+        if line.starts_with(SEATS) || line.starts_with(GROUPS) {
             continue;
         }
         let answered: Answered = parse(key, &line)?;
@@ -92,11 +99,18 @@ pub async fn answers_about(
 
 /// How a line of [`SeatsSeen`] begins.
 const SEATS: &[u8] = b"{\"seats\":";
+/// How a line of [`GroupsSeen`] begins.
+const GROUPS: &[u8] = b"{\"groups\":";
 
 impl Stored {
     fn seats(&mut self) -> Result<Option<Vec<Seats>>, StoreError> {
         let seen: SeatsSeen = parse(&self.key.clone(), self.next()?)?;
         Ok(seen.seats)
+    }
+
+    fn groups(&mut self) -> Result<Option<Vec<Option<SeenGroup>>>, StoreError> {
+        let seen: GroupsSeen = parse(&self.key.clone(), self.next()?)?;
+        Ok(seen.groups)
     }
 
     fn answer(&mut self, question: &Lookup) -> Result<Vec<Account>, StoreError> {
@@ -166,6 +180,28 @@ impl<'a> Desk<'a> {
         let seen = SeatsSeen { seats };
         self.record.line(&seen)?;
         Ok(seen.seats)
+    }
+
+    /// Groups of these names, in their order, as far as the tenant says. To be asked once
+    /// everybody was.
+    pub(super) async fn groups(
+        &mut self,
+        names: &[GroupName],
+    ) -> Result<Option<Vec<Option<SeenGroup>>>, PlanError> {
+        let groups = match &mut self.answers {
+            // Nobody stays inside because the tenant does not say what groups it has.
+            Answers::Live(target) => match target.find_groups(names).await {
+                Ok(groups) => Some(groups),
+                Err(error) => {
+                    tracing::warn!(%error, "The tenant's groups cannot be read; left as they are.");
+                    None
+                }
+            },
+            Answers::Stored(stored) => stored.groups()?,
+        };
+        let seen = GroupsSeen { groups };
+        self.record.line(&seen)?;
+        Ok(seen.groups.filter(|groups| groups.len() == names.len()))
     }
 
     pub(super) async fn ask(

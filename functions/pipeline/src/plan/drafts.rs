@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 
 use rollcall_core::digest::WorkerHasher;
+use rollcall_core::grants::{Belongs, Grant, GrantRules};
 use rollcall_core::guards;
 use rollcall_core::model::{Account, AccountName, Finding, Lookup, Op, Severity, SourceName};
 use rollcall_core::policy::{Context, Draft, Matching, Target, decide, name_key};
+use rollcall_core::seats::Claims;
 use rollcall_core::state::Person;
 use rollcall_core::workers::ProtectedRule;
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,12 @@ pub(super) struct Drafts {
     claims: Vec<u128>,
     /// Who is protected by what HR says of them.
     protected: Option<ProtectedRule>,
+    /// Who claims seats of licences, by place of the person.
+    pub(super) seats: Claims,
+    /// People who stay and lose something, whom a budget counts.
+    pub(super) removals: u32,
+    /// Groups that somebody comes into by what is due.
+    pub(super) named: BTreeSet<String>,
     /// Looked at, and nothing came of it.
     pub(super) untouched: u32,
     /// Rows that are not believed.
@@ -73,9 +81,11 @@ impl Drafts {
         persons: Vec<Ready>,
         desk: &mut Desk<'_>,
         cx: &Context<'_>,
+        grants: Option<&mut GrantRules<'_>>,
         request: &Request<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), PlanError> {
+        let mut grants = grants;
         let questions: Vec<Vec<Lookup>> = persons
             .iter()
             .map(|p| p.subject.questions(cx.target))
@@ -84,7 +94,10 @@ impl Drafts {
         let mut answers = desk.ask(flat).await?.into_iter();
         for (ready, questions) in persons.into_iter().zip(questions) {
             let answers: Vec<Vec<Account>> = answers.by_ref().take(questions.len()).collect();
-            self.lay_down(ready, &answers, cx, request, findings)?;
+            let belongs = ready.subject.identity().zip(grants.as_mut());
+            let belongs = belongs.map(|(identity, rules)| rules.of(identity, cx.now));
+            let belongs = belongs.unwrap_or_default();
+            self.lay_down(ready, &answers, &belongs, cx, request, findings)?;
         }
         Ok(())
     }
@@ -93,6 +106,7 @@ impl Drafts {
         &mut self,
         ready: Ready,
         answers: &[Vec<Account>],
+        belongs: &Belongs,
         cx: &Context<'_>,
         request: &Request<'_>,
         findings: &mut Vec<Finding>,
@@ -107,7 +121,7 @@ impl Drafts {
             Matching::Key => None,
             Matching::KeyThenName => subject.wanted_name(cx.target),
         };
-        let decision = decide(subject, answers, cx);
+        let decision = decide(subject, answers, belongs, cx);
         if decision.held {
             self.held_rows.extend(row);
         }
@@ -129,6 +143,15 @@ impl Drafts {
             let mut said = said.into_iter().flatten();
             said.any(|identity| rule.holds(identity, cx.now))
         });
+        if let Some(draft) = &draft {
+            self.seats.add(&person, draft, self.briefs.len());
+            let adds = draft.actions.iter().filter(|step| step.op == Op::GroupAdd);
+            for granting in adds.filter_map(|step| step.granting.as_ref()) {
+                if let Grant::Group(key) = &granting.grant {
+                    self.named.insert(key.clone());
+                }
+            }
+        }
         self.briefs.push(Brief {
             key: person.hot().key,
             name: name.map(|n| name_hash(&n)),
@@ -149,6 +172,11 @@ impl Drafts {
                         .or(draft.as_ref().and_then(|d| d.object.as_ref())),
                 ),
         });
+        let takes = draft
+            .as_ref()
+            .is_some_and(|draft| guards::takes_anew(&person, draft));
+        let counted = self.briefs.last().is_some_and(|brief| !brief.protected);
+        self.removals += u32::from(takes && counted);
         let account = request.groups.and_then(|_| {
             let object = draft.as_ref()?.object.as_ref()?;
             let mut accounts = answers.iter().flatten();
@@ -214,12 +242,12 @@ pub(super) struct Settling {
 }
 
 impl Settling {
-    /// The next person, and whether another one of this plan takes their new name and leaves none
-    /// to take instead.
+    /// The next person with their place, and whether another one of this plan takes their new name
+    /// and leaves none to take instead.
     pub(super) fn next(
         &mut self,
         target: &Target,
-    ) -> Result<Option<(Brief, Laid, bool)>, PlanError> {
+    ) -> Result<Option<(usize, Brief, Laid, bool)>, PlanError> {
         let Some((at, brief)) = self.briefs.next() else {
             return Ok(None);
         };
@@ -229,7 +257,7 @@ impl Settling {
         if let (Some(Some(name)), Some(draft)) = (&other, &mut laid.draft) {
             draft.rename(name, target);
         }
-        Ok(Some((brief, laid, matches!(other, Some(None)))))
+        Ok(Some((at, brief, laid, matches!(other, Some(None)))))
     }
 }
 

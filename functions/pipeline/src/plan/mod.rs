@@ -10,25 +10,27 @@ mod desk;
 mod drafts;
 mod orders;
 mod read;
+mod shapes;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rollcall_core::delta::{self, Cause, Comparison, Coverage, Terms, Touch};
 use rollcall_core::digest::EvidenceKey;
-use rollcall_core::groups::Groups;
+use rollcall_core::grants::GrantRules;
+use rollcall_core::groups::{Conflicts, Groups};
 use rollcall_core::guards::{self, IntakeCounts};
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Finding, FindingKind, Place, Severity, SourceName};
 use rollcall_core::plan::{Counts, Forecast, Inputs, PlanSummary};
-use rollcall_core::policy::{Context, Policy, Target as Kind};
+use rollcall_core::policy::{Context, GrantTerms, Policy, Target as Kind};
 use rollcall_core::state::account_behind;
 use rollcall_core::workers::ProtectedRule;
 
 use self::desk::Desk;
 pub use self::desk::{Answers, answers_about};
 use self::drafts::Drafts;
-use self::orders::Orders;
+use self::orders::{Orders, Verdicts};
 use self::read::Scan;
 use crate::log::Intake;
 use crate::rows::SealedRows;
@@ -77,6 +79,8 @@ pub struct Request<'a> {
     pub rules_changed: bool,
     /// Disables of the last 24 hours.
     pub disables_before: u32,
+    /// People who lost groups or licences in the last 24 hours, and stay.
+    pub removals_before: u32,
     /// The mapping.
     pub mapping: &'a Mapping,
     /// The policy.
@@ -114,6 +118,8 @@ pub struct Made {
     pub orders: u32,
     /// Disables let through, and kept back by the budget.
     pub disables: (u32, u32),
+    /// People who stay and lose something, and those of them kept back by the budget.
+    pub removals: (u32, u32),
     /// See [`crate::log::Planned::next_due`].
     pub next_due: Option<Timestamp>,
 }
@@ -164,6 +170,24 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         Vec::new()
     };
 
+    let attributes = attributes(&request);
+    let mut desk = Desk::new(answers, attributes);
+    let licences = request.groups.map(Groups::licences).unwrap_or_default();
+    let seats = if licences.is_empty() {
+        None
+    } else {
+        desk.seats().await?
+    };
+    let gives = shapes::gives(&request);
+    let conflicts = match (request.groups, &seats) {
+        (Some(groups), Some(seats)) if gives => Conflicts::new(groups, seats),
+        _ => Conflicts::default(),
+    };
+    let grants = request.groups.filter(|_| gives).map(|groups| GrantTerms {
+        groups,
+        conflicts: &conflicts,
+    });
+    let mut rules = grants.map(|grants| GrantRules::new(grants.groups));
     let cx = Context {
         now: request.now,
         policy: request.policy,
@@ -172,14 +196,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         stale: request.stale,
         matching: request.mapping.matching(),
         full: coverage.proves_absence(),
-    };
-    let attributes = attributes(&request);
-    let mut desk = Desk::new(answers, attributes);
-    let licences = request.groups.map(Groups::licences).unwrap_or_default();
-    let seats = if licences.is_empty() {
-        None
-    } else {
-        desk.seats().await?
+        grants,
     };
     desk.open(comparison.touched.len(), request.state.hot().len())
         .await?;
@@ -189,7 +206,14 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     for chunk in comparison.touched.chunks(CHUNK) {
         let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut findings)?;
         drafts
-            .decide(persons, &mut desk, &cx, &request, &mut findings)
+            .decide(
+                persons,
+                &mut desk,
+                &cx,
+                rules.as_mut(),
+                &request,
+                &mut findings,
+            )
             .await?;
     }
     let budget = guards::disables(
@@ -198,6 +222,21 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         drafts.disables(),
         comparison.managed,
     );
+    let removals = guards::removals(
+        request.policy,
+        request.removals_before,
+        drafts.removals,
+        comparison.managed,
+    );
+    let shaped = shapes::orders(
+        &request,
+        &mut desk,
+        delivery.is_some(),
+        &drafts.named,
+        seats.as_deref(),
+        &mut findings,
+    )
+    .await?;
     let counts = Counts {
         rows: scan.counts.rows,
         workers: number(scan.roster.entries().len()),
@@ -215,8 +254,16 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         tenant_sha256: tenant.sha256(),
         tzdb: rollcall_core::plan::tzdb().to_owned(),
     };
-    let orders = Orders::new(&request, &scan, delivery, gates, budget, counts, seats);
-    orders.write(drafts, findings, inputs, tenant)
+    let verdicts = Verdicts {
+        gates,
+        budget,
+        removals: gives.then_some(removals),
+        shapes: request
+            .groups
+            .is_some_and(|groups| groups.ours().next().is_some()),
+    };
+    let orders = Orders::new(&request, &scan, delivery, verdicts, counts, seats);
+    orders.write(drafts, shaped, findings, inputs, tenant)
 }
 
 /// What is read of accounts: whatever the mapping writes and the rules of groups ask for. An id, a

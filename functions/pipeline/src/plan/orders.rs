@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::PersonLine;
-use rollcall_core::groups::Impacts;
+use rollcall_core::grants;
+use rollcall_core::groups::{Impacts, waits_for_people, writes_rule};
 use rollcall_core::guards;
 use rollcall_core::model::{Account, ActionId, Finding, FindingKind, Op, Place, Seats, Severity};
 use rollcall_core::plan::{
@@ -14,6 +15,7 @@ use rollcall_core::plan::{
 };
 use rollcall_core::policy::{DeltaKind, Draft, Matching};
 use rollcall_core::references::{self, Reference};
+use rollcall_core::seats::Losers;
 use rollcall_core::state::Person;
 
 use super::drafts::{Brief, Drafts, Laid};
@@ -22,19 +24,34 @@ use super::{Made, PlanError, Request, number};
 use crate::log::Intake;
 use crate::spool::Spool;
 
+/// What the guards saw before any order is written.
+pub(super) struct Verdicts {
+    pub(super) gates: Vec<GuardVerdict>,
+    pub(super) budget: GuardVerdict,
+    /// `None` where Rollcall gives nothing itself.
+    pub(super) removals: Option<GuardVerdict>,
+    /// There are groups of ours.
+    pub(super) shapes: bool,
+}
+
 /// Writes the orders of a plan, and everything that lies beside them.
 pub(super) struct Orders<'a> {
     request: &'a Request<'a>,
     scan: &'a Scan,
     file: &'a str,
     release: bool,
-    gates: Vec<GuardVerdict>,
-    budget: GuardVerdict,
+    verdicts: Verdicts,
     counts: Counts,
     protected: u32,
     adoptions: u32,
+    /// Groups that are there and would change.
+    reshaped: u32,
+    losers: Losers,
+    /// Groups that somebody of this plan comes into, now or later.
+    comes_into: BTreeSet<String>,
     tripped: BTreeSet<String>,
     disables: (u32, u32),
+    removals: (u32, u32),
     written: u32,
     next_due: Option<Timestamp>,
     hasher: PlanHasher,
@@ -51,26 +68,28 @@ impl<'a> Orders<'a> {
         request: &'a Request<'a>,
         scan: &'a Scan,
         delivery: Option<&'a Intake>,
-        gates: Vec<GuardVerdict>,
-        budget: GuardVerdict,
+        verdicts: Verdicts,
         counts: Counts,
         seats: Option<Vec<Seats>>,
     ) -> Self {
         // A parked intake waits for an approval also where nothing in it would act today.
-        let gate = gates.iter().find(|g| g.tripped);
+        let gate = verdicts.gates.iter().find(|g| g.tripped);
         let tripped = gate.iter().map(|g| g.name.clone()).collect();
         Self {
             request,
             scan,
             file: delivery.map_or("", |d| d.file.as_str()),
             release: delivery.is_none(),
-            gates,
-            budget,
+            verdicts,
             counts,
             protected: 0,
             adoptions: 0,
+            reshaped: 0,
+            losers: Losers::default(),
+            comes_into: BTreeSet::new(),
             tripped,
             disables: (0, 0),
+            removals: (0, 0),
             written: 0,
             next_due: None,
             hasher: PlanHasher::default(),
@@ -87,13 +106,20 @@ impl<'a> Orders<'a> {
     /// The whole plan.
     pub(super) fn write(
         mut self,
-        drafts: Drafts,
+        mut drafts: Drafts,
+        shaped: Vec<WorkOrder>,
         mut findings: Vec<Finding>,
         inputs: Inputs,
         tenant: Spool,
     ) -> Result<Made, PlanError> {
+        let mut lonely = Vec::new();
+        for order in shaped {
+            lonely.extend(self.may_be_empty(&order));
+            self.shape(order)?;
+        }
+        self.losers = std::mem::take(&mut drafts.seats).settle(self.seats.as_deref());
         let mut settling = drafts.settle()?;
-        while let Some((brief, mut laid, taken)) = settling.next(&self.request.kind)? {
+        while let Some((place, brief, mut laid, taken)) = settling.next(&self.request.kind)? {
             if taken {
                 findings.push(name_taken(&laid));
                 laid.draft = None;
@@ -106,11 +132,13 @@ impl<'a> Orders<'a> {
                 findings.extend(found);
                 laid.changed |= laid.person.waits_for != before;
             }
-            self.person(&brief, laid)?;
+            self.person(place, &brief, laid)?;
         }
         let held_rows = number(settling.held_rows.len());
         drop(settling);
 
+        lonely.retain(|key| !self.comes_into.contains(key));
+        findings.extend(lonely.iter().map(|key| nobody_in(key)));
         findings.extend(self.seats());
         findings.sort();
         let of_kind = |kind| number(findings.iter().filter(|f| f.kind == kind).count());
@@ -145,6 +173,11 @@ impl<'a> Orders<'a> {
                     "groups give the licence {licence}, and the tenant has none of that name"
                 ),
                 Some(Some(_)) if counts.short() == 0 => continue,
+                Some(Some(seats)) if counts.without > 0 => format!(
+                    "{} seats of {licence} are free: {} people get one now, {} more are to have \
+                     one and wait for it; those who started earliest come first",
+                    seats.free, counts.gains, counts.without
+                ),
                 Some(Some(seats)) => format!(
                     "{} people get {licence} by their groups and {} lose it, {} seats are free: {} \
                      short",
@@ -191,7 +224,48 @@ impl<'a> Orders<'a> {
         found.filter(|_| !told)
     }
 
-    fn person(&mut self, brief: &Brief, laid: Laid) -> Result<(), PlanError> {
+    /// The group of an order whose rule is new and takes in nobody whom the state knows.
+    fn may_be_empty(&self, order: &WorkOrder) -> Option<String> {
+        let shape = order.group.as_ref()?;
+        let group = self.request.groups?.group(&shape.key)?;
+        let told = group.unpredictable().is_none() && order.actions.iter().any(writes_rule);
+        let empty = shape
+            .moves
+            .is_none_or(|it| it.enters + it.stays + it.unknown == 0);
+        (told && empty).then(|| shape.key.clone())
+    }
+
+    /// An order about a group.
+    fn shape(&mut self, mut order: WorkOrder) -> Result<(), PlanError> {
+        let waits = order.actions.iter().any(waits_for_people);
+        if waits {
+            self.reshaped += 1;
+            let why = "everybody in it is evaluated anew, or their licences change";
+            order.hold(guards::GROUPS, why, waits_for_people);
+        }
+        self.put(&mut order)
+    }
+
+    /// Writes an order, unless the intake is parked with all that is in it.
+    fn put(&mut self, order: &mut WorkOrder) -> Result<(), PlanError> {
+        if let Some(gate) = self.verdicts.gates.iter().find(|g| g.tripped) {
+            order.hold(&gate.name, &gate.why, |_| true);
+        }
+        self.tripped.extend(order.held.iter().map(|h| h.by.clone()));
+        let held = order.held.iter().flat_map(|h| &h.actions);
+        let steps = order.actions.iter().chain(&order.scheduled).chain(held);
+        let adds = steps.filter(|action| action.op == Op::GroupAdd);
+        self.comes_into
+            .extend(adds.filter_map(|action| action.args.get("group").cloned()));
+        let entered = order.impact.enters.iter().map(|it| it.group.clone());
+        self.comes_into.extend(entered);
+        tally(&mut self.counts, order);
+        self.plan.write(&self.hasher.line(order))?;
+        self.written += 1;
+        Ok(())
+    }
+
+    fn person(&mut self, place: usize, brief: &Brief, laid: Laid) -> Result<(), PlanError> {
         let Laid {
             draft,
             mut person,
@@ -206,7 +280,8 @@ impl<'a> Orders<'a> {
             Some(draft) if self.release && !changed && draft.actions.is_empty() => None,
             Some(draft) => {
                 let account = account.as_ref();
-                Some(self.order(&draft, account, &mut person, row, brief.protected)?)
+                let at = (place, brief.protected);
+                Some(self.order(&draft, account, &mut person, row, at)?)
             }
             None => None,
         };
@@ -234,7 +309,7 @@ impl<'a> Orders<'a> {
         account: Option<&Account>,
         person: &mut Person,
         row: Option<u32>,
-        protected: bool,
+        (place, protected): (usize, bool),
     ) -> Result<WorkOrder, PlanError> {
         let source = SourceRow {
             file: self.file.to_owned(),
@@ -254,9 +329,10 @@ impl<'a> Orders<'a> {
         }
         // What an earlier plan let go, and did not bring to its end, was counted then.
         let counted = person.cut.is_some_and(|planned| planned.counted);
-        if self.budget.tripped && !counted {
-            guards::hold_destructive(&mut order, &self.budget);
+        if self.verdicts.budget.tripped && !counted {
+            guards::hold_destructive(&mut order, &self.verdicts.budget);
         }
+        self.hold_grants(&mut order, draft, person, (place, protected));
         let ops = |actions: &[Action]| actions.iter().map(|a| a.op).collect::<Vec<_>>();
         let free = ops(&order.actions).into_iter().chain(ops(&order.scheduled));
         let free = guards::new_disables(person, free);
@@ -273,12 +349,8 @@ impl<'a> Orders<'a> {
             let (due, kept): (Vec<_>, Vec<_>) = planned.partition(|(_, id)| goes(id));
             let step = |(step, _)| step;
             let later = kept.into_iter().map(step).chain(&draft.scheduled);
-            order.impact = impacts.of(account, due.into_iter().map(step), later);
+            order.impact = impacts.of(account, &person.grants, due.into_iter().map(step), later);
         }
-        if let Some(gate) = self.gates.iter().find(|g| g.tripped) {
-            order.hold(&gate.name, &gate.why, |_| true);
-        }
-        self.tripped.extend(order.held.iter().map(|h| h.by.clone()));
         if !values.is_empty() {
             let from = self.values.bytes();
             for value in &values {
@@ -286,14 +358,43 @@ impl<'a> Orders<'a> {
             }
             order.values = Some((from, self.values.bytes()));
         }
-        tally(&mut self.counts, &order);
-        self.plan.write(&self.hasher.line(&order))?;
-        self.written += 1;
+        self.put(&mut order)?;
         Ok(order)
     }
 
+    /// Keeps back what is taken over a budget, and what would need a seat that is not free.
+    fn hold_grants(
+        &mut self,
+        order: &mut WorkOrder,
+        draft: &Draft,
+        person: &mut Person,
+        (place, protected): (usize, bool),
+    ) {
+        if let Some(removals) = &self.verdicts.removals
+            && guards::takes_anew(person, draft)
+            && !protected
+        {
+            if removals.tripped {
+                guards::hold_removals(order, removals);
+                self.removals.1 += 1;
+            } else {
+                self.removals.0 += 1;
+                grants::count(&mut person.grants);
+            }
+        }
+        let without = self.losers.of(place);
+        if !without.is_empty() {
+            let why = self.losers.why(without);
+            guards::hold_seats(order, without, self.request.now, &why);
+            for licence in without {
+                let counts = self.counts.licences.entry(licence.clone()).or_default();
+                counts.without += 1;
+            }
+        }
+    }
+
     fn finish(self, inputs: Inputs, tenant: Spool, findings: Spool) -> Made {
-        let parked = self.gates.iter().any(|g| g.tripped);
+        let parked = self.verdicts.gates.iter().any(|g| g.tripped);
         let guards: Vec<String> = self.tripped.into_iter().collect();
         let verdict = if parked {
             Verdict::Held
@@ -304,8 +405,8 @@ impl<'a> Orders<'a> {
         } else {
             Verdict::Ready
         };
-        let mut verdicts = self.gates;
-        verdicts.push(self.budget);
+        let mut verdicts = self.verdicts.gates;
+        verdicts.push(self.verdicts.budget);
         verdicts.push(GuardVerdict {
             name: guards::PROTECTED.to_owned(),
             counted: f64::from(self.protected),
@@ -315,6 +416,13 @@ impl<'a> Orders<'a> {
         });
         if self.request.mapping.matching() == Matching::KeyThenName {
             verdicts.push(guards::adoptions(self.adoptions));
+        }
+        if let Some(removals) = self.verdicts.removals {
+            verdicts.push(removals);
+            verdicts.push(guards::seats(self.losers.people()));
+        }
+        if self.verdicts.shapes {
+            verdicts.push(guards::groups(self.reshaped));
         }
         let forecast: Forecast = (self.request.forecast)(&self.counts.actions);
         let mut summary = PlanSummary {
@@ -340,9 +448,19 @@ impl<'a> Orders<'a> {
             guards,
             orders: self.written,
             disables: self.disables,
+            removals: self.removals,
             next_due: self.next_due,
         }
     }
+}
+
+fn nobody_in(key: &str) -> Finding {
+    let note = format!(
+        "nobody is in group `{key}` by its rule: it may not be what is meant; `rollcall rule \
+         members` tries another one"
+    );
+    let kind = FindingKind::RuleTakesNobody;
+    Finding::new(kind, Severity::Info, Place::default(), note)
 }
 
 fn name_taken(laid: &Laid) -> Finding {

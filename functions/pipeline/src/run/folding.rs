@@ -233,10 +233,16 @@ impl Folding<'_> {
         let Some(id) = order else {
             return Ok((!void).then_some(person));
         };
-        let Some((_, line)) = self.plan.next()? else {
-            return Err(corrupt("the plan has fewer orders than persons name"));
+        let order = loop {
+            let Some((_, line)) = self.plan.next()? else {
+                return Err(corrupt("the plan has fewer orders than persons name"));
+            };
+            let order: WorkOrder = parse("plan.jsonl", &line)?;
+            // The target has the groups; of them the state knows nothing.
+            if order.group.is_none() {
+                break order;
+            }
         };
-        let order: WorkOrder = parse("plan.jsonl", &line)?;
         if order.order != id {
             return Err(corrupt("persons and plan are not in the same order"));
         }

@@ -42,6 +42,7 @@ impl Pipeline {
             first_load: accepted.is_none(),
             rules_changed: head.standing.rules.as_ref().is_some_and(|r| *r != rules),
             disables_before: head.standing.disables_before(now),
+            removals_before: head.standing.removals_before(now),
             mapping: &settings.mapping,
             policy: &settings.policy,
             groups: settings.groups.as_ref().map(|groups| &groups.0),
@@ -58,6 +59,12 @@ impl Pipeline {
         Rules {
             mapping_sha256: self.settings.mapping.hash(),
             policy_sha256: self.settings.policy.hash(),
+            grants_sha256: self
+                .settings
+                .groups
+                .as_ref()
+                .and_then(|groups| groups.0.grants_hash())
+                .map(str::to_owned),
         }
     }
 
@@ -101,6 +108,8 @@ impl Pipeline {
             inactive: made.summary.counts.inactive,
             disables: made.disables.0,
             disables_held: made.disables.1,
+            removals: made.removals.0,
+            removals_held: made.removals.1,
             next_due: made.next_due,
             rules: self.rules(),
             intake,

@@ -15,7 +15,7 @@ use rollcall_core::model::RunId;
 
 use super::{Pipeline, RunError, Stored, nonce};
 use crate::apply::{
-    self, ApplyError, Carried, Courier, Hands, Job, Known, Lines, Opening, Overtaken, Time,
+    self, ApplyError, Carried, Courier, Hands, Job, Joint, Known, Lines, Opening, Overtaken, Time,
 };
 use crate::log::{self, Head, OpenRun, Stage};
 use crate::queue::{Lane, Message, Queue};
@@ -271,13 +271,14 @@ impl Pipeline {
                 runs.insert(message.run, open);
             }
         }
+        let joint = Joint::new(self.target.as_ref(), self.clock);
         let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, incoming) in batch.iter().enumerate() {
             groups.entry(&incoming.group).or_default().push(at);
         }
         let side_by_side = groups.values().map(|places| {
             let messages = places.iter().map(|at| batch[*at].body.as_str());
-            self.take_group(messages.collect(), &runs, &time_left)
+            self.take_group(messages.collect(), &runs, &joint, &time_left)
         });
         let taken = join_all(side_by_side).await;
         let mut out = vec![Taken::Again; batch.len()];
@@ -309,6 +310,7 @@ impl Pipeline {
         &self,
         bodies: Vec<&str>,
         runs: &Runs,
+        joint: &Joint<'_>,
         time_left: &Time<'_>,
     ) -> Vec<(Taken, Vec<Outcome>)> {
         let mut out = Vec::with_capacity(bodies.len());
@@ -316,7 +318,7 @@ impl Pipeline {
             if time_left().is_none() {
                 break;
             }
-            let (taken, outcomes) = self.take_one(body, runs, time_left).await;
+            let (taken, outcomes) = self.take_one(body, runs, joint, time_left).await;
             let done = taken == Taken::Done;
             out.push((taken, outcomes));
             if !done {
@@ -330,6 +332,7 @@ impl Pipeline {
         &self,
         body: &str,
         runs: &Runs,
+        joint: &Joint<'_>,
         time_left: &Time<'_>,
     ) -> (Taken, Vec<Outcome>) {
         let Ok(message) = serde_json::from_str::<Message>(body) else {
@@ -361,6 +364,7 @@ impl Pipeline {
             known: &open.known,
             ask: true,
             time_left,
+            joint,
         };
         match hands.carry_out(body).await {
             Ok(Carried::Done(outcomes)) => (Taken::Done, outcomes),

@@ -83,7 +83,8 @@ impl Stored {
             return Ok(None);
         };
         let text = store.get(&object.key).await?;
-        let groups = Groups::parse(&String::from_utf8_lossy(&text), &object.key);
+        let mapping = self.mapping(store).await?;
+        let groups = Groups::parse(&String::from_utf8_lossy(&text), &object.key, &mapping);
         groups.map(Some).map_err(|e| StoreError::Corrupt {
             key: object.key.clone(),
             why: e.to_string(),

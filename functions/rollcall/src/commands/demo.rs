@@ -7,18 +7,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use rollcall_core::groups::Groups;
-use rollcall_core::model::GroupName;
-use rollcall_core::plan::GroupCounts;
+use rollcall_core::plan::{GroupCounts, LicenceCounts};
 use rollcall_core::report::Report;
-use rollcall_http::Clock;
-use rollcall_pipeline::config::Target;
 use rollcall_pipeline::pull::Pulled;
 use rollcall_pipeline::roll::Compared;
 use rollcall_pipeline::run::{Pipeline, Until, nonce};
-use rollcall_rehearsal::Tenant;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::args::Demo;
 use crate::exit::Exit;
@@ -56,6 +50,7 @@ struct Truth {
     actions: BTreeMap<String, u32>,
     scheduled: BTreeMap<String, u32>,
     groups: BTreeMap<String, GroupCounts>,
+    licences: BTreeMap<String, LicenceCounts>,
     /// Whose membership in a group of the tenant is as it was predicted, at the end of the day.
     memberships: u32,
     /// Whose is not.
@@ -90,6 +85,7 @@ impl Truth {
             actions: c.actions.clone(),
             scheduled: c.scheduled.clone(),
             groups: c.groups.clone(),
+            licences: c.licences.clone(),
             done: o.done,
             not_done: o.already + o.failed + o.stale + o.waiting + o.held + o.unknown,
         }
@@ -105,7 +101,6 @@ pub(crate) fn demo(args: &Demo, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
     let truth: [Truth; DAYS.len()] =
         serde_json::from_str(TRUTH).context("the bundled truth is broken")?;
     let mut right = true;
-    make_groups(&folder)?;
     for ((title, file, text), truth) in DAYS.into_iter().zip(truth) {
         let day = day(&folder, file, text, printer)?;
         let came = Truth::of(&day);
@@ -135,34 +130,6 @@ pub(crate) fn demo(args: &Demo, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
     } else {
         Ok(Exit::Flawed)
     }
-}
-
-/// The groups of the demo are there already, as in most tenants; their members follow the rules
-/// by the simulated tenant's own reading of them.
-fn make_groups(folder: &Path) -> anyhow::Result<()> {
-    let settings = wiring::read(&folder.join("rollcall.toml"))?;
-    let Target::Rehearsal(rehearsal) = &settings.config.target else {
-        anyhow::bail!("the demo's tenant is not simulated");
-    };
-    let clock = Clock::starting_at(morning(DAYS[0].1)?);
-    let tenant = Tenant::open(wiring::tenant_options(&settings, rehearsal), clock)?;
-    let groups = settings.groups.as_ref().map(|groups| &groups.0);
-    for group in groups.into_iter().flat_map(Groups::all) {
-        let GroupName::Unique(name) = group.found_by() else {
-            anyhow::bail!("the demo's groups are found by their unique names");
-        };
-        tenant.put_group(&json!({
-            "uniqueName": name,
-            "displayName": group.name,
-            "mailNickname": group.key,
-            "mailEnabled": false,
-            "securityEnabled": true,
-            "groupTypes": ["DynamicMembership"],
-            "membershipRule": group.rule,
-            "membershipRuleProcessingState": "On",
-        }))?;
-    }
-    Ok(())
 }
 
 /// The night after which a bundled file came.

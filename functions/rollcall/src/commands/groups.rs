@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use rollcall_core::model::WorkerId;
-use rollcall_pipeline::roll::{Compared, Difference};
+use rollcall_pipeline::roll::{Compared, Difference, Licensed};
 use serde_json::json;
 
 use super::pass::with;
 use crate::args::At;
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::show::visible;
 use crate::wiring::Wrap;
 
 /// Workers named for one group; `--json` names all.
@@ -22,12 +22,18 @@ pub(crate) fn groups(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
             return Ok(Exit::CouldNotRun);
         };
         let compared = pipeline.compare(&groups.0, now).await?;
-        let agree = compared.iter().all(Compared::agrees);
+        let licensed = pipeline.licensed(&groups.0).await?;
+        let agree = compared.iter().all(Compared::agrees) && licensed.iter().all(Licensed::agrees);
         if printer.json {
-            printer.json(&json!({"format_version": 1, "groups": compared, "agree": agree}));
+            printer.json(&json!({
+                "format_version": 1, "groups": compared, "licences": licensed, "agree": agree,
+            }));
         } else {
             for (group, compared) in groups.0.all().iter().zip(&compared) {
                 printer.data(&words(&group.name, compared));
+            }
+            for licensed in &licensed {
+                printer.data(&licence_words(licensed));
             }
         }
         let late = |it: &Compared| {
@@ -64,10 +70,24 @@ fn words(name: &str, compared: &Compared) -> String {
         lines.push(match odd {
             Difference::Rule => "its rule is another one there".to_owned(),
             Difference::NotDynamic => "its members are put in by hand there".to_owned(),
+            Difference::NotAssigned => "its members follow a rule there".to_owned(),
             Difference::Paused => "its rule is paused there".to_owned(),
         });
     }
+    if let Some(state) = compared.licensing.as_deref()
+        && state != "ProcessingComplete"
+    {
+        lines.push(format!(
+            "its licences are not all given yet: {}",
+            visible(state)
+        ));
+    }
     let lists = [
+        (
+            "is in it and goes without its licence",
+            "are in it and go without its licence",
+            &compared.unlicensed,
+        ),
         (
             "should be in it and is not",
             "should be in it and are not",
@@ -80,14 +100,11 @@ fn words(name: &str, compared: &Compared) -> String {
         ),
     ];
     for (one, several, workers) in lists {
-        let named = workers.iter().take(NAMED).map(WorkerId::as_str);
-        let named = named.collect::<Vec<_>>().join(", ");
-        let more = if workers.len() > NAMED { ", …" } else { "" };
-        match workers.len() {
-            0 => {}
-            1 => lines.push(format!("1 worker {one}: {named}")),
-            count => lines.push(format!("{count} workers {several}: {named}{more}")),
-        }
+        lines.extend(named(
+            one,
+            several,
+            workers.iter().map(|it| it.as_str().to_owned()),
+        ));
     }
     match compared.unknown {
         0 => {}
@@ -95,4 +112,44 @@ fn words(name: &str, compared: &Compared) -> String {
         unknown => lines.push(format!("of {unknown} workers nobody can say")),
     }
     lines.join("\n  ") + "\n"
+}
+
+fn licence_words(licensed: &Licensed) -> String {
+    let name = &licensed.licence;
+    let mut lines = vec![match licensed.agree {
+        1 => format!("{name}: 1 account has it as it is to"),
+        agree => format!("{name}: {agree} accounts have it as they are to"),
+    }];
+    let absent = licensed.absent.iter().map(|it| it.as_str().to_owned());
+    lines.extend(named(
+        "was given it and does not have it",
+        "were given it and do not have it",
+        absent,
+    ));
+    let wrong = licensed
+        .wrong
+        .iter()
+        .map(|(worker, error)| format!("{worker} ({})", visible(error)));
+    lines.extend(named(
+        "has it, and something is wrong with it",
+        "have it, and something is wrong with it",
+        wrong,
+    ));
+    lines.join("\n  ") + "\n"
+}
+
+/// So many workers, the first of them by name.
+fn named(
+    one: &str,
+    several: &str,
+    workers: impl ExactSizeIterator<Item = String>,
+) -> Option<String> {
+    let count = workers.len();
+    let names = workers.take(NAMED).collect::<Vec<_>>().join(", ");
+    let more = if count > NAMED { ", …" } else { "" };
+    match count {
+        0 => None,
+        1 => Some(format!("1 worker {one}: {names}")),
+        count => Some(format!("{count} workers {several}: {names}{more}")),
+    }
 }

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod eval;
 mod explain;
+mod forecast;
 mod groups;
 mod mappings;
 mod pass;
@@ -49,6 +50,7 @@ pub(crate) fn dispatch(
         Command::Eval(args) => eval::eval(&args, printer),
         Command::Rule(args) => rule::rule(&args, printer, wrap),
         Command::Groups(args) => groups::groups(&args, printer, wrap),
+        Command::Forecast(args) => forecast::forecast(&args, printer, wrap),
         Command::Policy(PolicyCommand::Lint(args)) => policy::lint(&args, printer),
         Command::ImportSchema(args) => schema::import(&args, printer),
         Command::ExportSchema(args) => schema::export(&args, printer),

@@ -164,7 +164,16 @@ impl Page<'_> {
             Op::UserDisable | Op::UserRevokeSessions => account.is_some_and(|a| !a.enabled),
             Op::UserEnable => account.is_some_and(|a| a.enabled),
             Op::UserCreate => account.is_some(),
-            Op::UserUpdate | Op::UserSetManager | Op::UserClearManager => false,
+            Op::UserUpdate
+            | Op::UserSetManager
+            | Op::UserClearManager
+            | Op::GroupAdd
+            | Op::GroupRemove
+            | Op::LicenceAssign
+            | Op::LicenceRemove
+            | Op::GroupCreate
+            | Op::GroupUpdate
+            | Op::GroupLicense => false,
         }
     }
 
@@ -382,6 +391,7 @@ impl Page<'_> {
         ] {
             for it in crossed {
                 let because = match it.because.as_slice() {
+                    [] if by_step(plan, &it.group) => "by a step of this plan".to_owned(),
                     [] => "the account is new".to_owned(),
                     names => format!("{} changes", names.join(", ")),
                 };
@@ -395,7 +405,7 @@ impl Page<'_> {
         }
         for (what, licences) in [("gets", &impact.gains), ("loses", &impact.losses)] {
             for licence in licences {
-                self.line(1, &format!("{what} the licence {licence} by them"));
+                self.line(1, &format!("{what} the licence {licence}"));
             }
         }
         for group in &impact.stays {
@@ -418,10 +428,7 @@ impl Page<'_> {
 
     fn carried(&mut self, seen: &ActionSeen, plan: &Planned, older: bool) {
         let action = &seen.action;
-        let manager = match action.args.get("manager") {
-            Some(manager) => format!(" {manager}"),
-            None => String::new(),
-        };
+        let manager = super::object_of(action);
         let when = match (&action.after, action.due == Timestamp::MAX) {
             (Some(person), true) => format!("once worker {person} has an account"),
             _ => format!("due {}", self.when(action.due)),
@@ -770,4 +777,10 @@ fn ending(ending: &Ending) -> String {
         Ending::Held { by } => format!("kept back by {by}"),
         Ending::Unknown { hint } => format!("UNKNOWN: {hint};"),
     }
+}
+
+/// A step puts the person into a group, or takes them out of it.
+fn by_step(plan: &Planned, group: &str) -> bool {
+    let mut actions = plan.actions.iter().map(|seen| &seen.action);
+    actions.any(|it| it.args.get("group").is_some_and(|key| key == group))
 }

@@ -4,6 +4,7 @@ pub(crate) mod explain;
 
 use std::fmt::Write as _;
 
+use rollcall_core::groups::Shape;
 use rollcall_core::plan::{
     Action, ActionValues, GroupCounts, LicenceCounts, PlanSummary, Verdict, WorkOrder, plain,
 };
@@ -105,9 +106,9 @@ fn seats(counts: &LicenceCounts) -> String {
         }
     }
     let end = match (counts.free, counts.short()) {
-        (None, _) => "by groups; nobody knows how many seats are free".to_owned(),
-        (Some(free), 0) => format!("by groups, {free} seats free"),
-        (Some(free), short) => format!("by groups, {free} seats free: {short} short"),
+        (None, _) => "· nobody knows how many seats are free".to_owned(),
+        (Some(free), 0) => format!("· {free} seats free"),
+        (Some(free), short) => format!("· {free} seats free: {short} short"),
     };
     out + &end
 }
@@ -202,20 +203,24 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
         out.push('\n');
     };
     let delta = serde_json::to_value(order.delta).expect("a delta is always JSON");
-    line(format!(
-        "{} ({})",
-        order.person,
-        delta.as_str().unwrap_or_default()
-    ));
+    match &order.group {
+        Some(shape) => line(format!(
+            "group {} ({})",
+            shape.key,
+            visible(&shape.wanted.name)
+        )),
+        None => line(format!(
+            "{} ({})",
+            order.person,
+            delta.as_str().unwrap_or_default()
+        )),
+    }
     let mut show = |sign: char, action: &Action, tail: String| {
         let row = action
             .source
             .row
             .map_or_else(String::new, |r| format!(", row {r}"));
-        let manager = match action.args.get("manager") {
-            Some(manager) => format!(" {manager}"),
-            None => String::new(),
-        };
+        let manager = object_of(action);
         let account = match (&action.reason, &order.object) {
             (Reason::Matched { .. }, Some(object)) => format!(", account {object}"),
             _ => String::new(),
@@ -275,8 +280,11 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
     }
     for (sign, licences) in [('+', &order.impact.gains), ('-', &order.impact.losses)] {
         for licence in licences {
-            line(format!("    licence {sign} {licence}  by groups"));
+            line(format!("    licence {sign} {licence}"));
         }
+    }
+    if let Some(shape) = &order.group {
+        shape_lines(shape, &mut line);
     }
     for key in &order.impact.stays {
         line(format!(
@@ -291,12 +299,50 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
     line(String::new());
 }
 
+/// Rules before and after, and whom the change moves.
+fn shape_lines(shape: &Shape, line: &mut impl FnMut(String)) {
+    let before = shape.before.as_ref().and_then(|seen| seen.rule.as_deref());
+    let rule = shape.wanted.rule.as_deref();
+    match (before, rule) {
+        (Some(before), Some(rule)) if before != rule => {
+            line(format!("      rule: {}", visible(before)));
+            line(format!("         -> {}", visible(rule)));
+        }
+        (None, Some(rule)) => line(format!("      rule: {}", visible(rule))),
+        (_, None) | (Some(_), Some(_)) => {}
+    }
+    if let Some(moves) = &shape.moves {
+        let unknown = match moves.unknown {
+            0 => String::new(),
+            unknown => format!(", of {unknown} nobody can say"),
+        };
+        line(format!(
+            "      of those whom the state knows {} come in, {} go out{unknown}",
+            moves.enters, moves.leaves
+        ));
+    }
+}
+
+/// What an action is about beside its person: a manager, a group, a licence.
+pub(crate) fn object_of(action: &Action) -> String {
+    let names = ["manager", "group", "licence"];
+    let mut objects = names.iter().filter_map(|name| action.args.get(*name));
+    match objects.next() {
+        Some(object) if !action.op.shapes() => format!(" {object}"),
+        _ => String::new(),
+    }
+}
+
 fn sign(action: &Action) -> char {
     use rollcall_core::model::Op;
     match action.op {
-        Op::UserCreate | Op::UserEnable => '+',
-        Op::UserUpdate | Op::UserSetManager | Op::UserClearManager => '~',
-        Op::UserDisable | Op::UserRevokeSessions => '-',
+        Op::UserCreate | Op::UserEnable | Op::GroupAdd | Op::LicenceAssign | Op::GroupCreate => '+',
+        Op::UserUpdate
+        | Op::UserSetManager
+        | Op::UserClearManager
+        | Op::GroupUpdate
+        | Op::GroupLicense => '~',
+        Op::UserDisable | Op::UserRevokeSessions | Op::GroupRemove | Op::LicenceRemove => '-',
     }
 }
 

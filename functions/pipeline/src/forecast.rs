@@ -1,0 +1,245 @@
+//! What falls due on which day if HR says nothing new, and the seats of licences then.
+//!
+//! The same decisions as a plan, from the state alone: the target is asked for its seats and
+//! nothing else. Nothing is written. What waits for people or for another person is not in it.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use rollcall_core::grants::{Given, Grant, GrantRules};
+use rollcall_core::groups::{Conflicts, Groups, Impact, Impacts, account_of};
+use rollcall_core::model::{Account, Lookup, Seats};
+use rollcall_core::plan::GroupCounts;
+use rollcall_core::policy::{
+    Context, Draft, DraftAction, GrantTerms, Seen, Subject, Target, decide,
+};
+use rollcall_core::state::Person;
+use serde::Serialize;
+
+use crate::log;
+use crate::run::Pipeline;
+use crate::state::State;
+use crate::store::StoreError;
+
+/// Persons read at once.
+const CHUNK: usize = 1000;
+
+/// One day, in UTC.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Day {
+    /// Steps that fall due, by operation.
+    pub steps: BTreeMap<String, u32>,
+    /// People who come into groups and go out of them, by those steps or by the clock alone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, GroupCounts>,
+    /// Licences of which anything becomes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub licences: BTreeMap<String, SeatDay>,
+}
+
+/// One licence at the end of a day.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SeatDay {
+    /// People who get it on the day.
+    pub gains: u32,
+    /// People who lose it on the day.
+    pub losses: u32,
+    /// Seats that are left; below zero: so many are short. `None`: the tenant does not say.
+    pub free: Option<i64>,
+}
+
+/// The days to come.
+#[derive(Debug, Default, Serialize)]
+pub struct Outlook {
+    /// Days on which anything happens.
+    pub days: BTreeMap<Date, Day>,
+    /// The first day on which a licence has too few seats, by licence.
+    pub short: BTreeMap<String, Date>,
+}
+
+impl Pipeline {
+    /// Looks so many days ahead.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn forecast(&self, now: Timestamp, days: u16) -> Result<Outlook, StoreError> {
+        let head = log::head(&self.store).await?;
+        let state = State::load(&self.store, &head.standing.state).await?;
+        let groups = self.settings.groups.as_ref().map(|groups| &groups.0);
+        let until = now
+            .checked_add(SignedDuration::from_hours(24 * i64::from(days)))
+            .unwrap_or(Timestamp::MAX);
+        let seats = match groups {
+            Some(groups) if !groups.licences().is_empty() => {
+                // What falls due is known without.
+                self.target.seats().await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "The tenant's licences cannot be read.");
+                    None
+                })
+            }
+            Some(_) | None => None,
+        };
+        let kind = self.target.kind();
+        let conflicts =
+            groups.map(|groups| Conflicts::new(groups, seats.as_deref().unwrap_or(&[])));
+        let conflicts = conflicts.unwrap_or_default();
+        let cx = Context {
+            now,
+            policy: &self.settings.policy,
+            target: &kind,
+            first_load: false,
+            stale: false,
+            matching: self.settings.mapping.matching(),
+            full: false,
+            grants: groups.map(|groups| GrantTerms {
+                groups,
+                conflicts: &conflicts,
+            }),
+        };
+        let mut ahead = Ahead {
+            out: Outlook::default(),
+            until,
+            impacts: groups.map(|groups| Impacts::new(groups, &kind, now)),
+            rules: groups.map(GrantRules::new),
+        };
+        let clock = groups.is_some_and(Groups::reads_clock);
+        let touched: Vec<usize> = (0..state.hot().len())
+            .filter(|at| {
+                let hot = &state.hot()[*at];
+                hot.due.is_some_and(|due| due <= until)
+                    || hot.unfinished
+                    || hot.held
+                    || (clock && hot.managed())
+            })
+            .collect();
+        for chunk in touched.chunks(CHUNK) {
+            for person in state.persons(chunk)? {
+                ahead.person(person, &cx);
+            }
+        }
+        ahead.out.count_seats(seats.as_deref());
+        Ok(ahead.out)
+    }
+}
+
+struct Ahead<'a> {
+    out: Outlook,
+    until: Timestamp,
+    impacts: Option<Impacts<'a>>,
+    rules: Option<GrantRules<'a>>,
+}
+
+impl Ahead<'_> {
+    fn person(&mut self, person: Person, cx: &Context<'_>) {
+        let account = account_of(&person);
+        let grants = person.grants.clone();
+        let subject = Subject {
+            person,
+            seen: Seen::Before,
+        };
+        let belongs = subject
+            .identity()
+            .zip(self.rules.as_mut())
+            .map(|(identity, rules)| rules.of(identity, cx.now))
+            .unwrap_or_default();
+        let answers = answers(&subject, account.as_ref(), cx.target);
+        let decision = decide(subject, &answers, &belongs, cx);
+        let mut steps: Vec<&DraftAction> = decision
+            .draft
+            .iter()
+            .flat_map(Draft::steps)
+            .filter(|step| step.due <= self.until)
+            .collect();
+        // What is overdue is done first thing.
+        steps.sort_by_key(|step| step.due.max(cx.now));
+        for step in &steps {
+            let day = self.out.day(step.due.max(cx.now));
+            *day.steps.entry(step.op.name().to_owned()).or_default() += 1;
+        }
+        let Some(impacts) = &mut self.impacts else {
+            return;
+        };
+        impacts.at(cx.now);
+        let (mut account, mut grants) = (account, grants);
+        for together in steps.chunk_by(|a, b| a.due.max(cx.now) == b.due.max(cx.now)) {
+            let due = together[0].due.max(cx.now);
+            self.out.flips(impacts, account.as_ref(), &grants, due);
+            impacts.at(due);
+            let steps = || together.iter().copied();
+            let impact = impacts.of(account.as_ref(), &grants, steps(), std::iter::empty());
+            self.out.day(due).add(&impact);
+            (account, grants) = impacts.after(account.as_ref(), &grants, steps());
+        }
+        self.out
+            .flips(impacts, account.as_ref(), &grants, self.until);
+    }
+}
+
+/// What the target would answer, by what the state knows of it.
+fn answers(subject: &Subject, account: Option<&Account>, target: &Target) -> Vec<Vec<Account>> {
+    let questions = subject.questions(target);
+    let answer = |question: &Lookup| match question {
+        Lookup::Id(_) => account.cloned().into_iter().collect(),
+        Lookup::Key(_) | Lookup::Name(_) => Vec::new(),
+    };
+    questions.iter().map(answer).collect()
+}
+
+impl Day {
+    fn add(&mut self, impact: &Impact) {
+        for it in &impact.enters {
+            self.groups.entry(it.group.clone()).or_default().enters += 1;
+        }
+        for it in &impact.leaves {
+            self.groups.entry(it.group.clone()).or_default().leaves += 1;
+        }
+        for licence in &impact.gains {
+            self.licences.entry(licence.clone()).or_default().gains += 1;
+        }
+        for licence in &impact.losses {
+            self.licences.entry(licence.clone()).or_default().losses += 1;
+        }
+    }
+}
+
+impl Outlook {
+    /// What the clock alone does to somebody until an instant.
+    fn flips(
+        &mut self,
+        impacts: &mut Impacts<'_>,
+        account: Option<&Account>,
+        grants: &BTreeMap<Grant, Given>,
+        until: Timestamp,
+    ) {
+        let flips = account.map(|account| impacts.flips(account, grants, until));
+        for (at, impact) in flips.into_iter().flatten() {
+            self.day(at).add(&impact);
+        }
+    }
+
+    fn day(&mut self, at: Timestamp) -> &mut Day {
+        let date = at.to_zoned(TimeZone::UTC).date();
+        self.days.entry(date).or_default()
+    }
+
+    /// Seats from day to day, and when they run short.
+    fn count_seats(&mut self, seats: Option<&[Seats]>) {
+        let mut free: BTreeMap<String, i64> = BTreeMap::new();
+        for (date, day) in &mut self.days {
+            for (licence, seat) in &mut day.licences {
+                let known = seats.and_then(|all| all.iter().find(|it| it.is(licence)));
+                let Some(known) = known else {
+                    continue;
+                };
+                let left = free.entry(licence.clone()).or_insert(known.free);
+                *left += i64::from(seat.losses) - i64::from(seat.gains);
+                seat.free = Some(*left);
+                if *left < 0 && seat.gains > 0 {
+                    self.short.entry(licence.clone()).or_insert(*date);
+                }
+            }
+        }
+    }
+}
