@@ -1,11 +1,12 @@
-//! A tenant's users as two runs can be compared by.
+//! A tenant's users and groups as two runs can be compared by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_rehearsal::Tenant;
 use serde_json::Value;
 
-/// Users by employeeId, without object ids and instants; managers by their employeeId.
+/// Users by employeeId, without object ids and instants; managers by their employeeId, and the
+/// groups that they are in.
 ///
 /// # Panics
 /// When two accounts are of one worker, or a user has none.
@@ -17,6 +18,7 @@ pub fn users(tenant: &Tenant) -> BTreeMap<String, Value> {
         .iter()
         .map(|user| (text(user, "id"), key(user)))
         .collect();
+    let groups = memberships(tenant);
     let mut out = BTreeMap::new();
     for user in &users {
         let mut bare = user.clone();
@@ -25,7 +27,76 @@ pub fn users(tenant: &Tenant) -> BTreeMap<String, Value> {
         }
         let manager = text(user, "manager").map(|id| ids[&Some(id)].clone());
         bare["manager"] = manager.map_or(Value::Null, Value::String);
+        let mine = groups
+            .iter()
+            .filter(|(_, members)| members.contains(&key(user)));
+        bare["memberOf"] = mine.map(|(name, _)| name.as_str()).collect();
         assert!(out.insert(key(user), bare).is_none(), "an account twice");
     }
     out
 }
+
+/// Who is in each group: employeeIds by unique name, without `rollcall-`.
+///
+/// # Panics
+/// When a member is nobody's account.
+pub fn memberships(tenant: &Tenant) -> BTreeMap<String, BTreeSet<String>> {
+    let text = |object: &Value, name: &str| object[name].as_str().unwrap_or_default().to_owned();
+    let users = tenant.users();
+    let keys: BTreeMap<String, String> = users
+        .iter()
+        .map(|user| (text(user, "id"), text(user, "employeeId")))
+        .collect();
+    let of = |group: &Value| {
+        let members = group["members"].as_array().into_iter().flatten();
+        let ids = members.map(|id| id.as_str().expect("an id"));
+        ids.map(|id| keys[id].clone()).collect()
+    };
+    let groups = tenant.groups().into_iter();
+    groups
+        .map(|group| {
+            let name = text(&group, "uniqueName");
+            (name.trim_start_matches("rollcall-").to_owned(), of(&group))
+        })
+        .collect()
+}
+
+/// Groups and licences of every kind for a roster with departments, one of them `Moved`.
+pub const GROUPS: &str = r#"format_version = 1
+[[group]]
+key = "moved"
+name = "Moved"
+mode = "assigned"
+rule = 'worker.department -eq "Moved"'
+
+[[group]]
+key = "others"
+name = "Others"
+mode = "assigned"
+rule = 'worker.department -ne "Moved"'
+keep_days = 0
+
+[[group]]
+key = "keys"
+name = "Keys"
+mode = "assigned"
+rule = 'worker.department -ne "Moved"'
+sensitive = true
+
+[[group]]
+key = "in-force"
+name = "In force"
+mode = "dynamic"
+rule = 'user.accountEnabled -eq true -and user.department -ne "Moved"'
+
+[[group]]
+key = "office"
+name = "Office"
+mode = "assigned"
+rule = 'worker.department -ne null'
+licences = ["SPE_E3"]
+
+[[licence]]
+sku = "VISIOCLIENT"
+rule = 'worker.department -eq "Moved"'
+"#;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use libtest_mimic::Trial;
 use rollcall_http::Clock;
+use rollcall_tests::tenant::memberships;
 use serde_json::{Value, json};
 
 use crate::groups::define;
@@ -66,26 +67,7 @@ fn seats_of(world: &World, seats: &str) {
 
 /// Group by group of ours, the worker keys of its members.
 fn members(world: &World, now: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let tenant = world.simulated_tenant(Clock::starting_at(now.parse().unwrap()));
-    let text = |object: &Value, name: &str| object[name].as_str().unwrap_or_default().to_owned();
-    let users = tenant.users();
-    let keys: BTreeMap<String, String> = users
-        .iter()
-        .map(|user| (text(user, "id"), text(user, "employeeId")))
-        .collect();
-    let of = |group: &Value| {
-        let members = group["members"].as_array().unwrap().iter();
-        members
-            .map(|id| keys[id.as_str().unwrap()].clone())
-            .collect()
-    };
-    let groups = tenant.groups().into_iter();
-    groups
-        .map(|group| {
-            let name = text(&group, "uniqueName");
-            (name.trim_start_matches("rollcall-").to_owned(), of(&group))
-        })
-        .collect()
+    memberships(&world.simulated_tenant(Clock::starting_at(now.parse().unwrap())))
 }
 
 fn set(keys: &[&str]) -> BTreeSet<String> {

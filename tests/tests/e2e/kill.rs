@@ -1,10 +1,14 @@
 //! SIGKILL at seeded points, then the same command again: the tenant ends as after a clean run.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
 
 use libtest_mimic::Trial;
+use rollcall_http::Clock;
+use rollcall_tests::tenant::{GROUPS, memberships};
 
 use crate::child::{COUNT, DIE_AT};
+use crate::groups::define;
 use crate::trial;
 use crate::world::{Roster, World};
 
@@ -62,14 +66,37 @@ fn counted(world: &World, now: &str) -> (u64, u64) {
     (writes.parse().unwrap(), calls.parse().unwrap())
 }
 
+/// Groups are made, people come into them and go out of them, and licences are given.
+fn with_groups() -> World {
+    let world = World::new();
+    define(&world, GROUPS);
+    world.edit(
+        "rollcall.toml",
+        "[target.rehearsal]\n",
+        "[target.rehearsal]\nseats = { SPE_E3 = 200, VISIOCLIENT = 200 }\n",
+    );
+    world.edit(
+        "policy.toml",
+        "[budgets.disables]",
+        "[budgets.removals]\ncount = 50\n\n[budgets.disables]",
+    );
+    world
+}
+
+fn groups(world: &World) -> BTreeMap<String, BTreeSet<String>> {
+    memberships(&world.simulated_tenant(Clock::starting_at(SECOND.parse().unwrap())))
+}
+
 fn fifty_points() {
     let (first, second) = rosters();
-    let clean = World::new();
+    let clean = with_groups();
     clean.drop_file("a-2026-03-14.csv", &first);
     let night_one = counted(&clean, FIRST);
     clean.drop_file("b-2026-03-15.csv", &second);
     let night_two = counted(&clean, SECOND);
-    let expected = clean.tenant();
+    let expected = (clean.tenant(), groups(&clean));
+    assert_eq!(expected.1["moved"].len(), 12);
+    assert_eq!(expected.1["others"].len(), 78);
     assert!(
         night_one.0 > 10 && night_one.1 > 200 && night_two.1 > 40,
         "{night_one:?} {night_two:?}"
@@ -95,7 +122,7 @@ fn fifty_points() {
             2 => format!("call:{}", 1 + next(calls)),
             _ => format!("called:{}", 1 + next(calls)),
         };
-        let world = World::new();
+        let world = with_groups();
         world.drop_file("a-2026-03-14.csv", &first);
         if second_night {
             world.at(FIRST, &["run"]).expect(0);
@@ -117,7 +144,7 @@ fn fifty_points() {
         }
         // World::users() also fails when a worker has two accounts.
         assert_eq!(
-            world.tenant(),
+            (world.tenant(), groups(&world)),
             expected,
             "seed {seed}, killed at {point}, {now}"
         );

@@ -25,7 +25,8 @@ use rollcall_pipeline::run::{Incoming, Pipeline, Taken, Until};
 use rollcall_pipeline::store::Store;
 use rollcall_rehearsal::{Tenant, TenantOptions};
 use rollcall_tests::chance::Random;
-use serde_json::Value;
+use rollcall_tests::tenant::GROUPS;
+use serde_json::{Value, json};
 
 const NIGHTS: [&str; 2] = ["2026-03-14T02:00:00Z", "2026-03-15T02:00:00Z"];
 const VISIBLE: Duration = Duration::from_mins(1);
@@ -42,6 +43,22 @@ struct Place {
 impl Place {
     fn new() -> Self {
         Self::with(TenantOptions::default())
+    }
+
+    /// Groups are made, people come into them and go out of them, and licences are given.
+    fn with_groups() -> Self {
+        let seats = [("SPE_E3", 900), ("VISIOCLIENT", 900)];
+        let place = Self::with(TenantOptions {
+            seats: seats.map(|(name, seats)| (name.to_owned(), seats)).into(),
+            ..TenantOptions::default()
+        });
+        let file = place.dir().join("rollcall.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        let policy = "policy = \"policy.toml\"\n";
+        let config = config.replace(policy, &format!("{policy}groups = \"groups.toml\"\n"));
+        std::fs::write(file, config).unwrap();
+        std::fs::write(place.dir().join("groups.toml"), GROUPS).unwrap();
+        place
     }
 
     fn with(options: TenantOptions) -> Self {
@@ -150,7 +167,7 @@ fn roster(night: usize) -> String {
 }
 
 async fn on_one_machine() -> (BTreeMap<String, Value>, Vec<String>) {
-    let place = Place::new();
+    let place = Place::with_groups();
     let mut plans = Vec::new();
     for (night, now) in NIGHTS.iter().enumerate() {
         place.deliver(night);
@@ -230,7 +247,7 @@ async fn take(place: &Place, random: &mut Random) {
 /// With `overlap` the second night's file comes while the first night's orders are under way.
 async fn play(seed: u64, overlap: bool) -> (BTreeMap<String, Value>, Vec<String>, u32) {
     let mut random = Random::new(seed);
-    let place = Place::new();
+    let place = Place::with_groups();
     let patience = random.below(60);
     let mut plans = Vec::new();
     let mut steps = 0;
@@ -303,6 +320,10 @@ fn verify(dir: &Path) {
 async fn any_schedule_ends_in_the_same_tenant() {
     let (expected, plans) = on_one_machine().await;
     assert!(expected.values().any(|u| u["accountEnabled"] == false));
+    let moved = expected.values().filter(|u| u["department"] == "Moved");
+    for user in moved.filter(|u| u["accountEnabled"] == true) {
+        assert_eq!(user["memberOf"], json!(["moved", "office"]), "{user}");
+    }
     let seeds = std::env::var("ROLLCALL_SEEDS").ok();
     let seeds: u64 = seeds.and_then(|s| s.parse().ok()).unwrap_or(100);
     for seed in 0..seeds {

@@ -136,12 +136,18 @@ impl Courier<'_> {
         };
         let mut orders = self.plan().await?;
         let (mut handful, mut sent) = (Vec::new(), 0);
+        let mut shaping = false;
         while sent < most
             && let Some(order) = orders.next()?
         {
             if order.lane != lane || !self.is_open(&order) {
                 continue;
             }
+            // Groups stand first in a plan: who comes into them is sent once they are made.
+            if shaping && !order.shapes {
+                break;
+            }
+            shaping |= order.shapes;
             sent += 1;
             handful.push(self.envelope(&order));
             if handful.len() == HANDFUL {
