@@ -106,6 +106,10 @@ pub fn fold(
             let values = values.get(&action.id);
             apply(&mut person, action, values, outcome, target, still_enabled);
         } else {
+            if let Some(granting) = action.granting().filter(|_| action.op.grants()) {
+                let at = outcome.map_or(now, |outcome| outcome.at);
+                grants::let_go(&mut person.grants, granting, at);
+            }
             open = true;
             let again = match outcome.map(|o| (&o.ending, o.at)) {
                 Some((

@@ -74,6 +74,10 @@ pub struct Given {
     /// Services of a licence that were switched off.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub disabled_plans: Vec<String>,
+    /// It was let go, and nothing good is on record of what came of it: they may have it, and it is
+    /// given again or taken.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unheard: bool,
     /// It is to be taken away.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grace: Option<Grace>,
@@ -106,9 +110,31 @@ pub struct Granting {
     /// Services of a licence that are switched off.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub disabled_plans: Vec<String>,
+    /// Of these, those that the person has now.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub switched_off: Vec<String>,
+    /// What has to be given before this is taken.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub awaits: Vec<Grant>,
+    /// What cannot be given before this is taken.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub makes_way_for: Vec<Grant>,
 }
 
 impl Granting {
+    /// Of a grant, and nothing more.
+    pub const fn bare(grant: Grant) -> Self {
+        Self {
+            grant,
+            id: None,
+            licences: Vec::new(),
+            disabled_plans: Vec::new(),
+            switched_off: Vec::new(),
+            awaits: Vec::new(),
+            makes_way_for: Vec::new(),
+        }
+    }
+
     /// As arguments of an action.
     pub fn args(&self) -> BTreeMap<String, String> {
         let mut out = BTreeMap::new();
@@ -127,8 +153,16 @@ impl Granting {
         if let Some(id) = &self.id {
             put("id", id.as_str().to_owned());
         }
-        if !self.disabled_plans.is_empty() {
-            put("disabled_plans", self.disabled_plans.join(","));
+        let named = |grants: &[Grant]| grants.iter().map(Grant::to_string).collect::<Vec<_>>();
+        for (name, list) in [
+            ("disabled_plans", self.disabled_plans.clone()),
+            ("switched_off", self.switched_off.clone()),
+            ("awaits", named(&self.awaits)),
+            ("makes_way_for", named(&self.makes_way_for)),
+        ] {
+            if !list.is_empty() {
+                put(name, list.join(","));
+            }
         }
         out
     }
@@ -144,11 +178,18 @@ impl Granting {
             (None, Some(sku)) => (Grant::Licence(sku.clone()), vec![sku.clone()]),
             _ => return None,
         };
+        let grants = |name: &str| {
+            let all = list(name).into_iter();
+            all.filter_map(|it| it.parse().ok()).collect()
+        };
         Some(Self {
-            grant,
             id: args.get("id").map(ObjectId::new),
             licences,
             disabled_plans: list("disabled_plans"),
+            switched_off: list("switched_off"),
+            awaits: grants("awaits"),
+            makes_way_for: grants("makes_way_for"),
+            grant,
         })
     }
 
@@ -179,6 +220,7 @@ impl Granting {
             id: self.id,
             licences: self.licences,
             disabled_plans: self.disabled_plans,
+            unheard: false,
             grace: None,
         }
     }
@@ -196,6 +238,16 @@ pub fn arrived(grants: &mut BTreeMap<Grant, Given>, grant: &Grant, at: Timestamp
             grace.from = grace.from.max(at);
         }
     }
+}
+
+/// Something was let go, and nothing good is on record: they may have it.
+pub fn let_go(grants: &mut BTreeMap<Grant, Given>, granting: Granting, at: Timestamp) {
+    grants
+        .entry(granting.grant.clone())
+        .or_insert_with(|| Given {
+            unheard: true,
+            ..granting.given(at)
+        });
 }
 
 /// What is to be taken was let through by the budget of its day, or by people.
@@ -282,16 +334,17 @@ mod tests {
     fn arguments_say_what_is_given() {
         let text = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect();
         let group = Granting {
-            grant: Grant::Group("sales".to_owned()),
             id: Some(ObjectId::new("00000000-0000-0000-0000-000000000001")),
             licences: text(&["SPE_E5", "POWER_BI_PRO"]),
-            disabled_plans: Vec::new(),
+            awaits: vec![Grant::Licence("SPE_E3".to_owned())],
+            ..Granting::bare(Grant::Group("sales".to_owned()))
         };
         let licence = Granting {
-            grant: Grant::Licence("SPE_E3".to_owned()),
-            id: None,
             licences: text(&["SPE_E3"]),
             disabled_plans: text(&["YAMMER_ENTERPRISE", "SWAY"]),
+            switched_off: text(&["SWAY"]),
+            makes_way_for: vec![Grant::Group("sales".to_owned())],
+            ..Granting::bare(Grant::Licence("SPE_E3".to_owned()))
         };
         for granting in [group, licence] {
             assert_eq!(Granting::of_args(&granting.args()), Some(granting));
@@ -308,6 +361,7 @@ mod tests {
             id: None,
             licences: Vec::new(),
             disabled_plans: Vec::new(),
+            unheard: false,
             grace: Some(Grace {
                 from: at("2026-03-01T00:00:00Z"),
                 awaits: awaits.iter().map(|key| grant(key)).collect(),

@@ -6,10 +6,11 @@
 use jiff::Timestamp;
 
 use crate::delta::Comparison;
-use crate::grants::Granting;
+use crate::grants;
+use crate::groups::Catalogue;
 use crate::model::{AccountName, ObjectId, Op, WorkerId};
-use crate::plan::{GuardVerdict, WorkOrder};
-use crate::policy::{Draft, Policy};
+use crate::plan::{Action, GuardVerdict, WorkOrder};
+use crate::policy::{Draft, DraftAction, Policy};
 use crate::state::Person;
 
 /// Parks an intake: rows against the last accepted full file.
@@ -220,9 +221,10 @@ pub fn hold_adoption(order: &mut WorkOrder) {
     order.hold(ADOPTIONS, why, |_| true);
 }
 
-/// Keeps back what is destructive in an order.
+/// Keeps back a cut, with what goes with it.
 pub fn hold_destructive(order: &mut WorkOrder, verdict: &GuardVerdict) {
-    order.hold(DISABLES, &verdict.why, |a| a.destructive);
+    let cuts = |a: &Action| a.op.cut() || (a.destructive && a.reason.block_cause().is_some());
+    order.hold(DISABLES, &verdict.why, cuts);
 }
 
 /// Judges what a plan takes from people who stay. `before` are the people of the last 24 hours,
@@ -245,25 +247,19 @@ pub fn removals(policy: &Policy, before: u32, planned: u32, managed: u32) -> Gua
 /// Whether a draft takes something from somebody who stays that no budget has counted: each once, on
 /// the day that it is first planned.
 pub fn takes_anew(person: &Person, draft: &Draft) -> bool {
-    let takes = draft.steps().any(|step| step.op.takes());
-    let leaves = draft.actions.iter().any(|step| step.op.cut());
-    takes && !leaves && crate::grants::uncounted(&person.grants)
+    let stays = |step: &&DraftAction| step.reason.block_cause().is_none();
+    let takes = draft.steps().filter(stays).any(|step| step.op.takes());
+    let granting = draft
+        .actions
+        .iter()
+        .filter_map(|step| step.granting.as_ref());
+    let switches_off = granting.clone().any(|it| !it.switched_off.is_empty());
+    (takes && grants::uncounted(&person.grants)) || switches_off
 }
 
-/// Keeps back what is taken in an order, and what is given only after that: what stands behind a
-/// removal in it.
+/// Keeps back what is taken in an order from somebody who stays.
 pub fn hold_removals(order: &mut WorkOrder, verdict: &GuardVerdict) {
-    let mut behind = Vec::new();
-    let mut taken = false;
-    for action in &order.actions {
-        taken |= action.op.takes();
-        if action.op.takes() || (taken && action.op.grants()) {
-            behind.push(action.id.clone());
-        }
-    }
-    order.hold(REMOVALS, &verdict.why, |a| {
-        a.op.takes() || behind.contains(&a.id)
-    });
+    order.hold(REMOVALS, &verdict.why, Action::takes_from_who_stays);
 }
 
 /// Judges how many people would have to go without a licence.
@@ -278,11 +274,18 @@ pub fn seats(planned: u32) -> GuardVerdict {
 }
 
 /// Keeps back what is due and gives somebody one of these licences.
-pub fn hold_seats(order: &mut WorkOrder, licences: &[String], now: Timestamp, why: &str) {
+pub fn hold_seats(
+    order: &mut WorkOrder,
+    licences: &[String],
+    catalogue: &Catalogue,
+    now: Timestamp,
+    why: &str,
+) {
     order.hold(SEATS, why, |action| {
         let needs = action.op.grants() && action.due <= now;
-        let granting = Granting::of_args(&action.args).filter(|_| needs);
-        granting.is_some_and(|it| it.licences.iter().any(|sku| licences.contains(sku)))
+        let granting = action.granting().filter(|_| needs);
+        let short = |sku: &String| licences.iter().any(|it| catalogue.same(it, sku));
+        granting.is_some_and(|it| it.licences.iter().any(short))
     });
 }
 

@@ -49,6 +49,43 @@ pub struct Action {
     /// Not before this person has an account.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<PersonKey>,
+    /// Its place in the order, whatever keeps it back.
+    pub place: u16,
+}
+
+impl Action {
+    /// What it gives or takes.
+    pub fn granting(&self) -> Option<Granting> {
+        let concerns = self.op.grants() || self.op.takes();
+        Granting::of_args(&self.args).filter(|_| concerns)
+    }
+
+    /// Takes something from somebody who stays: a membership, a licence, or services of one.
+    pub fn takes_from_who_stays(&self) -> bool {
+        let takes = self.op.takes() || self.args.contains_key("switched_off");
+        takes && self.reason.block_cause().is_none()
+    }
+
+    /// Whether it must not go before another one of its order has: without an account nothing
+    /// goes, what comes instead is there before anything is taken, and nothing is given before
+    /// what stands before it was taken.
+    pub fn waits_for(&self, other: &Self) -> bool {
+        if matches!(other.op, Op::UserCreate | Op::GroupCreate) {
+            return other.place < self.place;
+        }
+        if self.op.grants() && other.op.takes() {
+            return other.place < self.place;
+        }
+        if !self.op.takes() || !other.op.grants() {
+            return false;
+        }
+        match (self.granting(), other.granting()) {
+            (Some(takes), Some(gives)) => {
+                takes.awaits.contains(&gives.grant) || takes.makes_way_for.contains(&gives.grant)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Actions that a guard keeps back.
@@ -100,13 +137,40 @@ impl WorkOrder {
     /// What is to be carried out: what is due, and what an approval of these guards lets go.
     /// Scheduled actions that were held with the rest stay where they are: released when due.
     pub fn due<'a>(&'a self, approved: &'a [String], now: Timestamp) -> Vec<&'a Action> {
-        let released = self
-            .held
-            .iter()
-            .filter(|h| approved.contains(&h.by))
-            .flat_map(|h| &h.actions)
-            .filter(|a| a.due <= now);
-        self.actions.iter().chain(released).collect()
+        let (released, kept): (Vec<_>, Vec<_>) =
+            self.held.iter().partition(|h| approved.contains(&h.by));
+        let actions = |held: Vec<&'a Held>| {
+            let actions = held.into_iter().flat_map(|h| &h.actions);
+            actions.filter(|a| a.due <= now)
+        };
+        let mut due: Vec<&Action> = self.actions.iter().chain(actions(released)).collect();
+        // What one guard lets go may wait for what another one keeps.
+        let mut kept: Vec<&Action> = actions(kept).collect();
+        while let Some(at) = due.iter().position(|a| kept.iter().any(|k| a.waits_for(k))) {
+            kept.push(due.remove(at));
+        }
+        due.sort_by_key(|a| a.place);
+        due
+    }
+
+    /// Keeps back with it what waits for something that is kept back.
+    pub fn hold_dependents(&mut self) {
+        loop {
+            let waits = self.actions.iter().enumerate().find_map(|(at, action)| {
+                let by = |held: &Held| held.actions.iter().any(|it| action.waits_for(it));
+                Some((at, self.held.iter().position(by)?))
+            });
+            let Some((at, by)) = waits else {
+                return;
+            };
+            let action = self.actions.remove(at);
+            let held = &mut self.held[by];
+            if !held.ops.contains(&action.op) {
+                held.ops.push(action.op);
+                held.ops.sort_unstable();
+            }
+            held.actions.push(action);
+        }
     }
 
     /// Whether the order goes to the urgent lane: it cuts somebody off.
@@ -170,9 +234,16 @@ pub fn seal(
     salt: &Salt,
 ) -> (WorkOrder, Vec<ActionValues>) {
     let mut values = Vec::new();
+    let mut place = 0;
     let mut seal_all = |list: &[DraftAction]| -> Vec<Action> {
         list.iter()
-            .map(|a| seal_action(draft, a, revision, source, salt, &mut values))
+            .map(|a| {
+                place += 1;
+                Action {
+                    place,
+                    ..seal_action(draft, a, revision, source, salt, &mut values)
+                }
+            })
             .collect()
     };
     let actions = seal_all(&draft.actions);
@@ -241,6 +312,7 @@ fn seal_action(
         source: source.clone(),
         destructive: action.op.destructive(),
         after: action.manager.as_ref().map(|m| PersonKey::new(m.as_str())),
+        place: 0,
     }
 }
 

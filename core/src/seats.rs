@@ -3,12 +3,13 @@
 //! Seats that are free, and those that the same plan gives up, go to whoever started earliest.
 //! Invariant: the same claims in any order have the same losers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use crate::grants::Granting;
-use crate::model::{Seats, WorkerId};
+use crate::grants::Grant;
+use crate::groups::Catalogue;
+use crate::model::WorkerId;
 use crate::policy::Draft;
 use crate::state::Person;
 
@@ -23,7 +24,7 @@ struct Claim {
     at: usize,
 }
 
-/// What everybody of a plan claims and gives up.
+/// What everybody of a plan claims and gives up, by the target's names of licences.
 #[derive(Debug, Default)]
 pub struct Claims {
     claims: BTreeMap<String, Vec<Claim>>,
@@ -40,25 +41,33 @@ pub struct Losers {
 }
 
 impl Claims {
-    /// Takes in what the due steps of somebody give and take.
-    pub fn add(&mut self, person: &Person, draft: &Draft, at: usize) {
-        let had: Vec<&String> = person.grants.values().flat_map(|it| &it.licences).collect();
+    /// Takes in what the due steps of somebody give and take. What a group gives that the target
+    /// does not have is no reason to keep anybody out of the group.
+    pub fn add(&mut self, person: &Person, draft: &Draft, at: usize, catalogue: &Catalogue) {
+        let name = |sku: &String| catalogue.name(sku).to_owned();
+        let given = person.grants.values().filter(|it| !it.unheard);
+        let had: Vec<String> = given.flat_map(|it| it.licences.iter().map(name)).collect();
         let mut has = had.clone();
         for step in &draft.actions {
             let Some(granting) = &step.granting else {
                 continue;
             };
-            if step.op.grants() {
-                has.extend(&granting.licences);
-            } else {
-                forget(&mut has, granting);
+            let own = matches!(granting.grant, Grant::Licence(_));
+            let licences = granting.licences.iter();
+            let licences = licences.filter(|sku| own || catalogue.find(sku).is_some());
+            for licence in licences.map(name) {
+                if step.op.grants() {
+                    has.push(licence);
+                } else if let Some(at) = has.iter().position(|it| *it == licence) {
+                    // One way in which somebody has it is gone.
+                    has.remove(at);
+                }
             }
         }
         let hire = person.wanted.as_ref().and_then(|it| it.hire);
-        for (at_list, licence) in has.iter().enumerate() {
-            if had.contains(licence) || has[..at_list].contains(licence) {
-                continue;
-            }
+        let (before, now): (BTreeSet<&String>, BTreeSet<&String>) =
+            (had.iter().collect(), has.iter().collect());
+        for licence in now.difference(&before) {
             let claim = Claim {
                 no_day: hire.is_none(),
                 hire,
@@ -70,28 +79,32 @@ impl Claims {
                 .or_default()
                 .push(claim);
         }
-        for (at_list, licence) in had.iter().enumerate() {
-            if !has.contains(licence) && !had[..at_list].contains(licence) {
-                *self.given_up.entry((*licence).clone()).or_default() += 1;
-            }
+        for licence in before.difference(&now) {
+            *self.given_up.entry((*licence).clone()).or_default() += 1;
         }
     }
 
-    /// Who goes without. `None`: the target does not say how many seats there are, and nobody is
-    /// kept from anything.
-    pub fn settle(self, seats: Option<&[Seats]>) -> Losers {
+    /// Who goes without. Where the target does not say how many seats there are, nobody is kept
+    /// from anything. `reserved` are seats for people who wait from before and are not in this
+    /// plan; what is given up counts unless it is `kept`.
+    pub fn settle(
+        self,
+        catalogue: &Catalogue,
+        reserved: &BTreeMap<String, u32>,
+        kept: bool,
+    ) -> Losers {
         let mut out = Losers::default();
-        let Some(seats) = seats else {
+        if !catalogue.is_known() {
             return out;
-        };
+        }
         for (licence, mut claims) in self.claims {
             // Of a licence that the target does not have, nobody gets a seat.
-            let free = seats
-                .iter()
-                .find(|it| it.is(&licence))
-                .map_or(0, |it| it.free);
-            let free = u32::try_from(free.max(0)).unwrap_or(u32::MAX);
-            let free = free.saturating_add(self.given_up.get(&licence).copied().unwrap_or(0));
+            let free = catalogue.find(&licence).map_or(0, |it| it.free);
+            let given_up = self.given_up.get(&licence).filter(|_| !kept);
+            let reserved = reserved.get(&licence);
+            let left = free + i64::from(given_up.copied().unwrap_or(0))
+                - i64::from(reserved.copied().unwrap_or(0));
+            let free = u32::try_from(left.max(0)).unwrap_or(u32::MAX);
             claims.sort_unstable();
             let without = claims.split_off(claims.len().min(free as usize));
             if without.is_empty() {
@@ -100,22 +113,11 @@ impl Claims {
             let count = u32::try_from(without.len()).unwrap_or(u32::MAX);
             out.counts.insert(licence.clone(), (free, count));
             for claim in without {
-                out.by_person
-                    .entry(claim.at)
-                    .or_default()
-                    .push(licence.clone());
+                let licences = out.by_person.entry(claim.at).or_default();
+                licences.push(licence.clone());
             }
         }
         out
-    }
-}
-
-/// One way in which somebody has licences is gone: each of them once.
-fn forget(has: &mut Vec<&String>, granting: &Granting) {
-    for licence in &granting.licences {
-        if let Some(at) = has.iter().position(|it| *it == licence) {
-            has.remove(at);
-        }
     }
 }
 
@@ -130,9 +132,20 @@ impl Losers {
         u32::try_from(self.by_person.len()).unwrap_or(u32::MAX)
     }
 
+    /// People who go without each licence.
+    pub fn counts(&self) -> BTreeMap<String, u32> {
+        let counts = self.counts.iter();
+        counts
+            .map(|(licence, (_, without))| (licence.clone(), *without))
+            .collect()
+    }
+
     /// In words: why somebody goes without these.
-    pub fn why(&self, licences: &[String]) -> String {
+    pub fn why(&self, licences: &[String], catalogue: &Catalogue) -> String {
         let each = licences.iter().map(|licence| {
+            if catalogue.find(licence).is_none() {
+                return format!("the tenant has no licence {licence}");
+            }
             let (seats, without) = self.counts.get(licence).copied().unwrap_or_default();
             let shown = match seats {
                 0 => "no seat".to_owned(),
@@ -150,11 +163,9 @@ impl Losers {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::grants::{Given, Grant};
-    use crate::model::{Attributes, Op, PersonKey, SourceName};
+    use crate::grants::{Given, Granting};
+    use crate::model::{Attributes, Op, PersonKey, Seats, SourceName};
     use crate::policy::{DeltaKind, DraftAction, Reason};
     use crate::state::Identity;
 
@@ -168,10 +179,8 @@ mod tests {
             after: Attributes::new(),
             manager: None,
             granting: Some(Granting {
-                grant: grant.parse().unwrap(),
-                id: None,
                 licences: licences.iter().map(|it| (*it).to_owned()).collect(),
-                disabled_plans: Vec::new(),
+                ..Granting::bare(grant.parse().unwrap())
             }),
         }
     }
@@ -211,6 +220,7 @@ mod tests {
                     id: None,
                     licences: vec![(*licence).to_owned()],
                     disabled_plans: Vec::new(),
+                    unheard: false,
                     grace: None,
                 };
                 (grant.parse::<Grant>().unwrap(), given)
@@ -219,13 +229,19 @@ mod tests {
         person
     }
 
-    fn seats(free: i64) -> Vec<Seats> {
-        vec![Seats {
+    fn seats(free: i64) -> Catalogue {
+        let seats = Seats {
             id: "id".to_owned(),
             name: "SPE_E5".to_owned(),
             free,
             plans: Vec::new(),
-        }]
+        };
+        Catalogue::new(Some(vec![seats]), None)
+    }
+
+    /// Who goes without, of claims over so many seats.
+    fn settled(claims: Claims, free: i64) -> Losers {
+        claims.settle(&seats(free), &BTreeMap::new(), false)
     }
 
     #[test]
@@ -241,9 +257,9 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            claims.add(&person(worker, hire, &[]), &add(), at);
+            claims.add(&person(worker, hire, &[]), &add(), at, &seats(0));
         }
-        let losers = claims.settle(Some(&seats(2)));
+        let losers = settled(claims, 2);
         let without: Vec<bool> = (0..4).map(|at| !losers.of(at).is_empty()).collect();
         assert_eq!(
             without,
@@ -252,7 +268,7 @@ mod tests {
         );
         assert_eq!(losers.people(), 2);
         assert_eq!(
-            losers.why(losers.of(0)),
+            losers.why(losers.of(0), &seats(2)),
             "2 seats of SPE_E5 for 4 people: those who started earliest get them"
         );
     }
@@ -266,6 +282,7 @@ mod tests {
             &has,
             &draft(vec![step(Op::GroupAdd, "group:b", &["SPE_E5"])]),
             0,
+            &seats(0),
         );
         // Gives it up.
         let leaves = person("2", None, &[("group:a", "SPE_E5")]);
@@ -273,6 +290,7 @@ mod tests {
             &leaves,
             &draft(vec![step(Op::GroupRemove, "group:a", &["SPE_E5"])]),
             1,
+            &seats(0),
         );
         // Loses the one way and keeps the other.
         let both = person("3", None, &[("group:a", "SPE_E5"), ("group:b", "SPE_E5")]);
@@ -280,16 +298,22 @@ mod tests {
             &both,
             &draft(vec![step(Op::GroupRemove, "group:a", &["SPE_E5"])]),
             2,
+            &seats(0),
         );
         // Would get it twice.
         let twice = vec![
             step(Op::GroupAdd, "group:b", &["SPE_E5"]),
             step(Op::LicenceAssign, "licence:SPE_E5", &["SPE_E5"]),
         ];
-        claims.add(&person("4", Some("2027-03-01"), &[]), &draft(twice), 3);
+        claims.add(
+            &person("4", Some("2027-03-01"), &[]),
+            &draft(twice),
+            3,
+            &seats(0),
+        );
         let late = draft(vec![step(Op::GroupAdd, "group:b", &["SPE_E5"])]);
-        claims.add(&person("5", Some("2027-03-02"), &[]), &late, 4);
-        let losers = claims.settle(Some(&seats(0)));
+        claims.add(&person("5", Some("2027-03-02"), &[]), &late, 4, &seats(0));
+        let losers = settled(claims, 0);
         let without: Vec<usize> = (0..5).filter(|at| !losers.of(*at).is_empty()).collect();
         assert_eq!(without, [4]);
     }
@@ -298,12 +322,59 @@ mod tests {
     fn without_a_word_from_the_target_nobody_is_kept_from_anything() {
         let mut claims = Claims::default();
         let add = draft(vec![step(Op::GroupAdd, "group:b", &["SPE_E5"])]);
-        claims.add(&person("4", None, &[]), &add, 0);
-        assert_eq!(claims.settle(None), Losers::default());
+        claims.add(&person("4", None, &[]), &add, 0, &seats(0));
+        assert_eq!(
+            claims.settle(&Catalogue::default(), &BTreeMap::new(), false),
+            Losers::default()
+        );
         // A licence that the target does not have is another matter.
         let mut claims = Claims::default();
-        let add = draft(vec![step(Op::GroupAdd, "group:b", &["VISIO"])]);
-        claims.add(&person("4", None, &[]), &add, 0);
-        assert_eq!(claims.settle(Some(&seats(5))).people(), 1);
+        let add = draft(vec![step(Op::LicenceAssign, "licence:VISIO", &["VISIO"])]);
+        claims.add(&person("4", None, &[]), &add, 0, &seats(0));
+        assert_eq!(settled(claims, 5).people(), 1);
+    }
+
+    #[test]
+    fn one_licence_is_counted_once_however_it_is_written() {
+        let mut claims = Claims::default();
+        for (at, sku) in ["SPE_E5", "ID"].into_iter().enumerate() {
+            let add = draft(vec![step(Op::GroupAdd, "group:b", &[sku])]);
+            claims.add(&person(&at.to_string(), None, &[]), &add, at, &seats(1));
+        }
+        assert_eq!(settled(claims, 1).people(), 1);
+        // A group may give what the target does not have: nobody is kept out of it for that.
+        let mut claims = Claims::default();
+        let add = draft(vec![step(Op::GroupAdd, "group:b", &["NOPE"])]);
+        claims.add(&person("1", None, &[]), &add, 0, &seats(0));
+        assert_eq!(settled(claims, 0).people(), 0);
+    }
+
+    #[test]
+    fn seats_are_kept_for_those_who_wait_and_taken_back_ones_fill_a_hole_first() {
+        let claim = || {
+            let mut claims = Claims::default();
+            let gives = draft(vec![step(Op::GroupRemove, "group:a", &["SPE_E5"])]);
+            for (at, worker) in ["1", "2"].into_iter().enumerate() {
+                let has = person(worker, None, &[("group:a", "SPE_E5")]);
+                claims.add(&has, &gives, at, &seats(0));
+            }
+            let add = draft(vec![step(Op::GroupAdd, "group:b", &["SPE_E5"])]);
+            claims.add(&person("3", None, &[]), &add, 2, &seats(0));
+            claims
+        };
+        let without = |free, reserved: &[(&str, u32)], kept| {
+            let reserved = reserved.iter().map(|(it, n)| ((*it).to_owned(), *n));
+            claim()
+                .settle(&seats(free), &reserved.collect(), kept)
+                .people()
+        };
+        assert_eq!(without(0, &[], false), 0);
+        assert_eq!(without(0, &[], true), 1, "what is given up is kept back");
+        assert_eq!(
+            without(-2, &[], false),
+            1,
+            "three too many were given before"
+        );
+        assert_eq!(without(0, &[("SPE_E5", 2)], false), 1, "others wait");
     }
 }

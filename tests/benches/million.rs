@@ -200,12 +200,13 @@ fn prepare(dir: &Path) {
             disables_held: 0,
             removals: 0,
             removals_held: 0,
+            without: std::collections::BTreeMap::new(),
             next_due: None,
             rules,
         };
         let events = [
             Event::Intake(intake),
-            Event::Plan(planned),
+            Event::Plan(Box::new(planned)),
             Event::Fold(Folded {
                 state,
                 outcomes: std::collections::BTreeMap::new(),

@@ -78,8 +78,10 @@ pub(crate) fn check(
         )));
     }
     let key = user.get("employeeId").and_then(Json::as_str);
-    // A replica that has not caught up shows a new account without its key.
-    let settles_key = settles_key || (lately && key.is_none());
+    // A replica that has not caught up shows a new account without its key; and nobody stops a cut,
+    // or keeps a membership, by taking the key off the account that was linked (P14).
+    let takes = step.op.destructive();
+    let settles_key = settles_key || (key.is_none() && (lately || takes));
     if key != Some(step.key.as_str()) && !settles_key {
         return Ok(Current::Over(stale(
             "the account carries another employee id",

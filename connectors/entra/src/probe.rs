@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing is written, and the token is read, not kept.
 
+use rollcall_core::groups::{Groups, Mode};
 use std::fmt;
 
 use rollcall_http::Secret;
@@ -60,6 +61,21 @@ pub struct Wants {
     pub keeps_groups: bool,
     /// Licences that we give.
     pub assigns: bool,
+}
+
+impl Wants {
+    /// What the groups of a file need.
+    pub fn of(groups: &Groups) -> Self {
+        let mut ours = groups.ours();
+        let mut all = groups.all().iter();
+        Self {
+            groups: true,
+            licences: !groups.licences().is_empty(),
+            members: all.any(|group| group.mode == Mode::Assigned),
+            keeps_groups: groups.ours().next().is_some(),
+            assigns: !groups.licensed().is_empty() || ours.any(|group| !group.licences.is_empty()),
+        }
+    }
 }
 
 /// What a look at the tenant gave.

@@ -200,11 +200,12 @@ async fn groups_are_updated() {
             json!({"displayName": "Oslo"}),
         ),
         (
+            // What the file does not say is left as it is.
             seen(None),
             seen(None),
             bare,
-            "done",
-            json!({"description": null}),
+            "already",
+            Value::Null,
         ),
         (
             seen(Some(other)),

@@ -241,27 +241,36 @@ async fn licences_are_taken_away() {
 /// P14 holds for licences too, and an answer without states is no account without licences.
 #[tokio::test(start_paused = true)]
 async fn licences_check_whose_they_are() {
+    // Nobody keeps a licence because the key was taken off their account.
     let table = [
-        ("employeeId", "stale"),
-        ("licenseAssignmentStates", "malformed_answer"),
+        ("employeeId", Op::LicenceAssign, "stale"),
+        ("employeeId", Op::LicenceRemove, "already"),
+        (
+            "licenseAssignmentStates",
+            Op::LicenceAssign,
+            "malformed_answer",
+        ),
+        (
+            "licenseAssignmentStates",
+            Op::LicenceRemove,
+            "malformed_answer",
+        ),
     ];
-    for (lacks, expected) in table {
-        for op in [Op::LicenceAssign, Op::LicenceRemove] {
-            let stage = stage(move |asked| match asked.line.split('?').next().unwrap() {
-                "GET /v1.0/subscribedSkus" => skus(),
-                "GET /v1.0/users/o1" => {
-                    let mut user = holds(&json!([]));
-                    user[lacks] = Value::Null;
-                    reply(200, &user)
-                }
-                other => panic!("{other}"),
-            });
-            assert_eq!(
-                outcome(&stage.ends(&give(op, "SPE_E5", &[])).await),
-                expected
-            );
-            assert_eq!(outcome(&stage.ends(&step(op)).await), "step_invalid");
-        }
+    for (lacks, op, expected) in table {
+        let stage = stage(move |asked| match asked.line.split('?').next().unwrap() {
+            "GET /v1.0/subscribedSkus" => skus(),
+            "GET /v1.0/users/o1" => {
+                let mut user = holds(&json!([]));
+                user[lacks] = Value::Null;
+                reply(200, &user)
+            }
+            other => panic!("{other}"),
+        });
+        assert_eq!(
+            outcome(&stage.ends(&give(op, "SPE_E5", &[])).await),
+            expected
+        );
+        assert_eq!(outcome(&stage.ends(&step(op)).await), "step_invalid");
     }
 }
 

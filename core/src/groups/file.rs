@@ -499,7 +499,11 @@ impl GivenFile {
 }
 
 /// One licence has one name: catalogues write it in capitals.
-fn licence(sku: &str, disabled_plans: Vec<String>) -> Licence {
+fn licence(sku: &str, mut disabled_plans: Vec<String>) -> Licence {
+    for plan in &mut disabled_plans {
+        plan.make_ascii_uppercase();
+    }
+    disabled_plans.sort_unstable();
     Licence {
         sku: sku.to_ascii_uppercase(),
         disabled_plans,

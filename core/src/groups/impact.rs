@@ -108,6 +108,7 @@ impl<'g> Impacts<'g> {
         let mut cut = false;
         let had: BTreeMap<&Grant, &[String]> = given
             .iter()
+            .filter(|(_, given)| !given.unheard)
             .map(|(grant, given)| (grant, given.licences.as_slice()))
             .collect();
         let mut has = had.clone();
@@ -151,29 +152,6 @@ impl<'g> Impacts<'g> {
     /// Goes on at another instant.
     pub const fn at(&mut self, now: Timestamp) {
         self.now = now;
-    }
-
-    /// Somebody's account, and what we gave them, after steps that are carried out now.
-    pub fn after<'s>(
-        &self,
-        account: Option<&Account>,
-        given: &BTreeMap<Grant, Given>,
-        steps: impl Iterator<Item = &'s DraftAction>,
-    ) -> (Option<Account>, BTreeMap<Grant, Given>) {
-        let (mut account, mut given) = (account.cloned(), given.clone());
-        for step in steps {
-            apply(&mut account, step, self.target);
-            let Some(granting) = &step.granting else {
-                continue;
-            };
-            if step.op.grants() {
-                let grant = granting.grant.clone();
-                given.insert(grant, granting.clone().given(self.now));
-            } else {
-                given.remove(&granting.grant);
-            }
-        }
-        (account, given)
     }
 
     /// What time alone does to somebody's memberships from now until an instant, in its order.
@@ -312,6 +290,19 @@ impl<'g> Impacts<'g> {
         let key = |rule: usize| self.groups.all[self.groups.place_of(rule)].key.clone();
         out.stays = stays.into_iter().map(key).collect();
     }
+}
+
+/// An account after steps that are carried out.
+pub fn account_after<'s>(
+    account: Option<&Account>,
+    steps: impl Iterator<Item = &'s DraftAction>,
+    target: &Target,
+) -> Option<Account> {
+    let mut account = account.cloned();
+    for step in steps {
+        apply(&mut account, step, target);
+    }
+    account
 }
 
 /// What an account is after a step.

@@ -5,7 +5,7 @@
 //! the members. Invariant: a prediction is only made from what planning read of the account, and
 //! says so where that is not enough.
 
-mod conflicts;
+mod catalogue;
 mod file;
 mod impact;
 mod lint;
@@ -20,9 +20,9 @@ use crate::grants::{Grant, Granting, unique_name};
 use crate::model::{GroupName, Licence, ObjectId};
 use crate::rules::{Kind, Object, Property, Rule, RuleSet, Vocabulary};
 
-pub use conflicts::Conflicts;
+pub use catalogue::{Catalogue, Having};
 pub use file::GroupsFileError;
-pub use impact::{Crossed, Impact, Impacts};
+pub use impact::{Crossed, Impact, Impacts, account_after};
 pub use lint::{GroupLint, GroupRemark};
 pub use roll::{Roll, account_of, unread};
 pub use shape::{Moves, Shape, waits_for_people, writes_rule};
@@ -136,20 +136,24 @@ impl Definition<'_> {
         }
     }
 
+    /// Its licences, as whoever has it has them.
+    pub fn having(&self) -> impl Iterator<Item = Having<'_>> {
+        let licences = self.licences().iter();
+        licences.map(|it| (it.sku.as_str(), it.disabled_plans.as_slice()))
+    }
+
     /// What is written to give it.
     pub fn granting(&self) -> Granting {
         match self {
             Self::Group(group) => Granting {
-                grant: Grant::Group(group.key.clone()),
                 id: group.id.clone(),
                 licences: group.licences.iter().map(|it| it.sku.clone()).collect(),
-                disabled_plans: Vec::new(),
+                ..Granting::bare(Grant::Group(group.key.clone()))
             },
             Self::Licence(rule) => Granting {
-                grant: rule.grant(),
-                id: None,
                 licences: vec![rule.licence.sku.clone()],
                 disabled_plans: rule.licence.disabled_plans.clone(),
+                ..Granting::bare(rule.grant())
             },
         }
     }

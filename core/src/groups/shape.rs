@@ -6,12 +6,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Group, Groups, Mode};
+use super::{Catalogue, Group, Groups, Mode};
 use crate::digest::sha256_parts;
 use crate::grants::unique_name;
 use crate::model::{
-    ActionId, Finding, FindingKind, Licence, Op, OrderId, PersonKey, Place, Seats, SeenGroup,
-    Severity, WantedGroup,
+    ActionId, Finding, FindingKind, Licence, Op, OrderId, PersonKey, Place, SeenGroup, Severity,
+    WantedGroup,
 };
 use crate::plan::{Action, SourceRow, WorkOrder};
 use crate::policy::{DeltaKind, Reason};
@@ -60,7 +60,7 @@ impl Group {
         WantedGroup {
             unique: unique_name(&self.key),
             name: self.name.clone(),
-            description: self.description.clone(),
+            description: self.description.clone().filter(|it| !it.is_empty()),
             rule: match self.mode {
                 Mode::Dynamic => Some(self.rule.clone()),
                 Mode::Assigned => None,
@@ -76,7 +76,7 @@ impl Group {
     pub fn shape(
         &self,
         seen: Option<SeenGroup>,
-        seats: Option<&[Seats]>,
+        catalogue: &Catalogue,
         now: Timestamp,
     ) -> Result<Option<WorkOrder>, Finding> {
         let wanted = self.wanted();
@@ -84,11 +84,7 @@ impl Group {
         match &seen {
             None => {
                 steps.push((Op::GroupCreate, Vec::new()));
-                let known = |licence: &Licence| {
-                    seats.is_some_and(|seats| seats.iter().any(|it| it.is(&licence.sku)))
-                };
-                // What the target does not have is told with the seats.
-                if !wanted.licences.is_empty() && wanted.licences.iter().all(known) {
+                if !wanted.licences.is_empty() && resolves(&wanted.licences, catalogue) {
                     steps.push((Op::GroupLicense, Vec::new()));
                 }
             }
@@ -100,8 +96,8 @@ impl Group {
                 if !names.is_empty() {
                     steps.push((Op::GroupUpdate, names));
                 }
-                if seats
-                    .is_some_and(|seats| !same_licences(&wanted.licences, &seen.licences, seats))
+                if resolves(&wanted.licences, catalogue)
+                    && !same_licences(&wanted.licences, &seen.licences, catalogue)
                 {
                     steps.push((Op::GroupLicense, vec![LICENCES.to_owned()]));
                 }
@@ -153,21 +149,28 @@ impl Group {
     }
 }
 
-/// Whether licences are those that a group gives; of what the target does not have, nobody can say
-/// anything.
-fn same_licences(wanted: &[Licence], seen: &[Licence], seats: &[Seats]) -> bool {
+/// Whether the target has these licences: what it does not have is told with the seats.
+fn resolves(wanted: &[Licence], catalogue: &Catalogue) -> bool {
+    let mut wanted = wanted.iter();
+    wanted.all(|licence| catalogue.find(&licence.sku).is_some())
+}
+
+/// Whether licences are those that a group gives.
+fn same_licences(wanted: &[Licence], seen: &[Licence], catalogue: &Catalogue) -> bool {
     let found = |written: &Licence| {
-        let sku = seats.iter().find(|it| it.is(&written.sku))?;
+        let Some(sku) = catalogue.find(&written.sku) else {
+            return (written.sku.to_lowercase(), Vec::new());
+        };
         let plans = written.disabled_plans.iter();
         let mut plans: Vec<String> = plans
             .filter_map(|plan| sku.plans.iter().find(|it| it.is(plan)))
             .map(|plan| plan.id.to_lowercase())
             .collect();
         plans.sort_unstable();
-        Some((sku.id.to_lowercase(), plans))
+        (sku.id.to_lowercase(), plans)
     };
-    let mut wanted: Vec<_> = wanted.iter().filter_map(found).collect();
-    let mut seen: Vec<_> = seen.iter().filter_map(found).collect();
+    let mut wanted: Vec<_> = wanted.iter().map(found).collect();
+    let mut seen: Vec<_> = seen.iter().map(found).collect();
     wanted.sort_unstable();
     seen.sort_unstable();
     wanted == seen
@@ -183,7 +186,8 @@ fn order(shape: Shape, steps: Vec<(Op, Vec<String>)>, now: Timestamp) -> WorkOrd
     let content = serde_json::to_vec(&shape).expect("a shape is always JSON");
     let actions: Vec<Action> = steps
         .into_iter()
-        .map(|(op, names)| {
+        .zip(1..)
+        .map(|((op, names), place)| {
             let id = sha256_parts(&[person.as_str().as_bytes(), op.name().as_bytes(), &content]);
             Action {
                 id: ActionId::new(format!("a-{}", &id[..32])),
@@ -195,6 +199,7 @@ fn order(shape: Shape, steps: Vec<(Op, Vec<String>)>, now: Timestamp) -> WorkOrd
                 source: SourceRow::default(),
                 destructive: false,
                 after: None,
+                place,
             }
         })
         .collect();
@@ -246,7 +251,7 @@ impl Groups {
 mod tests {
     use super::*;
     use crate::mapping::Mapping;
-    use crate::model::{ObjectId, ServicePlan};
+    use crate::model::{ObjectId, Seats, ServicePlan};
 
     const MAPPING: &str = "format_version = 1\n[worker]\nkey = \"K\"\nstatus = \"S\"\n\
         [[attribute]]\ntarget = \"employeeId\"\nsource = \"K\"\n\
@@ -273,8 +278,8 @@ mod tests {
         }
     }
 
-    fn seats() -> Vec<Seats> {
-        vec![Seats {
+    fn seats() -> Catalogue {
+        let seats = vec![Seats {
             id: "ID-E5".to_owned(),
             name: "SPE_E5".to_owned(),
             free: 3,
@@ -282,14 +287,15 @@ mod tests {
                 id: "id-yammer".to_owned(),
                 name: "YAMMER_ENTERPRISE".to_owned(),
             }],
-        }]
+        }];
+        Catalogue::new(Some(seats), None)
     }
 
     const DYNAMIC: &str = "mode = \"dynamic\"\nrule = 'user.department -eq \"Sales\"'";
 
     fn steps(group: &Group, seen: Option<SeenGroup>) -> Vec<(Op, Vec<String>, bool)> {
         let now = Timestamp::UNIX_EPOCH;
-        let order = group.shape(seen, Some(&seats()), now).unwrap();
+        let order = group.shape(seen, &seats(), now).unwrap();
         let actions = order.into_iter().flat_map(|order| order.actions);
         actions
             .map(|action| {
@@ -371,12 +377,38 @@ mod tests {
     }
 
     #[test]
+    fn what_the_target_does_not_have_waits_and_what_goes_goes() {
+        let rule = Some("user.department -eq \"Sales\"");
+        let gives = SeenGroup {
+            licences: vec![Licence {
+                sku: "id-e5".to_owned(),
+                disabled_plans: Vec::new(),
+            }],
+            description: None,
+            ..seen(rule)
+        };
+        // The last licence was taken out of the file.
+        let plain = group(&format!("{DYNAMIC}\ndescription = \"\""));
+        assert_eq!(
+            steps(&plain, Some(gives.clone())),
+            [(Op::GroupLicense, named(&["licences"]), true)]
+        );
+        let unknown = group(&format!("{DYNAMIC}\nlicences = [\"SPE_E5\", \"NOPE\"]"));
+        assert_eq!(steps(&unknown, Some(gives)), []);
+        assert_eq!(steps(&unknown, None), [(Op::GroupCreate, vec![], false)]);
+    }
+
+    #[test]
     fn a_group_does_not_turn_into_another_kind() {
         let kept = group("mode = \"assigned\"\nrule = 'worker.status -eq \"A\"'");
         let dynamic = seen(Some("user.department -eq \"Sales\""));
-        let error = kept.shape(Some(dynamic), None, Timestamp::UNIX_EPOCH);
+        let error = kept.shape(Some(dynamic), &Catalogue::default(), Timestamp::UNIX_EPOCH);
         assert_eq!(error.unwrap_err().kind, FindingKind::GroupDiffers);
-        let same = kept.shape(Some(seen(None)), None, Timestamp::UNIX_EPOCH);
+        let same = kept.shape(
+            Some(seen(None)),
+            &Catalogue::default(),
+            Timestamp::UNIX_EPOCH,
+        );
         assert_eq!(same.unwrap(), None);
     }
 }

@@ -5,13 +5,15 @@
 //! the next step is due, gives it again from the newest accepted data.
 //! Invariant: whatever is in doubt is held with a finding; doubt never becomes a leaver.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::Policy;
 use super::desk::{Desk, Found};
 use super::draft::{DeltaKind, Draft, Reason};
 use crate::grants::Belongs;
-use crate::groups::{Conflicts, Groups};
+use crate::groups::{Catalogue, Groups};
 use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Severity};
 use crate::state::{BlockCause, Cut, Identity, Lifecycle, Person};
 
@@ -130,8 +132,10 @@ pub struct Context<'a> {
 pub struct GrantTerms<'a> {
     /// How it is defined.
     pub groups: &'a Groups,
-    /// What of it nobody can have together.
-    pub conflicts: &'a Conflicts,
+    /// What the target says of licences.
+    pub catalogue: &'a Catalogue,
+    /// Keys of groups that the target does not have any more: nobody is in them.
+    pub missing: &'a BTreeSet<String>,
 }
 
 /// What was decided.

@@ -336,6 +336,15 @@ impl Desk<'_> {
             );
             return None;
         };
+        // Whoever leaves is in no grace, and a block for absence becomes that of somebody who left.
+        for given in self.person.grants.values_mut() {
+            given.grace = None;
+        }
+        if let Some(block) = &mut self.person.block
+            && block.cut.cause == BlockCause::Absence
+        {
+            block.cut = cut;
+        }
         if self.person.lifecycle == Lifecycle::Blocked && account.enabled {
             // Somebody enabled the account after we cut it off: late from now on.
             cut.due = self.cx.now;

@@ -13,7 +13,7 @@ use super::decide::GrantTerms;
 use super::desk::{Desk, day_start};
 use super::draft::{DraftAction, Reason};
 use crate::grants::{Given, Grace, Grant, Granting};
-use crate::groups::Definition;
+use crate::groups::{Definition, Having};
 use crate::model::{Account, FindingKind, Op, Severity};
 use crate::state::{BlockCause, Cut, Identity, Lifecycle};
 
@@ -29,6 +29,44 @@ pub(super) struct Granted {
     pub(super) gives: Vec<DraftAction>,
     /// Taken away once what comes instead is there.
     pub(super) takes: Vec<DraftAction>,
+}
+
+/// What cannot be given.
+#[derive(Default)]
+struct Doubts {
+    /// For want of a country.
+    unlocated: BTreeSet<Grant>,
+    /// For a service that excludes another one.
+    conflicting: BTreeSet<Grant>,
+}
+
+impl GrantTerms<'_> {
+    /// Whether somebody has something as it is defined.
+    fn has(&self, grant: &Grant, given: &Given, definition: &Definition<'_>) -> bool {
+        let missing = match grant {
+            Grant::Group(key) => self.missing.contains(key),
+            Grant::Licence(_) => false,
+        };
+        let wanted = definition.granting();
+        !given.unheard
+            && !missing
+            && given.id == wanted.id
+            && given.disabled_plans == wanted.disabled_plans
+    }
+
+    /// Two names for one licence.
+    fn same_thing(&self, one: &Grant, other: &Grant) -> bool {
+        match (one, other) {
+            (Grant::Licence(one), Grant::Licence(other)) => self.catalogue.same(one, other),
+            _ => one == other,
+        }
+    }
+}
+
+/// Licences as somebody has them by what was given.
+fn having(given: &Given) -> impl Iterator<Item = Having<'_>> {
+    let all = given.licences.iter();
+    all.map(|sku| (sku.as_str(), given.disabled_plans.as_slice()))
 }
 
 impl Desk<'_> {
@@ -49,73 +87,141 @@ impl Desk<'_> {
         rule: &str,
         changed: &[String],
     ) -> Granted {
-        let Some(GrantTerms { groups, conflicts }) = self.cx.grants else {
+        let Some(terms) = self.cx.grants else {
             return Granted::default();
         };
         let located = has_location(identity, account);
-        let mut unlocated = BTreeSet::new();
-        let mut conflicting = BTreeSet::new();
-        // What they have and keep, then what they are to get, in the order of names.
-        let mut keeps: BTreeSet<&Grant> = BTreeSet::new();
-        let mut gets: BTreeSet<&Grant> = BTreeSet::new();
+        let mut doubts = Doubts::default();
         let wants = &self.belongs.wants;
+        let mut gets: BTreeSet<&Grant> = BTreeSet::new();
         for grant in wants {
-            let given = self.person.grants.get(grant);
-            let same = |given: &Given| {
-                let definition = groups.definition(grant);
-                definition.is_some_and(|it| it.granting().disabled_plans == given.disabled_plans)
+            let Some(definition) = terms.groups.definition(grant) else {
+                continue;
             };
-            if given.is_some_and(same) {
-                keeps.insert(grant);
+            let given = self.person.grants.get(grant);
+            if given.is_some_and(|given| terms.has(grant, given, &definition)) {
+                continue;
             }
-        }
-        for grant in wants.iter().filter(|grant| !keeps.contains(grant)) {
-            let others = keeps.iter().chain(&gets);
             if matches!(grant, Grant::Licence(_)) && !located {
-                unlocated.insert(grant.clone());
-            } else if others.into_iter().any(|it| conflicts.clash(it, grant)) {
-                conflicting.insert(grant.clone());
+                doubts.unlocated.insert(grant.clone());
+            } else if self.excluded(terms, grant, &definition, &gets) {
+                doubts.conflicting.insert(grant.clone());
             } else {
                 gets.insert(grant);
             }
         }
         let mut out = Granted::default();
         for grant in &gets {
-            let Some(definition) = groups.definition(grant) else {
+            let Some(definition) = terms.groups.definition(grant) else {
                 continue;
             };
+            let given = self.person.grants.get(*grant).filter(|it| !it.unheard);
+            let had = given.map(|it| it.disabled_plans.as_slice());
+            let mut granting = definition.granting();
+            if let Some(had) = had {
+                let off = granting.disabled_plans.iter();
+                granting.switched_off = off.filter(|it| !had.contains(it)).cloned().collect();
+            }
             let names = names(&definition, changed);
             let op = match grant {
                 Grant::Group(_) => Op::GroupAdd,
                 Grant::Licence(_) => Op::LicenceAssign,
             };
             out.gives.push(DraftAction {
-                granting: Some(definition.granting()),
+                granting: Some(granting),
                 ..DraftAction::simple(op, from, Reason::RuleHolds { names }, rule)
             });
         }
+        // Who cannot be given what comes instead for want of a country keeps what goes.
+        let outstanding: BTreeSet<&Grant> = gets.iter().copied().chain(&doubts.unlocated).collect();
+        self.end(terms, &gets, &outstanding, changed, &mut out);
+        self.tell(&doubts);
+        out
+    }
+
+    /// Whether a service of something excludes one of what somebody has and keeps, or is to get.
+    fn excluded(
+        &self,
+        terms: GrantTerms<'_>,
+        grant: &Grant,
+        definition: &Definition<'_>,
+        gets: &BTreeSet<&Grant>,
+    ) -> bool {
+        let clash =
+            |those: &Definition<'_>| terms.catalogue.clash(definition.having(), those.having());
+        let new = gets.iter().filter_map(|it| terms.groups.definition(it));
+        let mut new = new;
+        if clash(definition) || new.any(|it| clash(&it)) {
+            return true;
+        }
+        let kept = self.person.grants.iter().filter(|(other, given)| {
+            let wanted = self.belongs.wants.contains(*other);
+            // What the file no longer names stays.
+            let stays = terms.groups.definition(other).is_none();
+            *other != grant && !given.unheard && (wanted || stays)
+        });
+        let mut kept = kept;
+        kept.any(|(_, given)| terms.catalogue.clash(definition.having(), having(given)))
+    }
+
+    /// What somebody has and is not to have any more.
+    fn end(
+        &mut self,
+        terms: GrantTerms<'_>,
+        gets: &BTreeSet<&Grant>,
+        outstanding: &BTreeSet<&Grant>,
+        changed: &[String],
+        out: &mut Granted,
+    ) {
         let now = self.cx.now;
         let overlap = self.cx.policy.mover.overlap_days;
+        let wants = &self.belongs.wants;
         for (grant, given) in &mut self.person.grants {
-            let definition = groups.definition(grant);
-            let Some(definition) = definition.filter(|_| !self.belongs.unknown.contains(grant))
-            else {
-                // Nobody can say, or the file says nothing of it: it stays.
-                continue;
-            };
-            if wants.contains(grant) {
+            let definition = terms.groups.definition(grant);
+            let same = |other: &Grant| terms.same_thing(grant, other);
+            if wants.contains(grant) || wants.iter().any(same) {
                 given.grace = None;
+                if let Some(definition) = definition {
+                    given.licences = definition.granting().licences;
+                }
                 continue;
             }
-            let first = definition.sensitive() || gets.iter().any(|it| conflicts.clash(it, grant));
-            let awaits = || gets.iter().map(|it| (*it).clone()).collect();
+            if self.belongs.unknown.contains(grant) {
+                continue;
+            }
+            let reason = |names| Reason::RuleEnded { names };
+            if given.unheard {
+                // They may have it, and nobody says that they should.
+                let action = take(grant, given, now, reason(Vec::new()), "mover.groups");
+                out.takes.push(action);
+                continue;
+            }
+            // The file says nothing of it: it stays.
+            let Some(definition) = definition else {
+                continue;
+            };
+            let makes_way_for: Vec<Grant> = gets
+                .iter()
+                .filter(|it| {
+                    let new = terms.groups.definition(it);
+                    new.is_some_and(|new| terms.catalogue.clash(new.having(), having(given)))
+                })
+                .map(|it| (*it).clone())
+                .collect();
+            let all = || outstanding.iter().map(|it| (*it).clone());
             let grace = given.grace.get_or_insert_with(|| Grace {
                 from: now,
-                awaits: awaits(),
+                awaits: all().collect(),
                 counted: false,
             });
-            grace.awaits.retain(|it| gets.contains(it));
+            // What was to come instead is not to come any more: what is to come now is awaited.
+            let before = grace.awaits.len();
+            grace.awaits.retain(|it| outstanding.contains(it));
+            if grace.awaits.len() < before {
+                grace.awaits.extend(all());
+            }
             let days = definition.keep_days().unwrap_or(overlap);
+            let first = definition.sensitive() || !makes_way_for.is_empty();
             let (list, due) = if first {
                 grace.awaits.clear();
                 (&mut out.takes_first, now)
@@ -128,15 +234,22 @@ impl Desk<'_> {
                 };
                 (&mut out.takes, after(from, days))
             };
+            let awaits = grace.awaits.iter().cloned().collect();
             let names = names(&definition, changed);
-            let reason = Reason::RuleEnded { names };
-            list.push(take(grant, given, due, reason, "mover.groups"));
+            let mut action = take(grant, given, due, reason(names), "mover.groups");
+            if let Some(granting) = &mut action.granting {
+                granting.awaits = awaits;
+                granting.makes_way_for = makes_way_for;
+            }
+            list.push(action);
         }
-        self.tell(&unlocated, &conflicting);
-        out
     }
 
-    fn tell(&mut self, unlocated: &BTreeSet<Grant>, conflicting: &BTreeSet<Grant>) {
+    fn tell(&mut self, doubts: &Doubts) {
+        let Doubts {
+            unlocated,
+            conflicting,
+        } = doubts;
         let list = |grants: &BTreeSet<Grant>| {
             let names: Vec<String> = grants.iter().map(Grant::to_string).collect();
             names.join(", ")
@@ -178,11 +291,14 @@ impl Desk<'_> {
             .and_then(|it| it.at)
             .unwrap_or(cut.due.max(self.cx.now));
         let later = after(cut_at, self.cx.policy.leaver.licence_days);
-        let (with, without): (Vec<_>, Vec<_>) = self
-            .person
-            .grants
-            .iter()
-            .partition(|(_, given)| !given.licences.is_empty());
+        let groups = self.cx.grants.map(|terms| terms.groups);
+        let stays = |(grant, given): &(&Grant, &Given)| {
+            let definition = groups.and_then(|groups| groups.definition(grant));
+            let gives = definition.is_some_and(|it| !it.licences().is_empty());
+            let sensitive = definition.is_some_and(|it| it.sensitive());
+            !given.unheard && !sensitive && (gives || !given.licences.is_empty())
+        };
+        let (with, without): (Vec<_>, Vec<_>) = self.person.grants.iter().partition(stays);
         let without = without.into_iter().map(|(grant, given)| {
             let rule = "leaver.groups";
             take(grant, given, cut.due, reason.clone(), rule)
@@ -211,10 +327,9 @@ fn take(grant: &Grant, given: &Given, due: Timestamp, reason: Reason, rule: &str
     };
     DraftAction {
         granting: Some(Granting {
-            grant: grant.clone(),
             id: given.id.clone(),
             licences: given.licences.clone(),
-            disabled_plans: Vec::new(),
+            ..Granting::bare(grant.clone())
         }),
         ..DraftAction::simple(op, due, reason, rule)
     }

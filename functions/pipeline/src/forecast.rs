@@ -3,18 +3,18 @@
 //! The same decisions as a plan, from the state alone: the target is asked for its seats and
 //! nothing else. Nothing is written. What waits for people or for another person is not in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use rollcall_core::digest::EvidenceKey;
+use rollcall_core::fold::{Outcome, Outcomes, fold};
 use rollcall_core::grants::{Given, Grant, GrantRules};
-use rollcall_core::groups::{Conflicts, Groups, Impact, Impacts, account_of};
-use rollcall_core::model::{Account, Lookup, Seats};
-use rollcall_core::plan::GroupCounts;
-use rollcall_core::policy::{
-    Context, Draft, DraftAction, GrantTerms, Seen, Subject, Target, decide,
-};
+use rollcall_core::groups::{Catalogue, Groups, Impact, Impacts, account_after, account_of};
+use rollcall_core::model::{Account, Ending, Lookup, RunId};
+use rollcall_core::plan::{GroupCounts, SourceRow, seal};
+use rollcall_core::policy::{Context, Draft, GrantTerms, Seen, Subject, Target, decide};
 use rollcall_core::state::Person;
 use serde::Serialize;
 
@@ -82,9 +82,8 @@ impl Pipeline {
             Some(_) | None => None,
         };
         let kind = self.target.kind();
-        let conflicts =
-            groups.map(|groups| Conflicts::new(groups, seats.as_deref().unwrap_or(&[])));
-        let conflicts = conflicts.unwrap_or_default();
+        let catalogue = Catalogue::new(seats, groups);
+        let missing = BTreeSet::new();
         let cx = Context {
             now,
             policy: &self.settings.policy,
@@ -95,7 +94,8 @@ impl Pipeline {
             full: false,
             grants: groups.map(|groups| GrantTerms {
                 groups,
-                conflicts: &conflicts,
+                catalogue: &catalogue,
+                missing: &missing,
             }),
         };
         let mut ahead = Ahead {
@@ -119,7 +119,7 @@ impl Pipeline {
                 ahead.person(person, &cx);
             }
         }
-        ahead.out.count_seats(seats.as_deref());
+        ahead.out.count_seats(&catalogue);
         Ok(ahead.out)
     }
 }
@@ -132,49 +132,76 @@ struct Ahead<'a> {
 }
 
 impl Ahead<'_> {
-    fn person(&mut self, person: Person, cx: &Context<'_>) {
-        let account = account_of(&person);
-        let grants = person.grants.clone();
-        let subject = Subject {
-            person,
-            seen: Seen::Before,
-        };
-        let belongs = subject
-            .identity()
-            .zip(self.rules.as_mut())
-            .map(|(identity, rules)| rules.of(identity, cx.now))
-            .unwrap_or_default();
-        let answers = answers(&subject, account.as_ref(), cx.target);
-        let decision = decide(subject, &answers, &belongs, cx);
-        let mut steps: Vec<&DraftAction> = decision
-            .draft
-            .iter()
-            .flat_map(Draft::steps)
-            .filter(|step| step.due <= self.until)
-            .collect();
-        // What is overdue is done first thing.
-        steps.sort_by_key(|step| step.due.max(cx.now));
-        for step in &steps {
-            let day = self.out.day(step.due.max(cx.now));
-            *day.steps.entry(step.op.name().to_owned()).or_default() += 1;
+    /// From one instant at which something falls due to the next, as releases would have it: what
+    /// is due is done, and the rest is decided anew.
+    fn person(&mut self, mut person: Person, cx: &Context<'_>) {
+        let mut account = account_of(&person);
+        let mut now = cx.now;
+        loop {
+            let cx = Context { now, ..*cx };
+            let subject = Subject {
+                person,
+                seen: Seen::Before,
+            };
+            let belongs = subject
+                .identity()
+                .zip(self.rules.as_mut())
+                .map(|(identity, rules)| rules.of(identity, now))
+                .unwrap_or_default();
+            let answers = answers(&subject, account.as_ref(), cx.target);
+            let decision = decide(subject, &answers, &belongs, &cx);
+            person = decision.person;
+            let due = decision.draft.filter(|draft| !draft.actions.is_empty());
+            if let Some(draft) = due {
+                self.out.count(now, &draft);
+                if let Some(impacts) = &mut self.impacts {
+                    impacts.at(now);
+                    let steps = draft.actions.iter();
+                    let later = std::iter::empty();
+                    let impact = impacts.of(account.as_ref(), &person.grants, steps, later);
+                    self.out.day(now).add(&impact);
+                }
+                account = account_after(account.as_ref(), draft.actions.iter(), cx.target);
+                person = done(person, &draft, account.as_ref(), &cx);
+            }
+            let next = person.due.filter(|due| now < *due && *due <= self.until);
+            if let Some(impacts) = &mut self.impacts {
+                impacts.at(now);
+                let until = next.unwrap_or(self.until);
+                self.out
+                    .flips(impacts, account.as_ref(), &person.grants, until);
+            }
+            match next {
+                Some(next) => now = next,
+                None => return,
+            }
         }
-        let Some(impacts) = &mut self.impacts else {
-            return;
-        };
-        impacts.at(cx.now);
-        let (mut account, mut grants) = (account, grants);
-        for together in steps.chunk_by(|a, b| a.due.max(cx.now) == b.due.max(cx.now)) {
-            let due = together[0].due.max(cx.now);
-            self.out.flips(impacts, account.as_ref(), &grants, due);
-            impacts.at(due);
-            let steps = || together.iter().copied();
-            let impact = impacts.of(account.as_ref(), &grants, steps(), std::iter::empty());
-            self.out.day(due).add(&impact);
-            (account, grants) = impacts.after(account.as_ref(), &grants, steps());
-        }
-        self.out
-            .flips(impacts, account.as_ref(), &grants, self.until);
     }
+}
+
+/// Somebody once the due steps of a draft are carried out.
+fn done(person: Person, draft: &Draft, account: Option<&Account>, cx: &Context<'_>) -> Person {
+    // Nothing of it is stored: any salt will do.
+    let salt = EvidenceKey::new(*b"forecast").salt(&draft.person);
+    let (order, values) = seal(draft, person.revision, &SourceRow::default(), &salt);
+    let values = values.into_iter().map(|it| (it.id.clone(), it)).collect();
+    let mut outcomes = Outcomes::default();
+    for action in &order.actions {
+        outcomes.add(Outcome {
+            run: RunId::new("forecast"),
+            order: order.order.clone(),
+            action: action.id.clone(),
+            op: action.op,
+            person: order.person.clone(),
+            ending: Ending::Done,
+            at: cx.now,
+            send: 1,
+            calls: 0,
+            request_id: None,
+            object: account.map(|account| account.id.clone()),
+        });
+    }
+    fold(person, &order, &[], cx.now, &values, &outcomes, cx.target)
 }
 
 /// What the target would answer, by what the state knows of it.
@@ -205,6 +232,13 @@ impl Day {
 }
 
 impl Outlook {
+    fn count(&mut self, at: Timestamp, draft: &Draft) {
+        let day = self.day(at);
+        for step in &draft.actions {
+            *day.steps.entry(step.op.name().to_owned()).or_default() += 1;
+        }
+    }
+
     /// What the clock alone does to somebody until an instant.
     fn flips(
         &mut self,
@@ -225,12 +259,11 @@ impl Outlook {
     }
 
     /// Seats from day to day, and when they run short.
-    fn count_seats(&mut self, seats: Option<&[Seats]>) {
+    fn count_seats(&mut self, catalogue: &Catalogue) {
         let mut free: BTreeMap<String, i64> = BTreeMap::new();
         for (date, day) in &mut self.days {
             for (licence, seat) in &mut day.licences {
-                let known = seats.and_then(|all| all.iter().find(|it| it.is(licence)));
-                let Some(known) = known else {
+                let Some(known) = catalogue.find(licence) else {
                     continue;
                 };
                 let left = free.entry(licence.clone()).or_insert(known.free);

@@ -5,6 +5,8 @@
 //! alone is enough to go on. Invariant: of two writers at the same generation one wins and the
 //! other starts over from the new head.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rollcall_core::delta::Coverage;
 use rollcall_core::digest::sha256;
@@ -50,7 +52,7 @@ pub enum Event {
     /// A delivery was received and sealed.
     Intake(Intake),
     /// A plan was made.
-    Plan(Planned),
+    Plan(Box<Planned>),
     /// Somebody agreed.
     Approval(Approved),
     /// Outcomes went into the state.
@@ -107,6 +109,9 @@ pub struct Planned {
     /// Those whom a budget keeps back from it.
     #[serde(default)]
     pub removals_held: u32,
+    /// People who wait for a seat, by licence.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub without: BTreeMap<String, u32>,
     /// The first instant at which something falls due that nothing keeps back: the state does not
     /// know it before this is folded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -364,6 +369,9 @@ pub struct Standing {
     /// People who lost groups or licences in the last 24 hours, and stay.
     #[serde(default)]
     pub removals: Vec<Counted>,
+    /// People whom the newest plan of a delivery left waiting for a seat, by licence.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub without: BTreeMap<String, u32>,
     /// Runs that are not over, oldest first.
     pub open: Vec<OpenRun>,
     /// Plans that keep something back for approvals, oldest first. The plan of a newer accepted
@@ -436,6 +444,9 @@ impl Standing {
                         since: plan.now,
                         delivery: plan.intake.as_ref().map(Into::into),
                     });
+                }
+                if plan.intake.is_some() && !plan.parked {
+                    next.without.clone_from(&plan.without);
                 }
                 if !plan.parked {
                     count(&mut next.disables, run, plan.now, plan.disables);

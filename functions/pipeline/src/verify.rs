@@ -2,6 +2,8 @@
 //!
 //! Nothing here trusts what a run said about itself. Invariant: reads only.
 
+use std::collections::BTreeMap;
+
 use rollcall_core::digest::{EvidenceKey, sha256};
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Mapping;
@@ -174,6 +176,7 @@ impl Pipeline {
             }
             None => None,
         };
+        let (delivers, none) = (intake.is_some(), BTreeMap::new());
         let accepted = before.accepted.as_ref();
         let oldest = jiff::SignedDuration::from_hours(i64::from(policy.gates.max_source_age_h));
         let forecast = stored.summary.forecast.clone();
@@ -193,6 +196,7 @@ impl Pipeline {
             rules_changed: before.rules.as_ref().is_some_and(|r| *r != planned.rules),
             disables_before: before.disables_before(planned.now),
             removals_before: before.removals_before(planned.now),
+            reserved: if delivers { &none } else { &before.without },
             mapping: &mapping,
             policy: &policy,
             groups: groups.as_ref(),

@@ -20,6 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("grants::the_earliest_get_the_last_seats", seats),
         trial("grants::another_rule_waits_for_people", another_rule),
         trial("grants::a_mass_removal_waits_for_people", mass_removal),
+        trial("grants::guards_keep_what_depends_together", together),
+        trial("grants::a_group_that_was_deleted_is_filled_again", deleted),
+        trial("grants::members_need_seats_too", members_need_seats),
         trial("grants::adds_are_joined", joined),
         trial("grants::the_days_to_come", days_to_come),
         trial("grants::what_the_tenant_does_otherwise_is_told", otherwise),
@@ -425,6 +428,143 @@ fn mass_removal() {
     assert_eq!(ran["counts"]["actions"], json!({}), "{ran}");
     assert_eq!(members(&world, &now)["ledger"].len(), 60);
     world.at(&now, &["verify"]).expect(0);
+}
+
+/// A mass disable keeps nobody from moving; and who finds no seat keeps what they have.
+fn together() {
+    let world = World::new();
+    define(
+        &world,
+        &format!(
+            "{THREE}\n[[group]]\nkey = \"law\"\nname = \"Law\"\nmode = \"assigned\"\nrule = 'worker.department -eq \"Law\"'\nlicences = [\"VISIOCLIENT\"]\n"
+        ),
+    );
+    seats_of(&world, "SPE_E3 = 90, POWER_BI_PRO = 90, VISIOCLIENT = 0");
+    let rows = |night: usize| -> Vec<Row> {
+        let row = |n: usize| {
+            let status = if night > 0 && n >= 44 {
+                "Inactive"
+            } else {
+                "Active"
+            };
+            let department = match (night, n) {
+                (1.., 0) => "Sales",
+                (1.., 1) => "Law",
+                _ => "Finance",
+            };
+            Row(1_000_001 + n, status, "2015-01-10", department)
+        };
+        (0..60).map(row).collect()
+    };
+    world.edit(
+        "policy.toml",
+        "inactive_share_points = 5.0",
+        "inactive_share_points = 50.0",
+    );
+    let now = night(&world, 16, &rows(0));
+    world.at(&now, &["run"]).expect(0);
+    let now = night(&world, 17, &rows(1));
+    let report = world.at(&now, &["run"]).expect(3).last_json();
+    let held = &report["counts"]["held_actions"];
+    assert_eq!(held["user.disable"], 16, "{held}");
+    let there = members(&world, &now);
+    // One of the two moved; of the sixteen nobody lost anything.
+    assert_eq!(there["sales"], set(&["1000001"]));
+    assert_eq!(
+        there["ledger"].len(),
+        58,
+        "sensitive: taken from both who move"
+    );
+    // No seat: the licence that goes stays beyond its two days.
+    assert_eq!(
+        changes(&report, "1000002"),
+        [
+            "group.remove group:ledger done",
+            "user.update  done",
+            "licence.remove licence:POWER_BI_PRO scheduled",
+            "group.add group:law held",
+        ]
+    );
+    let now = night(&world, 25, &rows(1));
+    let report = world.at(&now, &["run"]).expect(3).last_json();
+    let late = changes(&report, "1000002");
+    assert_eq!(
+        late,
+        [
+            "licence.remove licence:POWER_BI_PRO scheduled",
+            "group.add group:law held"
+        ],
+        "what could not be given keeps what was to go"
+    );
+    world.at(&now, &["verify"]).expect(0);
+}
+
+/// Somebody deletes a group: it is made anew, and everybody comes back into it.
+fn deleted() {
+    let world = World::new();
+    define(&world, THREE);
+    seats_of(&world, "SPE_E3 = 90, POWER_BI_PRO = 90");
+    let rows: Vec<Row> = (0..7)
+        .map(|n| Row(1_000_001 + n, "Active", "2015-01-10", "Sales"))
+        .collect();
+    let now = night(&world, 16, &rows);
+    world.at(&now, &["run"]).expect(0);
+    let file = world.dir().join("tenant.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let group = text
+        .lines()
+        .rfind(|line| line.contains("\"uniqueName\":\"rollcall-sales\""))
+        .unwrap();
+    let mut gone: Value = serde_json::from_str(group).unwrap();
+    gone["deleted"] = "2026-03-16T12:00:00Z".into();
+    std::fs::write(&file, format!("{text}{gone}\n")).unwrap();
+    let now = night(&world, 17, &rows);
+    let report = world.at(&now, &["run"]).expect(0).last_json();
+    assert_eq!(
+        report["counts"]["actions"],
+        json!({"group.add": 7, "group.create": 1}),
+        "{report}"
+    );
+    assert_eq!(members(&world, &now)["sales"].len(), 7);
+    world.at(&now, &["verify"]).expect(0);
+    world.at(&now, &["groups"]).expect(0);
+}
+
+/// A licence for a group with more people in it than there are seats: told, and kept back.
+fn members_need_seats() {
+    let world = World::new();
+    define(&world, THREE);
+    seats_of(&world, "SPE_E3 = 90, VISIOCLIENT = 3");
+    let rows: Vec<Row> = (0..7)
+        .map(|n| Row(1_000_001 + n, "Active", "2015-01-10", "Sales"))
+        .collect();
+    let now = night(&world, 16, &rows);
+    world.at(&now, &["run"]).expect(0);
+    world.edit(
+        "groups.toml",
+        "rule = 'worker.department -eq \"Sales\"'\n",
+        "rule = 'worker.department -eq \"Sales\"'\nlicences = [\"VISIOCLIENT\"]\n",
+    );
+    let now = night(&world, 17, &rows);
+    let report = world.at(&now, &["run"]).expect(3).last_json();
+    assert_eq!(
+        report["counts"]["licences"],
+        json!({"VISIOCLIENT": {"gains": 7, "losses": 0, "free": 3}}),
+        "{report}"
+    );
+    let hold = &report["holds"][0];
+    assert_eq!(
+        (&hold["by"], &hold["why"]),
+        (
+            &json!("seats"),
+            &json!("7 people are in it, 3 seats of VISIOCLIENT are free")
+        )
+    );
+    // Not meant: the file is as it was, and nothing is left to do.
+    world.edit("groups.toml", "licences = [\"VISIOCLIENT\"]\n", "");
+    let now = night(&world, 18, &rows);
+    let report = world.at(&now, &["run"]).expect(0).last_json();
+    assert_eq!(report["counts"]["actions"], json!({}), "{report}");
 }
 
 /// A hundred people come into one group: one call puts in up to twenty of them.

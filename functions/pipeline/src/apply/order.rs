@@ -216,7 +216,7 @@ impl Hands<'_, '_> {
             Some(object) => Some(object.clone()),
             None => self.known.made(&order.person),
         };
-        let mut broken = None;
+        let mut undone: Vec<&Action> = Vec::new();
         let due: Vec<&Action> = self
             .job
             .due(order)
@@ -232,7 +232,8 @@ impl Hands<'_, '_> {
             let Some(left) = (self.time_left)() else {
                 return Ok(Carried::Unfinished(out));
             };
-            let results = match &broken {
+            let awaited = undone.iter().find(|it| first.waits_for(it));
+            let results = match awaited {
                 _ if order.group.is_none() && self.job.overtaken.voids(&order.person) => {
                     let why = "a newer plan changed this person: this one is void for them";
                     let ending = Ending::Stale {
@@ -240,14 +241,14 @@ impl Hands<'_, '_> {
                     };
                     vec![ended(ending); these.len()]
                 }
-                Some(broken) if stops(*broken, first.op) => {
+                Some(awaited) => {
                     let ending = Ending::Waiting {
                         until: None,
-                        reason: format!("{broken}"),
+                        reason: format!("{}", awaited.op),
                     };
                     vec![ended(ending); these.len()]
                 }
-                Some(_) | None => {
+                None => {
                     let object = object.as_ref();
                     let done = self.actions(message, order, these, values, object);
                     let Some(done) = within(left, done).await else {
@@ -269,8 +270,8 @@ impl Hands<'_, '_> {
                     object = Some(made.clone());
                     self.known.make(&order.person, made);
                 }
-                if !result.ending.settled() && broken != Some(Op::UserCreate) {
-                    broken = breaks(action.op).then_some(action.op).or(broken);
+                if !result.ending.settled() {
+                    undone.push(action);
                 }
                 out.push(Outcome {
                     run: self.job.run.clone(),
@@ -519,19 +520,6 @@ impl Hands<'_, '_> {
         let stop: Stop = self.store.json(&newest.key).await?;
         Ok(stop.generation > self.job.generation)
     }
-}
-
-/// Whether what comes behind an action has to wait for it where it is not done.
-const fn breaks(op: Op) -> bool {
-    matches!(op, Op::UserCreate | Op::GroupCreate) || op.grants() || op.takes()
-}
-
-/// Whether an operation that is not done stops one that stands behind it in the order. Without an
-/// account nothing goes; of what is given and taken, whatever stands first comes first.
-const fn stops(undone: Op, next: Op) -> bool {
-    matches!(undone, Op::UserCreate | Op::GroupCreate)
-        || (undone.takes() && next.grants())
-        || (undone.grants() && next.takes())
 }
 
 fn cut_meanwhile() -> Ending {

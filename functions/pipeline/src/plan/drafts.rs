@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 
 use rollcall_core::digest::WorkerHasher;
 use rollcall_core::grants::{Belongs, Grant, GrantRules};
+use rollcall_core::groups::Catalogue;
 use rollcall_core::guards;
 use rollcall_core::model::{Account, AccountName, Finding, Lookup, Op, Severity, SourceName};
 use rollcall_core::policy::{Context, Draft, Matching, Target, decide, name_key};
@@ -81,11 +82,10 @@ impl Drafts {
         persons: Vec<Ready>,
         desk: &mut Desk<'_>,
         cx: &Context<'_>,
-        grants: Option<&mut GrantRules<'_>>,
+        (mut grants, catalogue): (Option<&mut GrantRules<'_>>, &Catalogue),
         request: &Request<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), PlanError> {
-        let mut grants = grants;
         let questions: Vec<Vec<Lookup>> = persons
             .iter()
             .map(|p| p.subject.questions(cx.target))
@@ -97,7 +97,8 @@ impl Drafts {
             let belongs = ready.subject.identity().zip(grants.as_mut());
             let belongs = belongs.map(|(identity, rules)| rules.of(identity, cx.now));
             let belongs = belongs.unwrap_or_default();
-            self.lay_down(ready, &answers, &belongs, cx, request, findings)?;
+            let given = (&belongs, catalogue);
+            self.lay_down(ready, &answers, given, cx, request, findings)?;
         }
         Ok(())
     }
@@ -106,7 +107,7 @@ impl Drafts {
         &mut self,
         ready: Ready,
         answers: &[Vec<Account>],
-        belongs: &Belongs,
+        (belongs, catalogue): (&Belongs, &Catalogue),
         cx: &Context<'_>,
         request: &Request<'_>,
         findings: &mut Vec<Finding>,
@@ -143,15 +144,6 @@ impl Drafts {
             let mut said = said.into_iter().flatten();
             said.any(|identity| rule.holds(identity, cx.now))
         });
-        if let Some(draft) = &draft {
-            self.seats.add(&person, draft, self.briefs.len());
-            let adds = draft.actions.iter().filter(|step| step.op == Op::GroupAdd);
-            for granting in adds.filter_map(|step| step.granting.as_ref()) {
-                if let Grant::Group(key) = &granting.grant {
-                    self.named.insert(key.clone());
-                }
-            }
-        }
         self.briefs.push(Brief {
             key: person.hot().key,
             name: name.map(|n| name_hash(&n)),
@@ -176,6 +168,19 @@ impl Drafts {
             .as_ref()
             .is_some_and(|draft| guards::takes_anew(&person, draft));
         let counted = self.briefs.last().is_some_and(|brief| !brief.protected);
+        if let Some(draft) = &draft {
+            // What is kept back as a whole takes no seat from anybody.
+            if counted && draft.adopted.is_none() {
+                let place = self.briefs.len() - 1;
+                self.seats.add(&person, draft, place, catalogue);
+            }
+            let adds = draft.actions.iter().filter(|step| step.op == Op::GroupAdd);
+            for granting in adds.filter_map(|step| step.granting.as_ref()) {
+                if let Grant::Group(key) = &granting.grant {
+                    self.named.insert(key.clone());
+                }
+            }
+        }
         self.removals += u32::from(takes && counted);
         let account = request.groups.and_then(|_| {
             let object = draft.as_ref()?.object.as_ref()?;

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rollcall_core::delta::{self, Cause, Comparison, Coverage, Terms, Touch};
 use rollcall_core::digest::EvidenceKey;
 use rollcall_core::grants::GrantRules;
-use rollcall_core::groups::{Conflicts, Groups};
+use rollcall_core::groups::{Catalogue, Group, Groups};
 use rollcall_core::guards::{self, IntakeCounts};
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Finding, FindingKind, Place, Severity, SourceName};
@@ -32,6 +32,7 @@ pub use self::desk::{Answers, answers_about};
 use self::drafts::Drafts;
 use self::orders::{Orders, Verdicts};
 use self::read::Scan;
+use self::shapes::Looked;
 use crate::log::Intake;
 use crate::rows::SealedRows;
 use crate::spool::Spool;
@@ -81,6 +82,8 @@ pub struct Request<'a> {
     pub disables_before: u32,
     /// People who lost groups or licences in the last 24 hours, and stay.
     pub removals_before: u32,
+    /// Seats for those whom the newest delivery left waiting for one, by licence.
+    pub reserved: &'a BTreeMap<String, u32>,
     /// The mapping.
     pub mapping: &'a Mapping,
     /// The policy.
@@ -120,6 +123,8 @@ pub struct Made {
     pub disables: (u32, u32),
     /// People who stay and lose something, and those of them kept back by the budget.
     pub removals: (u32, u32),
+    /// People who wait for a seat, by licence.
+    pub without: BTreeMap<String, u32>,
     /// See [`crate::log::Planned::next_due`].
     pub next_due: Option<Timestamp>,
 }
@@ -142,11 +147,19 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         }
         None => Scan::default(),
     };
+    let mut desk = Desk::new(answers, attributes(&request));
+    let catalogue = catalogue(&request, &mut desk, delivery.is_some()).await?;
+    let looked = match request.groups {
+        Some(groups) if delivery.is_some() => shapes::look(groups, &mut desk, |_| true).await?,
+        Some(_) | None => Looked::default(),
+    };
+    let missing = looked.missing();
     let comparison = if delivery.is_some() {
         let terms = Terms {
             coverage: &coverage,
             now: request.now,
-            rules_changed: request.rules_changed,
+            // Whoever was in a group that is gone comes into the one that is made anew.
+            rules_changed: request.rules_changed || !missing.is_empty(),
         };
         delta::compare(&scan.roster, request.state.hot(), terms)
     } else {
@@ -170,22 +183,13 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         Vec::new()
     };
 
-    let attributes = attributes(&request);
-    let mut desk = Desk::new(answers, attributes);
-    let licences = request.groups.map(Groups::licences).unwrap_or_default();
-    let seats = if licences.is_empty() {
-        None
-    } else {
-        desk.seats().await?
-    };
-    let gives = shapes::gives(&request);
-    let conflicts = match (request.groups, &seats) {
-        (Some(groups), Some(seats)) if gives => Conflicts::new(groups, seats),
-        _ => Conflicts::default(),
-    };
+    let gives = request
+        .groups
+        .is_some_and(|groups| !groups.grants().is_empty());
     let grants = request.groups.filter(|_| gives).map(|groups| GrantTerms {
         groups,
-        conflicts: &conflicts,
+        catalogue: &catalogue,
+        missing: &missing,
     });
     let mut rules = grants.map(|grants| GrantRules::new(grants.groups));
     let cx = Context {
@@ -210,7 +214,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
                 persons,
                 &mut desk,
                 &cx,
-                rules.as_mut(),
+                (rules.as_mut(), &catalogue),
                 &request,
                 &mut findings,
             )
@@ -228,15 +232,15 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         drafts.removals,
         comparison.managed,
     );
-    let shaped = shapes::orders(
-        &request,
-        &mut desk,
-        delivery.is_some(),
-        &drafts.named,
-        seats.as_deref(),
-        &mut findings,
-    )
-    .await?;
+    let looked = match request.groups {
+        // A release looks at those that somebody is to come into.
+        Some(groups) if delivery.is_none() && !drafts.named.is_empty() => {
+            let named = |group: &Group| drafts.named.contains(&group.key);
+            shapes::look(groups, &mut desk, named).await?
+        }
+        Some(_) | None => looked,
+    };
+    let shaped = shapes::orders(&request, looked, &catalogue, &mut findings)?;
     let counts = Counts {
         rows: scan.counts.rows,
         workers: number(scan.roster.entries().len()),
@@ -262,8 +266,22 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             .groups
             .is_some_and(|groups| groups.ours().next().is_some()),
     };
-    let orders = Orders::new(&request, &scan, delivery, verdicts, counts, seats);
+    let orders = Orders::new(&request, &scan, delivery, verdicts, counts, &catalogue);
     orders.write(drafts, shaped, findings, inputs, tenant)
+}
+
+/// What the target says of licences, where anybody asks.
+async fn catalogue(
+    request: &Request<'_>,
+    desk: &mut Desk<'_>,
+    delivery: bool,
+) -> Result<Catalogue, PlanError> {
+    let asked = request.groups.is_some_and(|groups| {
+        // Of a group that is to give none any more, too.
+        !groups.licences().is_empty() || (delivery && groups.ours().next().is_some())
+    });
+    let seats = if asked { desk.seats().await? } else { None };
+    Ok(Catalogue::new(seats, request.groups))
 }
 
 /// What is read of accounts: whatever the mapping writes and the rules of groups ask for. An id, a

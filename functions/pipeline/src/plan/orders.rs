@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::PersonLine;
 use rollcall_core::grants;
-use rollcall_core::groups::{Impacts, waits_for_people, writes_rule};
+use rollcall_core::groups::{Catalogue, Impacts, waits_for_people, writes_rule};
 use rollcall_core::guards;
-use rollcall_core::model::{Account, ActionId, Finding, FindingKind, Op, Place, Seats, Severity};
+use rollcall_core::model::{Account, ActionId, Finding, FindingKind, Op, Place, Severity};
 use rollcall_core::plan::{
     Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Inputs, LicenceCounts,
     PlanHasher, PlanSummary, SourceRow, Verdict, WorkOrder, seal,
@@ -59,8 +59,9 @@ pub(super) struct Orders<'a> {
     values: Spool,
     persons: Spool,
     impacts: Option<Impacts<'a>>,
-    /// Licences of the tenant; `None` where nobody asked, or it does not say.
-    seats: Option<Vec<Seats>>,
+    catalogue: &'a Catalogue,
+    /// Groups that would give licences without seats, by the people in them.
+    unseated: u32,
 }
 
 impl<'a> Orders<'a> {
@@ -70,7 +71,7 @@ impl<'a> Orders<'a> {
         delivery: Option<&'a Intake>,
         verdicts: Verdicts,
         counts: Counts,
-        seats: Option<Vec<Seats>>,
+        catalogue: &'a Catalogue,
     ) -> Self {
         // A parked intake waits for an approval also where nothing in it would act today.
         let gate = verdicts.gates.iter().find(|g| g.tripped);
@@ -99,7 +100,8 @@ impl<'a> Orders<'a> {
             impacts: request
                 .groups
                 .map(|groups| Impacts::new(groups, &request.kind, request.now)),
-            seats,
+            catalogue,
+            unseated: 0,
         }
     }
 
@@ -117,7 +119,11 @@ impl<'a> Orders<'a> {
             lonely.extend(self.may_be_empty(&order));
             self.shape(order)?;
         }
-        self.losers = std::mem::take(&mut drafts.seats).settle(self.seats.as_deref());
+        self.losers = std::mem::take(&mut drafts.seats).settle(
+            self.catalogue,
+            self.request.reserved,
+            self.verdicts.removals.as_ref().is_some_and(|it| it.tripped),
+        );
         let mut settling = drafts.settle()?;
         while let Some((place, brief, mut laid, taken)) = settling.next(&self.request.kind)? {
             if taken {
@@ -158,10 +164,8 @@ impl<'a> Orders<'a> {
     fn seats(&mut self) -> Vec<Finding> {
         let mut out = Vec::new();
         for (licence, counts) in &mut self.counts.licences {
-            let there = self
-                .seats
-                .as_ref()
-                .map(|all| all.iter().find(|it| it.is(licence)));
+            let known = self.catalogue.is_known();
+            let there = known.then(|| self.catalogue.find(licence));
             counts.free = there.flatten().map(|seats| seats.free);
             let note = match there {
                 None => {
@@ -237,6 +241,7 @@ impl<'a> Orders<'a> {
 
     /// An order about a group.
     fn shape(&mut self, mut order: WorkOrder) -> Result<(), PlanError> {
+        self.seat_members(&mut order);
         let waits = order.actions.iter().any(waits_for_people);
         if waits {
             self.reshaped += 1;
@@ -244,6 +249,46 @@ impl<'a> Orders<'a> {
             order.hold(guards::GROUPS, why, waits_for_people);
         }
         self.put(&mut order)
+    }
+
+    /// Who is in a group gets the licences that it is to give: they need seats, as anybody does.
+    fn seat_members(&mut self, order: &mut WorkOrder) {
+        let Some(shape) = &order.group else {
+            return;
+        };
+        let moves = shape.moves.unwrap_or_default();
+        // Who comes in by this plan is counted with the others.
+        let people = match &shape.before {
+            None => moves.enters,
+            Some(_) => moves.enters + moves.stays,
+        };
+        let before = shape.before.iter().flat_map(|seen| &seen.licences);
+        let before: Vec<&str> = before.map(|it| it.sku.as_str()).collect();
+        let new = shape.wanted.licences.iter().filter(|licence| {
+            let has = |it: &&str| self.catalogue.same(it, &licence.sku);
+            !before.iter().any(has)
+        });
+        let gives = order.actions.iter().any(|it| it.op == Op::GroupLicense);
+        let mut short = Vec::new();
+        for licence in new.filter(|_| gives && people > 0) {
+            let name = self.catalogue.name(&licence.sku).to_owned();
+            let free = self
+                .catalogue
+                .find(&licence.sku)
+                .map_or(0, |it| it.free.max(0));
+            if i64::from(people) > free {
+                short.push(format!(
+                    "{people} people are in it, {free} seats of {name} are free"
+                ));
+            }
+            let counts = self.counts.licences.entry(name).or_default();
+            counts.gains += people;
+        }
+        if !short.is_empty() {
+            self.unseated += people;
+            let gives = |action: &Action| action.op == Op::GroupLicense;
+            order.hold(guards::SEATS, &short.join("; "), gives);
+        }
     }
 
     /// Writes an order, unless the intake is parked with all that is in it.
@@ -333,6 +378,7 @@ impl<'a> Orders<'a> {
             guards::hold_destructive(&mut order, &self.verdicts.budget);
         }
         self.hold_grants(&mut order, draft, person, (place, protected));
+        order.hold_dependents();
         let ops = |actions: &[Action]| actions.iter().map(|a| a.op).collect::<Vec<_>>();
         let free = ops(&order.actions).into_iter().chain(ops(&order.scheduled));
         let free = guards::new_disables(person, free);
@@ -384,8 +430,9 @@ impl<'a> Orders<'a> {
         }
         let without = self.losers.of(place);
         if !without.is_empty() {
-            let why = self.losers.why(without);
-            guards::hold_seats(order, without, self.request.now, &why);
+            let why = self.losers.why(without, self.catalogue);
+            let now = self.request.now;
+            guards::hold_seats(order, without, self.catalogue, now, &why);
             for licence in without {
                 let counts = self.counts.licences.entry(licence.clone()).or_default();
                 counts.without += 1;
@@ -419,7 +466,8 @@ impl<'a> Orders<'a> {
         }
         if let Some(removals) = self.verdicts.removals {
             verdicts.push(removals);
-            verdicts.push(guards::seats(self.losers.people()));
+            let people = self.losers.people().saturating_add(self.unseated);
+            verdicts.push(guards::seats(people));
         }
         if self.verdicts.shapes {
             verdicts.push(guards::groups(self.reshaped));
@@ -449,6 +497,7 @@ impl<'a> Orders<'a> {
             orders: self.written,
             disables: self.disables,
             removals: self.removals,
+            without: self.losers.counts(),
             next_due: self.next_due,
         }
     }

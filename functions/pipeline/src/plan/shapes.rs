@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_core::groups::{Group, Mode, Moves, Roll, writes_rule};
-use rollcall_core::model::{Finding, GroupName, Seats, SeenGroup};
-use rollcall_core::plan::WorkOrder;
+use rollcall_core::grants::Grant;
+use rollcall_core::groups::{Catalogue, Group, Groups, Mode, Moves, Roll, writes_rule};
+use rollcall_core::model::{
+    Finding, FindingKind, GroupName, ObjectId, Op, Place, SeenGroup, Severity,
+};
+use rollcall_core::plan::{Action, WorkOrder};
 use rollcall_core::rules::{Rule, RuleSet, Vocabulary};
 use rollcall_core::state::Hot;
 
@@ -14,37 +17,81 @@ use super::{PlanError, Request};
 /// Persons read at once.
 const CHUNK: usize = 1000;
 
-/// The orders about groups of a plan. A delivery looks at all of ours, a release at those that
-/// somebody is to come into.
-pub(super) async fn orders(
-    request: &Request<'_>,
+/// Groups as the target has them.
+#[derive(Default)]
+pub(super) struct Looked<'g>(Vec<(&'g Group, Option<SeenGroup>)>);
+
+impl Looked<'_> {
+    /// Keys of groups whose members we keep, of ours, that are not there.
+    pub(super) fn missing(&self) -> BTreeSet<String> {
+        let gone = self
+            .0
+            .iter()
+            .filter(|(group, seen)| seen.is_none() && group.ours() && group.mode == Mode::Assigned);
+        gone.map(|(group, _)| group.key.clone()).collect()
+    }
+}
+
+/// Looks at groups that Rollcall makes or keeps members in.
+pub(super) async fn look<'g>(
+    groups: &'g Groups,
     desk: &mut Desk<'_>,
-    delivery: bool,
-    named: &BTreeSet<String>,
-    seats: Option<&[Seats]>,
+    which: impl Fn(&Group) -> bool,
+) -> Result<Looked<'g>, PlanError> {
+    let kept = |group: &&Group| group.ours() || group.mode == Mode::Assigned;
+    let all = groups.all().iter().filter(kept);
+    let looked_at: Vec<&Group> = all.filter(|group| which(group)).collect();
+    if looked_at.is_empty() {
+        return Ok(Looked::default());
+    }
+    let names: Vec<GroupName> = looked_at.iter().map(|group| group.found_by()).collect();
+    let seen = desk.groups(&names).await?;
+    let seen = seen.map(|seen| looked_at.into_iter().zip(seen).collect());
+    Ok(Looked(seen.unwrap_or_default()))
+}
+
+/// The orders about groups of a plan.
+pub(super) fn orders(
+    request: &Request<'_>,
+    looked: Looked<'_>,
+    catalogue: &Catalogue,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<WorkOrder>, PlanError> {
-    let Some(groups) = request.groups else {
-        return Ok(Vec::new());
-    };
-    let looked_at = |group: &&Group| delivery || named.contains(&group.key);
-    let ours: Vec<&Group> = groups.ours().filter(looked_at).collect();
-    if ours.is_empty() {
-        return Ok(Vec::new());
-    }
-    let names: Vec<GroupName> = ours.iter().map(|group| group.found_by()).collect();
-    let Some(seen) = desk.groups(&names).await? else {
-        return Ok(Vec::new());
-    };
     let mut out = Vec::new();
-    for (group, seen) in ours.into_iter().zip(seen) {
-        match group.shape(seen, seats, request.now) {
+    let mut ids: BTreeMap<ObjectId, &str> = BTreeMap::new();
+    for (group, seen) in looked.0 {
+        if let Some(seen) = &seen
+            && let Some(other) = ids.insert(seen.id.clone(), &group.key)
+        {
+            let what = format!("is the same in the tenant as group `{other}`: name it once");
+            findings.push(odd(group, &what));
+        }
+        if !group.ours() {
+            match seen {
+                None => findings.push(odd(group, "is not in the tenant: nobody can come into it")),
+                Some(SeenGroup { rule: Some(_), .. }) => {
+                    findings.push(odd(
+                        group,
+                        "follows a rule in the tenant: nobody can be put into it",
+                    ));
+                }
+                Some(_) => {}
+            }
+            continue;
+        }
+        match group.shape(seen, catalogue, request.now) {
             Ok(order) => out.extend(order),
             Err(finding) => findings.push(finding),
         }
     }
     moves(request, &mut out)?;
     Ok(out)
+}
+
+fn odd(group: &Group, what: &str) -> Finding {
+    let note = format!("group `{}` {what}", group.key);
+    let kind = FindingKind::GroupDiffers;
+    Finding::new(kind, Severity::Warning, Place::default(), note)
 }
 
 /// Counts whom new rules move, of those whom the state knows: one pass for all of them.
@@ -81,13 +128,21 @@ fn moves(request: &Request<'_>, orders: &mut [WorkOrder]) -> Result<(), PlanErro
     let managed: Vec<usize> = (0..request.state.hot().len())
         .filter(|at| Hot::managed(&request.state.hot()[*at]))
         .collect();
-    if places.is_empty() || managed.is_empty() {
+    let held: BTreeMap<Grant, usize> = orders
+        .iter()
+        .enumerate()
+        .filter_map(|(at, order)| Some((kept(order)?, at)))
+        .collect();
+    if (places.is_empty() && held.is_empty()) || managed.is_empty() {
         return Ok(());
     }
     let set = RuleSet::new(&rules);
     let mut roll = Roll::new(&set, request.now);
-    let mut counted: BTreeMap<usize, Moves> =
-        places.keys().map(|at| (*at, Moves::default())).collect();
+    let mut counted: BTreeMap<usize, Moves> = places
+        .keys()
+        .chain(held.values())
+        .map(|at| (*at, Moves::default()))
+        .collect();
     let mut said = vec![Some(false); rules.len()];
     for chunk in managed.chunks(CHUNK) {
         for person in request.state.persons(chunk)? {
@@ -95,6 +150,12 @@ fn moves(request: &Request<'_>, orders: &mut [WorkOrder]) -> Result<(), PlanErro
             roll.takes(&person, |rule, holds| {
                 said[rule] = holds.is_ok().then_some(true);
             });
+            for (grant, given) in person.grants.iter().filter(|(_, given)| !given.unheard) {
+                let count = held.get(grant).and_then(|at| counted.get_mut(at));
+                if let Some(count) = count.filter(|_| given.grace.is_none()) {
+                    count.stays += 1;
+                }
+            }
             for (at, (old, new)) in &places {
                 let was = old.map_or(Some(false), |old| said[old]);
                 let Some(count) = counted.get_mut(at) else {
@@ -118,23 +179,21 @@ fn moves(request: &Request<'_>, orders: &mut [WorkOrder]) -> Result<(), PlanErro
     Ok(())
 }
 
-/// The new rule of an order that writes one, and the one that is there.
+/// The rule that an order writes, or to whose members it gives other licences, and the one that is
+/// there.
 fn rule_change(order: &WorkOrder) -> Option<(&str, Option<&str>)> {
     let shape = order.group.as_ref()?;
-    let writes = order.actions.iter().any(writes_rule);
-    let wanted = shape.wanted.rule.as_deref().filter(|_| writes)?;
+    let matters = |action: &Action| writes_rule(action) || action.op == Op::GroupLicense;
+    let matters = order.actions.iter().any(matters);
+    let wanted = shape.wanted.rule.as_deref().filter(|_| matters)?;
     let before: Option<&SeenGroup> = shape.before.as_ref();
     Some((wanted, before.and_then(|seen| seen.rule.as_deref())))
 }
 
-/// Whether Rollcall evaluates a group itself.
-pub(super) fn gives(request: &Request<'_>) -> bool {
-    let groups = request.groups;
-    groups.is_some_and(|groups| {
-        !groups.licensed().is_empty()
-            || groups
-                .all()
-                .iter()
-                .any(|group| group.mode == Mode::Assigned)
-    })
+/// Counts who is in groups of ours that are to give other licences, of those whose members we keep.
+fn kept(order: &WorkOrder) -> Option<Grant> {
+    let shape = order.group.as_ref()?;
+    let gives = order.actions.iter().any(|it| it.op == Op::GroupLicense);
+    let there = shape.before.is_some() && shape.wanted.rule.is_none();
+    (gives && there).then(|| Grant::Group(shape.key.clone()))
 }

@@ -1,5 +1,7 @@
 //! Making a plan from what stands, and storing it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::model::RunId;
@@ -27,6 +29,8 @@ impl Pipeline {
         let oldest =
             jiff::SignedDuration::from_hours(i64::from(settings.policy.gates.max_source_age_h));
         let target = &self.target;
+        // A delivery plans those anew who wait.
+        let (delivers, none) = (intake.is_some(), BTreeMap::new());
         let request = Request {
             now,
             source: settings.source(),
@@ -43,6 +47,11 @@ impl Pipeline {
             rules_changed: head.standing.rules.as_ref().is_some_and(|r| *r != rules),
             disables_before: head.standing.disables_before(now),
             removals_before: head.standing.removals_before(now),
+            reserved: if delivers {
+                &none
+            } else {
+                &head.standing.without
+            },
             mapping: &settings.mapping,
             policy: &settings.policy,
             groups: settings.groups.as_ref().map(|groups| &groups.0),
@@ -110,6 +119,7 @@ impl Pipeline {
             disables_held: made.disables.1,
             removals: made.removals.0,
             removals_held: made.removals.1,
+            without: made.without,
             next_due: made.next_due,
             rules: self.rules(),
             intake,
@@ -119,7 +129,7 @@ impl Pipeline {
             values: values.clone(),
         };
         let next = self
-            .commit(head, run, Event::Plan(planned.clone()), objects)
+            .commit(head, run, Event::Plan(Box::new(planned.clone())), objects)
             .await?;
         Ok(Stored {
             run: run.clone(),

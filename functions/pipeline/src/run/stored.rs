@@ -148,7 +148,7 @@ impl Pipeline {
         Ok(Stored {
             run: entry.run,
             generation,
-            planned,
+            planned: *planned,
             at: entry.at,
             state: entry.standing.state,
             summary: self.store.json(&key).await?,

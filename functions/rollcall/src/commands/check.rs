@@ -3,26 +3,12 @@
 
 use std::sync::Arc;
 
-use rollcall_core::groups::{Groups, Mode};
 use rollcall_entra::Wants;
 
 use crate::args::Check;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::wiring::{self, Wrap};
-
-/// What the groups of a file need of the tenant.
-fn wants(groups: &Groups) -> Wants {
-    let mut ours = groups.ours();
-    let mut kept = groups.all().iter();
-    Wants {
-        groups: true,
-        licences: !groups.licences().is_empty(),
-        members: kept.any(|group| group.mode == Mode::Assigned),
-        keeps_groups: groups.ours().next().is_some(),
-        assigns: !groups.licensed().is_empty() || ours.any(|group| !group.licences.is_empty()),
-    }
-}
 
 pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     let settings = wiring::read(&args.at.config)?;
@@ -47,7 +33,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
     let runtime = wiring::runtime(wiring::simulated(&settings))?;
     runtime.block_on(async {
         let groups = settings.groups.as_ref().map(|groups| &groups.0);
-        let wants = groups.map_or_else(Wants::default, wants);
+        let wants = groups.map_or_else(Wants::default, Wants::of);
         let wired = wiring::wire(settings, args.at.now, Box::new(|_, _| {}), wrap).await?;
         let probe = wired.entra.probe(wants).await?;
         if printer.json {
