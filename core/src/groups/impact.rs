@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::Groups;
+use super::{Catalogue, Group, Groups, Having};
 use crate::grants::{Given, Grant};
-use crate::model::{Account, Attributes, ObjectId, Op, Value};
+use crate::model::{Account, Attributes, Licence, ObjectId, Op, Value};
 use crate::policy::{DraftAction, Target};
 use crate::rules::{Assumption, Crossing, Crossings, Kind, Property, Record, Scratch};
 
@@ -50,6 +50,9 @@ pub struct Impact {
     /// Licences that they had by a group or of their own, and have in neither way any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<String>,
+    /// They get a licence, and services of theirs exclude each other: the target refuses some.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub clash: bool,
 }
 
 impl Impact {
@@ -76,6 +79,7 @@ impl Impact {
 pub struct Impacts<'g> {
     groups: &'g Groups,
     target: &'g Target,
+    catalogue: &'g Catalogue,
     now: Timestamp,
     scratch: [Scratch; 2],
     records: [Record; 2],
@@ -83,11 +87,17 @@ pub struct Impacts<'g> {
 
 impl<'g> Impacts<'g> {
     /// For a plan at an instant.
-    pub fn new(groups: &'g Groups, target: &'g Target, now: Timestamp) -> Self {
+    pub fn new(
+        groups: &'g Groups,
+        target: &'g Target,
+        catalogue: &'g Catalogue,
+        now: Timestamp,
+    ) -> Self {
         let set = &groups.set;
         Self {
             groups,
             target,
+            catalogue,
             now,
             scratch: [set.scratch(), set.scratch()],
             records: [set.record(), set.record()],
@@ -125,13 +135,18 @@ impl<'g> Impacts<'g> {
             move_between(&had, &has, &mut out);
         }
         if granted || !out.enters.is_empty() || !out.leaves.is_empty() {
-            let mut before = self.by_rules(before, self.now);
-            before.extend(had.values().copied().flatten().map(String::as_str));
-            let mut after = self.by_rules(account.as_ref(), self.now);
-            after.extend(has.values().copied().flatten().map(String::as_str));
-            let owned = |it: &&str| (*it).to_owned();
-            out.gains = after.difference(&before).map(owned).collect();
-            out.losses = before.difference(&after).map(owned).collect();
+            let before = self.by_rules(before, self.now);
+            let after = self.by_rules(account.as_ref(), self.now);
+            let names = |by_rules: &[&'g Group], given: &BTreeMap<&Grant, &[String]>| {
+                let by_rules = by_rules.iter().flat_map(|group| &group.licences);
+                let given = given.values().copied().flatten();
+                let all = by_rules.map(|it| &it.sku).chain(given);
+                all.cloned().collect::<BTreeSet<String>>()
+            };
+            let (then, now) = (names(&before, &had), names(&after, &has));
+            out.gains = now.difference(&then).cloned().collect();
+            out.losses = then.difference(&now).cloned().collect();
+            out.clash = !out.gains.is_empty() && self.clash(&after, &has);
         }
         for step in later {
             cut |= step.op.cut();
@@ -187,41 +202,68 @@ impl<'g> Impacts<'g> {
                     assumes: Vec::new(),
                 });
             }
-            let own: BTreeSet<&str> = given
-                .values()
-                .flat_map(|given| &given.licences)
-                .map(String::as_str)
-                .collect();
-            let mut before = self.by_rules(Some(account), at);
-            before.extend(&own);
-            let mut after = self.by_rules(Some(account), flip);
-            after.extend(&own);
-            let owned = |it: &&str| (*it).to_owned();
-            impact.gains = after.difference(&before).map(owned).collect();
-            impact.losses = before.difference(&after).map(owned).collect();
+            let own = given.values().flat_map(|given| &given.licences);
+            let own: BTreeSet<&String> = own.collect();
+            let mut skus = |at| {
+                let groups = self.by_rules(Some(account), at);
+                let skus = groups.into_iter().flat_map(|group| &group.licences);
+                let skus: BTreeSet<&String> = skus.map(|it| &it.sku).collect();
+                &skus | &own
+            };
+            let (then, now) = (skus(at), skus(flip));
+            let owned = |it: &&String| (*it).clone();
+            impact.gains = now.difference(&then).map(owned).collect();
+            impact.losses = then.difference(&now).map(owned).collect();
             out.push((flip, impact));
             at = flip;
         }
     }
 
-    /// Licences that an account has by the rules of groups at an instant.
-    fn by_rules(&mut self, account: Option<&Account>, now: Timestamp) -> BTreeSet<&'g str> {
+    /// Groups with licences that an account is in by their rules at an instant.
+    fn by_rules(&mut self, account: Option<&Account>, now: Timestamp) -> Vec<&'g Group> {
         let groups = self.groups;
-        let mut out = BTreeSet::new();
+        let mut out = Vec::new();
         let gives = |at: &usize| !groups.all[*at].licences.is_empty();
         let Some(account) = account.filter(|_| groups.places.iter().any(gives)) else {
             return out;
         };
         let [record, _] = &mut self.records;
         fill(record, groups.set.slots(), Some(account));
+        let scratch = &mut self.scratch[0];
         groups
             .set
-            .members(record, Some(now), &mut self.scratch[0], |rule, said| {
-                let licences = &groups.all[groups.place_of(rule)].licences;
-                let licences = licences.iter().filter(|_| said.is_ok());
-                out.extend(licences.map(|it| it.sku.as_str()));
+            .members(record, Some(now), scratch, |rule, said| {
+                let group = &groups.all[groups.place_of(rule)];
+                if said.is_ok() && !group.licences.is_empty() {
+                    out.push(group);
+                }
             });
         out
+    }
+
+    /// Whether services of what somebody has exclude each other.
+    fn clash(&self, by_rules: &[&'g Group], has: &BTreeMap<&Grant, &[String]>) -> bool {
+        let part = |licence: &'g Licence| (licence.sku.as_str(), licence.disabled_plans.as_slice());
+        let by_rules = by_rules.iter().flat_map(|group| &group.licences).map(part);
+        let given = has.iter().flat_map(|(grant, skus)| {
+            let definition = self.groups.definition(grant);
+            let off = |sku: &str| {
+                let mut licences = definition.iter().flat_map(super::Definition::having);
+                licences
+                    .find(|(known, _)| self.catalogue.same(known, sku))
+                    .map(|(_, off)| off.to_vec())
+                    .unwrap_or_default()
+            };
+            let parts = skus.iter().map(|sku| (sku.clone(), off(sku)));
+            parts.collect::<Vec<_>>()
+        });
+        let given: Vec<(String, Vec<String>)> = given.collect();
+        let given = given
+            .iter()
+            .map(|(sku, off)| (sku.as_str(), off.as_slice()));
+        let all: Vec<Having<'_>> = by_rules.chain(given).collect();
+        self.catalogue
+            .clash(all.iter().copied(), all.iter().copied())
     }
 
     fn cross(&mut self, before: Option<&Account>, after: Option<&Account>, out: &mut Impact) {

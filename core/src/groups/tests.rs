@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use std::collections::BTreeMap;
 
-use super::{Crossed, GroupLint, Groups, GroupsFileError, Impact, Impacts};
+use super::{Catalogue, Crossed, GroupLint, Groups, GroupsFileError, Impact, Impacts};
+use crate::grants::{Given, Grant, Granting};
 use crate::mapping::Mapping;
-use crate::model::{Account, AccountName, Attributes, ObjectId, Op, Value};
+use crate::model::{Account, AccountName, Attributes, ObjectId, Op, Seats, ServicePlan, Value};
 use crate::plan::LicenceCounts;
 use crate::policy::{DraftAction, Reason, Target};
 
@@ -105,7 +106,12 @@ fn step(op: Op, after: &[(&str, Option<&str>)]) -> DraftAction {
 
 fn of(before: Option<&Account>, due: &[DraftAction], later: &[DraftAction]) -> Impact {
     let (groups, target) = (groups(), target());
-    Impacts::new(&groups, &target, now()).of(before, &BTreeMap::new(), due.iter(), later.iter())
+    Impacts::new(&groups, &target, &Catalogue::default(), now()).of(
+        before,
+        &BTreeMap::new(),
+        due.iter(),
+        later.iter(),
+    )
 }
 
 fn keys(crossed: &[Crossed]) -> Vec<&str> {
@@ -220,7 +226,8 @@ fn what_becomes_of_licences() {
         ["SPE_E5", "VISIO"]
     );
     let target = target();
-    let mut impacts = Impacts::new(&groups, &target, now());
+    let catalogue = Catalogue::default();
+    let mut impacts = Impacts::new(&groups, &target, &catalogue, now());
     let both = account(
         true,
         &[
@@ -455,4 +462,49 @@ fn every_mistake_is_told_with_its_line() {
     }
     let error = read("format_version = 1\n[[group]]\nkye = \"a\"\n");
     assert!(error.unwrap_err().to_string().contains("line 3"));
+}
+
+/// A group that the directory fills and a licence that Rollcall gives: services that exclude each
+/// other are told.
+#[test]
+fn services_that_exclude_each_other_are_told() {
+    let text = "format_version = 1\n[[group]]\nkey = \"sales\"\nname = \"Sales\"\nmode = \"dynamic\"\n\
+                rule = 'user.department -eq \"Sales\"'\nlicences = [\"E3\"]\n[[licence]]\n\
+                sku = \"E1\"\nrule = 'worker.department -eq \"Sales\"'\n[[exclusive]]\n\
+                plans = [\"SMALL\", \"LARGE\"]\n";
+    let (groups, target) = (read(text).unwrap(), target());
+    let sku = |name: &str, plan: &str| Seats {
+        id: format!("id-{name}"),
+        name: name.to_owned(),
+        free: 9,
+        plans: vec![ServicePlan {
+            id: format!("id-{plan}"),
+            name: plan.to_owned(),
+        }],
+    };
+    let seats = vec![sku("E1", "SMALL"), sku("E3", "LARGE")];
+    let catalogue = Catalogue::new(Some(seats), Some(&groups));
+    let licence = Granting {
+        licences: vec!["E1".to_owned()],
+        ..Granting::bare("licence:E1".parse().unwrap())
+    };
+    let give = DraftAction {
+        granting: Some(licence.clone()),
+        ..step(Op::LicenceAssign, &[])
+    };
+    let moves = step(Op::UserUpdate, &[("department", Some("Sales"))]);
+    let before = account(true, &[("department", Some("IT"))]);
+    let mut impacts = Impacts::new(&groups, &target, &catalogue, now());
+    let mut clash = |given: &BTreeMap<Grant, Given>, due: &[&DraftAction]| {
+        let due = due.iter().copied();
+        impacts
+            .of(Some(&before), given, due, std::iter::empty())
+            .clash
+    };
+    let none = BTreeMap::new();
+    assert!(!clash(&none, &[&moves]));
+    assert!(!clash(&none, &[&give]));
+    assert!(clash(&none, &[&moves, &give]));
+    let has = BTreeMap::from([(licence.grant.clone(), licence.given(now()))]);
+    assert!(clash(&has, &[&moves]));
 }

@@ -101,7 +101,7 @@ impl Pipeline {
         let mut ahead = Ahead {
             out: Outlook::default(),
             until,
-            impacts: groups.map(|groups| Impacts::new(groups, &kind, now)),
+            impacts: groups.map(|groups| Impacts::new(groups, &kind, &catalogue, now)),
             rules: groups.map(GrantRules::new),
         };
         let clock = groups.is_some_and(Groups::reads_clock);

@@ -58,6 +58,12 @@ pub enum Difference {
 pub struct Compared {
     /// Its key.
     pub group: String,
+    /// Who answers for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// What people sort it by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// It is there.
     pub found: bool,
     /// What differs about the group itself.
@@ -368,6 +374,8 @@ impl Compared {
             .then(|| format!("the state knows nothing of {}", unread.join(", ")));
         Self {
             group: group.key.clone(),
+            owner: group.owner.clone(),
+            tags: group.tags.clone(),
             found: false,
             differs: Vec::new(),
             unpredicted: group.unpredictable().map(str::to_owned).or(unread),

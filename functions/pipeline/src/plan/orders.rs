@@ -8,7 +8,9 @@ use rollcall_core::fold::PersonLine;
 use rollcall_core::grants;
 use rollcall_core::groups::{Catalogue, Impacts, waits_for_people, writes_rule};
 use rollcall_core::guards;
-use rollcall_core::model::{Account, ActionId, Finding, FindingKind, Op, Place, Severity};
+use rollcall_core::model::{
+    Account, ActionId, Finding, FindingKind, Op, Place, Severity, WorkerId,
+};
 use rollcall_core::plan::{
     Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Inputs, LicenceCounts,
     PlanHasher, PlanSummary, SourceRow, Verdict, WorkOrder, seal,
@@ -99,7 +101,7 @@ impl<'a> Orders<'a> {
             persons: Spool::default(),
             impacts: request
                 .groups
-                .map(|groups| Impacts::new(groups, &request.kind, request.now)),
+                .map(|groups| Impacts::new(groups, &request.kind, catalogue, request.now)),
             catalogue,
             unseated: 0,
         }
@@ -138,7 +140,10 @@ impl<'a> Orders<'a> {
                 findings.extend(found);
                 laid.changed |= laid.person.waits_for != before;
             }
-            self.person(place, &brief, laid)?;
+            let worker = (laid.person.worker.clone(), laid.row);
+            if self.person(place, &brief, laid)? {
+                findings.push(clash(&worker));
+            }
         }
         let held_rows = number(settling.held_rows.len());
         drop(settling);
@@ -310,7 +315,8 @@ impl<'a> Orders<'a> {
         Ok(())
     }
 
-    fn person(&mut self, place: usize, brief: &Brief, laid: Laid) -> Result<(), PlanError> {
+    /// Whether services of what the person gets exclude each other.
+    fn person(&mut self, place: usize, brief: &Brief, laid: Laid) -> Result<bool, PlanError> {
         let Laid {
             draft,
             mut person,
@@ -332,8 +338,9 @@ impl<'a> Orders<'a> {
         };
         if !changed && order.is_none() && known {
             self.counts.unchanged += u32::from(row.is_some());
-            return Ok(());
+            return Ok(false);
         }
+        let clash = order.as_ref().is_some_and(|order| order.impact.clash);
         let free = order.as_ref().is_none_or(|o| o.held.is_empty());
         let now = self.request.now;
         if let Some(due) = person.due.filter(|due| free && *due > now) {
@@ -345,7 +352,8 @@ impl<'a> Orders<'a> {
             row,
             person,
         };
-        Ok(self.persons.line(&line)?)
+        self.persons.line(&line)?;
+        Ok(clash)
     }
 
     fn order(
@@ -501,6 +509,18 @@ impl<'a> Orders<'a> {
             next_due: self.next_due,
         }
     }
+}
+
+fn clash((worker, row): &(WorkerId, Option<u32>)) -> Finding {
+    let note = "by groups or directly the worker is to have services that exclude each other: the \
+                directory refuses one of them";
+    let place = Place {
+        row: *row,
+        line: None,
+        column: None,
+    };
+    let kind = FindingKind::LicenceConflict;
+    Finding::new(kind, Severity::Warning, place, note).of(worker)
 }
 
 fn nobody_in(key: &str) -> Finding {

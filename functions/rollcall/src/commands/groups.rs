@@ -30,7 +30,11 @@ pub(crate) fn groups(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
             }));
         } else {
             for (group, compared) in groups.0.all().iter().zip(&compared) {
-                printer.data(&words(&group.name, compared));
+                let name = match &group.owner {
+                    Some(owner) => format!("{} ({})", group.name, visible(owner)),
+                    None => group.name.clone(),
+                };
+                printer.data(&words(&name, compared));
             }
             for licensed in &licensed {
                 printer.data(&licence_words(licensed));
