@@ -39,8 +39,8 @@ struct SeatsSeen {
     seats: Option<Vec<Seats>>,
 }
 
-/// The groups of ours that a plan asked about, as stored behind all answers about people; nothing
-/// is stored where nobody asks.
+/// Groups that a plan asked about, as stored before all answers about people, or behind them by a
+/// release; nothing is stored where nobody asks.
 #[derive(Debug, Serialize, Deserialize)]
 struct GroupsSeen {
     groups: Option<Vec<Option<SeenGroup>>>,
@@ -182,8 +182,7 @@ impl<'a> Desk<'a> {
         Ok(seen.seats)
     }
 
-    /// Groups of these names, in their order, as far as the tenant says. To be asked once
-    /// everybody was.
+    /// Groups of these names, in their order, as far as the tenant says.
     pub(super) async fn groups(
         &mut self,
         names: &[GroupName],
