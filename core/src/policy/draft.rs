@@ -124,7 +124,10 @@ impl Reason {
             Self::RuleEnded { names } => format!("its rule no longer holds{}", by(names)),
             Self::GroupDiffers { names } if names.is_empty() => "the group is not there".to_owned(),
             Self::GroupDiffers { names } => {
-                format!("the file says something else of its {}", names.join(" and "))
+                format!(
+                    "the file says something else of its {}",
+                    names.join(" and ")
+                )
             }
         }
     }
