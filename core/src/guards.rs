@@ -167,18 +167,11 @@ pub fn gates(
 /// Judges the disables of a plan. `before` are those of the last 24 hours, `planned` those that
 /// this plan adds ([`new_disables`]), without those of protected persons.
 pub fn disables(policy: &Policy, before: u32, planned: u32, managed: u32) -> GuardVerdict {
+    let why = format!(
+        "{planned} accounts would be disabled, {before} were in the last 24 hours; the limit is"
+    );
     let limit = policy.budgets.disables.limit(managed);
-    let counted = before.saturating_add(planned);
-    GuardVerdict {
-        name: DISABLES.to_owned(),
-        counted: f64::from(counted),
-        limit: f64::from(limit),
-        tripped: planned > 0 && counted > limit,
-        why: format!(
-            "{planned} accounts would be disabled, {before} were in the last 24 hours; the limit \
-             is {limit} of {managed} managed accounts"
-        ),
-    }
+    budget(DISABLES, limit, (before, planned, managed), &why)
 }
 
 /// Whether the policy protects a person: by worker id, sign-in name or object id.
@@ -227,21 +220,32 @@ pub fn hold_destructive(order: &mut WorkOrder, verdict: &GuardVerdict) {
     order.hold(DISABLES, &verdict.why, cuts);
 }
 
-/// Judges what a plan takes from people who stay. `before` are the people of the last 24 hours,
-/// `planned` those of this plan ([`takes_anew`]), without protected ones.
-pub fn removals(policy: &Policy, before: u32, planned: u32, managed: u32) -> GuardVerdict {
-    let limit = policy.budgets.removals.limit(managed);
+/// Judges what a plan adds to what was let through in the last 24 hours.
+fn budget(
+    name: &str,
+    limit: u32,
+    (before, planned, managed): (u32, u32, u32),
+    why: &str,
+) -> GuardVerdict {
     let counted = before.saturating_add(planned);
     GuardVerdict {
-        name: REMOVALS.to_owned(),
+        name: name.to_owned(),
         counted: f64::from(counted),
         limit: f64::from(limit),
         tripped: planned > 0 && counted > limit,
-        why: format!(
-            "{planned} people who stay would lose groups or licences, {before} did in the last 24 \
-             hours; the limit is {limit} of {managed} managed accounts"
-        ),
+        why: format!("{why} {limit} of {managed} managed accounts"),
     }
+}
+
+/// Judges what a plan takes from people who stay. `before` are the people of the last 24 hours,
+/// `planned` those of this plan ([`takes_anew`]), without protected ones.
+pub fn removals(policy: &Policy, before: u32, planned: u32, managed: u32) -> GuardVerdict {
+    let why = format!(
+        "{planned} people who stay would lose groups or licences, {before} did in the last 24 \
+         hours; the limit is"
+    );
+    let limit = policy.budgets.removals.limit(managed);
+    budget(REMOVALS, limit, (before, planned, managed), &why)
 }
 
 /// Whether a draft takes something from somebody who stays that no budget has counted: each once, on

@@ -9,9 +9,10 @@ use rollcall_http::Clock;
 use rollcall_tests::tenant::memberships;
 use serde_json::{Value, json};
 
+use crate::child::DOWN;
 use crate::groups::define;
 use crate::trial;
-use crate::world::World;
+use crate::world::{Ran, World};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -23,6 +24,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("grants::guards_keep_what_depends_together", together),
         trial("grants::a_group_that_was_deleted_is_filled_again", deleted),
         trial("grants::members_need_seats_too", members_need_seats),
+        trial(
+            "grants::groups_that_cannot_be_looked_up_are_waited_for",
+            down,
+        ),
         trial("grants::adds_are_joined", joined),
         trial("grants::the_days_to_come", days_to_come),
         trial("grants::what_the_tenant_does_otherwise_is_told", otherwise),
@@ -565,6 +570,37 @@ fn members_need_seats() {
     let now = night(&world, 18, &rows);
     let report = world.at(&now, &["run"]).expect(0).last_json();
     assert_eq!(report["counts"]["actions"], json!({}), "{report}");
+}
+
+/// Looking groups up fails while orders are carried out: everything else is done, and the next try
+/// puts people into them.
+fn down() {
+    let world = World::new();
+    define(&world, THREE);
+    seats_of(&world, "SPE_E3 = 90, POWER_BI_PRO = 90");
+    let rows: Vec<Row> = (0..7)
+        .map(|n| Row(1_000_001 + n, "Active", "2015-01-10", "Sales"))
+        .collect();
+    let now = night(&world, 16, &rows);
+    world.at(&now, &["run"]).expect(0);
+    let moved: Vec<Row> = (0..7)
+        .map(|n| Row(1_000_001 + n, "Active", "2015-01-10", "Finance"))
+        .collect();
+    let now = night(&world, 17, &moved);
+    world.at(&now, &["plan"]).expect(0);
+    let full = world.full(&now, &["apply"]);
+    let full: Vec<&str> = full.iter().map(String::as_str).collect();
+    let ran = world.prepared(&full).env(DOWN, "/v1.0/$batch").output();
+    let ran = Ran::from(ran.unwrap());
+    assert!(ran.err.contains("cannot be looked up"), "{}", ran.err);
+    world.at(&now, &["report"]).expect(0);
+    assert!(members(&world, &now)["ledger"].is_empty());
+    let users = world.users();
+    assert!(users.values().all(|user| user["department"] == "Finance"));
+    let later = "2026-03-17T04:00:00Z";
+    world.at(later, &["release"]).expect(0);
+    assert_eq!(members(&world, later)["ledger"].len(), 7);
+    world.at(later, &["verify"]).expect(0);
 }
 
 /// A hundred people come into one group: one call puts in up to twenty of them.

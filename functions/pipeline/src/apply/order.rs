@@ -387,19 +387,26 @@ impl Hands<'_, '_> {
         };
         let mut step = bare(order, action, object);
         step.licence = granting.licence();
-        if let Some(name) = granting.group() {
-            step.group = self.group(&name).await?;
-            if step.group.is_none() {
-                return Ok(Err(if action.op.takes() {
-                    // Nobody is in a group that is not there.
-                    Ending::Already
-                } else {
-                    Ending::Waiting {
-                        until: None,
-                        reason: "group".to_owned(),
-                    }
-                }));
+        let Some(name) = granting.group() else {
+            return Ok(Ok(step));
+        };
+        let waits = || Ending::Waiting {
+            until: None,
+            reason: "group".to_owned(),
+        };
+        step.group = match self.group(&name).await {
+            Ok(found) => found,
+            // Nobody else waits because one group cannot be looked up.
+            Err(ApplyError::Target(error)) => {
+                tracing::warn!(run = %self.job.run, "A group cannot be looked up: {error}");
+                return Ok(Err(waits()));
             }
+            Err(error) => return Err(error),
+        };
+        if step.group.is_none() {
+            // Nobody is in a group that is not there.
+            let takes = action.op.takes();
+            return Ok(Err(if takes { Ending::Already } else { waits() }));
         }
         Ok(Ok(step))
     }
