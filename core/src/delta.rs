@@ -180,7 +180,8 @@ fn absent(proves: bool, hot: &Hot, awaited: bool, terms: Terms<'_>) -> Option<Ca
     // Somebody who was cut off, or never had an account, may leave the file: that is no miss,
     // but the state has to learn that the file no longer lists them.
     let open = matches!(hot.lifecycle, Lifecycle::Created | Lifecycle::Active);
-    if proves && (hot.listed || open) {
+    // Whoever was to start and is missing once waits for the next file.
+    if proves && (hot.listed || open || hot.misses == 1) {
         Some(Cause::Absent)
     } else if hot.due.is_some_and(|due| due <= terms.now) {
         Some(Cause::Due)

@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::plan::{Action, ActionValues, WorkOrder};
 use crate::policy::{DeltaKind, Reason, Target};
-use crate::state::{Block, Cut, Lifecycle, Person};
+use crate::state::{Block, BlockCause, Cut, Lifecycle, Person};
 
 /// One line of the journal: how one action ended at one sending.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -193,6 +193,7 @@ fn apply(
         due: action.due,
         cause,
     });
+    let exits = cut.is_some_and(|cut| cut.cause.exit());
     match action.op {
         Op::UserCreate => {
             if let Some(values) = values {
@@ -203,6 +204,10 @@ fn apply(
         Op::UserUpdate => {
             if let Some(values) = values {
                 write(&values.after);
+                let key = values.after.get(&target.key_attribute);
+                if let Some(key) = key.and_then(|value| value.as_text()) {
+                    person.worker = WorkerId::new(key);
+                }
             }
             if matches!(action.reason, Reason::Matched { .. }) {
                 person.lifecycle = Lifecycle::Active;
@@ -216,23 +221,34 @@ fn apply(
         Op::UserEnable => {
             person.lifecycle = Lifecycle::Active;
             person.block = None;
+            person.spent.clear();
+            if matches!(action.reason, Reason::HireDate { .. }) {
+                person.taken.clear();
+                person.taken_roles.clear();
+            }
         }
         Op::UserDisable => {
+            leave(person, cut);
             person.lifecycle = Lifecycle::Blocked;
-            person.block = cut.map(|cut| Block {
-                cut,
-                disabled: true,
-                signed_out: false,
-                at: Some(outcome.at),
-            });
+            if let Some(cut) = cut {
+                person.block = Some(Block {
+                    cut,
+                    disabled: true,
+                    signed_out: false,
+                    at: Some(outcome.at),
+                });
+            }
         }
         // Revoked before the block: whoever is still enabled signs in again.
         Op::UserRevokeSessions if still_enabled => {}
         Op::UserRevokeSessions => {
+            leave(person, cut);
             // An account that we made and never enabled is ours to enable.
             let disabled = match person.lifecycle {
                 Lifecycle::Created => true,
-                Lifecycle::Blocked => person.block.is_some_and(|block| block.disabled),
+                Lifecycle::Blocked | Lifecycle::Deleted => {
+                    person.block.is_some_and(|block| block.disabled)
+                }
                 Lifecycle::None | Lifecycle::Active => false,
             };
             person.lifecycle = Lifecycle::Blocked;
@@ -243,10 +259,70 @@ fn apply(
                 at: person.block.and_then(|block| block.at).or(Some(outcome.at)),
             });
         }
+        Op::UserDeleteSoft => {
+            person.lifecycle = Lifecycle::Deleted;
+            person.deleted = Some(outcome.at);
+        }
+        Op::UserRestore => {
+            let due = person.deleted.take().unwrap_or(outcome.at);
+            person.lifecycle = Lifecycle::Blocked;
+            // Memberships come back with the account ("Restore deleted item"): nobody gave them.
+            person.grants.clear();
+            person.spent.insert(action.op);
+            person.block.get_or_insert(Block {
+                cut: Cut {
+                    due,
+                    cause: BlockCause::Status,
+                },
+                disabled: true,
+                signed_out: true,
+                at: Some(due),
+            });
+        }
+        Op::UserResetPassword | Op::AuthMethodsRemove | Op::NotifySecurity => {
+            person.spent.insert(action.op);
+        }
+        Op::TapIssue | Op::NotifyWelcome => {
+            person.owed.remove(&action.op);
+        }
+        Op::NotifyManager => {
+            let day = action.args.get("hire").and_then(|day| day.parse().ok());
+            person.told = day;
+        }
+        Op::RoleRemove => {
+            let role = action.args.get("role").filter(|_| exits);
+            person.taken_roles.extend(role.cloned());
+        }
+        Op::RoleAdd => {
+            if let Some(role) = action.args.get("role") {
+                person.taken_roles.remove(role);
+            }
+        }
+        Op::TaskManual
+        | Op::DeviceDisable
+        | Op::DeviceRetire
+        | Op::DeviceWipe
+        | Op::DeviceRemoveUser
+        | Op::DeviceEscrowCheck
+        | Op::DeviceDeleteEntra
+        | Op::AppSelectiveWipe => {
+            let id = action.args.get("device");
+            if id.is_none() {
+                person.owed.remove(&action.op);
+            }
+            if let Some(case) = id.and_then(|id| person.devices.get_mut(id)) {
+                case.done.insert(action.op);
+                if action.op == Op::DeviceWipe {
+                    case.wiped.get_or_insert(outcome.at);
+                    case.attempts += 1;
+                }
+            }
+        }
         Op::GroupAdd | Op::LicenceAssign => {
             if let Some(granting) = Granting::of_args(&action.args) {
                 let grant = granting.grant.clone();
                 let given = granting.given(outcome.at);
+                person.taken.remove(&grant);
                 person.grants.insert(grant.clone(), given);
                 grants::arrived(&mut person.grants, &grant, outcome.at);
             }
@@ -254,10 +330,27 @@ fn apply(
         Op::GroupRemove | Op::LicenceRemove => {
             if let Some(granting) = Granting::of_args(&action.args) {
                 person.grants.remove(&granting.grant);
+                if exits {
+                    let grant = granting.grant.clone();
+                    person.taken.insert(grant, granting.given(outcome.at));
+                }
             }
         }
-        // About nobody.
-        Op::GroupCreate | Op::GroupUpdate | Op::GroupLicense => {}
+        // About nobody, or nothing that anybody remembers.
+        Op::GroupCreate | Op::GroupUpdate | Op::GroupLicense | Op::AppRoleRemove => {}
+    }
+}
+
+/// The first step of a block: nothing is left of how somebody came, and for an exit nothing of an
+/// exit before.
+fn leave(person: &mut Person, cut: Option<Cut>) {
+    let new = person.block.is_none_or(|block| !block.cut.cause.exit());
+    if new && cut.is_some_and(|cut| cut.cause.exit()) {
+        person.told = None;
+        person.owed.clear();
+        person.spent.clear();
+        person.taken.clear();
+        person.taken_roles.clear();
     }
 }
 
@@ -283,7 +376,7 @@ mod tests {
     use crate::model::{PersonKey, SourceName};
     use crate::plan::{SourceRow, seal};
     use crate::policy::{Draft, DraftAction, Reason};
-    use crate::state::{BlockCause, PlannedCut};
+    use crate::state::PlannedCut;
 
     const NOW: &str = "2027-03-15T02:00:00Z";
     const LATER: &str = "2027-06-30T22:00:00Z";
@@ -299,6 +392,8 @@ mod tests {
             after: Attributes::new(),
             manager: None,
             granting: None,
+            args: BTreeMap::new(),
+            anchor: None,
         };
         let steps = ops.iter().map(step).collect();
         let (actions, scheduled) = if due > NOW.parse().unwrap() {

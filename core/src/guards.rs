@@ -33,6 +33,8 @@ pub const REMOVALS: &str = "removals";
 pub const GROUPS: &str = "groups";
 /// Keeps back what needs seats that are not free.
 pub const SEATS: &str = "seats";
+/// Keeps back sensitive access that somebody had before an exit that is off.
+pub const RESTORES: &str = "restores";
 
 /// What kind of approval releases what a guard keeps back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub enum Kind {
     Groups,
     /// What needs seats.
     Seats,
+    /// Sensitive access that comes back.
+    Restores,
 }
 
 /// The kind of a guard, by its name; `None` for a name that no guard has.
@@ -58,6 +62,7 @@ pub fn kind(guard: &str) -> Option<Kind> {
         DISABLES | REMOVALS => Some(Kind::Budget),
         GROUPS => Some(Kind::Groups),
         SEATS => Some(Kind::Seats),
+        RESTORES => Some(Kind::Restores),
         ADOPTIONS => Some(Kind::Adoptions),
         PROTECTED => Some(Kind::Protected),
         _ => None,
@@ -73,6 +78,7 @@ pub fn approvers(policy: &Policy, kind: Kind) -> u8 {
         Kind::Protected => policy.approvals.protected,
         Kind::Groups => policy.approvals.groups,
         Kind::Seats => policy.approvals.seats,
+        Kind::Restores => policy.approvals.restores,
     }
 }
 
@@ -264,6 +270,23 @@ pub fn takes_anew(person: &Person, draft: &Draft) -> bool {
 /// Keeps back what is taken in an order from somebody who stays.
 pub fn hold_removals(order: &mut WorkOrder, verdict: &GuardVerdict) {
     order.hold(REMOVALS, &verdict.why, Action::takes_from_who_stays);
+}
+
+/// Keeps back what is given back only with somebody's consent.
+pub fn hold_restores(order: &mut WorkOrder) {
+    let why = "the person had it before an exit that is off now; it is sensitive";
+    order.hold(RESTORES, why, |action| action.args.contains_key("ask"));
+}
+
+/// Judges how much sensitive access would come back.
+pub fn restores(planned: u32) -> GuardVerdict {
+    GuardVerdict {
+        name: RESTORES.to_owned(),
+        counted: f64::from(planned),
+        limit: 0.0,
+        tripped: planned > 0,
+        why: format!("{planned} people would get sensitive access back that an exit took"),
+    }
 }
 
 /// Judges how many people would have to go without a licence.

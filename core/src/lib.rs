@@ -18,6 +18,7 @@ pub mod references;
 pub mod report;
 pub mod roster;
 pub mod rules;
+pub mod scenario;
 pub mod seats;
 pub mod state;
 mod suggest;

@@ -285,6 +285,7 @@ fn seal_action(
         args.insert("manager".to_owned(), manager.as_str().to_owned());
     }
     args.extend(action.granting.iter().flat_map(Granting::args));
+    args.extend(action.args.clone());
     let wanted = serde_json::to_vec(&args).expect("a map of texts is always JSON");
     let id = sha256_parts(&[
         draft.person.as_str().as_bytes(),

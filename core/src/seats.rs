@@ -171,6 +171,8 @@ mod tests {
 
     fn step(op: Op, grant: &str, licences: &[&str]) -> DraftAction {
         DraftAction {
+            anchor: None,
+            args: std::collections::BTreeMap::new(),
             op,
             due: jiff::Timestamp::UNIX_EPOCH,
             reason: Reason::NewWorker,
@@ -207,6 +209,8 @@ mod tests {
             hire: hire.map(|day| day.parse().unwrap()),
             last_day: None,
             zone: None,
+            terms: Box::default(),
+            facts: Attributes::new(),
             always: Attributes::new(),
             on_create: Attributes::new(),
             out_of_scope: false,

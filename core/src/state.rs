@@ -4,13 +4,15 @@
 //! for persons that a run touches. Invariant: state records what was applied, never what was
 //! hoped; everything in it can be recomputed from the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::grants::{Given, Grant};
-use crate::model::{AccountName, Attributes, ObjectId, PersonKey, SourceName, WorkerId};
+use crate::model::{
+    AccountName, Attributes, Device, FindingKind, ObjectId, Op, PersonKey, SourceName, WorkerId,
+};
 
 /// Where the account of a person stands, as far as we made it so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
@@ -25,6 +27,8 @@ pub enum Lifecycle {
     Active,
     /// Cut off by us.
     Blocked,
+    /// In the bin of the target: it comes back, or is gone for good after a while.
+    Deleted,
 }
 
 /// Why we blocked somebody: decides what brings them back.
@@ -37,6 +41,33 @@ pub enum BlockCause {
     LastDay,
     /// Absent from two full files in a row.
     Absence,
+    /// Dismissed for cause: at once, whatever the dates say.
+    ForCause,
+    /// Never came.
+    NoShow,
+    /// Died.
+    Deceased,
+    /// On leave without pay for long.
+    Leave,
+    /// Released from work until the employment ends.
+    Garden,
+    /// The hire was called off.
+    CalledOff,
+}
+
+impl BlockCause {
+    /// The employment ends with it.
+    pub const fn exit(self) -> bool {
+        match self {
+            Self::Status
+            | Self::LastDay
+            | Self::ForCause
+            | Self::NoShow
+            | Self::Deceased
+            | Self::CalledOff => true,
+            Self::Absence | Self::Leave | Self::Garden => false,
+        }
+    }
 }
 
 /// When and why somebody is cut off.
@@ -90,9 +121,15 @@ pub struct Identity {
     /// Last day of work, inclusive.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_day: Option<jiff::civil::Date>,
+    /// What HR says beside that, where it says anything.
+    #[serde(skip_serializing_if = "Terms::is_default", default)]
+    pub terms: Box<Terms>,
     /// IANA zone of the worker's place.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub zone: Option<String>,
+    /// What rules read and nothing writes.
+    #[serde(skip_serializing_if = "Attributes::is_empty", default)]
+    pub facts: Attributes,
     /// Attributes kept in step; null clears.
     pub always: Attributes,
     /// Attributes written on creation only.
@@ -103,6 +140,147 @@ pub struct Identity {
     /// Sign-in names to take instead when the wanted one is taken, best first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub other_names: Vec<AccountName>,
+}
+
+/// What HR says of an employment beside key, status, hire and last day. Most rows say none of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Terms {
+    /// The day on which the employment ends, inclusive: it may be later than the last day of work.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub termination: Option<jiff::civil::Date>,
+    /// Dismissed for cause.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub for_cause: bool,
+    /// Leave of absence, planned or under way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub leave: Option<Leave>,
+    /// Not the main one of several employments.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub secondary: bool,
+    /// First day of the values of this row; without it they hold at once.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub effective: Option<jiff::civil::Date>,
+    /// When HR entered it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub entered: Option<Timestamp>,
+}
+
+impl Terms {
+    #[expect(clippy::borrowed_box, reason = "serde passes references to the field")]
+    fn is_default(this: &Box<Self>) -> bool {
+        **this == Self::default()
+    }
+}
+
+/// Leave of absence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leave {
+    /// Which.
+    pub kind: LeaveKind,
+    /// First day.
+    pub from: jiff::civil::Date,
+    /// Last day, inclusive; `None` where nobody knows yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<jiff::civil::Date>,
+}
+
+/// What kind of leave: it decides whether somebody is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaveKind {
+    /// Nothing changes.
+    Paid,
+    /// Blocked while it is long.
+    Unpaid,
+    /// Released from work until the end: blocked from its first day.
+    Garden,
+}
+
+/// A step that is to come, as it was last planned: what is not planned any more was withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Promise {
+    /// What.
+    pub op: Op,
+    /// Of what: a grant, a role, a device; empty where the operation says it all.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub what: String,
+    /// What HR said that it follows from: the instant that its days count from.
+    pub anchor: Timestamp,
+}
+
+/// What keeps later steps of a leaver back until people let them go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parking {
+    /// Whoever died: nobody takes data away before somebody looked.
+    DeceasedReview,
+    /// Data may be evidence.
+    LegalHold,
+}
+
+/// One [`Parking`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Since when.
+    pub since: Timestamp,
+    /// It was told what it keeps back.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub told: bool,
+    /// When people let go of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub released: Option<Timestamp>,
+}
+
+/// One device of somebody who left, from the cut to the proof that it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceCase {
+    /// The device as it was at the cut.
+    pub device: Device,
+    /// What was done to it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub done: BTreeSet<Op>,
+    /// When it came back to the company.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub returned: Option<Timestamp>,
+    /// People agreed to wipe it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub agreed: bool,
+    /// People refused to.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub rejected: bool,
+    /// The target wants consent of its own: its code, and whether it was given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consent: Option<(String, bool)>,
+    /// When the target first took the wipe.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wiped: Option<Timestamp>,
+    /// How often it was taken.
+    #[serde(default)]
+    pub attempts: u8,
+    /// The target says that it is done, and that it was us.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub confirmed: bool,
+    /// What was said of it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub said: BTreeSet<FindingKind>,
+}
+
+impl DeviceCase {
+    /// Nothing done yet.
+    pub const fn new(device: Device) -> Self {
+        Self {
+            device,
+            done: BTreeSet::new(),
+            returned: None,
+            agreed: false,
+            rejected: false,
+            consent: None,
+            wiped: None,
+            attempts: 0,
+            confirmed: false,
+            said: BTreeSet::new(),
+        }
+    }
 }
 
 /// Everything known of one person.
@@ -157,9 +335,42 @@ pub struct Person {
     /// The block in force.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub block: Option<Block>,
-    /// The newest accepted row after mapping.
+    /// The newest accepted row after mapping: of several employments, the one whose values count.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub wanted: Option<Identity>,
+    /// The other employments.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub others: Vec<Identity>,
+    /// What held before rows whose values begin later.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub until: Vec<Identity>,
+    /// Steps to come.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub promised: BTreeSet<Promise>,
+    /// What somebody who came was to get with the account, and has not yet.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub owed: BTreeSet<Op>,
+    /// The first day that the manager was told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub told: Option<jiff::civil::Date>,
+    /// What was done once since the block, and is not repeated.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub spent: BTreeSet<Op>,
+    /// What the cut took: somebody who stays after all gets it back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub taken: BTreeMap<Grant, Given>,
+    /// The same of directory roles.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub taken_roles: BTreeSet<String>,
+    /// Later steps are kept back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub parked: BTreeMap<Parking, Parked>,
+    /// Devices, once they are somebody's who left.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub devices: BTreeMap<String, DeviceCase>,
+    /// When the account went into the bin.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deleted: Option<Timestamp>,
     /// Counts folds that changed something; part of every action id.
     pub revision: u32,
 }
@@ -188,6 +399,17 @@ impl Person {
             cut: None,
             block: None,
             wanted: None,
+            others: Vec::new(),
+            until: Vec::new(),
+            promised: BTreeSet::new(),
+            owed: BTreeSet::new(),
+            told: None,
+            spent: BTreeSet::new(),
+            taken: BTreeMap::new(),
+            taken_roles: BTreeSet::new(),
+            parked: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            deleted: None,
             revision: 0,
         }
     }
@@ -195,7 +417,8 @@ impl Person {
     /// The hot facts.
     pub fn hot(&self) -> Hot {
         Hot {
-            key: crate::digest::worker_hash(&self.source, &self.worker),
+            // The person's, not the worker's: that one may change.
+            key: crate::digest::worker_hash(&self.source, &WorkerId::new(self.person.as_str())),
             fingerprint: self.fingerprint,
             due: self.due,
             lifecycle: self.lifecycle,

@@ -28,6 +28,8 @@ const FACTS: [(&str, Kind); 6] = [
 pub fn vocabulary(mapping: &Mapping) -> Vec<(String, Kind)> {
     let facts = FACTS.iter().map(|(name, kind)| ((*name).to_owned(), *kind));
     let mut out: Vec<(String, Kind)> = facts.collect();
+    let facts = mapping.facts().map(|name| (name.to_owned(), Kind::Text));
+    out.extend(facts);
     for target in mapping.targets() {
         let name = last_part(target);
         if !out
@@ -111,7 +113,8 @@ pub(crate) fn fill(record: &mut Record, set: &RuleSet, identity: &Identity) {
             "lastDay" => record.instant(slot, day(identity.last_day)),
             "timeZone" => record.text(slot, identity.zone.as_deref()),
             name => {
-                let all = identity.always.iter().chain(&identity.on_create);
+                let facts = identity.facts.iter();
+                let all = facts.chain(&identity.always).chain(&identity.on_create);
                 let mut named = all.filter(|(target, _)| last_part(target) == name);
                 let text = named.find_map(|(_, value)| first_text(value));
                 match (property.kind, text) {
@@ -171,6 +174,8 @@ mod tests {
             hire: Some("2020-01-06".parse().unwrap()),
             last_day: None,
             zone: Some("Europe/Oslo".to_owned()),
+            terms: Box::default(),
+            facts: Attributes::new(),
             always,
             on_create: [value("userPrincipalName", "seven@x.example")].into(),
             out_of_scope: false,

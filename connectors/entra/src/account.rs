@@ -46,6 +46,7 @@ pub(crate) fn read<'a>(
             .map(str::to_owned),
         name: AccountName::new(text("userPrincipalName")?),
         attributes,
+        holdings: None,
     })
 }
 

@@ -229,6 +229,11 @@ impl Entra {
     }
 }
 
+/// Whether this connector carries out an operation.
+pub const fn does(op: Op) -> bool {
+    !calls_of(op).is_empty()
+}
+
 /// The calls of one action, when nothing goes wrong and as far as they are its own.
 const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
     const READ: (&str, &str) = ("GET", "/users/{id}?$select");
@@ -246,5 +251,25 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
         Op::LicenceAssign | Op::LicenceRemove => &[READ, ("POST", "/users/{id}/assignLicense")],
         Op::GroupCreate | Op::GroupUpdate => &[READ_GROUP, ("PATCH", "/groups/{id}")],
         Op::GroupLicense => &[READ_GROUP, ("POST", "/groups/{id}/assignLicense")],
+        // Not done by this connector: no policy that it is used with asks for it.
+        Op::UserRestore
+        | Op::UserResetPassword
+        | Op::UserDeleteSoft
+        | Op::TapIssue
+        | Op::AuthMethodsRemove
+        | Op::RoleRemove
+        | Op::RoleAdd
+        | Op::AppRoleRemove
+        | Op::NotifyManager
+        | Op::NotifyWelcome
+        | Op::NotifySecurity
+        | Op::TaskManual
+        | Op::DeviceDisable
+        | Op::DeviceRetire
+        | Op::DeviceWipe
+        | Op::DeviceRemoveUser
+        | Op::DeviceEscrowCheck
+        | Op::DeviceDeleteEntra
+        | Op::AppSelectiveWipe => &[],
     }
 }

@@ -52,7 +52,26 @@ impl Entra {
             | Op::GroupAdd
             | Op::GroupRemove
             | Op::LicenceAssign
-            | Op::LicenceRemove => {
+            | Op::LicenceRemove
+            | Op::UserRestore
+            | Op::UserResetPassword
+            | Op::UserDeleteSoft
+            | Op::TapIssue
+            | Op::AuthMethodsRemove
+            | Op::RoleRemove
+            | Op::RoleAdd
+            | Op::AppRoleRemove
+            | Op::NotifyManager
+            | Op::NotifyWelcome
+            | Op::NotifySecurity
+            | Op::TaskManual
+            | Op::DeviceDisable
+            | Op::DeviceRetire
+            | Op::DeviceWipe
+            | Op::DeviceRemoveUser
+            | Op::DeviceEscrowCheck
+            | Op::DeviceDeleteEntra
+            | Op::AppSelectiveWipe => {
                 Ok((invalid("a step about an account names a group alone"), None))
             }
         };

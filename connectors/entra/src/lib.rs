@@ -21,5 +21,5 @@ mod probe;
 mod states;
 mod write;
 
-pub use config::{Entra, EntraConfig, EntraError};
+pub use config::{Entra, EntraConfig, EntraError, does};
 pub use probe::{Probe, Wants};

@@ -61,6 +61,25 @@ impl Entra {
                 invalid("a step about a group itself names an account"),
                 None,
             )),
+            Op::UserRestore
+            | Op::UserResetPassword
+            | Op::UserDeleteSoft
+            | Op::TapIssue
+            | Op::AuthMethodsRemove
+            | Op::RoleRemove
+            | Op::RoleAdd
+            | Op::AppRoleRemove
+            | Op::NotifyManager
+            | Op::NotifyWelcome
+            | Op::NotifySecurity
+            | Op::TaskManual
+            | Op::DeviceDisable
+            | Op::DeviceRetire
+            | Op::DeviceWipe
+            | Op::DeviceRemoveUser
+            | Op::DeviceEscrowCheck
+            | Op::DeviceDeleteEntra
+            | Op::AppSelectiveWipe => Ok((invalid("this connector cannot do that"), None)),
         };
         sender.result(&step.action, step.op, ended, step.object.as_ref())
     }

@@ -374,6 +374,7 @@ fn apply(account: &mut Option<Account>, step: &DraftAction, target: &Target) {
                 key: None,
                 name: crate::model::AccountName::new(String::new()),
                 attributes: Attributes::new(),
+                holdings: None,
             };
             written(&mut made, &step.after);
             // What the directory makes of an account that is not invited.
@@ -394,7 +395,26 @@ fn apply(account: &mut Option<Account>, step: &DraftAction, target: &Target) {
             | Op::LicenceRemove
             | Op::GroupCreate
             | Op::GroupUpdate
-            | Op::GroupLicense,
+            | Op::GroupLicense
+            | Op::UserRestore
+            | Op::UserResetPassword
+            | Op::UserDeleteSoft
+            | Op::TapIssue
+            | Op::AuthMethodsRemove
+            | Op::RoleRemove
+            | Op::RoleAdd
+            | Op::AppRoleRemove
+            | Op::NotifyManager
+            | Op::NotifyWelcome
+            | Op::NotifySecurity
+            | Op::TaskManual
+            | Op::DeviceDisable
+            | Op::DeviceRetire
+            | Op::DeviceWipe
+            | Op::DeviceRemoveUser
+            | Op::DeviceEscrowCheck
+            | Op::DeviceDeleteEntra
+            | Op::AppSelectiveWipe,
             Some(_),
         )
         | (_, None) => {}

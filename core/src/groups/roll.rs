@@ -60,7 +60,7 @@ pub fn unread(rule: &Rule, written: &[&str]) -> Vec<String> {
 /// Somebody's account as it was left, by the state alone.
 pub fn account_of(person: &Person) -> Option<Account> {
     let enabled = match person.lifecycle {
-        Lifecycle::None => return None,
+        Lifecycle::None | Lifecycle::Deleted => return None,
         Lifecycle::Active => true,
         Lifecycle::Created | Lifecycle::Blocked => false,
     };
@@ -74,5 +74,6 @@ pub fn account_of(person: &Person) -> Option<Account> {
         key: Some(person.worker.as_str().to_owned()),
         name: person.name.clone().unwrap_or_else(|| AccountName::new("")),
         attributes,
+        holdings: None,
     })
 }

@@ -83,6 +83,7 @@ fn attributes(list: &[(&str, Option<&str>)]) -> Attributes {
 
 fn account(enabled: bool, list: &[(&str, Option<&str>)]) -> Account {
     Account {
+        holdings: None,
         id: ObjectId::new("o1"),
         enabled,
         key: Some("1".to_owned()),
@@ -93,6 +94,8 @@ fn account(enabled: bool, list: &[(&str, Option<&str>)]) -> Account {
 
 fn step(op: Op, after: &[(&str, Option<&str>)]) -> DraftAction {
     DraftAction {
+        anchor: None,
+        args: std::collections::BTreeMap::new(),
         op,
         due: now(),
         reason: Reason::NewWorker,

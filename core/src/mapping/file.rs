@@ -16,6 +16,11 @@
 //! hire_date = { column = "HireDate", format = "iso" }       # iso, day_first, month_first, compact
 //! last_day = { column = "LastDay", format = "iso", open = ["9999-12-31"] }
 //! time_zone = { column = "TimeZone" }       # or { constant = "Europe/Berlin" }
+//! termination_date = { column = "TerminationDate" }       # where it is not the last day of work
+//! effective_date = { column = "EffectiveDate" }           # from when on the row's values hold
+//! for_cause = { column = "Reason", values = ["DISMISSAL"] }
+//! leave = { column = "Leave", unpaid = ["U"], garden = ["G"], from = { column = "LeaveFrom" } }
+//! facts = { site = "Site" }                 # what rules read as `worker.site`; nothing is written
 //!
 //! [[attribute]]                             # what is written, by property of the directory
 //! target = "displayName"
@@ -39,7 +44,7 @@
 //!                                           # nobody's employeeId is the worker's; employeeId is 1
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +148,63 @@ pub(super) struct WorkerRules {
     pub(super) last_day: Option<DateRule>,
     #[serde(default)]
     pub(super) time_zone: Option<ZoneRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) termination_date: Option<DateRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) effective_date: Option<DateRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) for_cause: Option<ValueRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) secondary: Option<ValueRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) leave: Option<LeaveRule>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) facts: BTreeMap<String, String>,
+}
+
+/// A column, and the values in it that say yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ValueRule {
+    pub(super) column: String,
+    pub(super) values: Vec<String>,
+}
+
+/// Leave of absence: which, and from when to when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LeaveRule {
+    pub(super) column: String,
+    #[serde(default)]
+    pub(super) unpaid: Vec<String>,
+    #[serde(default)]
+    pub(super) garden: Vec<String>,
+    pub(super) from: DateRule,
+    #[serde(default)]
+    pub(super) to: Option<DateRule>,
+}
+
+impl WorkerRules {
+    /// Columns of dates.
+    fn dates(&self) -> impl Iterator<Item = &DateRule> {
+        let leave = self.leave.iter();
+        let leave = leave.flat_map(|it| std::iter::once(&it.from).chain(&it.to));
+        self.hire_date
+            .iter()
+            .chain(&self.last_day)
+            .chain(&self.termination_date)
+            .chain(&self.effective_date)
+            .chain(leave)
+    }
+
+    /// Columns that are read as they are.
+    fn words(&self) -> impl Iterator<Item = &String> {
+        let flags = self.for_cause.iter().chain(&self.secondary);
+        flags
+            .map(|rule| &rule.column)
+            .chain(self.leave.iter().map(|rule| &rule.column))
+            .chain(self.facts.values())
+    }
 }
 
 /// A column of dates.
@@ -369,19 +431,19 @@ impl Mapping {
         &self.worker.key
     }
 
+    /// Names of what only rules read.
+    pub fn facts(&self) -> impl Iterator<Item = &str> {
+        self.worker.facts.keys().map(String::as_str)
+    }
+
     /// Header names of the only columns that are ever read.
     pub fn columns(&self) -> BTreeSet<String> {
         let worker = &self.worker;
         let mut out: BTreeSet<String> = [&worker.key, &worker.status]
             .into_iter()
             .chain(&worker.manager)
-            .chain(
-                worker
-                    .hire_date
-                    .iter()
-                    .chain(&worker.last_day)
-                    .map(|d| &d.column),
-            )
+            .chain(worker.dates().map(|d| &d.column))
+            .chain(worker.words())
             .cloned()
             .collect();
         if let Some(ZoneRule::Column(column)) = &worker.time_zone {

@@ -10,7 +10,7 @@ use super::expression::{
     ErrorKind, EvalContext, Evaluated, Expression, ExpressionError, Input, Lookup, Step,
 };
 use super::file::{
-    Apply, AttributeRule, DateFormat, DateRule, EmptyCells, From, Mapping, ZoneRule,
+    Apply, AttributeRule, DateFormat, DateRule, EmptyCells, From, Mapping, ValueRule, ZoneRule,
 };
 use super::properties::Kind;
 use crate::digest::EvidenceKey;
@@ -18,7 +18,7 @@ use crate::model::{
     AccountName, Attributes, Finding, FindingKind, Place, Severity, Value, WorkerId, text_shape,
 };
 use crate::policy::name_key;
-use crate::state::Identity;
+use crate::state::{Identity, Leave, LeaveKind, Terms};
 
 /// A mapping with its columns found in one header: what a million rows go through.
 #[derive(Debug, Clone)]
@@ -30,9 +30,24 @@ pub struct Bound {
     hire: Option<usize>,
     last_day: Option<usize>,
     zone: Option<usize>,
+    terms: TermColumns,
+    /// By name, the columns that only rules read.
+    facts: Vec<(String, usize)>,
     /// Columns that each attribute reads, in the order of its slots.
     slots: Vec<Vec<usize>>,
     names: Vec<String>,
+}
+
+/// Where the terms of an employment stand.
+#[derive(Debug, Clone, Default)]
+struct TermColumns {
+    termination: Option<usize>,
+    effective: Option<usize>,
+    for_cause: Option<usize>,
+    secondary: Option<usize>,
+    leave: Option<usize>,
+    leave_from: Option<usize>,
+    leave_to: Option<usize>,
 }
 
 /// What the mapping made of one row.
@@ -71,6 +86,24 @@ impl Mapping {
                 Some(ZoneRule::Column(column)) => Some(find(column)),
                 Some(ZoneRule::Constant(_)) | None => None,
             },
+            terms: TermColumns {
+                termination: worker.termination_date.as_ref().map(|d| find(&d.column)),
+                effective: worker.effective_date.as_ref().map(|d| find(&d.column)),
+                for_cause: worker.for_cause.as_ref().map(|rule| find(&rule.column)),
+                secondary: worker.secondary.as_ref().map(|rule| find(&rule.column)),
+                leave: worker.leave.as_ref().map(|rule| find(&rule.column)),
+                leave_from: worker.leave.as_ref().map(|rule| find(&rule.from.column)),
+                leave_to: worker
+                    .leave
+                    .as_ref()
+                    .and_then(|rule| rule.to.as_ref())
+                    .map(|d| find(&d.column)),
+            },
+            facts: worker
+                .facts
+                .iter()
+                .map(|(name, column)| (name.clone(), find(column)))
+                .collect(),
             slots: self
                 .attributes
                 .iter()
@@ -154,6 +187,35 @@ impl Bound {
         };
         let hire = date(&rules.hire_date, self.hire);
         let last_day = date(&rules.last_day, self.last_day);
+        let says = |rule: &Option<ValueRule>, at: Option<usize>| {
+            let said = rule.as_ref().zip(at);
+            said.is_some_and(|(rule, at)| rule.values.iter().any(|it| it == value(at)))
+        };
+        let at = &self.terms;
+        let leave = rules.leave.as_ref().and_then(|rule| {
+            let word = at.leave.map(value).unwrap_or_default();
+            let among = |words: &[String]| words.iter().any(|it| it == word);
+            let kind = if among(&rule.unpaid) {
+                LeaveKind::Unpaid
+            } else if among(&rule.garden) {
+                LeaveKind::Garden
+            } else {
+                return None;
+            };
+            let from = date(&Some(rule.from.clone()), at.leave_from)?;
+            let to = date(&rule.to, at.leave_to);
+            Some(Leave { kind, from, to })
+        });
+        let terms = Terms {
+            termination: date(&rules.termination_date, at.termination),
+            for_cause: says(&rules.for_cause, at.for_cause),
+            leave,
+            secondary: says(&rules.secondary, at.secondary),
+            effective: date(&rules.effective_date, at.effective),
+            entered: None,
+        };
+        let facts = self.facts.iter();
+        let facts = facts.map(|(name, at)| (name.clone(), Value::text(value(*at))));
         let zone = match &rules.time_zone {
             Some(ZoneRule::Constant(zone)) => Some(zone.clone()),
             Some(ZoneRule::Column(_)) => self
@@ -174,7 +236,9 @@ impl Bound {
                 .map(WorkerId::new),
             hire,
             last_day,
+            terms: Box::new(terms),
             zone,
+            facts: facts.collect(),
             always: Attributes::new(),
             on_create: Attributes::new(),
             other_names: Vec::new(),

@@ -13,5 +13,6 @@ mod properties;
 pub mod schema;
 mod scope;
 
+pub(crate) use expression::plain;
 pub use file::{Apply, AttributeRule, DateFormat, Mapping, MappingFileError};
 pub use map::{Bound, ExplainedAttribute, Fact, Given, Made, Mapped, Origin};

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, ActionId, Attributes, ObjectId, PersonKey};
+use super::{AccountName, ActionId, Attributes, Holdings, ObjectId, PersonKey};
 
 /// What an action does. The names are those of the scenario format (`user.create` ...).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,11 +52,68 @@ pub enum Op {
     /// Write which licences its members get.
     #[serde(rename = "group.license")]
     GroupLicense,
+    /// Bring the account back from the bin.
+    #[serde(rename = "user.restore")]
+    UserRestore,
+    /// Give the account a password that nobody knows.
+    #[serde(rename = "user.resetPassword")]
+    UserResetPassword,
+    /// Put the account into the bin of the target.
+    #[serde(rename = "user.deleteSoft")]
+    UserDeleteSoft,
+    /// Issue a pass for the first sign-in.
+    #[serde(rename = "tap.issue")]
+    TapIssue,
+    /// Take away what somebody registered to sign in with.
+    #[serde(rename = "authMethods.remove")]
+    AuthMethodsRemove,
+    /// Take a directory role away, assigned or eligible.
+    #[serde(rename = "role.remove")]
+    RoleRemove,
+    /// Give a directory role back.
+    #[serde(rename = "role.add")]
+    RoleAdd,
+    /// Take the role in an application away.
+    #[serde(rename = "appRole.remove")]
+    AppRoleRemove,
+    /// Tell the manager of somebody who comes.
+    #[serde(rename = "notify.manager")]
+    NotifyManager,
+    /// Welcome somebody.
+    #[serde(rename = "notify.welcome")]
+    NotifyWelcome,
+    /// Tell those who watch over security.
+    #[serde(rename = "notify.security")]
+    NotifySecurity,
+    /// Ask a person to do what no interface does.
+    #[serde(rename = "task.manual")]
+    TaskManual,
+    /// Block a device.
+    #[serde(rename = "device.disable")]
+    DeviceDisable,
+    /// Take what belongs to the company off a device.
+    #[serde(rename = "device.retire")]
+    DeviceRetire,
+    /// Reset a device: everything on it is gone.
+    #[serde(rename = "device.wipe")]
+    DeviceWipe,
+    /// Take a person off a shared device.
+    #[serde(rename = "device.removeUser")]
+    DeviceRemoveUser,
+    /// See that the keys of a device are kept before it goes.
+    #[serde(rename = "device.escrowCheck")]
+    DeviceEscrowCheck,
+    /// Delete the record of a device.
+    #[serde(rename = "device.deleteEntra")]
+    DeviceDeleteEntra,
+    /// Take company data out of managed applications.
+    #[serde(rename = "app.selectiveWipe")]
+    AppSelectiveWipe,
 }
 
 impl Op {
     /// Every operation, in the order of the scenario format's list.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 33] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserSetManager,
@@ -71,6 +128,25 @@ impl Op {
         Self::GroupCreate,
         Self::GroupUpdate,
         Self::GroupLicense,
+        Self::UserRestore,
+        Self::UserResetPassword,
+        Self::UserDeleteSoft,
+        Self::TapIssue,
+        Self::AuthMethodsRemove,
+        Self::RoleRemove,
+        Self::RoleAdd,
+        Self::AppRoleRemove,
+        Self::NotifyManager,
+        Self::NotifyWelcome,
+        Self::NotifySecurity,
+        Self::TaskManual,
+        Self::DeviceDisable,
+        Self::DeviceRetire,
+        Self::DeviceWipe,
+        Self::DeviceRemoveUser,
+        Self::DeviceEscrowCheck,
+        Self::DeviceDeleteEntra,
+        Self::AppSelectiveWipe,
     ];
 
     /// The name in plans and reports.
@@ -90,12 +166,65 @@ impl Op {
             Self::GroupCreate => "group.create",
             Self::GroupUpdate => "group.update",
             Self::GroupLicense => "group.license",
+            Self::UserRestore => "user.restore",
+            Self::UserResetPassword => "user.resetPassword",
+            Self::UserDeleteSoft => "user.deleteSoft",
+            Self::TapIssue => "tap.issue",
+            Self::AuthMethodsRemove => "authMethods.remove",
+            Self::RoleRemove => "role.remove",
+            Self::RoleAdd => "role.add",
+            Self::AppRoleRemove => "appRole.remove",
+            Self::NotifyManager => "notify.manager",
+            Self::NotifyWelcome => "notify.welcome",
+            Self::NotifySecurity => "notify.security",
+            Self::TaskManual => "task.manual",
+            Self::DeviceDisable => "device.disable",
+            Self::DeviceRetire => "device.retire",
+            Self::DeviceWipe => "device.wipe",
+            Self::DeviceRemoveUser => "device.removeUser",
+            Self::DeviceEscrowCheck => "device.escrowCheck",
+            Self::DeviceDeleteEntra => "device.deleteEntra",
+            Self::AppSelectiveWipe => "app.selectiveWipe",
         }
     }
 
     /// Takes something away from a person; guards count it.
     pub const fn destructive(self) -> bool {
-        self.cut() || self.takes()
+        self.cut() || self.takes() || self.strips()
+    }
+
+    /// Takes away what is neither membership nor licence.
+    pub const fn strips(self) -> bool {
+        matches!(
+            self,
+            Self::UserResetPassword
+                | Self::UserDeleteSoft
+                | Self::AuthMethodsRemove
+                | Self::RoleRemove
+                | Self::AppRoleRemove
+        ) || self.on_device()
+    }
+
+    /// Is done to a device.
+    pub const fn on_device(self) -> bool {
+        matches!(
+            self,
+            Self::DeviceDisable
+                | Self::DeviceRetire
+                | Self::DeviceWipe
+                | Self::DeviceRemoveUser
+                | Self::DeviceEscrowCheck
+                | Self::DeviceDeleteEntra
+                | Self::AppSelectiveWipe
+        )
+    }
+
+    /// Changes nothing anywhere: somebody is told.
+    pub const fn tells(self) -> bool {
+        matches!(
+            self,
+            Self::NotifyManager | Self::NotifyWelcome | Self::NotifySecurity | Self::TaskManual
+        )
     }
 
     /// Takes a membership or a licence away.
@@ -123,8 +252,6 @@ impl Op {
     }
 
     /// Must not be sent twice, whatever happened to the first answer: marked in `once/` first.
-    /// Every operation of today can be repeated without harm; passes, invitations, wipes and
-    /// mails cannot.
     pub const fn at_most_once(self) -> bool {
         match self {
             Self::UserCreate
@@ -140,13 +267,36 @@ impl Op {
             | Self::LicenceRemove
             | Self::GroupCreate
             | Self::GroupUpdate
-            | Self::GroupLicense => false,
+            | Self::GroupLicense
+            | Self::UserRestore
+            | Self::UserResetPassword
+            | Self::UserDeleteSoft
+            | Self::AuthMethodsRemove
+            | Self::RoleRemove
+            | Self::RoleAdd
+            | Self::AppRoleRemove
+            | Self::DeviceDisable
+            | Self::DeviceRemoveUser
+            | Self::DeviceEscrowCheck
+            | Self::DeviceDeleteEntra => false,
+            Self::TapIssue
+            | Self::NotifyManager
+            | Self::NotifyWelcome
+            | Self::NotifySecurity
+            | Self::TaskManual
+            | Self::DeviceRetire
+            | Self::DeviceWipe
+            | Self::AppSelectiveWipe => true,
         }
     }
 
     /// Gives access: looks for a newer cut of the person just before it writes.
     pub const fn gives(self) -> bool {
-        matches!(self, Self::UserEnable) || self.grants()
+        let opens = matches!(
+            self,
+            Self::UserEnable | Self::UserRestore | Self::TapIssue | Self::RoleAdd
+        );
+        opens || self.grants()
     }
 }
 
@@ -170,6 +320,9 @@ pub struct Account {
     pub name: AccountName,
     /// The attributes that the mapping writes, by target name; absent = null.
     pub attributes: Attributes,
+    /// What it has beside them, where the target was asked for that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub holdings: Option<Box<Holdings>>,
 }
 
 /// What planning asks a target.

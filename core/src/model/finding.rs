@@ -1,5 +1,7 @@
 //! Something wrong, or worth knowing, about one row or value, with its place.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::WorkerId;
@@ -75,6 +77,38 @@ pub enum FindingKind {
     MissingDisabled,
     /// Back after a block for absence.
     Reappeared,
+    /// Somebody who has not started is in no row of a full file: what is to come waits.
+    PendingRowMissing,
+    /// The same, in two full files in a row: what was to come is off.
+    MissingPrehire,
+    /// Blocked for absence for long: a person has to decide.
+    MissingUnresolved,
+    /// One of several employments is in no row of a full file.
+    JobMissing,
+    /// Days lie between two employments that count as one.
+    BridgedGap,
+    /// Somebody signed in after they were to be cut off.
+    AccessAfterTermination,
+    /// The worker id of somebody stands beside another person.
+    IdReuse,
+    /// Managers report to each other.
+    ManagerCycle,
+    /// Steps are kept back until somebody looked at an account of somebody who died.
+    DeceasedReview,
+    /// Steps are kept back because data may be evidence.
+    LegalHold,
+    /// No interface does anything to this device.
+    NoRemoteAction,
+    /// Nobody knows whose the device is.
+    OwnershipUnknown,
+    /// People refused to wipe a device.
+    WipeRejected,
+    /// A wiped device does not answer.
+    DeviceUnresponsive,
+    /// It does not answer for long.
+    DeviceUnresolved,
+    /// The record of a device is gone, and nothing says that it was us.
+    DeviceGoneUnconfirmed,
     /// The mapping's scope leaves the row out.
     OutOfScope,
     /// The start day had passed when the worker was first seen.
@@ -154,6 +188,9 @@ pub struct Finding {
     pub worker: Option<WorkerId>,
     /// One line for a person: what is odd and what to do.
     pub note: String,
+    /// The same for programs: counts and operations, no values.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub args: Option<Box<BTreeMap<String, String>>>,
 }
 
 impl Finding {
@@ -165,7 +202,26 @@ impl Finding {
             severity,
             worker: None,
             note: note.into(),
+            args: None,
         }
+    }
+
+    /// The same, with one more fact for programs.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.argue(name, value);
+        self
+    }
+
+    /// One more fact for programs.
+    pub fn argue(&mut self, name: &str, value: impl Into<String>) {
+        let args = self.args.get_or_insert_default();
+        args.insert(name.to_owned(), value.into());
+    }
+
+    /// A fact for programs.
+    pub fn arg(&self, name: &str) -> Option<&str> {
+        self.args.as_ref()?.get(name).map(String::as_str)
     }
 
     /// The same, with the worker it is about.

@@ -2,6 +2,7 @@
 
 mod action;
 mod finding;
+mod holdings;
 mod ids;
 mod value;
 
@@ -10,5 +11,6 @@ pub use action::{
     ServicePlan, Step, StepResult, WantedGroup,
 };
 pub use finding::{Finding, FindingKind, Place, Severity};
+pub use holdings::{Device, Enrolment, HeldGroup, Holdings, Join, Ownership, Platform};
 pub use ids::{AccountName, ActionId, ObjectId, OrderId, PersonKey, RunId, SourceName, WorkerId};
 pub use value::{Attributes, Value, text_shape};

@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::Policy;
-use super::desk::{Desk, Found};
-use super::draft::{DeltaKind, Draft, Reason};
-use crate::grants::Belongs;
+use super::desk::{Desk, after};
+use super::draft::Draft;
+use crate::grants::{Belongs, GrantRules};
 use crate::groups::{Catalogue, Groups};
 use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Severity};
-use crate::state::{BlockCause, Cut, Identity, Lifecycle, Person};
+use crate::state::{BlockCause, Identity, Person, Promise};
 
 /// What the newest accepted data say of a worker.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub enum Seen {
         fingerprint: u128,
         /// What the mapping made of it.
         identity: Box<Identity>,
+        /// The other employments of the person in the same file.
+        others: Vec<Identity>,
         /// Its attributes are believed too, not only key, status and dates.
         sound: bool,
     },
@@ -47,6 +49,30 @@ pub struct Subject {
     pub person: Person,
     /// What the newest data say.
     pub seen: Seen,
+    /// The managers of the newest rows report to each other in a circle, and this is one of them.
+    pub in_cycle: bool,
+}
+
+/// What rules give a worker. A file of groups has some; where there is none, nothing is given.
+pub trait Rules {
+    /// What a worker is to have at an instant.
+    fn of(&mut self, identity: &Identity, now: Timestamp) -> Belongs;
+}
+
+impl Rules for GrantRules<'_> {
+    fn of(&mut self, identity: &Identity, now: Timestamp) -> Belongs {
+        Self::of(self, identity, now)
+    }
+}
+
+/// No rules at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoRules;
+
+impl Rules for NoRules {
+    fn of(&mut self, _: &Identity, _: Timestamp) -> Belongs {
+        Belongs::default()
+    }
 }
 
 impl Subject {
@@ -56,6 +82,50 @@ impl Subject {
             Seen::Row { identity, .. } => Some(identity),
             Seen::Before => self.person.wanted.as_ref(),
             Seen::Held | Seen::Absent => None,
+        }
+    }
+
+    /// An account that lay in the bin for too long is gone, and with it all that was known of it.
+    pub fn forget_purged(&mut self, now: Timestamp) {
+        let person = &mut self.person;
+        let gone = person
+            .deleted
+            .is_some_and(|at| after(at, super::joiner::BIN_DAYS) <= now);
+        if !gone {
+            return;
+        }
+        person.deleted = None;
+        person.lifecycle = crate::state::Lifecycle::None;
+        person.object = None;
+        person.name = None;
+        person.applied.clear();
+        person.manager = None;
+        person.grants.clear();
+        person.taken.clear();
+        person.taken_roles.clear();
+    }
+
+    /// Every employment that a decision would follow.
+    fn employments(&self) -> Vec<&Identity> {
+        match &self.seen {
+            Seen::Row {
+                identity, others, ..
+            } => std::iter::once(&**identity).chain(others).collect(),
+            Seen::Before => self
+                .person
+                .wanted
+                .iter()
+                .chain(&self.person.others)
+                .collect(),
+            Seen::Held | Seen::Absent => Vec::new(),
+        }
+    }
+
+    /// How many of the questions are about keys.
+    fn keys(&self) -> usize {
+        match (&self.person.object, self.identity()) {
+            (None, Some(_)) => self.employments().len(),
+            _ => 1,
         }
     }
 
@@ -78,7 +148,10 @@ impl Subject {
         if identity.out_of_scope && !self.person.unfinished {
             return Vec::new();
         }
-        let mut out = vec![Lookup::Key(identity.worker.as_str().to_owned())];
+        let keys = self.employments().into_iter();
+        let mut out: Vec<Lookup> = keys
+            .map(|it| Lookup::Key(it.worker.as_str().to_owned()))
+            .collect();
         out.extend(wanted_name(identity, target).map(Lookup::Name));
         out.extend(identity.other_names.iter().cloned().map(Lookup::Name));
         out
@@ -149,6 +222,8 @@ pub struct Decision {
     pub findings: Vec<Finding>,
     /// Nothing was planned because of a doubt.
     pub held: bool,
+    /// Steps to come that HR's newest word withdraws.
+    pub withdrawn: Vec<Promise>,
 }
 
 /// How two sign-in names are compared: NFC, without regard to case.
@@ -157,40 +232,54 @@ pub fn name_key(name: &str) -> String {
     name.nfc().collect::<String>().to_lowercase()
 }
 
-/// Decides. `answers` are the target's, in the order of [`Subject::questions`]; `belongs` is what
-/// the rules give [`Subject::identity`].
+/// Decides. `answers` are the target's, in the order of [`Subject::questions`]; `rules` say what
+/// workers are to have.
 pub fn decide(
     subject: Subject,
     answers: &[Vec<Account>],
-    belongs: &Belongs,
+    rules: &mut dyn Rules,
     cx: &Context<'_>,
 ) -> Decision {
-    let Subject { mut person, seen } = subject;
+    let keys = subject.keys();
+    let Subject {
+        mut person,
+        seen,
+        in_cycle,
+    } = subject;
     let open = std::mem::take(&mut person.unfinished);
     person.held = false;
     let mut desk = Desk {
         cx,
-        belongs,
+        rules,
+        belongs: Belongs::default(),
+        keys,
         row: None,
         person,
         findings: Vec::new(),
         open,
         cuts_only: false,
+        release: false,
         leaving: false,
+        leave_cut: None,
+        in_cycle,
         other_names: Vec::new(),
         adopted: None,
+        wakes: Vec::new(),
+        withdrawn: Vec::new(),
     };
     match seen {
         Seen::Row {
             row,
             fingerprint,
             identity,
+            others,
             sound,
         } => {
             desk.row = Some(row);
             desk.person.fingerprint = fingerprint;
             desk.present();
-            desk.row(*identity, sound, answers)
+            let rows = std::iter::once(*identity).chain(others).collect();
+            desk.row(rows, sound, answers)
         }
         Seen::Held => {
             desk.present();
@@ -215,143 +304,101 @@ impl Desk<'_> {
         }
     }
 
-    fn row(mut self, identity: Identity, sound: bool, answers: &[Vec<Account>]) -> Decision {
+    fn row(mut self, mut rows: Vec<Identity>, sound: bool, answers: &[Vec<Account>]) -> Decision {
+        self.keep_missing(&mut rows);
         if sound {
-            let draft = self.work(&identity, answers);
+            let draft = self.work(rows, answers);
             return self.decided(draft, false);
         }
         // The row is held, but nobody stays inside because a phone number is odd.
         self.cuts_only = true;
-        let identity = with_known_attributes(identity, &self.person);
-        let draft = self.work(&identity, answers);
+        for row in &mut rows {
+            self.keep_attributes(row);
+        }
+        let draft = self.work(rows, answers);
         // What is missing because attributes were set aside is not worth a second finding.
         self.findings
             .retain(|f| f.kind != FindingKind::RequiredMissing);
         self.decided(draft, true)
     }
 
-    fn before(mut self, answers: &[Vec<Account>]) -> Decision {
-        self.cuts_only = self.person.misses > 0;
-        if self.person.misses > 1 && self.open {
-            // Cut off for absence, and not to the end.
-            let draft = self.cut_for_absence(answers);
-            return self.decided(draft, false);
-        }
-        let draft = match self.person.wanted.clone() {
-            Some(identity) => self.work(&identity, answers),
-            None => None,
-        };
-        self.decided(draft, false)
-    }
-
-    /// The second accepted full file in a row without the worker cuts off; the first is reported.
-    /// A cut that was due anyway does not wait for that.
-    fn absent(mut self, answers: &[Vec<Account>]) -> Decision {
-        let was_listed = std::mem::replace(&mut self.person.listed, false);
-        self.look_for(answers);
-        let active = matches!(
-            self.person.lifecycle,
-            Lifecycle::Created | Lifecycle::Active
-        );
-        if !active && !self.open && !self.has_to_strip() {
-            // Nobody to cut off: a worker who left, or never had an account, may leave the file.
-            self.person.due = None;
-            self.person.fingerprint = 0;
-            return self.decided(None, false);
-        }
-        self.cuts_only = true;
-        if active && (was_listed || self.person.misses == 0) {
-            self.person.misses = 1;
-            self.find(
-                FindingKind::MissingOnce,
-                Severity::Warning,
-                None,
-                "in no row of this full file; nothing is done unless the next accepted full file \
-                 misses the worker too",
-            );
-        } else if active {
-            self.person.misses = 2;
-        }
-        let again = self.person.misses > 1 && self.cx.policy.absence.second_miss_disables;
-        let draft = if self.leaves_anyway() {
-            let identity = self.person.wanted.clone();
-            identity.and_then(|identity| self.work(&identity, answers))
-        } else if again {
-            self.cut_for_absence(answers)
-        } else {
-            None
-        };
-        if draft.is_none() && !active {
-            // What was left undone is void: nobody asks for it any more.
-            self.person.due = None;
-            self.person.fingerprint = 0;
-        }
-        self.decided(draft, false)
-    }
-
-    /// A create or an enable of which nobody knows what came: an account that came of it counts as
-    /// any other.
-    fn look_for(&mut self, answers: &[Vec<Account>]) {
-        if !self.open {
-            return;
-        }
-        let found = match (self.person.lifecycle, &self.person.wanted) {
-            (Lifecycle::None, Some(identity)) => self.account(&identity.clone(), answers),
-            (Lifecycle::Blocked, _) => {
-                let account = answers.first().and_then(|found| found.first());
-                let enabled = account.filter(|account| account.enabled);
-                enabled.map_or(Found::Nothing, |account| Found::One(account.clone()))
+    /// Employments that the file does not list: those that are over may be gone, of the others the
+    /// last row stands.
+    fn keep_missing(&mut self, rows: &mut Vec<Identity>) {
+        let known = self.person.wanted.iter().chain(&self.person.others);
+        let missing = known.filter(|it| !rows.iter().any(|row| row.worker == it.worker));
+        let missing: Vec<Identity> = missing.cloned().collect();
+        for row in missing {
+            let said = self.findings.len();
+            let career = self.career(vec![row.clone()]);
+            self.findings.truncate(said);
+            if career.is_none_or(|career| career.over || career.called_off) {
+                continue;
             }
-            (Lifecycle::None | Lifecycle::Created | Lifecycle::Active, _) => Found::Nothing,
-        };
-        if let Found::One(account) = found {
-            self.person.block = None;
-            self.person.lifecycle = if account.enabled {
-                Lifecycle::Active
-            } else {
-                Lifecycle::Created
-            };
+            if self.cx.full {
+                self.find(
+                    FindingKind::JobMissing,
+                    Severity::Warning,
+                    None,
+                    format!(
+                        "employment {} is in no row of this full file; what it gives stays",
+                        row.worker
+                    ),
+                );
+            }
+            rows.push(row);
         }
     }
 
-    /// What HR said last cuts the worker off by now.
-    fn leaves_anyway(&mut self) -> bool {
-        let Some(identity) = self.person.wanted.clone() else {
-            return false;
-        };
-        let class = self.cx.policy.class(&identity.status);
-        let said = self.findings.len();
-        let zone = self.zone(&identity);
-        // It is said when the worker is worked on.
-        self.findings.truncate(said);
-        zone.and_then(|zone| self.cut(&identity, class, &zone))
-            .is_some_and(|(cut, _)| cut.due <= self.cx.now)
+    /// What the state knows, as the newest accepted rows.
+    pub(super) fn rows_before(&self) -> Vec<Identity> {
+        let known = self.person.wanted.iter().chain(&self.person.others);
+        known.cloned().collect()
     }
 
-    fn cut_for_absence(&mut self, answers: &[Vec<Account>]) -> Option<Draft> {
-        self.leaving = true;
-        let account = self.linked(answers)?;
-        self.learn(&account);
-        let due = self.first_due(BlockCause::Absence);
-        self.find(
-            FindingKind::MissingDisabled,
-            Severity::Warning,
-            None,
-            "in no row of two full files in a row; disabled and signed out, nothing else",
-        );
-        let cut = Cut {
-            due,
-            cause: BlockCause::Absence,
+    fn before(mut self, answers: &[Vec<Account>]) -> Decision {
+        self.release = true;
+        self.cuts_only = self.person.misses > 0;
+        if self.person.misses > 1 {
+            if self.open {
+                // Cut off for absence, and not to the end.
+                let draft = self.cut_for_absence(answers);
+                return self.decided(draft, false);
+            }
+            if self
+                .person
+                .block
+                .is_some_and(|it| it.cut.cause == BlockCause::Absence)
+            {
+                self.absent_for_long();
+                return self.decided(None, false);
+            }
+        }
+        let rows = self.rows_before();
+        let draft = if rows.is_empty() {
+            None
+        } else {
+            self.work(rows, answers)
         };
-        let steps = self.cut_off(cut, &Reason::AbsentTwice, &account);
-        self.split(DeltaKind::Leaver, Some(account.id), steps)
+        self.decided(draft, false)
+    }
+
+    /// The facts of a row whose attributes are in doubt, with the attributes of the last good one.
+    fn keep_attributes(&self, row: &mut Identity) {
+        let mut known = self.person.wanted.iter().chain(&self.person.others);
+        let known = known.find(|it| it.worker == row.worker);
+        let known = known.or(self.person.wanted.as_ref());
+        row.always = known.map(|it| it.always.clone()).unwrap_or_default();
+        row.on_create = known.map(|it| it.on_create.clone()).unwrap_or_default();
+        row.other_names = known.map(|it| it.other_names.clone()).unwrap_or_default();
     }
 
     /// `doubt`: the row itself is not believed.
-    fn decided(self, draft: Option<Draft>, doubt: bool) -> Decision {
+    pub(super) fn decided(self, draft: Option<Draft>, doubt: bool) -> Decision {
         let Self {
             mut person,
             findings,
+            withdrawn,
             ..
         } = self;
         let stuck = findings.iter().any(|f| f.severity == Severity::Held);
@@ -369,18 +416,8 @@ impl Desk<'_> {
             person,
             findings,
             held: doubt || stuck,
+            withdrawn,
         }
-    }
-}
-
-/// The facts of a row whose attributes are in doubt, with the attributes of the last good one.
-fn with_known_attributes(row: Identity, person: &Person) -> Identity {
-    let known = person.wanted.as_ref();
-    Identity {
-        always: known.map(|k| k.always.clone()).unwrap_or_default(),
-        on_create: known.map(|k| k.on_create.clone()).unwrap_or_default(),
-        other_names: known.map(|k| k.other_names.clone()).unwrap_or_default(),
-        ..row
     }
 }
 

@@ -1,5 +1,7 @@
 //! Steps before they are sealed, and the reasons that they carry.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use super::decide::Target;
 use super::name_key;
 use crate::grants::Granting;
 use crate::model::{AccountName, Attributes, ObjectId, Op, PersonKey, Value, WorkerId};
-use crate::state::BlockCause;
+use crate::state::{BlockCause, Promise};
 
 /// What happened to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub enum DeltaKind {
     Leaver,
     /// Was cut off and is back.
     Rehire,
+    /// Goes on in another employment.
+    Conversion,
     /// Another attribute changed, or an existing account was linked.
     Update,
     /// Only the schedule changed.
@@ -60,6 +64,30 @@ pub enum Reason {
         /// That day, inclusive.
         date: Date,
     },
+    /// Dismissed for cause.
+    ForCause,
+    /// Never came to work.
+    NoShow,
+    /// Died.
+    Deceased,
+    /// The hire was called off.
+    CalledOff,
+    /// A long leave without pay.
+    Leave {
+        /// Its first day.
+        date: Date,
+    },
+    /// Back from it.
+    LeaveOver,
+    /// Released from work until the employment ends.
+    Garden {
+        /// The first day of that.
+        date: Date,
+    },
+    /// The exit is off.
+    ExitOff,
+    /// A new employment: nothing of the old one comes back.
+    OldAccess,
     /// Absent from two accepted full files in a row.
     AbsentTwice,
     /// In force again after a block.
@@ -90,6 +118,12 @@ impl Reason {
             Self::StatusInactive => Some(BlockCause::Status),
             Self::LastDay { .. } => Some(BlockCause::LastDay),
             Self::AbsentTwice => Some(BlockCause::Absence),
+            Self::ForCause => Some(BlockCause::ForCause),
+            Self::NoShow => Some(BlockCause::NoShow),
+            Self::Deceased => Some(BlockCause::Deceased),
+            Self::CalledOff => Some(BlockCause::CalledOff),
+            Self::Leave { .. } => Some(BlockCause::Leave),
+            Self::Garden { .. } => Some(BlockCause::Garden),
             Self::NewWorker
             | Self::Matched { .. }
             | Self::HireDate { .. }
@@ -97,6 +131,9 @@ impl Reason {
             | Self::ManagerChanged
             | Self::ManagerEmpty
             | Self::InForceAgain
+            | Self::LeaveOver
+            | Self::ExitOff
+            | Self::OldAccess
             | Self::Reappeared
             | Self::RuleHolds { .. }
             | Self::RuleEnded { .. }
@@ -118,6 +155,15 @@ impl Reason {
             Self::StatusInactive => "status says the worker left".to_owned(),
             Self::LastDay { date } => format!("the last day of work is {date}"),
             Self::AbsentTwice => "absent from two full files in a row".to_owned(),
+            Self::ForCause => "dismissed for cause".to_owned(),
+            Self::NoShow => "never came to work".to_owned(),
+            Self::Deceased => "died".to_owned(),
+            Self::CalledOff => "the hire was called off".to_owned(),
+            Self::Leave { date } => format!("a long leave without pay begins on {date}"),
+            Self::LeaveOver => "back from leave".to_owned(),
+            Self::Garden { date } => format!("released from work from {date} on"),
+            Self::ExitOff => "the exit is off".to_owned(),
+            Self::OldAccess => "access of the old employment".to_owned(),
             Self::InForceAgain => "in force again after a block".to_owned(),
             Self::Reappeared => "in the file again after a block for absence".to_owned(),
             Self::RuleHolds { names } => format!("its rule holds{}", by(names)),
@@ -161,6 +207,12 @@ pub struct DraftAction {
     /// What is given or taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granting: Option<Granting>,
+    /// What else it needs to be told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
+    /// What HR said that its days count from, where that is not its due instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Timestamp>,
 }
 
 impl DraftAction {
@@ -175,6 +227,39 @@ impl DraftAction {
             after: Attributes::new(),
             manager: None,
             granting: None,
+            args: BTreeMap::new(),
+            anchor: None,
+        }
+    }
+
+    /// The same, with one more fact.
+    pub(super) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.args.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same, with its days counted from an instant.
+    pub(super) fn from(mut self, anchor: Timestamp) -> Self {
+        self.anchor = Some(anchor);
+        self
+    }
+
+    /// Of what: a grant, a role, a device; empty where the operation says it all.
+    pub fn what(&self) -> String {
+        if let Some(granting) = &self.granting {
+            return granting.grant.to_string();
+        }
+        let names = ["device", "role", "app"];
+        let mut named = names.iter().filter_map(|name| self.args.get(*name));
+        named.next().cloned().unwrap_or_default()
+    }
+
+    /// As the state remembers it until it goes.
+    pub fn promise(&self) -> Promise {
+        Promise {
+            op: self.op,
+            what: self.what(),
+            anchor: self.anchor.unwrap_or(self.due),
         }
     }
 }

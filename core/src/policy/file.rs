@@ -1,8 +1,13 @@
 //! The policy file (TOML): strict, every mistake reported with its line.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::sha256;
+use crate::model::Op;
 
 /// What the file says. Unknown keys are errors; absent ones have the defaults of P0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,9 +29,21 @@ pub struct Policy {
     /// Leavers.
     #[serde(default)]
     pub leaver: Leaver,
+    /// Clocks of devices.
+    #[serde(default)]
+    pub devices: Devices,
+    /// Hires that were called off.
+    #[serde(default)]
+    pub rescinded: Rescinded,
+    /// Leave of absence.
+    #[serde(default)]
+    pub leave: LeavePolicy,
     /// What absence from a full file does.
     #[serde(default)]
     pub absence: Absence,
+    /// Spans of time in which nobody who stays is changed, and nothing is deleted.
+    #[serde(default)]
+    pub freeze: Vec<Freeze>,
     /// Manager references.
     #[serde(default)]
     pub managers: Managers,
@@ -52,6 +69,27 @@ pub struct Statuses {
     pub active: Vec<String>,
     /// Left.
     pub inactive: Vec<String>,
+    /// The hire was called off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rescinded: Vec<String>,
+    /// Never came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_show: Vec<String>,
+    /// Died.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deceased: Vec<String>,
+}
+
+impl Statuses {
+    fn lists(&self) -> [(&'static str, StatusClass, &[String]); 5] {
+        [
+            ("active", StatusClass::Active, &self.active),
+            ("inactive", StatusClass::Inactive, &self.inactive),
+            ("rescinded", StatusClass::Rescinded, &self.rescinded),
+            ("no_show", StatusClass::NoShow, &self.no_show),
+            ("deceased", StatusClass::Deceased, &self.deceased),
+        ]
+    }
 }
 
 /// What a status value means.
@@ -61,8 +99,24 @@ pub enum StatusClass {
     Active,
     /// Left.
     Inactive,
-    /// In neither list: the row is held.
+    /// The hire was called off.
+    Rescinded,
+    /// Never came.
+    NoShow,
+    /// Died.
+    Deceased,
+    /// In no list: the row is held.
     Unknown,
+}
+
+impl StatusClass {
+    /// Nobody is at work by it.
+    pub const fn over(self) -> bool {
+        match self {
+            Self::Inactive | Self::Rescinded | Self::NoShow | Self::Deceased => true,
+            Self::Active | Self::Unknown => false,
+        }
+    }
 }
 
 /// When a joiner's account is made.
@@ -73,6 +127,14 @@ pub struct Joiner {
     pub create_days: u16,
     /// The same for groups and licences that Rollcall gives itself.
     pub groups_days: u16,
+    /// The same for telling the manager; `None`: nobody is told.
+    pub notify_manager_days: Option<u16>,
+    /// When the account is enabled on the first day.
+    pub enable_local: Time,
+    /// A pass for the first sign-in.
+    pub pass: Option<Pass>,
+    /// A welcome goes out when the account is enabled.
+    pub welcome: bool,
 }
 
 impl Default for Joiner {
@@ -80,8 +142,57 @@ impl Default for Joiner {
         Self {
             create_days: 14,
             groups_days: 1,
+            notify_manager_days: None,
+            enable_local: Time::midnight(),
+            pass: None,
+            welcome: false,
         }
     }
+}
+
+/// A pass for the first sign-in ("temporaryAccessPass").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pass {
+    /// From when on it is good: at this time on the first day, or on the next one that comes.
+    pub local: Time,
+    /// How long, in minutes: 10 to 43,200.
+    pub minutes: u32,
+}
+
+/// Hires that were called off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rescinded {
+    /// Days of 24 hours after which the account is put into the bin; `None`: never.
+    pub delete_days: Option<u16>,
+}
+
+/// Leave of absence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeavePolicy {
+    /// Days of leave without pay, both ends counted, from which on the account is blocked.
+    pub unpaid_block_from_days: u16,
+}
+
+impl Default for LeavePolicy {
+    fn default() -> Self {
+        Self {
+            unpaid_block_from_days: 30,
+        }
+    }
+}
+
+/// A span of time in which nobody who stays is changed, and nothing is deleted. Cuts, what goes
+/// with them, and whoever starts go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// Its first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
 }
 
 /// What makes a change a move.
@@ -93,6 +204,10 @@ pub struct Mover {
     pub attributes: Vec<String>,
     /// Days of 24 hours that a group or a licence is kept beside those that come instead.
     pub overlap_days: u16,
+    /// Full days between two employments of one person that still make one.
+    pub bridge_gap_days: u16,
+    /// Somebody is asked to keep the old address of a mailbox whose sign-in name changes.
+    pub mail_alias: bool,
 }
 
 impl Default for Mover {
@@ -108,22 +223,77 @@ impl Default for Mover {
         Self {
             attributes: names.map(str::to_owned).to_vec(),
             overlap_days: 7,
+            bridge_gap_days: 3,
+            mail_alias: false,
         }
     }
 }
 
 /// What goes after the cut.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a file that people edit, each with a name of its own"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Leaver {
     /// Days of 24 hours after the cut that licences stay, and groups that give any: a mailbox
     /// without a licence is gone after 30 more.
     pub licence_days: u16,
+    /// The same for what was registered to sign in with; for cause it goes with the cut. `None`:
+    /// it stays.
+    pub methods_days: Option<u16>,
+    /// The same for the account itself, which goes into the bin. `None`: never.
+    pub delete_days: Option<u16>,
+    /// Memberships that Rollcall did not give go with the cut too, where the target shows them.
+    pub all_groups: bool,
+    /// Directory roles and roles in applications go with the cut, where the target shows them.
+    pub roles: bool,
+    /// For cause: another password, and security is told.
+    pub for_cause: bool,
+    /// What becomes of devices; see `devices`.
+    pub devices: bool,
+}
+
+/// Clocks of devices of somebody who left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Devices {
+    /// Days that a device may take to come back before it is wiped all the same.
+    pub return_wait_days: u16,
+    /// Days after which a wipe that nobody confirms is sent once more.
+    pub reissue_days: u16,
+    /// Days after which that is told.
+    pub escalate_days: u16,
+    /// Days after which it counts as lost.
+    pub unresolved_days: u16,
+    /// Days after the block after which its record goes.
+    pub entra_delete_days: u16,
+}
+
+impl Default for Devices {
+    fn default() -> Self {
+        Self {
+            return_wait_days: 14,
+            reissue_days: 7,
+            escalate_days: 14,
+            unresolved_days: 30,
+            entra_delete_days: 120,
+        }
+    }
 }
 
 impl Default for Leaver {
     fn default() -> Self {
-        Self { licence_days: 30 }
+        Self {
+            licence_days: 30,
+            methods_days: None,
+            delete_days: None,
+            all_groups: false,
+            roles: false,
+            for_cause: false,
+            devices: false,
+        }
     }
 }
 
@@ -134,12 +304,15 @@ pub struct Absence {
     /// `true`: the second accepted full file in a row without the worker disables and revokes.
     /// `false`: it is only ever reported.
     pub second_miss_disables: bool,
+    /// Days of 24 hours after that block from which on a person has to decide.
+    pub human_after_days: u16,
 }
 
 impl Default for Absence {
     fn default() -> Self {
         Self {
             second_miss_disables: true,
+            human_after_days: 30,
         }
     }
 }
@@ -266,6 +439,8 @@ pub struct Approvals {
     pub groups: u8,
     /// What needs seats that are not free.
     pub seats: u8,
+    /// Sensitive access that comes back when an exit is off.
+    pub restores: u8,
 }
 
 impl Default for Approvals {
@@ -277,6 +452,7 @@ impl Default for Approvals {
             protected: 2,
             groups: 1,
             seats: 1,
+            restores: 1,
         }
     }
 }
@@ -321,12 +497,29 @@ impl Policy {
         if self.status.active.is_empty() {
             out.push("`status.active` is empty: nobody would ever be in force".to_owned());
         }
-        for value in &self.status.active {
-            if self.status.inactive.contains(value) {
-                out.push(format!(
-                    "`{value}` is in `status.active` and in `status.inactive`"
-                ));
+        let lists = self.status.lists();
+        for (at, (name, _, values)) in lists.iter().enumerate() {
+            for (other, _, others) in &lists[at + 1..] {
+                for value in values.iter().filter(|value| others.contains(value)) {
+                    out.push(format!(
+                        "`{value}` is in `status.{name}` and in `status.{other}`"
+                    ));
+                }
             }
+        }
+        for freeze in self.freeze.iter().filter(|it| it.to <= it.from) {
+            out.push(format!(
+                "`freeze` ends at {} and begins at {}",
+                freeze.to, freeze.from
+            ));
+        }
+        if let Some(pass) = &self.joiner.pass
+            && !(10..=43_200).contains(&pass.minutes)
+        {
+            out.push(format!(
+                "`joiner.pass.minutes` is {}; the directory takes 10 to 43,200",
+                pass.minutes
+            ));
         }
         if let Some(zone) = &self.default_zone
             && jiff::tz::db().get(zone).is_err()
@@ -357,6 +550,7 @@ impl Policy {
             ("approvals.protected", self.approvals.protected),
             ("approvals.groups", self.approvals.groups),
             ("approvals.seats", self.approvals.seats),
+            ("approvals.restores", self.approvals.restores),
         ] {
             if count == 0 {
                 out.push(format!(
@@ -369,13 +563,32 @@ impl Policy {
 
     /// What a status value means.
     pub fn class(&self, status: &str) -> StatusClass {
-        if self.status.active.iter().any(|s| s == status) {
-            StatusClass::Active
-        } else if self.status.inactive.iter().any(|s| s == status) {
-            StatusClass::Inactive
-        } else {
-            StatusClass::Unknown
-        }
+        let lists = self.status.lists();
+        let listed = lists
+            .iter()
+            .find(|(_, _, values)| values.iter().any(|value| value == status));
+        listed.map_or(StatusClass::Unknown, |(_, class, _)| *class)
+    }
+
+    /// Operations that the policy asks of a target beside those that every target has.
+    pub fn needs(&self) -> BTreeSet<Op> {
+        let (joiner, leaver) = (&self.joiner, &self.leaver);
+        let wanted = [
+            (joiner.notify_manager_days.is_some(), Op::NotifyManager),
+            (joiner.pass.is_some(), Op::TapIssue),
+            (joiner.welcome, Op::NotifyWelcome),
+            (self.mover.mail_alias, Op::TaskManual),
+            (leaver.methods_days.is_some(), Op::AuthMethodsRemove),
+            (leaver.delete_days.is_some(), Op::UserDeleteSoft),
+            (self.rescinded.delete_days.is_some(), Op::UserDeleteSoft),
+            (leaver.roles, Op::RoleRemove),
+            (leaver.roles, Op::AppRoleRemove),
+            (leaver.for_cause, Op::UserResetPassword),
+            (leaver.for_cause, Op::NotifySecurity),
+            (leaver.devices, Op::DeviceDisable),
+        ];
+        let wanted = wanted.into_iter().filter(|(wanted, _)| *wanted);
+        wanted.map(|(_, op)| op).collect()
     }
 
     /// SHA-256 of the policy's meaning: comments and order of keys do not count.

@@ -133,9 +133,11 @@ impl World {
             }),
         };
         let subject = Subject {
+            in_cycle: false,
             person: person.clone(),
             seen: match row {
                 Some(identity) => Seen::Row {
+                    others: Vec::new(),
                     row: 2,
                     fingerprint: 9,
                     identity: Box::new(identity.clone()),
@@ -145,12 +147,11 @@ impl World {
             },
         };
         let mut rules = GrantRules::new(&self.groups);
-        let belongs = subject.identity().map(|it| rules.of(it, now));
         let answers = match &person.object {
             Some(_) => vec![vec![account(person, row)]],
             None => vec![Vec::new(), Vec::new()],
         };
-        super::decide(subject, &answers, &belongs.unwrap_or_default(), &cx)
+        super::decide(subject, &answers, &mut rules, &cx)
     }
 
     /// The person once every due step but those named is done, an hour after the plan.
@@ -194,6 +195,7 @@ impl World {
 fn account(person: &Person, row: Option<&Identity>) -> Account {
     let identity = row.or(person.wanted.as_ref());
     Account {
+        holdings: None,
         id: ObjectId::new("o1"),
         enabled: person.lifecycle == Lifecycle::Active,
         key: Some("1".to_owned()),
@@ -218,6 +220,8 @@ fn row(status: &str, department: &str) -> Identity {
         hire: None,
         last_day: None,
         zone: None,
+        terms: Box::default(),
+        facts: Attributes::new(),
         always,
         on_create: [value("userPrincipalName", "one@woodgrove.example")].into(),
         out_of_scope: false,
@@ -383,6 +387,7 @@ fn a_leaver_keeps_the_mailbox_for_a_while() {
     // Whoever left may leave the file: the clock goes on.
     let due_at = "2027-04-14T03:00:00Z";
     let mut absent = Subject {
+        in_cycle: false,
         person: done.clone(),
         seen: Seen::Absent,
     };
@@ -398,7 +403,7 @@ fn a_leaver_keeps_the_mailbox_for_a_while() {
         grants: None,
     };
     let answers = [vec![account(&done, None)]];
-    let absent = super::decide(absent, &answers, &crate::grants::Belongs::default(), &cx);
+    let absent = super::decide(absent, &answers, &mut super::NoRules, &cx);
     assert_eq!(absent.person.due, Some(due_at.parse().unwrap()));
     assert_eq!(absent.person.misses, 0);
     let last = world.decide(&absent.person, None, due_at);
@@ -422,6 +427,7 @@ fn absence_takes_no_group() {
     person.misses = 1;
     person.listed = false;
     let subject = Subject {
+        in_cycle: false,
         person: person.clone(),
         seen: Seen::Absent,
     };
@@ -440,7 +446,7 @@ fn absence_takes_no_group() {
         }),
     };
     let answers = [vec![account(&person, None)]];
-    let cut = super::decide(subject, &answers, &crate::grants::Belongs::default(), &cx);
+    let cut = super::decide(subject, &answers, &mut super::NoRules, &cx);
     assert_eq!(due(&cut), ["user.disable", "user.revokeSessions"]);
     let done = world.carried_out(&cut, NOW, &[]);
     assert_eq!(done.grants.len(), 1);

@@ -6,16 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::Timestamp;
 
 use super::decide::GrantTerms;
-use super::desk::{Desk, day_start};
+use super::desk::{Desk, after};
 use super::draft::{DraftAction, Reason};
 use crate::grants::{Given, Grace, Grant, Granting};
 use crate::groups::{Definition, Having};
 use crate::model::{Account, FindingKind, Op, Severity};
-use crate::state::{BlockCause, Cut, Identity, Lifecycle};
+use crate::state::Identity;
 
 /// The attribute without which the directory gives no licence ("user: assignLicense").
 const LOCATION: &str = "usageLocation";
@@ -70,14 +69,6 @@ fn having(given: &Given) -> impl Iterator<Item = Having<'_>> {
 }
 
 impl Desk<'_> {
-    /// From when on somebody who comes has their groups.
-    pub(super) fn groups_from(&self, identity: &Identity, zone: &TimeZone) -> Timestamp {
-        let days = i64::from(self.cx.policy.joiner.groups_days);
-        let day = identity.hire.map(|date| date.saturating_sub(days.days()));
-        let from = day.map_or(self.cx.now, |day| day_start(day, zone));
-        from.max(self.cx.now)
-    }
-
     /// What somebody in force gets from an instant on, and what is taken from them.
     pub(super) fn grant(
         &mut self,
@@ -92,9 +83,9 @@ impl Desk<'_> {
         };
         let located = has_location(identity, account);
         let mut doubts = Doubts::default();
-        let wants = &self.belongs.wants;
+        let wants = self.belongs.wants.clone();
         let mut gets: BTreeSet<&Grant> = BTreeSet::new();
-        for grant in wants {
+        for grant in wants.iter().filter(|grant| !self.withheld(grant)) {
             let Some(definition) = terms.groups.definition(grant) else {
                 continue;
             };
@@ -123,18 +114,17 @@ impl Desk<'_> {
                 granting.switched_off = off.filter(|it| !had.contains(it)).cloned().collect();
             }
             let names = names(&definition, changed);
-            let op = match grant {
-                Grant::Group(_) => Op::GroupAdd,
-                Grant::Licence(_) => Op::LicenceAssign,
-            };
+            let op = grant_op(grant);
             out.gives.push(DraftAction {
                 granting: Some(granting),
                 ..DraftAction::simple(op, from, Reason::RuleHolds { names }, rule)
             });
         }
+        licences_last(&mut out.gives);
         // Who cannot be given what comes instead for want of a country keeps what goes.
         let outstanding: BTreeSet<&Grant> = gets.iter().copied().chain(&doubts.unlocated).collect();
         self.end(terms, &gets, &outstanding, changed, &mut out);
+        licences_last(&mut out.takes);
         self.tell(&doubts);
         out
     }
@@ -279,48 +269,89 @@ impl Desk<'_> {
         }
     }
 
-    /// What is taken from somebody who is cut off: groups with the cut, licences and what gives
-    /// them some days later. Absence is no proof that anybody left.
-    pub(super) fn strip(&self, cut: Cut, reason: &Reason) -> Vec<DraftAction> {
-        if cut.cause == BlockCause::Absence {
+    /// What is given and taken at a later instant, when other rules hold.
+    pub(super) fn grant_later(
+        &self,
+        before: &BTreeSet<Grant>,
+        wants: &BTreeSet<Grant>,
+        at: Timestamp,
+    ) -> Vec<DraftAction> {
+        let Some(terms) = self.cx.grants else {
             return Vec::new();
-        }
-        let block = self.person.block;
-        let blocked = block.filter(|_| self.person.lifecycle == Lifecycle::Blocked);
-        let cut_at = blocked
-            .and_then(|it| it.at)
-            .unwrap_or(cut.due.max(self.cx.now));
-        let later = after(cut_at, self.cx.policy.leaver.licence_days);
-        let groups = self.cx.grants.map(|terms| terms.groups);
-        let stays = |(grant, given): &(&Grant, &Given)| {
-            let definition = groups.and_then(|groups| groups.definition(grant));
-            let gives = definition.is_some_and(|it| !it.licences().is_empty());
-            let sensitive = definition.is_some_and(|it| it.sensitive());
-            !given.unheard && !sensitive && (gives || !given.licences.is_empty())
         };
-        let (with, without): (Vec<_>, Vec<_>) = self.person.grants.iter().partition(stays);
-        let without = without.into_iter().map(|(grant, given)| {
-            let rule = "leaver.groups";
-            take(grant, given, cut.due, reason.clone(), rule)
-        });
-        let with = with.into_iter().map(|(grant, given)| {
-            let rule = "leaver.licences";
-            take(grant, given, later, reason.clone(), rule)
-        });
-        without.chain(with).collect()
-    }
-
-    /// Somebody was cut off and still has something that we gave.
-    pub(super) fn has_to_strip(&self) -> bool {
-        let absence = self
-            .person
-            .block
-            .is_some_and(|it| it.cut.cause == BlockCause::Absence);
-        self.person.lifecycle == Lifecycle::Blocked && !absence && !self.person.grants.is_empty()
+        let overlap = self.cx.policy.mover.overlap_days;
+        let mut first = Vec::new();
+        let mut gives = Vec::new();
+        let mut takes = Vec::new();
+        for grant in wants.difference(before) {
+            let has = self.person.grants.contains_key(grant);
+            let Some(definition) = terms.groups.definition(grant).filter(|_| !has) else {
+                continue;
+            };
+            let names = names(&definition, &[]);
+            let reason = Reason::RuleHolds { names };
+            gives.push(DraftAction {
+                granting: Some(definition.granting()),
+                ..DraftAction::simple(grant_op(grant), at, reason, "mover.groups")
+            });
+        }
+        for grant in before.difference(wants) {
+            let Some(definition) = terms.groups.definition(grant) else {
+                continue;
+            };
+            let given = self.person.grants.get(grant).cloned();
+            let given = given.unwrap_or_else(|| definition.granting().given(at));
+            let reason = Reason::RuleEnded {
+                names: names(&definition, &[]),
+            };
+            if definition.sensitive() {
+                first.push(take(grant, &given, at, reason, "mover.groups"));
+            } else {
+                let days = definition.keep_days().unwrap_or(overlap);
+                let step = take(grant, &given, after(at, days), reason, "mover.groups");
+                takes.push(step.from(at));
+            }
+        }
+        licences_last(&mut gives);
+        licences_last(&mut takes);
+        first.into_iter().chain(gives).chain(takes).collect()
     }
 }
 
-fn take(grant: &Grant, given: &Given, due: Timestamp, reason: Reason, rule: &str) -> DraftAction {
+/// Groups that give no licence before those that do, each by name.
+fn licences_last(steps: &mut [DraftAction]) {
+    steps.sort_by_key(|step| {
+        let granting = step.granting.as_ref();
+        let licensed = granting.is_some_and(|it| !it.licences.is_empty());
+        let group = granting.is_some_and(|it| matches!(it.grant, Grant::Group(_)));
+        (!group, licensed)
+    });
+}
+
+const fn grant_op(grant: &Grant) -> Op {
+    match grant {
+        Grant::Group(_) => Op::GroupAdd,
+        Grant::Licence(_) => Op::LicenceAssign,
+    }
+}
+
+/// What is written to give something back.
+pub(super) fn giving(grant: &Grant, given: &Given) -> Granting {
+    Granting {
+        id: given.id.clone(),
+        licences: given.licences.clone(),
+        disabled_plans: given.disabled_plans.clone(),
+        ..Granting::bare(grant.clone())
+    }
+}
+
+pub(super) fn take(
+    grant: &Grant,
+    given: &Given,
+    due: Timestamp,
+    reason: Reason,
+    rule: &str,
+) -> DraftAction {
     let op = match grant {
         Grant::Group(_) => Op::GroupRemove,
         Grant::Licence(_) => Op::LicenceRemove,
@@ -333,12 +364,6 @@ fn take(grant: &Grant, given: &Given, due: Timestamp, reason: Reason, rule: &str
         }),
         ..DraftAction::simple(op, due, reason, rule)
     }
-}
-
-/// Days of 24 hours later.
-fn after(from: Timestamp, days: u16) -> Timestamp {
-    let wait = SignedDuration::from_hours(24 * i64::from(days));
-    from.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// What a rule reads of workers; of that, what changed, where anything did.

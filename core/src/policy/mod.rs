@@ -3,21 +3,29 @@
 //! Names and defaults are those of the shipped template P0. Invariant: a value that the file
 //! does not classify is held, never read as a leaver.
 
+mod account;
+mod career;
 mod decide;
 mod desk;
+mod devices;
 mod draft;
 mod file;
 #[cfg(test)]
 mod grant_tests;
 mod grants;
+mod joiner;
+mod leaver;
+mod stayer;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{
-    Context, Decision, GrantTerms, Matching, Seen, Subject, Target, decide, name_key,
+    Context, Decision, GrantTerms, Matching, NoRules, Rules, Seen, Subject, Target, decide,
+    name_key,
 };
+pub(crate) use desk::{day_start, day_time};
 pub use draft::{DeltaKind, Draft, DraftAction, Reason};
 pub use file::{
-    Absence, Approvals, Budget, Budgets, Gates, Joiner, Leaver, Managers, Mover, Policy,
-    PolicyFileError, Protected, StatusClass, Statuses,
+    Absence, Approvals, Budget, Budgets, Devices, Freeze, Gates, Joiner, LeavePolicy, Leaver,
+    Managers, Mover, Pass, Policy, PolicyFileError, Protected, Rescinded, StatusClass, Statuses,
 };

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Decision, DeltaKind, Matching, Policy, Seen, Subject, Target, name_key};
-use crate::grants::Belongs;
+use super::{
+    Context, Decision, DeltaKind, Matching, NoRules, Policy, Seen, Subject, Target, name_key,
+};
 use crate::model::{
     Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, SourceName, Value, WorkerId,
 };
@@ -47,7 +48,7 @@ fn context<'a>(now: Timestamp, policy: &'a Policy, target: &'a Target) -> Contex
 
 /// Of somebody to whom no rule gives anything.
 fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> Decision {
-    super::decide(subject, answers, &Belongs::default(), cx)
+    super::decide(subject, answers, &mut NoRules, cx)
 }
 
 /// A row as `key=value` words: `status=I hire=2027-04-01 dept=IT manager=2`.
@@ -59,6 +60,8 @@ fn identity(row: &str) -> Identity {
         hire: None,
         last_day: None,
         zone: None,
+        terms: Box::default(),
+        facts: Attributes::new(),
         always: [("employeeId".to_owned(), Value::from("1"))].into(),
         on_create: [(
             "userPrincipalName".to_owned(),
@@ -95,6 +98,7 @@ fn identity(row: &str) -> Identity {
 
 fn account(enabled: bool, department: &str) -> Account {
     Account {
+        holdings: None,
         id: ObjectId::new("object-1"),
         enabled,
         key: Some("1".to_owned()),
@@ -505,12 +509,14 @@ fn facts_become_steps() {
     let policy = policy("");
     for case in cases {
         let seen = Seen::Row {
+            others: Vec::new(),
             row: 2,
             fingerprint: 7,
             identity: Box::new(identity(case.row)),
             sound: true,
         };
         let subject = Subject {
+            in_cycle: false,
             person: person(case.lifecycle),
             seen,
         };
@@ -526,8 +532,10 @@ fn facts_become_steps() {
 fn a_taken_name_or_two_accounts_hold_the_joiner() {
     let policy = policy("");
     let subject = || Subject {
+        in_cycle: false,
         person: person(Lifecycle::None),
         seen: Seen::Row {
+            others: Vec::new(),
             row: 2,
             fingerprint: 7,
             identity: Box::new(identity("")),
@@ -558,6 +566,7 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
     let absent = |person| {
         decide(
             Subject {
+                in_cycle: false,
                 person,
                 seen: Seen::Absent,
             },
@@ -590,8 +599,10 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
     );
 
     let back = Subject {
+        in_cycle: false,
         person: first.person,
         seen: Seen::Row {
+            others: Vec::new(),
             row: 2,
             fingerprint: 7,
             identity: Box::new(identity("")),
@@ -614,6 +625,7 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
         signed_out: true,
     });
     let seen = Seen::Row {
+        others: Vec::new(),
         row: 2,
         fingerprint: 7,
         identity: Box::new(identity("")),
@@ -621,6 +633,7 @@ fn absence_is_reported_once_then_cuts_then_comes_back() {
     };
     let (delta, planned, found) = steps(
         Subject {
+            in_cycle: false,
             person: blocked,
             seen,
         },
@@ -644,6 +657,7 @@ fn a_held_row_counts_as_present_and_says_nothing_else() {
     let cx = context(now, &policy, &target);
     let decision = decide(
         Subject {
+            in_cycle: false,
             person: missed,
             seen: Seen::Held,
         },
@@ -662,12 +676,14 @@ fn an_odd_attribute_holds_the_row_but_not_the_cut() {
     let cx = context(now, &policy, &target);
     let decide_row = |row: &str, lifecycle, account: Option<Account>| {
         let seen = Seen::Row {
+            others: Vec::new(),
             row: 2,
             fingerprint: 7,
             identity: Box::new(identity(row)),
             sound: false,
         };
         let subject = Subject {
+            in_cycle: false,
             person: person(lifecycle),
             seen,
         };
@@ -705,6 +721,7 @@ fn a_stale_source_lets_only_dated_cuts_go() {
     let here = [vec![account(false, "IT")]];
     let decision = decide(
         Subject {
+            in_cycle: false,
             person: starter,
             seen: Seen::Before,
         },
@@ -722,6 +739,7 @@ fn a_stale_source_lets_only_dated_cuts_go() {
     let here = [vec![account(true, "IT")]];
     let decision = decide(
         Subject {
+            in_cycle: false,
             person: leaver,
             seen: Seen::Before,
         },
@@ -736,8 +754,10 @@ fn an_empty_manager_clears_only_where_that_is_allowed() {
     let mut reports = person(Lifecycle::Active);
     reports.manager = Some(WorkerId::new("2"));
     let subject = |p: &Person| Subject {
+        in_cycle: false,
         person: p.clone(),
         seen: Seen::Row {
+            others: Vec::new(),
             row: 2,
             fingerprint: 7,
             identity: Box::new(identity("")),
@@ -770,6 +790,7 @@ fn one(
         ..context(at_now(), &policy, &target)
     };
     let subject = Subject {
+        in_cycle: false,
         person: person.clone(),
         seen,
     };
@@ -782,6 +803,7 @@ fn one(
 
 fn row(words: &str) -> Seen {
     Seen::Row {
+        others: Vec::new(),
         row: 2,
         fingerprint: 7,
         identity: Box::new(identity(words)),
@@ -800,6 +822,7 @@ fn an_account_without_a_key_is_taken_over_by_name() {
             ..context(at_now(), &policy, &target)
         };
         let subject = Subject {
+            in_cycle: false,
             person: Person::new(SourceName::new("hr"), WorkerId::new("1")),
             seen: self::row(row),
         };
@@ -875,8 +898,10 @@ fn an_alias_follows_the_name() {
             .insert("mailNickname".to_owned(), Value::text(alias));
         wanted.other_names = vec![AccountName::new("mira.oz2@woodgrove.example")];
         let subject = Subject {
+            in_cycle: false,
             person: Person::new(SourceName::new("hr"), WorkerId::new("1")),
             seen: Seen::Row {
+                others: Vec::new(),
                 row: 2,
                 fingerprint: 7,
                 identity: Box::new(wanted),
@@ -951,6 +976,7 @@ fn an_account_that_nobody_heard_of_does_not_stay() {
     let mut lost = person(Lifecycle::None);
     (lost.unfinished, lost.wanted) = (true, Some(identity("dept=IT")));
     let subject = Subject {
+        in_cycle: false,
         person: lost.clone(),
         seen: Seen::Absent,
     };
@@ -1064,8 +1090,10 @@ fn a_taken_name_gives_way_to_the_next() {
     wanted.other_names = vec![name("two"), name("three"), name("four")];
     let decided = |taken: &[&str]| {
         let subject = Subject {
+            in_cycle: false,
             person: Person::new(SourceName::new("hr"), WorkerId::new("1")),
             seen: Seen::Row {
+                others: Vec::new(),
                 row: 2,
                 fingerprint: 7,
                 identity: Box::new(wanted.clone()),

@@ -119,6 +119,63 @@ pub const fn advice(kind: FindingKind) -> &'static str {
         FindingKind::Reappeared => {
             "Back in the file after a block for absence. Check that HR means it."
         }
+        FindingKind::PendingRowMissing => {
+            "Somebody who is to start is not in the file. Ask HR: the next full file decides \
+             whether they come."
+        }
+        FindingKind::MissingPrehire => {
+            "Somebody who was to start is gone from two full files. If they come after all, the \
+             next file that lists them plans everything anew."
+        }
+        FindingKind::MissingUnresolved => {
+            "Somebody was blocked for absence long ago and nobody said why. Let HR say that they \
+             left, or put the row back."
+        }
+        FindingKind::JobMissing => {
+            "One of several employments is gone from the file without an end. Let HR end it, or \
+             put the row back; what it gives stays until then."
+        }
+        FindingKind::BridgedGap => {
+            "Days lie between two employments that count as one. Nothing to do if HR means it."
+        }
+        FindingKind::AccessAfterTermination => {
+            "Somebody signed in after they were to be cut off. See what they did, and why the cut \
+             came late."
+        }
+        FindingKind::IdReuse => {
+            "A worker id that is somebody's stands beside another person. Ask HR whose it is; two \
+             people may agree that it is somebody new."
+        }
+        FindingKind::ManagerCycle => {
+            "Managers report to each other in a circle. Correct one of them in HR."
+        }
+        FindingKind::DeceasedReview => {
+            "Somebody died. Two people look at the account before licences, sign-in methods and \
+             the account itself go."
+        }
+        FindingKind::LegalHold => {
+            "A legal hold keeps licences, sign-in methods, the account and its devices until \
+             somebody lets go of it."
+        }
+        FindingKind::NoRemoteAction => {
+            "Nothing can be done to this device from afar. Fetch it, and take the data off by hand."
+        }
+        FindingKind::OwnershipUnknown => {
+            "Nobody knows whose the device is, so only company data was taken off it. Find out."
+        }
+        FindingKind::WipeRejected => {
+            "Somebody refused to wipe the device. Decide what becomes of it instead."
+        }
+        FindingKind::DeviceUnresponsive => {
+            "The device has not answered for two weeks: what is on it is still there. Fetch it."
+        }
+        FindingKind::DeviceUnresolved => {
+            "The device has not answered for a month. Write it off as lost, or fetch it."
+        }
+        FindingKind::DeviceGoneUnconfirmed => {
+            "The record of the device is gone, and nothing proves that it was wiped. Treat what \
+             was on it as still there."
+        }
         FindingKind::OutOfScope => {
             "The scope of the mapping leaves the row out. Somebody who has an account is left as \
              they are until HR says that they leave, or the scope takes them in again."

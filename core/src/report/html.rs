@@ -529,6 +529,7 @@ fn changes_table<'a, K: Ord>(
             DeltaKind::Mover => "mover",
             DeltaKind::Leaver => "leaver",
             DeltaKind::Rehire => "rehire",
+            DeltaKind::Conversion => "conversion",
             DeltaKind::Update => "update",
             DeltaKind::None => "schedule only",
         },

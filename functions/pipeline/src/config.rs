@@ -380,6 +380,10 @@ impl Settings {
             let file = name(&config.policy);
             problems.push(format!("{file}: `protected.rule`, {}: {error}", error.kind));
         }
+        if let Some(policy) = &policy {
+            let file = name(&config.policy);
+            problems.extend(not_done(policy).map(|it| format!("{file}: {it}")));
+        }
         if let (Some(KeyText::File(text)), Some(file)) = (&key, key_file) {
             problems.extend(key_problem(text, &config.target, &name(file)));
         }
@@ -535,6 +539,21 @@ impl Config {
         }
         out
     }
+}
+
+/// What a policy asks for and no target of today does.
+fn not_done(policy: &Policy) -> Option<String> {
+    let needs = policy.needs();
+    let missing = needs.iter().filter(|op| !rollcall_entra::does(**op));
+    let missing: Vec<&str> = missing.map(|op| op.name()).collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "it asks for {}, which the Entra connector of this version cannot do; leave out the \
+             keys of `[joiner]`, `[leaver]`, `[mover]` or `[rescinded]` that say so (`rollcall \
+             policy test` plays them all the same)",
+            missing.join(", ")
+        )
+    })
 }
 
 /// What is wrong with the text of an evidence key; `file` is where it comes from.

@@ -428,6 +428,9 @@ impl Pipeline {
                 status: match policy.class(&mapped.identity.status) {
                     StatusClass::Active => "active",
                     StatusClass::Inactive => "inactive",
+                    StatusClass::Rescinded => "hire called off",
+                    StatusClass::NoShow => "never came",
+                    StatusClass::Deceased => "died",
                     StatusClass::Unknown => "unknown",
                 },
                 zone: mapped.identity.zone,

@@ -14,7 +14,9 @@ use rollcall_core::grants::{Given, Grant, GrantRules};
 use rollcall_core::groups::{Catalogue, Groups, Impact, Impacts, account_after, account_of};
 use rollcall_core::model::{Account, Ending, Lookup, RunId};
 use rollcall_core::plan::{GroupCounts, SourceRow, seal};
-use rollcall_core::policy::{Context, Draft, GrantTerms, Seen, Subject, Target, decide};
+use rollcall_core::policy::{
+    Context, Draft, GrantTerms, NoRules, Rules, Seen, Subject, Target, decide,
+};
 use rollcall_core::state::Person;
 use serde::Serialize;
 
@@ -142,14 +144,15 @@ impl Ahead<'_> {
             let subject = Subject {
                 person,
                 seen: Seen::Before,
+                in_cycle: false,
             };
-            let belongs = subject
-                .identity()
-                .zip(self.rules.as_mut())
-                .map(|(identity, rules)| rules.of(identity, now))
-                .unwrap_or_default();
             let answers = answers(&subject, account.as_ref(), cx.target);
-            let decision = decide(subject, &answers, &belongs, &cx);
+            let mut none = NoRules;
+            let rules: &mut dyn Rules = match &mut self.rules {
+                Some(rules) => rules,
+                None => &mut none,
+            };
+            let decision = decide(subject, &answers, rules, &cx);
             person = decision.person;
             let due = decision.draft.filter(|draft| !draft.actions.is_empty());
             if let Some(draft) = due {

@@ -745,7 +745,8 @@ pub async fn accept_approved(
             | Kind::Adoptions
             | Kind::Protected
             | Kind::Groups
-            | Kind::Seats,
+            | Kind::Seats
+            | Kind::Restores,
         )
         | None => {}
     }

@@ -590,6 +590,7 @@ const fn lifecycle_code(lifecycle: Lifecycle) -> u8 {
         Lifecycle::Created => 1,
         Lifecycle::Active => 2,
         Lifecycle::Blocked => 3,
+        Lifecycle::Deleted => 4,
     }
 }
 
@@ -599,6 +600,7 @@ const fn lifecycle_of(code: u8) -> Option<Lifecycle> {
         1 => Some(Lifecycle::Created),
         2 => Some(Lifecycle::Active),
         3 => Some(Lifecycle::Blocked),
+        4 => Some(Lifecycle::Deleted),
         _ => None,
     }
 }

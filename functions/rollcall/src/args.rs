@@ -343,6 +343,18 @@ pub(crate) struct RuleMembers {
 pub(crate) enum PolicyCommand {
     /// What is odd about groups and their rules, all of them
     Lint(At),
+    /// Play scenarios over days, and compare what happens with what they say
+    Test(PolicyTest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyTest {
+    /// Scenarios: one YAML document a file; a folder stands for all in it
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print everything that happens, too
+    #[arg(long)]
+    pub(crate) show: bool,
 }
 
 #[derive(Debug, Args)]

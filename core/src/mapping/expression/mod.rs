@@ -69,6 +69,11 @@ pub struct EvalContext<'a> {
     pub date_diff: DateDiffReading,
 }
 
+/// A text without accents, by the table of `NormalizeDiacritics`.
+pub(crate) fn plain(text: &str) -> std::borrow::Cow<'_, str> {
+    diacritics::normalize(text.into())
+}
+
 impl EvalContext<'_> {
     /// Nothing but the instant.
     pub fn at(now: Timestamp) -> Self {

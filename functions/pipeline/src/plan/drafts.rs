@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 
 use rollcall_core::digest::WorkerHasher;
-use rollcall_core::grants::{Belongs, Grant, GrantRules};
+use rollcall_core::grants::{Grant, GrantRules};
 use rollcall_core::groups::Catalogue;
 use rollcall_core::guards;
 use rollcall_core::model::{Account, AccountName, Finding, Lookup, Op, Severity, SourceName};
-use rollcall_core::policy::{Context, Draft, Matching, Target, decide, name_key};
+use rollcall_core::policy::{Context, Draft, Matching, NoRules, Rules, Target, decide, name_key};
 use rollcall_core::seats::Claims;
 use rollcall_core::state::Person;
 use rollcall_core::workers::ProtectedRule;
@@ -94,10 +94,12 @@ impl Drafts {
         let mut answers = desk.ask(flat).await?.into_iter();
         for (ready, questions) in persons.into_iter().zip(questions) {
             let answers: Vec<Vec<Account>> = answers.by_ref().take(questions.len()).collect();
-            let belongs = ready.subject.identity().zip(grants.as_mut());
-            let belongs = belongs.map(|(identity, rules)| rules.of(identity, cx.now));
-            let belongs = belongs.unwrap_or_default();
-            let given = (&belongs, catalogue);
+            let mut none = NoRules;
+            let rules: &mut dyn Rules = match grants.as_deref_mut() {
+                Some(rules) => rules,
+                None => &mut none,
+            };
+            let given = (rules, catalogue);
             self.lay_down(ready, &answers, given, cx, request, findings)?;
         }
         Ok(())
@@ -107,7 +109,7 @@ impl Drafts {
         &mut self,
         ready: Ready,
         answers: &[Vec<Account>],
-        (belongs, catalogue): (&Belongs, &Catalogue),
+        (rules, catalogue): (&mut dyn Rules, &Catalogue),
         cx: &Context<'_>,
         request: &Request<'_>,
         findings: &mut Vec<Finding>,
@@ -122,7 +124,7 @@ impl Drafts {
             Matching::Key => None,
             Matching::KeyThenName => subject.wanted_name(cx.target),
         };
-        let decision = decide(subject, answers, belongs, cx);
+        let decision = decide(subject, answers, rules, cx);
         if decision.held {
             self.held_rows.extend(row);
         }

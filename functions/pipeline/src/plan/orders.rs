@@ -46,6 +46,8 @@ pub(super) struct Orders<'a> {
     counts: Counts,
     protected: u32,
     adoptions: u32,
+    /// People who would get sensitive access back.
+    restores: u32,
     /// Groups that are there and would change.
     reshaped: u32,
     losers: Losers,
@@ -87,6 +89,7 @@ impl<'a> Orders<'a> {
             counts,
             protected: 0,
             adoptions: 0,
+            restores: 0,
             reshaped: 0,
             losers: Losers::default(),
             comes_into: BTreeSet::new(),
@@ -380,6 +383,10 @@ impl<'a> Orders<'a> {
             guards::hold_adoption(&mut order);
             self.adoptions += 1;
         }
+        if draft.steps().any(|step| step.args.contains_key("ask")) {
+            guards::hold_restores(&mut order);
+            self.restores += 1;
+        }
         // What an earlier plan let go, and did not bring to its end, was counted then.
         let counted = person.cut.is_some_and(|planned| planned.counted);
         if self.verdicts.budget.tripped && !counted {
@@ -476,6 +483,7 @@ impl<'a> Orders<'a> {
             verdicts.push(removals);
             let people = self.losers.people().saturating_add(self.unseated);
             verdicts.push(guards::seats(people));
+            verdicts.push(guards::restores(self.restores));
         }
         if self.verdicts.shapes {
             verdicts.push(guards::groups(self.reshaped));
@@ -552,7 +560,7 @@ fn name_taken(laid: &Laid) -> Finding {
 fn tally(counts: &mut Counts, order: &WorkOrder) {
     match order.delta {
         DeltaKind::Joiner => counts.joiners += 1,
-        DeltaKind::Mover => counts.movers += 1,
+        DeltaKind::Mover | DeltaKind::Conversion => counts.movers += 1,
         DeltaKind::Leaver => counts.leavers += 1,
         DeltaKind::Rehire => counts.rehires += 1,
         DeltaKind::Update => counts.updates += 1,

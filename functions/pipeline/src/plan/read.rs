@@ -44,8 +44,10 @@ pub(super) fn scan(
         }
         if !row.held {
             match request.policy.class(row.status) {
-                StatusClass::Active => {}
-                StatusClass::Inactive => counts.inactive += 1,
+                StatusClass::Active | StatusClass::Rescinded => {}
+                StatusClass::Inactive | StatusClass::NoShow | StatusClass::Deceased => {
+                    counts.inactive += 1;
+                }
                 StatusClass::Unknown => counts.unknown_status += 1,
             }
         }
@@ -149,7 +151,11 @@ pub(super) fn subjects(
             (None, None) => continue,
         };
         out.push(Ready {
-            subject: Subject { person, seen },
+            subject: Subject {
+                person,
+                seen,
+                in_cycle: false,
+            },
             row,
             known,
         });
@@ -189,6 +195,7 @@ fn see(
         row: entry.row,
         fingerprint: entry.fingerprint,
         identity: Box::new(mapped.identity),
+        others: Vec::new(),
         sound: !doubt,
     };
     Ok((seen, worker))

@@ -34,7 +34,13 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
     runtime.block_on(async {
         let groups = settings.groups.as_ref().map(|groups| &groups.0);
         let wants = groups.map_or_else(Wants::default, Wants::of);
-        let wired = wiring::wire(settings, args.at.now, Box::new(|_, _| {}), wrap).await?;
+        let wired = Box::pin(wiring::wire(
+            settings,
+            args.at.now,
+            Box::new(|_, _| {}),
+            wrap,
+        ))
+        .await?;
         let probe = wired.entra.probe(wants).await?;
         if printer.json {
             printer.json(&probe);

@@ -147,7 +147,7 @@ fn day(folder: &Path, file: &str, text: &str, printer: &Arc<Printer>) -> anyhow:
     let bar = Arc::clone(printer);
     runtime.block_on(async {
         let progress = Box::new(move |done, total| bar.progress(done, total));
-        let pipeline = wiring::wire(settings, Some(now), progress, &Plain)
+        let pipeline = Box::pin(wiring::wire(settings, Some(now), progress, &Plain))
             .await?
             .pipeline;
         let report = finish(&pipeline, now).await?;

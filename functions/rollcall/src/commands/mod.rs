@@ -52,6 +52,7 @@ pub(crate) fn dispatch(
         Command::Groups(args) => groups::groups(&args, printer, wrap),
         Command::Forecast(args) => forecast::forecast(&args, printer, wrap),
         Command::Policy(PolicyCommand::Lint(args)) => policy::lint(&args, printer),
+        Command::Policy(PolicyCommand::Test(args)) => policy::test(&args, printer),
         Command::ImportSchema(args) => schema::import(&args, printer),
         Command::ExportSchema(args) => schema::export(&args, printer),
         Command::Mappings(Mappings::Test(args)) => mappings::test(&args, printer),

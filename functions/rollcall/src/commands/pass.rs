@@ -324,7 +324,7 @@ pub(crate) fn with(
     let bar = Arc::clone(printer);
     runtime.block_on(async {
         let progress = Box::new(move |done, total| bar.progress(done, total));
-        let wired = wiring::wire(settings, at.now, progress, wrap).await?;
+        let wired = Box::pin(wiring::wire(settings, at.now, progress, wrap)).await?;
         // The instant that was given, not the moment at which we got here.
         let now = at.now.unwrap_or_else(|| wired.pipeline.clock.now());
         work(&wired.pipeline, now).await

@@ -17,7 +17,9 @@ pub(crate) fn serve(args: &Serve, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
     let bar = Arc::clone(printer);
     runtime.block_on(async {
         let progress = Box::new(move |done, total| bar.progress(done, total));
-        let pipeline = wiring::wire(settings, None, progress, wrap).await?.pipeline;
+        let pipeline = Box::pin(wiring::wire(settings, None, progress, wrap))
+            .await?
+            .pipeline;
         let mut worst = Exit::Done;
         let mut round = 0;
         loop {

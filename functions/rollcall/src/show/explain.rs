@@ -173,7 +173,26 @@ impl Page<'_> {
             | Op::LicenceRemove
             | Op::GroupCreate
             | Op::GroupUpdate
-            | Op::GroupLicense => false,
+            | Op::GroupLicense
+            | Op::UserRestore
+            | Op::UserResetPassword
+            | Op::UserDeleteSoft
+            | Op::TapIssue
+            | Op::AuthMethodsRemove
+            | Op::RoleRemove
+            | Op::RoleAdd
+            | Op::AppRoleRemove
+            | Op::NotifyManager
+            | Op::NotifyWelcome
+            | Op::NotifySecurity
+            | Op::TaskManual
+            | Op::DeviceDisable
+            | Op::DeviceRetire
+            | Op::DeviceWipe
+            | Op::DeviceRemoveUser
+            | Op::DeviceEscrowCheck
+            | Op::DeviceDeleteEntra
+            | Op::AppSelectiveWipe => false,
         }
     }
 
@@ -249,6 +268,9 @@ impl Page<'_> {
                 self.when(block.cut.due)
             ),
             (Lifecycle::Blocked, None) => "an account that is disabled".to_owned(),
+            (Lifecycle::Deleted, _) => {
+                "an account that lies in the bin of the directory".to_owned()
+            }
         }
     }
 
@@ -707,6 +729,12 @@ fn cause(cause: BlockCause) -> &'static str {
         BlockCause::Status => "the status said that the worker left",
         BlockCause::LastDay => "the last day of work had passed",
         BlockCause::Absence => "two full files in a row did not list the worker",
+        BlockCause::ForCause => "HR said that the worker was dismissed for cause",
+        BlockCause::NoShow => "HR said that the worker never came",
+        BlockCause::Deceased => "HR said that the worker died",
+        BlockCause::Leave => "a long leave without pay began",
+        BlockCause::Garden => "the worker was released from work",
+        BlockCause::CalledOff => "the hire was called off",
     }
 }
 

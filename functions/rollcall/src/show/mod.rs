@@ -325,7 +325,7 @@ fn shape_lines(shape: &Shape, line: &mut impl FnMut(String)) {
 
 /// What an action is about beside its person: a manager, a group, a licence.
 pub(crate) fn object_of(action: &Action) -> String {
-    let names = ["manager", "group", "licence"];
+    let names = ["manager", "group", "licence", "role", "app", "device"];
     let mut objects = names.iter().filter_map(|name| action.args.get(*name));
     match objects.next() {
         Some(object) if !action.op.shapes() => format!(" {object}"),
@@ -336,13 +336,39 @@ pub(crate) fn object_of(action: &Action) -> String {
 fn sign(action: &Action) -> char {
     use rollcall_core::model::Op;
     match action.op {
-        Op::UserCreate | Op::UserEnable | Op::GroupAdd | Op::LicenceAssign | Op::GroupCreate => '+',
+        Op::UserCreate
+        | Op::UserEnable
+        | Op::UserRestore
+        | Op::GroupAdd
+        | Op::LicenceAssign
+        | Op::GroupCreate
+        | Op::TapIssue
+        | Op::RoleAdd => '+',
         Op::UserUpdate
         | Op::UserSetManager
         | Op::UserClearManager
         | Op::GroupUpdate
-        | Op::GroupLicense => '~',
-        Op::UserDisable | Op::UserRevokeSessions | Op::GroupRemove | Op::LicenceRemove => '-',
+        | Op::GroupLicense
+        | Op::UserResetPassword
+        | Op::NotifyManager
+        | Op::NotifyWelcome
+        | Op::NotifySecurity
+        | Op::TaskManual
+        | Op::DeviceEscrowCheck => '~',
+        Op::UserDisable
+        | Op::UserRevokeSessions
+        | Op::UserDeleteSoft
+        | Op::GroupRemove
+        | Op::LicenceRemove
+        | Op::AuthMethodsRemove
+        | Op::RoleRemove
+        | Op::AppRoleRemove
+        | Op::DeviceDisable
+        | Op::DeviceRetire
+        | Op::DeviceWipe
+        | Op::DeviceRemoveUser
+        | Op::DeviceDeleteEntra
+        | Op::AppSelectiveWipe => '-',
     }
 }
 

@@ -1,0 +1,431 @@
+//! From the rows of one person to what holds when: employments joined, values from instant to
+//! instant, first and last day.
+//!
+//! Employments that follow each other within a few days are one: a transfer or a conversion, never
+//! a leaver and a joiner. Invariant: of two employments at once, the last end is the end.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+
+use super::StatusClass;
+use super::desk::{Desk, day_start};
+use super::draft::Reason;
+use crate::model::WorkerId;
+use crate::state::{BlockCause, Cut, Identity};
+
+/// How an employment ends, or a row of them together.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Exit {
+    /// When access ends, and by what.
+    pub(super) cut: Cut,
+    /// Why.
+    pub(super) reason: Reason,
+    /// The last day of the employment itself.
+    pub(super) termination: Option<Date>,
+    /// Where.
+    pub(super) zone: TimeZone,
+}
+
+impl Exit {
+    /// The first instant after the employment itself, at its place.
+    pub(super) fn after_termination(&self) -> Option<Timestamp> {
+        let date = self.termination?;
+        Some(day_start(date.saturating_add(1.day()), &self.zone))
+    }
+}
+
+/// A first day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Start {
+    /// The day.
+    pub(super) date: Date,
+    /// Its first instant there.
+    pub(super) at: Timestamp,
+}
+
+/// What holds from an instant on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stage {
+    /// From when on.
+    pub(super) at: Timestamp,
+    /// Where.
+    pub(super) zone: TimeZone,
+    /// The values.
+    pub(super) identity: Identity,
+    /// Other employments in force: they give groups and licences too.
+    pub(super) others: Vec<Identity>,
+}
+
+/// One employment, or several that are one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Spell {
+    /// What holds now, or at its beginning, and what holds later; never empty.
+    pub(super) stages: Vec<Stage>,
+    /// Its first day.
+    pub(super) start: Option<Start>,
+    /// Its end, where one is known.
+    pub(super) exit: Option<Exit>,
+    /// Full days between employments of it that were not known before.
+    pub(super) bridged: Option<i64>,
+}
+
+/// All that the rows of one person say.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Career {
+    /// What counts now: in force, or to come; where nothing is, what was last.
+    pub(super) spell: Spell,
+    /// It is over.
+    pub(super) over: bool,
+    /// The hire was called off, and nothing else is.
+    pub(super) called_off: bool,
+    /// Another one begins later.
+    pub(super) next: Option<Spell>,
+    /// One that is over lies before one that is to come.
+    pub(super) before: Option<Exit>,
+}
+
+impl Spell {
+    /// What holds now, or at the beginning.
+    pub(super) fn first(&self) -> &Stage {
+        &self.stages[0]
+    }
+}
+
+/// One row.
+struct Job {
+    row: Identity,
+    /// What held before the values of the row begin.
+    until: Option<(Timestamp, Identity)>,
+    class: StatusClass,
+    zone: TimeZone,
+    /// `MIN` where none is known.
+    start: Timestamp,
+    exit: Option<Exit>,
+    /// Until when it counts: its end, or the beginning of what follows it.
+    to: Timestamp,
+    /// The state did not have it.
+    new: bool,
+}
+
+impl Job {
+    fn values(&self, at: Timestamp) -> &Identity {
+        match &self.until {
+            Some((from, before)) if at < *from => before,
+            Some(_) | None => &self.row,
+        }
+    }
+
+    fn last(&self) -> Option<Date> {
+        self.row.last_day.or(self.row.terms.termination)
+    }
+
+    fn in_force(&self, at: Timestamp) -> bool {
+        self.start <= at && at < self.to
+    }
+}
+
+impl Desk<'_> {
+    /// `None` where anything of it is in doubt.
+    pub(super) fn career(&mut self, rows: Vec<Identity>) -> Option<Career> {
+        let now = self.cx.now;
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in rows {
+            jobs.push(self.job(row)?);
+        }
+        jobs.sort_by(|a, b| (a.start, &a.row.worker).cmp(&(b.start, &b.row.worker)));
+        let (off, mut live): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .partition(|job| job.class == StatusClass::Rescinded);
+        if live.is_empty() {
+            return Some(Career {
+                spell: self.spell(off),
+                over: false,
+                called_off: true,
+                next: None,
+                before: None,
+            });
+        }
+        settle_old(&mut live, now);
+        // Whoever is dismissed, never came or died is so in all employments.
+        let sudden = live.iter().filter_map(|job| job.exit.as_ref());
+        let mut sudden = sudden.filter(|exit| match exit.cut.cause {
+            BlockCause::ForCause | BlockCause::NoShow | BlockCause::Deceased => true,
+            BlockCause::Status
+            | BlockCause::LastDay
+            | BlockCause::Absence
+            | BlockCause::Leave
+            | BlockCause::Garden
+            | BlockCause::CalledOff => false,
+        });
+        if let Some(exit) = sudden.next().cloned() {
+            let later = |job: &Job| job.start > exit.cut.due && job.exit.is_none();
+            let (later, ended): (Vec<_>, Vec<_>) = live.into_iter().partition(later);
+            let next = (!later.is_empty()).then(|| self.spell(later));
+            let mut spell = self.spell(ended);
+            spell.exit = Some(exit);
+            return Some(Career {
+                spell,
+                over: true,
+                called_off: false,
+                next,
+                before: None,
+            });
+        }
+        let mut groups: Vec<Vec<Job>> = Vec::new();
+        for job in live.drain(..) {
+            match groups.last_mut() {
+                Some(group) if self.one(group, &job) => group.push(job),
+                _ => groups.push(vec![job]),
+            }
+        }
+        let ended = |group: &Vec<Job>| group.iter().all(|job| job.ended(now));
+        let at = groups.iter().position(|group| !ended(group));
+        let over = at.is_none();
+        let at = at.unwrap_or(groups.len() - 1);
+        let mut later = groups.split_off(at).into_iter();
+        let spell = later.next().map(|jobs| self.spell(jobs))?;
+        let next = later.next().map(|jobs| self.spell(jobs));
+        let before = groups.pop().and_then(|jobs| self.spell(jobs).exit);
+        Some(Career {
+            spell,
+            over,
+            called_off: false,
+            next,
+            before,
+        })
+    }
+
+    fn job(&mut self, row: Identity) -> Option<Job> {
+        let now = self.cx.now;
+        let class = self.class(&row)?;
+        let zone = self.zone(&row)?;
+        let exit = self.exit(&row, class, &zone);
+        let start = row
+            .hire
+            .map_or(Timestamp::MIN, |date| day_start(date, &zone));
+        let known = self.known(&row.worker);
+        let until = row
+            .terms
+            .effective
+            .map(|date| day_start(date, &zone))
+            .filter(|from| *from > now)
+            .and_then(|from| Some((from, self.values_before(&row.worker)?)));
+        let to = exit.as_ref().map_or(Timestamp::MAX, |exit| exit.cut.due);
+        Some(Job {
+            new: known.is_none(),
+            until,
+            class,
+            zone,
+            start,
+            exit,
+            to,
+            row,
+        })
+    }
+
+    /// The row of a worker as the state has it.
+    fn known(&self, worker: &WorkerId) -> Option<&Identity> {
+        let all = self.person.wanted.iter().chain(&self.person.others);
+        let mut all = all.filter(|it| it.worker == *worker);
+        all.next()
+    }
+
+    /// The values that hold before those of a new row begin: those in force, dates and status
+    /// apart.
+    fn values_before(&self, worker: &WorkerId) -> Option<Identity> {
+        let mut until = self.person.until.iter();
+        let until = until.find(|it| it.worker == *worker);
+        let known = self.known(worker)?;
+        let begun = known.terms.effective.is_none_or(|date| {
+            self.zone_of(known)
+                .is_none_or(|zone| day_start(date, &zone) <= self.cx.now)
+        });
+        if begun {
+            Some(known.clone())
+        } else {
+            until.cloned()
+        }
+    }
+
+    /// Whether an employment goes on where others end, or stands beside them.
+    fn one(&self, group: &[Job], job: &Job) -> bool {
+        let gap = i64::from(self.cx.policy.mover.bridge_gap_days);
+        group
+            .iter()
+            .any(|other| match (other.last(), job.row.hire) {
+                (Some(last), Some(hire)) => full_days(last, hire) <= gap,
+                _ => other.to > job.start,
+            })
+    }
+
+    /// Employments that are one.
+    fn spell(&self, mut jobs: Vec<Job>) -> Spell {
+        let now = self.cx.now;
+        let gap = i64::from(self.cx.policy.mover.bridge_gap_days);
+        let mut bridged = None;
+        // What is followed counts until that begins.
+        for at in 0..jobs.len() {
+            let Some(last) = jobs[at].last() else {
+                continue;
+            };
+            let follows = jobs.iter().filter_map(|job| {
+                let days = full_days(last, job.row.hire?);
+                (0..=gap)
+                    .contains(&days)
+                    .then_some((job.start, days, job.new))
+            });
+            if let Some((from, days, new)) = follows.min() {
+                jobs[at].to = from;
+                bridged = bridged.or(Some(days).filter(|days| new && *days > 0));
+            }
+        }
+        let first = jobs.iter().map(|job| job.start).min();
+        let base = first.map_or(now, |first| first.max(now));
+        let last_end = jobs.iter().map(|job| job.to).max();
+        let mut turns: Vec<Timestamp> = jobs
+            .iter()
+            .flat_map(|job| {
+                let until = job.until.as_ref().map(|(from, _)| *from);
+                [Some(job.start), Some(job.to), until]
+            })
+            .flatten()
+            .filter(|at| *at > base && last_end.is_none_or(|end| *at < end))
+            .collect();
+        turns.sort_unstable();
+        turns.dedup();
+        let mut stages = vec![stage(&jobs, base)];
+        for at in turns {
+            let next = stage(&jobs, at);
+            let before = &stages[stages.len() - 1];
+            if next.identity != before.identity || next.others != before.others {
+                stages.push(next);
+            }
+        }
+        let start = jobs
+            .iter()
+            .filter_map(|job| {
+                let date = job.row.hire?;
+                Some(Start {
+                    date,
+                    at: job.start,
+                })
+            })
+            .min_by_key(|start| start.at)
+            .filter(|_| jobs.iter().all(|job| job.row.hire.is_some()));
+        let open = jobs.iter().any(|job| job.exit.is_none());
+        let exit = jobs
+            .into_iter()
+            .filter_map(|job| job.exit)
+            .max_by_key(|exit| exit.cut.due)
+            .filter(|_| !open);
+        Spell {
+            stages,
+            start,
+            exit,
+            bridged,
+        }
+    }
+
+    /// Dates decide, not the flip of the status; without a date an inactive status is at once, and
+    /// whoever is dismissed for cause or never came does not wait for dates.
+    fn exit(&self, row: &Identity, class: StatusClass, zone: &TimeZone) -> Option<Exit> {
+        let last = row.last_day.or(row.terms.termination);
+        let now = |cause| Cut {
+            due: self.first_due(cause),
+            cause,
+        };
+        let (cut, reason) = match (class, last) {
+            (StatusClass::Deceased, _) => (now(BlockCause::Deceased), Reason::Deceased),
+            (StatusClass::NoShow, _) => (now(BlockCause::NoShow), Reason::NoShow),
+            (StatusClass::Inactive, _) | (StatusClass::Active, Some(_)) if row.terms.for_cause => {
+                (now(BlockCause::ForCause), Reason::ForCause)
+            }
+            (StatusClass::Active | StatusClass::Inactive, Some(date)) => {
+                let cut = Cut {
+                    due: day_start(date.saturating_add(1.day()), zone),
+                    cause: BlockCause::LastDay,
+                };
+                (cut, Reason::LastDay { date })
+            }
+            (StatusClass::Inactive, None) => (now(BlockCause::Status), Reason::StatusInactive),
+            (StatusClass::Active | StatusClass::Rescinded | StatusClass::Unknown, _) => {
+                return None;
+            }
+        };
+        Some(Exit {
+            cut,
+            reason,
+            termination: row.terms.termination.or(row.last_day),
+            zone: zone.clone(),
+        })
+    }
+}
+
+/// An employment that ended before another one began ended on its day, however it did: whoever
+/// was dismissed once and is hired again is not dismissed for good.
+fn settle_old(jobs: &mut Vec<Job>, now: Timestamp) {
+    let hires: Vec<(Date, Timestamp)> = jobs
+        .iter()
+        .filter_map(|job| Some((job.row.hire?, job.start)))
+        .collect();
+    jobs.retain_mut(|job| {
+        let followed = job.last().map_or_else(
+            || job.class.over() && hires.iter().any(|(_, start)| *start > job.start),
+            |last| hires.iter().any(|(hire, _)| *hire > last),
+        );
+        let (Some(exit), true) = (&mut job.exit, followed) else {
+            return true;
+        };
+        let Some(last) = job.row.last_day.or(job.row.terms.termination) else {
+            return false;
+        };
+        let due = day_start(last.saturating_add(1.day()), &job.zone);
+        if due > now {
+            // Not over yet, but for what it is dismissed for.
+            return true;
+        }
+        exit.cut = Cut {
+            due,
+            cause: BlockCause::LastDay,
+        };
+        job.to = exit.cut.due;
+        true
+    });
+}
+
+impl Job {
+    fn ended(&self, now: Timestamp) -> bool {
+        self.exit.as_ref().is_some_and(|exit| exit.cut.due <= now)
+    }
+}
+
+/// Full days between a last and a first day: 0 where one follows the other, below zero where they
+/// overlap.
+fn full_days(last: Date, hire: Date) -> i64 {
+    i64::from((hire - last).get_days()) - 1
+}
+
+/// What holds at an instant: of several employments the main one's values, the newest of those; in
+/// a gap, those of what ended last; before everything, those of what begins first.
+fn stage(jobs: &[Job], at: Timestamp) -> Stage {
+    let mut in_force: Vec<&Job> = jobs.iter().filter(|job| job.in_force(at)).collect();
+    if in_force.is_empty() {
+        let begun = jobs.iter().filter(|job| job.start <= at);
+        let last = begun.max_by_key(|job| job.to).or(jobs.first());
+        in_force.extend(last);
+    }
+    in_force.sort_by_key(|job| {
+        let row = job.values(at);
+        (row.terms.secondary, std::cmp::Reverse(job.start))
+    });
+    let (first, others) = in_force.split_first().expect("a person has a row");
+    let mut others: Vec<Identity> = others.iter().map(|job| job.values(at).clone()).collect();
+    others.sort_by(|a, b| a.worker.cmp(&b.worker));
+    Stage {
+        at,
+        zone: first.zone.clone(),
+        identity: first.values(at).clone(),
+        others,
+    }
+}

@@ -1,0 +1,521 @@
+//! Somebody who leaves, or is missing: cut off in a safe order, then cleaned up, then deleted.
+//!
+//! First no new sign-in, then no old one, then no rights; what holds data goes last, and only days
+//! after. Invariant: absence from a file is no proof that anybody left, and takes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::career::{Career, Exit};
+use super::desk::{Desk, Found, Steps, after, day_start};
+use super::draft::{DeltaKind, Draft, DraftAction, Reason};
+use super::grants::take;
+use super::stayer::{enabled_then, has_then};
+use crate::grants::{Given, Grant};
+use crate::model::{Account, FindingKind, Op, Severity};
+use crate::state::{BlockCause, Cut, Lifecycle, Parked, Parking, PlannedCut};
+
+/// Memberships and licences, by what is given.
+type Held = Vec<(Grant, Given)>;
+
+/// Days that whoever lets go of what is parked leaves before the account goes.
+const RELEASED_DAYS: u16 = 30;
+
+impl Desk<'_> {
+    /// When an undated cut fell due: when it was first planned, or carried out.
+    pub(super) fn first_due(&self, cause: BlockCause) -> Timestamp {
+        let planned = self.person.cut.map(|planned| planned.cut);
+        let block = self.person.block.map(|block| block.cut);
+        let same = |cut: &Cut| cut.cause == cause;
+        let known = planned.filter(same).or(block.filter(same));
+        known.map_or(self.cx.now, |cut| cut.due)
+    }
+
+    pub(super) fn leaver(&mut self, career: &Career, account: Account) -> Steps {
+        let mut exit = career.spell.exit.clone()?;
+        // Whoever leaves is in no grace, and a block for absence becomes that of somebody who left.
+        for given in self.person.grants.values_mut() {
+            given.grace = None;
+        }
+        if let Some(block) = &mut self.person.block {
+            match block.cut.cause {
+                BlockCause::Absence | BlockCause::Garden => block.cut = exit.cut,
+                BlockCause::Leave => {
+                    block.cut = exit.cut;
+                    block.signed_out = false;
+                    block.at = block.at.max(Some(exit.cut.due));
+                }
+                BlockCause::Status
+                | BlockCause::LastDay
+                | BlockCause::ForCause
+                | BlockCause::NoShow
+                | BlockCause::Deceased
+                | BlockCause::CalledOff => {}
+            }
+        }
+        let blocked = self.person.lifecycle == Lifecycle::Blocked;
+        if blocked && account.enabled {
+            // Somebody enabled the account after we cut it off: late from now on.
+            exit.cut.due = self.cx.now;
+        }
+        if account.enabled && exit.cut.due < self.cx.now {
+            self.tell_late_access(&exit, &account);
+        }
+        if self.person.lifecycle == Lifecycle::Deleted {
+            let steps = self.devices_only(&exit);
+            return Some((DeltaKind::Leaver, Some(account.id), steps));
+        }
+        let mut steps = self.exit_steps(&exit, Some(&account), &[]);
+        if let Some(next) = &career.next {
+            steps.retain(|step| step.op != Op::UserDeleteSoft);
+            steps.extend(self.rehire(next, &account));
+        }
+        Some((DeltaKind::Leaver, Some(account.id), steps))
+    }
+
+    /// Disable, then revoke: a token revoked before the block could be renewed. Only what is not
+    /// done yet.
+    pub(super) fn cut_off(
+        &mut self,
+        cut: Cut,
+        reason: &Reason,
+        account: &Account,
+    ) -> Vec<DraftAction> {
+        let signed_out = self.person.lifecycle == Lifecycle::Blocked
+            && !account.enabled
+            && self.person.block.is_some_and(|block| block.signed_out);
+        if signed_out {
+            return Vec::new();
+        }
+        self.plan_cut(Some(cut));
+        let disable = account.enabled.then_some(Op::UserDisable);
+        disable
+            .into_iter()
+            .chain([Op::UserRevokeSessions])
+            .map(|op| DraftAction::simple(op, cut.due, reason.clone(), rule_of(cut.cause)))
+            .collect()
+    }
+
+    /// Remembers the cut that is planned; the same one again was counted already.
+    pub(super) fn plan_cut(&mut self, cut: Option<Cut>) {
+        let before = self.person.cut;
+        self.person.cut = cut.map(|cut| PlannedCut {
+            cut,
+            counted: before.is_some_and(|planned| planned.cut == cut && planned.counted),
+            unheard: false,
+        });
+    }
+
+    /// Everything that an exit asks for, from the cut to the bin. `before` are steps that go
+    /// before it.
+    pub(super) fn exit_steps(
+        &mut self,
+        exit: &Exit,
+        account: Option<&Account>,
+        before: &[DraftAction],
+    ) -> Vec<DraftAction> {
+        let (cut, reason) = (exit.cut, &exit.reason);
+        let due = cut.due <= self.cx.now;
+        let rule = rule_of(cut.cause);
+        let at_cut = |op| DraftAction::simple(op, cut.due, reason.clone(), rule);
+        let mut steps = match account {
+            Some(account) if due => self.cut_off(cut, reason, account),
+            account => {
+                let enabled = account.is_some_and(|account| account.enabled);
+                // Whoever is released from work is cut off from that day on, and not again.
+                let garden = before
+                    .iter()
+                    .any(|step| matches!(step.reason, Reason::Garden { .. }));
+                let released = self
+                    .person
+                    .block
+                    .is_some_and(|block| block.cut.cause == BlockCause::Garden);
+                let disable = enabled_then(enabled, before, cut.due).then_some(Op::UserDisable);
+                let ops = disable.into_iter().chain([Op::UserRevokeSessions]);
+                let ops = ops.filter(|_| !garden && !released);
+                ops.map(at_cut).collect()
+            }
+        };
+        let policy = &self.cx.policy.leaver;
+        let for_cause = cut.cause == BlockCause::ForCause;
+        let once = |op: Op| !self.person.spent.contains(&op);
+        if for_cause && policy.for_cause && once(Op::UserResetPassword) {
+            steps.push(at_cut(Op::UserResetPassword));
+        }
+        if let Some(account) = account {
+            steps.extend(self.take_roles(account, cut.due, reason, rule));
+        }
+        let grants = has_then(&self.person.grants, before, cut.due);
+        let (with, without) = self.split_held(account, &grants);
+        for (grant, given) in without {
+            steps.push(take(
+                &grant,
+                &given,
+                cut.due,
+                reason.clone(),
+                "leaver.groups",
+            ));
+        }
+        let methods = policy
+            .methods_days
+            .filter(|_| once(Op::AuthMethodsRemove) && account.is_some());
+        if for_cause && methods.is_some() {
+            steps.push(at_cut(Op::AuthMethodsRemove));
+        }
+        let (licence_days, delete_days) = (policy.licence_days, policy.delete_days);
+        let security = for_cause && policy.for_cause && once(Op::NotifySecurity);
+        // What holds data goes later, counted from the block or from the end of the employment.
+        let (clock, anchor) = self.clock(exit);
+        let later = |op, days, rule| {
+            DraftAction::simple(op, after(clock, days), reason.clone(), rule).from(anchor)
+        };
+        let mut data: Vec<DraftAction> = with
+            .iter()
+            .map(|(grant, given)| {
+                let due = after(clock, licence_days);
+                take(grant, given, due, reason.clone(), "leaver.licences").from(anchor)
+            })
+            .collect();
+        if let Some(days) = methods.filter(|_| !for_cause) {
+            data.push(later(Op::AuthMethodsRemove, days, "leaver.methods"));
+        }
+        if let Some(days) = delete_days.filter(|_| account.is_some() || !before.is_empty()) {
+            data.push(later(Op::UserDeleteSoft, days, "leaver.delete"));
+        }
+        if cut.cause == BlockCause::Deceased {
+            let since = self.cx.now;
+            let parked = self.person.parked.entry(Parking::DeceasedReview);
+            parked.or_insert(Parked {
+                since,
+                told: false,
+                released: None,
+            });
+        }
+        let (wipes, devices): (Vec<_>, Vec<_>) = self
+            .device_steps(exit, account)
+            .into_iter()
+            .partition(|step| step.op == Op::DeviceWipe);
+        data.extend(wipes);
+        self.park(&mut data);
+        steps.extend(devices);
+        steps.extend(data);
+        if security {
+            steps.push(at_cut(Op::NotifySecurity));
+        }
+        steps
+    }
+
+    /// From when on the days of what goes later count, and the same as HR alone has it.
+    fn clock(&self, exit: &Exit) -> (Timestamp, Timestamp) {
+        let planned = exit.cut.due;
+        let block = self
+            .person
+            .block
+            .filter(|_| self.person.lifecycle == Lifecycle::Blocked)
+            .filter(|block| block.cut.cause.exit() || block.cut.cause == BlockCause::Garden);
+        let garden = self.person.wanted.as_ref().and_then(|row| {
+            let leave = row.terms.leave?;
+            let garden = leave.kind == crate::state::LeaveKind::Garden;
+            garden.then(|| day_start(leave.from, &exit.zone))
+        });
+        let first = garden.map_or(planned, |garden| garden.min(planned));
+        let cut_at = block
+            .and_then(|block| block.at)
+            .unwrap_or(first.max(self.cx.now));
+        let after_end = exit.after_termination();
+        let later_day = |from: Timestamp| {
+            let day = from.to_zoned(exit.zone.clone()).date();
+            let end = exit.termination.filter(|end| *end > day);
+            end.and(after_end)
+        };
+        let clock = later_day(cut_at).unwrap_or(cut_at);
+        let anchor = later_day(first).unwrap_or(first);
+        (clock, anchor)
+    }
+
+    /// Keeps back what may be looked at, or be evidence, until people let it go.
+    fn park(&mut self, data: &mut Vec<DraftAction>) {
+        let now = self.cx.now;
+        let kinds: BTreeSet<Op> = data.iter().map(|step| step.op).collect();
+        let mut told = Vec::new();
+        for (parking, parked) in &mut self.person.parked {
+            match parked.released {
+                None => {
+                    data.clear();
+                    if !parked.told && !kinds.is_empty() {
+                        parked.told = true;
+                        told.push(*parking);
+                    }
+                }
+                Some(released) => {
+                    let least = after(released, RELEASED_DAYS);
+                    for step in &mut *data {
+                        if step.op == Op::UserDeleteSoft {
+                            step.due = step.due.max(least);
+                        }
+                        step.due = step.due.max(released.min(now));
+                    }
+                }
+            }
+        }
+        for parking in told {
+            let (kind, why) = match parking {
+                Parking::DeceasedReview => (
+                    FindingKind::DeceasedReview,
+                    "died: what holds data stays until people looked at it",
+                ),
+                Parking::LegalHold => (
+                    FindingKind::LegalHold,
+                    "under legal hold: what holds data stays until somebody lets it go",
+                ),
+            };
+            self.find(kind, Severity::Warning, None, why);
+            let names: Vec<&str> = kinds.iter().map(|op| op.name()).collect();
+            self.argue("ops", names.join(","));
+        }
+    }
+
+    /// What somebody has: what gives licences, and what gives none or is sensitive.
+    pub(super) fn split_held(
+        &self,
+        account: Option<&Account>,
+        grants: &BTreeMap<Grant, Given>,
+    ) -> (Held, Held) {
+        let groups = self.cx.grants.map(|terms| terms.groups);
+        let now = self.cx.now;
+        let mut all = grants.clone();
+        let holdings = account.and_then(|account| account.holdings.as_deref());
+        let by_hand = holdings.filter(|_| self.cx.policy.leaver.all_groups);
+        for held in by_hand.iter().flat_map(|it| &it.groups) {
+            let grant = Grant::Group(held.group.clone());
+            all.entry(grant).or_insert_with(|| Given {
+                at: now,
+                id: None,
+                licences: held.licences.clone(),
+                disabled_plans: Vec::new(),
+                unheard: false,
+                grace: None,
+            });
+        }
+        all.into_iter().partition(|(grant, given)| {
+            let definition = groups.and_then(|groups| groups.definition(grant));
+            let gives = definition.is_some_and(|it| !it.licences().is_empty());
+            let sensitive = definition.is_some_and(|it| it.sensitive());
+            !given.unheard && !sensitive && (gives || !given.licences.is_empty())
+        })
+    }
+
+    /// Somebody was cut off and there is still something to take.
+    pub(super) fn has_to_strip(&self) -> bool {
+        let absence = self
+            .person
+            .block
+            .is_some_and(|it| it.cut.cause == BlockCause::Absence);
+        let rest = !self.person.grants.is_empty() || self.person.due.is_some();
+        self.person.lifecycle == Lifecycle::Blocked && !absence && rest
+    }
+
+    /// The second accepted full file in a row without the worker cuts off; the first is reported.
+    /// A cut that was due anyway does not wait for that.
+    pub(super) fn absent(mut self, answers: &[Vec<Account>]) -> super::Decision {
+        let was_listed = std::mem::replace(&mut self.person.listed, false);
+        self.look_for(answers);
+        if self.pending() {
+            return self.pending_absent(was_listed);
+        }
+        let active = matches!(
+            self.person.lifecycle,
+            Lifecycle::Created | Lifecycle::Active
+        );
+        if !active && !self.open && !self.has_to_strip() {
+            // Nobody to cut off: a worker who left, or never had an account, may leave the file.
+            if self.person.block.map(|block| block.cut.cause) != Some(BlockCause::Absence) {
+                self.person.due = None;
+            }
+            self.person.fingerprint = 0;
+            return self.decided(None, false);
+        }
+        self.cuts_only = true;
+        if active && (was_listed || self.person.misses == 0) {
+            self.person.misses = 1;
+            self.find(
+                FindingKind::MissingOnce,
+                Severity::Warning,
+                None,
+                "in no row of this full file; nothing is done unless the next accepted full file \
+                 misses the worker too",
+            );
+        } else if active {
+            self.person.misses = 2;
+        }
+        let again = self.person.misses > 1 && self.cx.policy.absence.second_miss_disables;
+        let draft = if self.leaves_anyway() {
+            let rows = self.rows_before();
+            self.work(rows, answers)
+        } else if again {
+            self.cut_for_absence(answers)
+        } else {
+            None
+        };
+        if draft.is_none() && !active {
+            // What was left undone is void: nobody asks for it any more.
+            self.person.due = None;
+            self.person.fingerprint = 0;
+        }
+        self.decided(draft, false)
+    }
+
+    /// Somebody who has not started, and for whom something is to come.
+    fn pending(&self) -> bool {
+        let comes = self
+            .person
+            .promised
+            .iter()
+            .any(|it| matches!(it.op, Op::UserCreate | Op::UserEnable));
+        let away = self
+            .person
+            .block
+            .is_some_and(|block| !block.cut.cause.exit());
+        comes && self.person.lifecycle != Lifecycle::Active && !away
+    }
+
+    /// The first full file without somebody who has not started holds what is to come, the second
+    /// withdraws it.
+    fn pending_absent(mut self, was_listed: bool) -> super::Decision {
+        self.cuts_only = true;
+        if was_listed || self.person.misses == 0 {
+            self.person.misses = 1;
+            let ops: BTreeSet<Op> = self.person.promised.iter().map(|it| it.op).collect();
+            let ops: Vec<&str> = ops.iter().map(|op| op.name()).collect();
+            self.find(
+                FindingKind::PendingRowMissing,
+                Severity::Warning,
+                None,
+                "has not started and is in no row of this full file: what is to come waits",
+            );
+            self.argue("ops", ops.join(","));
+            self.find(
+                FindingKind::MissingOnce,
+                Severity::Warning,
+                None,
+                "in no row of this full file; what is to come is off unless the next accepted \
+                 full file lists the worker again",
+            );
+        } else {
+            self.person.misses = 2;
+            self.withdrawn
+                .extend(std::mem::take(&mut self.person.promised));
+            self.find(
+                FindingKind::MissingPrehire,
+                Severity::Warning,
+                None,
+                "has not started and is in no row of two full files in a row: what was to come is \
+                 off; the account, if there is one, stays disabled",
+            );
+        }
+        self.person.due = None;
+        self.person.fingerprint = 0;
+        self.decided(None, false)
+    }
+
+    /// A create or an enable of which nobody knows what came: an account that came of it counts as
+    /// any other.
+    fn look_for(&mut self, answers: &[Vec<Account>]) {
+        if !self.open {
+            return;
+        }
+        let found = match (self.person.lifecycle, &self.person.wanted) {
+            (Lifecycle::None, Some(identity)) => self.account(&identity.clone(), answers),
+            (Lifecycle::Blocked, _) => {
+                let account = answers.first().and_then(|found| found.first());
+                let enabled = account.filter(|account| account.enabled);
+                enabled.map_or(Found::Nothing, |account| Found::One(account.clone()))
+            }
+            _ => Found::Nothing,
+        };
+        if let Found::One(account) = found {
+            self.person.block = None;
+            self.person.lifecycle = if account.enabled {
+                Lifecycle::Active
+            } else {
+                Lifecycle::Created
+            };
+        }
+    }
+
+    /// What HR said last cuts the worker off by now.
+    fn leaves_anyway(&mut self) -> bool {
+        let said = self.findings.len();
+        let rows = self.rows_before();
+        if rows.is_empty() {
+            return false;
+        }
+        let career = self.career(rows);
+        // It is said when the worker is worked on.
+        self.findings.truncate(said);
+        career.is_some_and(|career| career.over)
+    }
+
+    pub(super) fn cut_for_absence(&mut self, answers: &[Vec<Account>]) -> Option<Draft> {
+        self.leaving = true;
+        let account = self.linked(answers)?;
+        self.learn(&account);
+        let due = self.first_due(BlockCause::Absence);
+        let days = self.cx.policy.absence.human_after_days;
+        self.wakes.push(after(self.cx.now, days));
+        self.find(
+            FindingKind::MissingDisabled,
+            Severity::Warning,
+            None,
+            "in no row of two full files in a row; disabled and signed out, nothing else",
+        );
+        let cut = Cut {
+            due,
+            cause: BlockCause::Absence,
+        };
+        let steps = self.cut_off(cut, &Reason::AbsentTwice, &account);
+        self.split(DeltaKind::Leaver, Some(account.id), steps)
+    }
+
+    /// Blocked for absence, and nobody came back for long: a person has to decide, once.
+    pub(super) fn absent_for_long(&mut self) {
+        let block = self.person.block.filter(|block| {
+            block.cut.cause == BlockCause::Absence && self.person.lifecycle == Lifecycle::Blocked
+        });
+        let Some(at) = block.map(|block| block.at.unwrap_or(block.cut.due)) else {
+            return;
+        };
+        let days = self.cx.policy.absence.human_after_days;
+        if after(at, days) > self.cx.now {
+            self.person.due = Some(after(at, days));
+            return;
+        }
+        self.person.due = None;
+        let note = format!(
+            "blocked for absence for {days} days: find out whether the worker left, and say so in \
+             HR"
+        );
+        self.find(
+            FindingKind::MissingUnresolved,
+            Severity::Warning,
+            None,
+            note,
+        );
+    }
+}
+
+/// The rule of the policy that a cut follows.
+const fn rule_of(cause: BlockCause) -> &'static str {
+    match cause {
+        BlockCause::Status => "leaver.status",
+        BlockCause::LastDay => "leaver.last_day",
+        BlockCause::Absence => "absence.second",
+        BlockCause::ForCause => "leaver.for_cause",
+        BlockCause::NoShow => "leaver.no_show",
+        BlockCause::Deceased => "leaver.deceased",
+        BlockCause::Leave => "leave.unpaid",
+        BlockCause::Garden => "leave.garden",
+        BlockCause::CalledOff => "rescinded",
+    }
+}
