@@ -2,6 +2,7 @@
 //! keep, chance that can be repeated, a large roster, a tenant to compare.
 
 pub mod chance;
+pub mod company;
 pub mod crowd;
 pub mod queue_contract;
 pub mod rulebook;

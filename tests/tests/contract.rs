@@ -77,6 +77,7 @@ fn copies_are_faithful() {
         "mapping-expressions.json",
         "dynamic-rules.json",
         "dynamic-rules-lint.json",
+        "scenarios.md",
     ] {
         same(
             &format!("tests/vectors/{vectors}"),

@@ -26,6 +26,7 @@ mod race;
 mod rough;
 mod rules;
 mod sample;
+mod scenarios;
 mod world;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         kill::trials(),
         language::trials(),
         rules::trials(),
+        scenarios::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
