@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::roster::{Entry, Roster};
-use crate::state::{Hot, Lifecycle, account_behind, key_prefix};
+use crate::state::{Hot, Lifecycle, Workers, account_behind};
 
 /// What one intake covers, and so what absence from it means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,9 +93,10 @@ pub struct Terms<'a> {
 pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
     let entries = roster.entries();
     let absence = terms.coverage.proves_absence() && roster.keyless() == 0;
+    let workers = Workers::of(state);
     let awaited = |hot: &Hot| {
         hot.waits_for != 0
-            && (account_behind(state, hot.waits_for) || stands(entries, hot.waits_for))
+            && (account_behind(state, &workers, hot.waits_for) || roster.stands(hot.waits_for))
     };
     let mut out = Comparison::default();
     let (mut e, mut s) = (0, 0);
@@ -149,14 +150,6 @@ pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
     out
 }
 
-/// Whether a key with this prefix stands in the file.
-fn stands(entries: &[Entry], prefix: u64) -> bool {
-    let at = entries.partition_point(|entry| key_prefix(entry.key) < prefix);
-    entries
-        .get(at)
-        .is_some_and(|entry| key_prefix(entry.key) == prefix)
-}
-
 /// `awaited`: whom a reference of this person waits for is there.
 fn present(entry: &Entry, hot: &Hot, awaited: bool, terms: Terms<'_>) -> Option<Cause> {
     if entry.held || entry.fingerprint != hot.fingerprint {
@@ -198,6 +191,7 @@ fn absent(proves: bool, hot: &Hot, awaited: bool, terms: Terms<'_>) -> Option<Ca
 mod tests {
     use super::*;
     use crate::roster::{Entry, RosterBuilder};
+    use crate::state::key_prefix;
 
     fn roster(keys: &[(u128, u128)]) -> Roster {
         let mut builder = RosterBuilder::default();
@@ -225,6 +219,7 @@ mod tests {
             listed: true,
             unfinished: false,
             held: false,
+            worker: crate::state::key_prefix(key),
             waits_for: 0,
         }
     }

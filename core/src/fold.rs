@@ -330,7 +330,7 @@ fn apply(
         Op::GroupRemove | Op::LicenceRemove => {
             if let Some(granting) = Granting::of_args(&action.args) {
                 person.grants.remove(&granting.grant);
-                if exits {
+                if exits && !action.args.contains_key("over") {
                     let grant = granting.grant.clone();
                     person.taken.insert(grant, granting.given(outcome.at));
                 }

@@ -4,10 +4,12 @@
 //! sealed row begins (P13). Invariant: a key that stands on several rows that differ is present
 //! and held, never believed.
 
+use crate::state::key_prefix;
+
 /// One row as the index keeps it: 48 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// [`crate::digest::worker_hash`] of the key.
+    /// [`crate::digest::worker_hash`] of the key: the person's, where HR gives people one.
     pub key: u128,
     /// Hash over the columns that are read.
     pub fingerprint: u128,
@@ -34,6 +36,8 @@ pub struct Repeated {
 #[derive(Debug, Default)]
 pub struct RosterBuilder {
     entries: Vec<Entry>,
+    /// [`key_prefix`] of worker ids, where they are not the keys.
+    workers: Vec<u64>,
     keyless: u32,
 }
 
@@ -42,6 +46,7 @@ impl RosterBuilder {
     pub fn for_rows(rows: u32) -> Self {
         Self {
             entries: Vec::with_capacity(rows as usize),
+            workers: Vec::new(),
             keyless: 0,
         }
     }
@@ -49,6 +54,11 @@ impl RosterBuilder {
     /// A row with a key.
     pub fn push(&mut self, entry: Entry) {
         self.entries.push(entry);
+    }
+
+    /// The worker id of a row whose key is that of a person.
+    pub fn push_worker(&mut self, worker: u128) {
+        self.workers.push(key_prefix(worker));
     }
 
     /// A row whose key cannot be read: somebody unknown is present.
@@ -60,8 +70,10 @@ impl RosterBuilder {
     pub fn finish(self) -> Roster {
         let Self {
             mut entries,
+            mut workers,
             keyless,
         } = self;
+        workers.sort_unstable();
         let rows = u32::try_from(entries.len())
             .unwrap_or(u32::MAX)
             .saturating_add(keyless);
@@ -94,6 +106,7 @@ impl RosterBuilder {
         entries.truncate(kept);
         Roster {
             entries,
+            workers,
             repeated,
             keyless,
             rows,
@@ -105,6 +118,7 @@ impl RosterBuilder {
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
     entries: Vec<Entry>,
+    workers: Vec<u64>,
     repeated: Vec<Repeated>,
     keyless: u32,
     rows: u32,
@@ -131,9 +145,25 @@ impl Roster {
         self.rows
     }
 
-    /// Whether the key stands in the file, held or not.
-    pub fn contains(&self, key: u128) -> bool {
-        self.entries.binary_search_by_key(&key, |e| e.key).is_ok()
+    /// Whether a worker id with this [`key_prefix`] stands in the file, held or not.
+    pub fn stands(&self, prefix: u64) -> bool {
+        if !self.workers.is_empty() {
+            return self.workers.binary_search(&prefix).is_ok();
+        }
+        let at = self
+            .entries
+            .partition_point(|entry| key_prefix(entry.key) < prefix);
+        let entry = self.entries.get(at);
+        entry.is_some_and(|entry| key_prefix(entry.key) == prefix)
+    }
+
+    /// One key stands for several rows that are one person's employments: believed or not
+    /// together, and changed where any of them is.
+    pub fn join(&mut self, key: u128, fingerprint: u128, held: bool) {
+        if let Ok(at) = self.entries.binary_search_by_key(&key, |e| e.key) {
+            self.entries[at].fingerprint = fingerprint;
+            self.entries[at].held = held;
+        }
     }
 }
 
@@ -166,7 +196,8 @@ mod tests {
         assert_eq!(roster.entries().len(), 2);
         let held = roster.entries().iter().find(|e| e.key == 5).unwrap();
         assert!(held.held);
-        assert!(roster.contains(5) && roster.contains(3) && !roster.contains(4));
+        let has = |key| roster.entries().iter().any(|entry| entry.key == key);
+        assert!(has(5) && has(3) && !has(4));
         assert_eq!(roster.repeated().len(), 1);
         assert!(roster.repeated()[0].conflict);
         assert_eq!(

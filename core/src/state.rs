@@ -206,6 +206,9 @@ pub struct Promise {
     pub what: String,
     /// What HR said that it follows from: the instant that its days count from.
     pub anchor: Timestamp,
+    /// It is part of an exit.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub exit: bool,
 }
 
 /// What keeps later steps of a leaver back until people let them go.
@@ -426,6 +429,7 @@ impl Person {
             listed: self.listed,
             unfinished: self.unfinished,
             held: self.held,
+            worker: key_prefix(crate::digest::worker_hash(&self.source, &self.worker)),
             waits_for: self.waits_for.as_ref().map_or(0, |manager| {
                 key_prefix(crate::digest::worker_hash(&self.source, manager))
             }),
@@ -436,7 +440,7 @@ impl Person {
 /// What is read of everybody on every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hot {
-    /// [`crate::digest::worker_hash`].
+    /// [`crate::digest::worker_hash`] of the person's key.
     pub key: u128,
     /// See [`Person::fingerprint`].
     pub fingerprint: u128,
@@ -452,8 +456,45 @@ pub struct Hot {
     pub unfinished: bool,
     /// See [`Person::held`].
     pub held: bool,
+    /// [`key_prefix`] of the worker id that the account carries: that of `key`, where HR gives
+    /// people no key of their own.
+    pub worker: u64,
     /// [`key_prefix`] of the manager whom a reference waits for; 0 = nobody.
     pub waits_for: u64,
+}
+
+/// Persons by the worker ids that their accounts carry, where those are not their keys.
+#[derive(Debug, Clone, Default)]
+pub struct Workers(Vec<(u64, u32)>);
+
+impl Workers {
+    /// Of a state.
+    pub fn of(state: &[Hot]) -> Self {
+        let others = state.iter().enumerate();
+        let others = others.filter(|(_, hot)| hot.worker != key_prefix(hot.key));
+        let mut out: Vec<(u64, u32)> = others
+            .filter_map(|(at, hot)| Some((hot.worker, u32::try_from(at).ok()?)))
+            .collect();
+        out.sort_unstable();
+        Self(out)
+    }
+
+    /// The persons of a worker id, as places in the state; mostly one.
+    pub fn find<'a>(&'a self, state: &'a [Hot], prefix: u64) -> impl Iterator<Item = usize> + 'a {
+        let from = state.partition_point(|hot| key_prefix(hot.key) < prefix);
+        let same = state[from..]
+            .iter()
+            .take_while(move |hot| key_prefix(hot.key) == prefix)
+            .enumerate()
+            .filter(move |(_, hot)| hot.worker == prefix)
+            .map(move |(at, _)| from + at);
+        let other = self.0.partition_point(|(worker, _)| *worker < prefix);
+        let others = self.0[other..]
+            .iter()
+            .take_while(move |(worker, _)| *worker == prefix)
+            .filter_map(|(_, at)| usize::try_from(*at).ok());
+        same.chain(others)
+    }
 }
 
 /// The upper half of a key: enough to find somebody, small enough to keep for everybody. Two
@@ -462,14 +503,10 @@ pub fn key_prefix(key: u128) -> u64 {
     u64::try_from(key >> 64).unwrap_or(u64::MAX)
 }
 
-/// Whether somebody with this key prefix has an account that we manage. `state` is ascending by
+/// Whether somebody with this worker id has an account that we manage. `state` is ascending by
 /// key.
-pub fn account_behind(state: &[Hot], prefix: u64) -> bool {
-    let from = state.partition_point(|hot| key_prefix(hot.key) < prefix);
-    state[from..]
-        .iter()
-        .take_while(|hot| key_prefix(hot.key) == prefix)
-        .any(Hot::managed)
+pub fn account_behind(state: &[Hot], workers: &Workers, prefix: u64) -> bool {
+    workers.find(state, prefix).any(|at| state[at].managed())
 }
 
 impl Hot {

@@ -19,36 +19,34 @@ struct Login {
 }
 
 impl Login {
-    fn take(&mut self, entry: &Entry) {
+    /// What an entry does to it, or why it cannot have happened.
+    fn take(&mut self, entry: &Entry) -> Result<(), &'static str> {
         let group = entry.args.get("group").and_then(|it| it.as_str());
+        let group = group.unwrap_or_default();
+        let is = |holds: bool, why| if holds { Ok(()) } else { Err(why) };
         match entry.op.as_str() {
             "user.enable" => {
-                assert!(!self.enabled, "enabled twice: {entry:?}");
+                is(!self.enabled, "enabled twice")?;
                 self.enabled = true;
             }
             "user.disable" => {
-                assert!(self.enabled, "disabled twice: {entry:?}");
+                is(self.enabled, "disabled twice")?;
                 self.enabled = false;
                 self.blocked = Some(entry.at);
             }
             "user.deleteSoft" => {
-                let since = self.blocked.expect("deleted without a block");
+                let since = self.blocked.ok_or("deleted without a block")?;
                 let days = entry.at.duration_since(since).as_hours() / 24;
-                assert!(days >= 59, "deleted {days} days after the block: {entry:?}");
-                assert!(!self.enabled, "deleted while enabled: {entry:?}");
+                is(days >= 59, "deleted too early")?;
+                is(!self.enabled, "deleted while enabled")?;
                 self.deleted = true;
             }
             "user.restore" => self.deleted = false,
-            "group.add" => {
-                let added = self.groups.insert(group.expect("a group").to_owned());
-                assert!(added, "added twice: {entry:?}");
-            }
-            "group.remove" => {
-                let removed = self.groups.remove(group.expect("a group"));
-                assert!(removed, "removed twice: {entry:?}");
-            }
+            "group.add" => is(self.groups.insert(group.to_owned()), "added twice")?,
+            "group.remove" => is(self.groups.remove(group), "removed twice")?,
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -129,8 +127,13 @@ fn check(seed: u64, days: i32) -> Figures {
             let login = logins
                 .get_mut(member.person.as_str())
                 .filter(|_| entry.op.starts_with("user.") || entry.op.starts_with("group."));
-            if let Some(login) = login {
-                login.take(entry);
+            if let Some(login) = login
+                && let Err(why) = login.take(entry)
+            {
+                panic!(
+                    "seed {seed}: {why}: {entry:?}\n{member:#?}\n{:#?}",
+                    of(&played.entries, &member.person, entry.at)
+                );
             }
         }
         for member in &company.members {

@@ -16,6 +16,7 @@
 //! hire_date = { column = "HireDate", format = "iso" }       # iso, day_first, month_first, compact
 //! last_day = { column = "LastDay", format = "iso", open = ["9999-12-31"] }
 //! time_zone = { column = "TimeZone" }       # or { constant = "Europe/Berlin" }
+//! person = "PersonID"                       # of people who may have several employments
 //! termination_date = { column = "TerminationDate" }       # where it is not the last day of work
 //! effective_date = { column = "EffectiveDate" }           # from when on the row's values hold
 //! for_cause = { column = "Reason", values = ["DISMISSAL"] }
@@ -140,6 +141,8 @@ pub(super) struct WorkerRules {
     #[serde(default)]
     pub(super) key_pattern: Option<String>,
     pub(super) status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) person: Option<String>,
     #[serde(default)]
     pub(super) manager: Option<String>,
     #[serde(default)]
@@ -442,6 +445,7 @@ impl Mapping {
         let mut out: BTreeSet<String> = [&worker.key, &worker.status]
             .into_iter()
             .chain(&worker.manager)
+            .chain(&worker.person)
             .chain(worker.dates().map(|d| &d.column))
             .chain(worker.words())
             .cloned()

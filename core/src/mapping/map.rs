@@ -26,6 +26,7 @@ pub struct Bound {
     mapping: Mapping,
     key: usize,
     status: usize,
+    person: Option<usize>,
     manager: Option<usize>,
     hire: Option<usize>,
     last_day: Option<usize>,
@@ -79,6 +80,7 @@ impl Mapping {
         let bound = Bound {
             key: find(&worker.key),
             status: find(&worker.status),
+            person: worker.person.as_ref().map(&mut find),
             manager: worker.manager.as_ref().map(&mut find),
             hire: worker.hire_date.as_ref().map(|d| find(&d.column)),
             last_day: worker.last_day.as_ref().map(|d| find(&d.column)),
@@ -155,6 +157,11 @@ impl Bound {
     /// The place of the status column.
     pub fn status(&self) -> usize {
         self.status
+    }
+
+    /// The place of the column that says whose employment a row is.
+    pub fn person(&self) -> Option<usize> {
+        self.person
     }
 
     /// The place of the manager column.

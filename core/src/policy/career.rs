@@ -49,6 +49,8 @@ pub(super) struct Start {
 pub(super) struct Stage {
     /// From when on.
     pub(super) at: Timestamp,
+    /// When it began, by what HR says; `MIN` where that says nothing.
+    pub(super) since: Timestamp,
     /// Where.
     pub(super) zone: TimeZone,
     /// The values.
@@ -339,7 +341,11 @@ impl Desk<'_> {
             (StatusClass::Deceased, _) => (now(BlockCause::Deceased), Reason::Deceased),
             (StatusClass::NoShow, _) => (now(BlockCause::NoShow), Reason::NoShow),
             (StatusClass::Inactive, _) | (StatusClass::Active, Some(_)) if row.terms.for_cause => {
-                (now(BlockCause::ForCause), Reason::ForCause)
+                let mut cut = now(BlockCause::ForCause);
+                // Known too late: it is measured from the day that HR names.
+                let dated = last.map(|date| day_start(date.saturating_add(1.day()), zone));
+                cut.due = dated.map_or(cut.due, |dated| dated.min(cut.due));
+                (cut, Reason::ForCause)
             }
             (StatusClass::Active | StatusClass::Inactive, Some(date)) => {
                 let cut = Cut {
@@ -422,8 +428,15 @@ fn stage(jobs: &[Job], at: Timestamp) -> Stage {
     let (first, others) = in_force.split_first().expect("a person has a row");
     let mut others: Vec<Identity> = others.iter().map(|job| job.values(at).clone()).collect();
     others.sort_by(|a, b| a.worker.cmp(&b.worker));
+    let begun = jobs.iter().flat_map(|job| {
+        let effective = job.row.terms.effective;
+        let effective = effective.map(|date| day_start(date, &job.zone));
+        [Some(job.start), Some(job.to), effective]
+    });
+    let since = begun.flatten().filter(|it| *it <= at).max();
     Stage {
         at,
+        since: since.unwrap_or(Timestamp::MIN),
         zone: first.zone.clone(),
         identity: first.values(at).clone(),
         others,

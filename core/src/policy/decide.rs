@@ -365,11 +365,9 @@ impl Desk<'_> {
                 let draft = self.cut_for_absence(answers);
                 return self.decided(draft, false);
             }
-            if self
-                .person
-                .block
-                .is_some_and(|it| it.cut.cause == BlockCause::Absence)
-            {
+            let block = self.person.block.map(|it| it.cut.cause);
+            // What HR said before goes on: the end of the employment comes all the same.
+            if block == Some(BlockCause::Absence) && !self.leaves_anyway() {
                 self.absent_for_long();
                 return self.decided(None, false);
             }

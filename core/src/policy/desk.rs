@@ -288,8 +288,7 @@ impl Desk<'_> {
         for old in std::mem::take(&mut self.person.promised) {
             let same = |new: &&Promise| new.op == old.op && new.what == old.what;
             let mut again = now_planned.iter().filter(same);
-            // What is kept for some days beside what is new counts from when that came.
-            let moved = |new: &Promise| new.anchor != old.anchor && !old.op.takes();
+            let moved = |new: &Promise| new.anchor != old.anchor || new.exit != old.exit;
             let stays = again.clone().next().is_some() && !again.all(moved);
             if !stays {
                 self.withdrawn.push(old);

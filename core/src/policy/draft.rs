@@ -260,6 +260,7 @@ impl DraftAction {
             op: self.op,
             what: self.what(),
             anchor: self.anchor.unwrap_or(self.due),
+            exit: self.reason.block_cause().is_some(),
         }
     }
 }

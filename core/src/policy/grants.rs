@@ -85,10 +85,18 @@ impl Desk<'_> {
         let mut doubts = Doubts::default();
         let wants = self.belongs.wants.clone();
         let mut gets: BTreeSet<&Grant> = BTreeSet::new();
-        for grant in wants.iter().filter(|grant| !self.withheld(grant)) {
+        for grant in &wants {
+            if self.withheld(grant) {
+                continue;
+            }
             let Some(definition) = terms.groups.definition(grant) else {
                 continue;
             };
+            if by_hand(account, grant) && !self.person.grants.contains_key(grant) {
+                // Somebody put them in before: it is theirs by right from now on.
+                let given = definition.granting().given(self.cx.now);
+                self.person.grants.insert(grant.clone(), given);
+            }
             let given = self.person.grants.get(grant);
             if given.is_some_and(|given| terms.has(grant, given, &definition)) {
                 continue;
@@ -275,6 +283,7 @@ impl Desk<'_> {
         before: &BTreeSet<Grant>,
         wants: &BTreeSet<Grant>,
         at: Timestamp,
+        account: Option<&Account>,
     ) -> Vec<DraftAction> {
         let Some(terms) = self.cx.grants else {
             return Vec::new();
@@ -284,7 +293,7 @@ impl Desk<'_> {
         let mut gives = Vec::new();
         let mut takes = Vec::new();
         for grant in wants.difference(before) {
-            let has = self.person.grants.contains_key(grant);
+            let has = self.person.grants.contains_key(grant) || by_hand(account, grant);
             let Some(definition) = terms.groups.definition(grant).filter(|_| !has) else {
                 continue;
             };
@@ -316,6 +325,21 @@ impl Desk<'_> {
         licences_last(&mut takes);
         first.into_iter().chain(gives).chain(takes).collect()
     }
+}
+
+/// Whether somebody is in a group already, and we did not put them there.
+fn by_hand(account: Option<&Account>, grant: &Grant) -> bool {
+    let holdings = account.and_then(|account| account.holdings.as_deref());
+    match grant {
+        Grant::Group(key) => holdings.is_some_and(|it| it.groups.iter().any(|g| g.group == *key)),
+        Grant::Licence(_) => false,
+    }
+}
+
+/// The same, from any order.
+pub(super) fn by_name(steps: &mut [DraftAction]) {
+    steps.sort_by_key(DraftAction::what);
+    licences_last(steps);
 }
 
 /// Groups that give no licence before those that do, each by name.

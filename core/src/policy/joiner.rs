@@ -143,11 +143,13 @@ impl Desk<'_> {
         let (enable, reason) = self.start(spell.start, zone);
         let anchor = spell.start.map_or(enable, |start| start.at);
         let mut steps = Vec::new();
-        steps.extend(self.tell_manager(spell.start, zone));
+        if identity.manager.is_some() {
+            steps.extend(self.tell_manager(spell.start, zone));
+        }
         let from = self.groups_from(spell.start, zone).max(ready);
         let granted = self.grant(identity, account, from, "joiner.groups", &[]);
         steps.extend(granted.takes_first);
-        steps.extend(granted.gives);
+        steps.extend(granted.gives.into_iter().map(|step| step.from(anchor)));
         let enabled = DraftAction::simple(Op::UserEnable, enable, reason.clone(), "joiner.enable");
         steps.push(enabled.from(anchor));
         self.person.owed.clear();
@@ -251,8 +253,6 @@ impl Desk<'_> {
             let step = DraftAction::simple(op, now, Reason::CalledOff, "rescinded.notify");
             steps.push(step.with("template", "hire_cancelled"));
         }
-        let rule = "rescinded.groups";
-        steps.extend(self.take_all(&account, cut.due, &Reason::CalledOff, rule));
         if let Some(days) = self.cx.policy.rescinded.delete_days
             && self.person.lifecycle != Lifecycle::Deleted
         {

@@ -40,7 +40,14 @@ impl Desk<'_> {
         }
         if let Some(block) = &mut self.person.block {
             match block.cut.cause {
-                BlockCause::Absence | BlockCause::Garden => block.cut = exit.cut,
+                BlockCause::Absence => {
+                    block.cut = exit.cut;
+                    block.signed_out = false;
+                }
+                BlockCause::Garden => {
+                    block.cut = exit.cut;
+                    block.signed_out &= exit.cut.cause != BlockCause::ForCause;
+                }
                 BlockCause::Leave => {
                     block.cut = exit.cut;
                     block.signed_out = false;
@@ -69,7 +76,10 @@ impl Desk<'_> {
         let mut steps = self.exit_steps(&exit, Some(&account), &[]);
         if let Some(next) = &career.next {
             steps.retain(|step| step.op != Op::UserDeleteSoft);
-            steps.extend(self.rehire(next, &account));
+            let gone: Vec<_> = steps.iter().map(|step| (step.op, step.what())).collect();
+            let mut again = self.rehire(next, &account);
+            again.retain(|step| !(step.op.destructive() && gone.contains(&(step.op, step.what()))));
+            steps.extend(again);
         }
         Some((DeltaKind::Leaver, Some(account.id), steps))
     }
@@ -149,18 +159,21 @@ impl Desk<'_> {
         let grants = has_then(&self.person.grants, before, cut.due);
         let (with, without) = self.split_held(account, &grants);
         for (grant, given) in without {
-            steps.push(take(
-                &grant,
-                &given,
-                cut.due,
-                reason.clone(),
-                "leaver.groups",
-            ));
+            let step = take(&grant, &given, cut.due, reason.clone(), "leaver.groups");
+            // Nobody gets back what was to go anyway.
+            let was_over = grants.contains_key(&grant) && !self.belongs.wants.contains(&grant);
+            steps.push(if was_over {
+                step.with("over", "true")
+            } else {
+                step
+            });
         }
         let methods = policy
             .methods_days
             .filter(|_| once(Op::AuthMethodsRemove) && account.is_some());
-        if for_cause && methods.is_some() {
+        let parked = self.person.parked.values();
+        let parked = parked.filter(|it| it.released.is_none()).count() > 0;
+        if for_cause && methods.is_some() && !parked {
             steps.push(at_cut(Op::AuthMethodsRemove));
         }
         let (licence_days, delete_days) = (policy.licence_days, policy.delete_days);
@@ -177,7 +190,9 @@ impl Desk<'_> {
                 take(grant, given, due, reason.clone(), "leaver.licences").from(anchor)
             })
             .collect();
-        if let Some(days) = methods.filter(|_| !for_cause) {
+        if for_cause && methods.is_some() && parked {
+            data.push(at_cut(Op::AuthMethodsRemove));
+        } else if let Some(days) = methods.filter(|_| !for_cause) {
             data.push(later(Op::AuthMethodsRemove, days, "leaver.methods"));
         }
         if let Some(days) = delete_days.filter(|_| account.is_some() || !before.is_empty()) {
@@ -230,7 +245,12 @@ impl Desk<'_> {
             end.and(after_end)
         };
         let clock = later_day(cut_at).unwrap_or(cut_at);
-        let anchor = later_day(first).unwrap_or(first);
+        // Once it is under way, days count from that, whatever HR says of the day later.
+        let anchor = if planned <= self.cx.now || block.is_some() {
+            clock
+        } else {
+            later_day(first).unwrap_or(first)
+        };
         (clock, anchor)
     }
 
@@ -308,12 +328,9 @@ impl Desk<'_> {
 
     /// Somebody was cut off and there is still something to take.
     pub(super) fn has_to_strip(&self) -> bool {
-        let absence = self
-            .person
-            .block
-            .is_some_and(|it| it.cut.cause == BlockCause::Absence);
+        let left = self.person.block.is_none_or(|it| it.cut.cause.exit());
         let rest = !self.person.grants.is_empty() || self.person.due.is_some();
-        self.person.lifecycle == Lifecycle::Blocked && !absence && rest
+        self.person.lifecycle == Lifecycle::Blocked && left && rest
     }
 
     /// The second accepted full file in a row without the worker cuts off; the first is reported.
@@ -324,10 +341,15 @@ impl Desk<'_> {
         if self.pending() {
             return self.pending_absent(was_listed);
         }
-        let active = matches!(
-            self.person.lifecycle,
-            Lifecycle::Created | Lifecycle::Active
-        );
+        let away = self.person.block.is_some_and(|block| {
+            let cause = block.cut.cause;
+            matches!(cause, BlockCause::Leave | BlockCause::Garden)
+        });
+        let active = match self.person.lifecycle {
+            Lifecycle::Created | Lifecycle::Active => true,
+            Lifecycle::Blocked => away,
+            Lifecycle::None | Lifecycle::Deleted => false,
+        };
         if !active && !self.open && !self.has_to_strip() {
             // Nobody to cut off: a worker who left, or never had an account, may leave the file.
             if self.person.block.map(|block| block.cut.cause) != Some(BlockCause::Absence) {
@@ -445,7 +467,7 @@ impl Desk<'_> {
     }
 
     /// What HR said last cuts the worker off by now.
-    fn leaves_anyway(&mut self) -> bool {
+    pub(super) fn leaves_anyway(&mut self) -> bool {
         let said = self.findings.len();
         let rows = self.rows_before();
         if rows.is_empty() {
@@ -464,6 +486,8 @@ impl Desk<'_> {
         let due = self.first_due(BlockCause::Absence);
         let days = self.cx.policy.absence.human_after_days;
         self.wakes.push(after(self.cx.now, days));
+        let end = self.end_ahead();
+        self.wakes.extend(end);
         self.find(
             FindingKind::MissingDisabled,
             Severity::Warning,
@@ -478,6 +502,15 @@ impl Desk<'_> {
         self.split(DeltaKind::Leaver, Some(account.id), steps)
     }
 
+    /// The end that HR named before the worker went missing.
+    fn end_ahead(&mut self) -> Option<Timestamp> {
+        let said = self.findings.len();
+        let career = self.career(self.rows_before());
+        self.findings.truncate(said);
+        let exit = career.filter(|it| !it.over)?.spell.exit?;
+        Some(exit.cut.due)
+    }
+
     /// Blocked for absence, and nobody came back for long: a person has to decide, once.
     pub(super) fn absent_for_long(&mut self) {
         let block = self.person.block.filter(|block| {
@@ -487,11 +520,13 @@ impl Desk<'_> {
             return;
         };
         let days = self.cx.policy.absence.human_after_days;
+        let end = self.end_ahead();
         if after(at, days) > self.cx.now {
-            self.person.due = Some(after(at, days));
+            let human = after(at, days);
+            self.person.due = Some(end.map_or(human, |end| end.min(human)));
             return;
         }
-        self.person.due = None;
+        self.person.due = end;
         let note = format!(
             "blocked for absence for {days} days: find out whether the worker left, and say so in \
              HR"

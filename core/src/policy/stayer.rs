@@ -56,7 +56,11 @@ impl Desk<'_> {
                 Some(exit) => self.last_exit(exit, &account),
                 None => Vec::new(),
             };
-            steps.extend(self.rehire(spell, &account));
+            // What goes with the exit is gone.
+            let gone: Vec<_> = steps.iter().map(|step| (step.op, step.what())).collect();
+            let mut again = self.rehire(spell, &account);
+            again.retain(|step| !(step.op.destructive() && gone.contains(&(step.op, step.what()))));
+            steps.extend(again);
             self.later(&mut steps, career, Some(&account));
             return (DeltaKind::Rehire, Some(account.id), steps);
         }
@@ -67,6 +71,8 @@ impl Desk<'_> {
             Vec::new()
         };
         let (update, mut moved) = self.update(identity, &account, self.cx.now);
+        let since = stage.since;
+        let update = update.map(|step| step.from(since));
         let converted = update
             .iter()
             .any(|step| step.after.contains_key(&self.cx.target.key_attribute));
@@ -80,7 +86,8 @@ impl Desk<'_> {
         if self.person.lifecycle == Lifecycle::Created {
             steps = unblock;
             steps.extend(update);
-            steps.extend(self.manager(identity, self.cx.now, "mover.manager"));
+            let manager = self.manager(identity, self.cx.now, "mover.manager");
+            steps.extend(manager.map(|step| step.from(since)));
             steps.extend(self.coming(spell, Some(&account), self.cx.now));
         } else {
             let (from, rule) = if begun {
@@ -94,12 +101,19 @@ impl Desk<'_> {
             steps.extend(update);
             if let Some(step) = self.manager(identity, self.cx.now, "mover.manager") {
                 moved |= self.person.manager != identity.manager && self.moves("manager");
-                steps.push(step);
+                steps.push(step.from(since));
             }
-            steps.extend(granted.gives);
-            steps.extend(self.given_back());
+            let (asks, back): (Vec<_>, Vec<_>) = self
+                .given_back()
+                .into_iter()
+                .partition(|step| step.args.contains_key("ask"));
+            let mut gives = granted.gives;
+            gives.extend(back);
+            super::grants::by_name(&mut gives);
+            steps.extend(gives.into_iter().map(|step| step.from(since)));
+            steps.extend(asks);
             steps.extend(self.set_up_again());
-            steps.extend(granted.takes);
+            steps.extend(granted.takes.into_iter().map(|step| step.from(since)));
             if begun {
                 let now = self.cx.now;
                 steps.extend(self.owed(spell.start, &stage.zone, now, &start_reason));
@@ -117,7 +131,8 @@ impl Desk<'_> {
             self.person.owed.insert(Op::TaskManual);
         }
         steps.extend(alias.or_else(|| self.owed_alias()));
-        self.leave(&mut steps, away.as_ref(), &account);
+        let end = spell.exit.as_ref().map(|exit| exit.cut.due);
+        self.leave(&mut steps, away.as_ref(), &account, end);
         self.later(&mut steps, career, Some(&account));
         let delta = if back {
             DeltaKind::Rehire
@@ -187,10 +202,15 @@ impl Desk<'_> {
         }
         let (reason, rule) = match cause {
             Some(BlockCause::Absence) => (Reason::Reappeared, "leaver_reversed.enable"),
-            Some(BlockCause::Leave | BlockCause::Garden) => (Reason::LeaveOver, "leave.enable"),
+            Some(BlockCause::Leave) => (Reason::LeaveOver, "leave.enable"),
             _ => (Reason::InForceAgain, "leaver_reversed.enable"),
         };
         let enable = DraftAction::simple(Op::UserEnable, start, reason, rule);
+        let back = away.and_then(|it| it.back);
+        let enable = match back {
+            Some(back) => enable.from(back),
+            None => enable,
+        };
         restore.into_iter().chain([enable]).collect()
     }
 
@@ -224,10 +244,6 @@ impl Desk<'_> {
                 steps.push(step);
             }
         }
-        steps.sort_by_key(|step| {
-            let granting = step.granting.as_ref();
-            granting.is_some_and(|it| !it.licences.is_empty())
-        });
         let roles = self.person.taken_roles.iter().map(|role| {
             give(Op::RoleAdd)
                 .with("role", role)
@@ -338,6 +354,8 @@ impl Desk<'_> {
             // Where something is not on record, it may be this.
             Some(manager) if !self.open && self.person.manager.as_ref() == Some(manager) => None,
             Some(_) if self.in_cycle => {
+                // Looked at again by the next file.
+                self.person.held = true;
                 self.find(
                     FindingKind::ManagerCycle,
                     Severity::Warning,
@@ -378,6 +396,8 @@ impl Desk<'_> {
         let away = self.leave_cut.take();
         self.plan_cut(away.or(exit.map(|exit| exit.cut)));
         if let Some(exit) = exit {
+            // What would go later goes with the exit.
+            steps.retain(|step| !step.op.takes() || step.due < exit.cut.due);
             let mut ending = self.exit_steps(exit, account, steps);
             if career.next.is_some() {
                 // Somebody who is hired again keeps the account.
@@ -405,6 +425,7 @@ impl Desk<'_> {
         for stage in spell.stages.iter().skip(1) {
             let stage: &Stage = stage;
             let at = stage.at;
+            self.wakes.push(at);
             let (update, _) = self.update(&stage.identity, &has, at);
             write(&mut has, &stage.identity, &self.cx.target.key_attribute);
             let alias = update.as_ref().and_then(|step| self.mail_alias(step));
@@ -419,7 +440,7 @@ impl Desk<'_> {
                 manager.clone_from(next);
             }
             let belongs = self.belongs_at(stage);
-            steps.extend(self.grant_later(&wants, &belongs.wants, at));
+            steps.extend(self.grant_later(&wants, &belongs.wants, at, account));
             wants = belongs.wants;
         }
     }
@@ -457,7 +478,13 @@ impl Desk<'_> {
     }
 
     /// Blocked while away, enabled on the day after.
-    fn leave(&mut self, steps: &mut Vec<DraftAction>, away: Option<&Away>, account: &Account) {
+    fn leave(
+        &mut self,
+        steps: &mut Vec<DraftAction>,
+        away: Option<&Away>,
+        account: &Account,
+        end: Option<Timestamp>,
+    ) {
         let Some(away) = away else {
             return;
         };
@@ -492,7 +519,9 @@ impl Desk<'_> {
             };
             steps.extend(starts);
         }
-        if let Some(back) = away.back {
+        // Whoever leaves before that does not come back.
+        let returns = |back: &Timestamp| end.is_none_or(|end| *back < end);
+        if let Some(back) = away.back.filter(returns) {
             let step = DraftAction::simple(Op::UserEnable, back, Reason::LeaveOver, "leave.enable");
             steps.push(step);
         }

@@ -43,9 +43,23 @@ impl Metrics {
         self.runs.insert(run, state);
     }
 
-    pub(super) fn agreed(&mut self, run: u32, since: Timestamp, now: Timestamp) {
+    pub(super) fn agreed(
+        &mut self,
+        person: Option<&PersonKey>,
+        run: u32,
+        since: Timestamp,
+        now: Timestamp,
+    ) {
         let hours = now.duration_since(since).as_secs_f64() / 3600.0;
-        self.decided.insert(run, hours);
+        match person {
+            Some(person) => {
+                let metric = "hours_to_decision".to_owned();
+                self.values.insert((person.clone(), metric), number(hours));
+            }
+            None => {
+                self.decided.insert(run, hours);
+            }
+        }
     }
 
     pub(super) fn exception(&mut self, person: &PersonKey, code: &str, at: Timestamp) {
@@ -165,8 +179,11 @@ impl Metrics {
                 say("sla_met", json!("none"));
             }
         }
-        for person in play.people.keys() {
-            self.classes.insert(person.clone(), play.class(person));
+        for person in play.everybody() {
+            let late = self.values.get(&(person.clone(), "sla_met".to_owned()));
+            let late = late == Some(&json!(false));
+            let class = play.class(&person, late);
+            self.classes.insert(person, class);
         }
     }
 
@@ -278,12 +295,32 @@ impl Play<'_> {
         }
     }
 
+    /// Persons, and accounts of nobody.
+    fn everybody(&self) -> Vec<PersonKey> {
+        let accounts = self.names.accounts();
+        let mut out: Vec<PersonKey> = self.people.keys().chain(accounts).cloned().collect();
+        out.sort();
+        out.dedup();
+        out
+    }
+
     /// The class of a row of the reconciliation ("lifecycle policy", 4.4).
-    fn class(&self, person: &PersonKey) -> &'static str {
+    fn class(&self, person: &PersonKey, late: bool) -> &'static str {
         let Some(known) = self.people.get(person) else {
-            return "unknown";
+            let key = self.names.account_of(person).unwrap_or_default();
+            let listed = |it: &String| it == key || it == person.as_str();
+            let protected = self.params.protected.iter().any(listed);
+            return if protected {
+                "protected"
+            } else {
+                "orphan_account"
+            };
         };
-        let listed = self.rows.values().any(|row| row.person == *person);
+        let rows: Vec<_> = self
+            .rows
+            .values()
+            .filter(|row| row.person == *person)
+            .collect();
         let login = known
             .object
             .as_ref()
@@ -299,19 +336,17 @@ impl Play<'_> {
         if open {
             return "on_hold";
         }
-        match (login, listed) {
-            (None, true) => "missing_account",
-            (None, false) => "excluded",
-            (Some(login), true | false) => {
-                let out = known.lifecycle == Lifecycle::Blocked;
-                if out && login.enabled {
-                    "leaver_active"
-                } else if !listed && login.enabled {
-                    "orphan_account"
-                } else {
-                    "matched"
-                }
-            }
+        let left = known.block.is_some_and(|block| block.cut.cause.exit());
+        let cut = known
+            .cut
+            .is_some_and(|it| it.cut.due <= self.now && it.cut.cause.exit());
+        match login {
+            None if rows.is_empty() || left => "excluded",
+            None => "missing_account",
+            Some(login) if login.enabled && cut => "leaver_active",
+            Some(_) if left && late => "leaver_late",
+            Some(login) if login.enabled && rows.is_empty() => "orphan_account",
+            Some(_) => "matched",
         }
     }
 }

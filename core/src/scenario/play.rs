@@ -50,6 +50,17 @@ const FILLER_COUNT: u32 = 1000;
 /// Days that go on after the last listed instant.
 const AFTERMATH: i32 = 90;
 
+/// What budgets count in one plan.
+#[derive(Default)]
+struct Counted {
+    disables: u32,
+    /// Those who are dismissed, by worker.
+    lane: Vec<(WorkerId, PersonKey)>,
+    removals: u32,
+    deletes: Vec<PersonKey>,
+    wipes: Vec<PersonKey>,
+}
+
 /// Why a scenario cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", problems.join("\n"))]
@@ -96,6 +107,18 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// Whom accounts that were there before belong to.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &PersonKey> {
+        self.accounts.values()
+    }
+
+    /// The worker key that the account of somebody carries.
+    pub(super) fn account_of(&self, person: &PersonKey) -> Option<&str> {
+        let mut all = self.accounts.iter();
+        all.find(|(_, it)| *it == person)
+            .map(|(key, _)| key.as_str())
+    }
+
     /// A worker key stands for the person of its newest row, else of the account that carries it.
     pub(super) fn person(&self, who: &str) -> PersonKey {
         let known = self.workers.get(who).or_else(|| self.accounts.get(who));
@@ -172,6 +195,8 @@ pub(super) struct Play<'c> {
     pub(super) asks: BTreeMap<Hold, Ask>,
     /// Persons whose destructive steps the hold of a run keeps back, and those whose cuts pass.
     held_people: BTreeMap<u32, BTreeSet<PersonKey>>,
+    /// Single steps that it keeps back, whichever run planned them.
+    held_steps: BTreeMap<u32, BTreeSet<(PersonKey, Op)>>,
     lane: BTreeSet<PersonKey>,
     /// Exceptions that are said once.
     said: BTreeSet<(PersonKey, FindingKind, String)>,
@@ -265,6 +290,7 @@ impl<'c> Play<'c> {
             planned: BTreeMap::new(),
             asks: BTreeMap::new(),
             held_people: BTreeMap::new(),
+            held_steps: BTreeMap::new(),
             lane: BTreeSet::new(),
             said: BTreeSet::new(),
             submitters: BTreeMap::new(),
@@ -362,6 +388,13 @@ impl<'c> Play<'c> {
             .then(|| identity.clone());
         person.listed = in_file;
         if state == AccountState::None {
+            if let Some(known) = self.people.get_mut(&person_key) {
+                // Another employment of somebody who is there.
+                known.others.push(identity);
+                self.rows.insert(worker.clone(), row);
+                self.names.workers.insert(worker, person_key);
+                return Ok(());
+            }
             if in_file {
                 self.rows.insert(worker.clone(), row);
                 self.names.workers.insert(worker, person_key.clone());
@@ -886,7 +919,11 @@ impl<'c> Play<'c> {
             };
             let mut named = named;
             let renamed = self.params.rename && named("surname", &row.family).unwrap_or(false);
-            row.identity(&self.params, renamed)
+            let mut identity = row.identity(&self.params, renamed);
+            if renamed {
+                self.rename(&mut identity, row, person);
+            }
+            identity
         };
         let mut rows: Vec<_> = self.rows_of(person).into_iter().map(identity).collect();
         let first = rows.remove(0);
@@ -896,6 +933,20 @@ impl<'c> Play<'c> {
             identity: Box::new(first),
             others: rows,
             sound: true,
+        }
+    }
+
+    /// The first address that nobody else has, or is to get again.
+    fn rename(&self, identity: &mut crate::state::Identity, row: &Row, person: &PersonKey) {
+        let own = self.people.get(person).and_then(|it| it.object.as_ref());
+        let free = row.addresses().into_iter().find(|name| {
+            let question = Lookup::Name(crate::model::AccountName::new(name.clone()));
+            let found = self.tenant.answer(&question, person, self.now);
+            found.iter().all(|account| Some(&account.id) == own)
+        });
+        if let Some(name) = free {
+            let attribute = self.target.name_attribute.clone();
+            identity.always.insert(attribute, Value::text(name));
         }
     }
 
@@ -937,6 +988,11 @@ impl<'c> Play<'c> {
         }
         let managed = self.managed();
         self.pass(touched, false, stale, managed);
+        // Whom somebody waited for is there now.
+        let now_there = self.awaited();
+        if !now_there.is_empty() {
+            self.again(now_there);
+        }
     }
 
     // -- deciding
@@ -1009,7 +1065,7 @@ impl<'c> Play<'c> {
                 seen.push(at);
                 at = &row.manager;
             }
-            if at == start && seen.len() > 1 {
+            if at == start && !seen.is_empty() {
                 out.insert(start.clone());
             }
         }
@@ -1143,6 +1199,9 @@ impl<'c> Play<'c> {
     }
 
     fn run_of(&self, person: &PersonKey, step: &DraftAction) -> u32 {
+        if step.reason == crate::policy::Reason::AbsentTwice {
+            return self.run;
+        }
         let known = self.planned.get(&Self::step_key(person, step));
         known.copied().unwrap_or(self.run)
     }
@@ -1162,100 +1221,111 @@ impl<'c> Play<'c> {
 
     /// Budgets and protection, before anything goes.
     fn guard(&mut self, laid: &[(PersonKey, Decision, bool)], managed: u32) {
-        let mut disables = Vec::new();
-        let mut lane = Vec::new();
-        let mut removals = Vec::new();
-        let mut deletes = Vec::new();
-        let mut wipes = 0;
+        let mut counted = Counted::default();
         for (key, decision, _) in laid {
             let Some(draft) = &decision.draft else {
                 continue;
             };
             self.guard_protected(key, draft);
-            if self
-                .asks
-                .get(&Hold::Protected(key.clone()))
-                .is_some_and(|ask| ask.open)
-            {
+            let hold = Hold::Protected(key.clone());
+            if self.asks.get(&hold).is_some_and(|ask| ask.open) {
                 continue;
             }
             let ops = draft.steps().map(|step| step.op);
             if guards::new_disables(&decision.person, ops) > 0 {
+                let cause = |step: &DraftAction| step.reason.block_cause();
                 let for_cause = draft
                     .steps()
-                    .any(|step| step.reason.block_cause() == Some(BlockCause::ForCause));
+                    .any(|step| cause(step) == Some(BlockCause::ForCause));
                 if for_cause {
-                    lane.push((draft.worker.clone(), key.clone()));
+                    counted.lane.push((draft.worker.clone(), key.clone()));
                 }
-                disables.push(key.clone());
+                counted.disables += 1;
             }
-            if guards::takes_anew(&decision.person, draft) {
-                removals.push(key.clone());
-            }
-            let wiped = draft.actions.iter().filter(|step| {
-                let asked = step.args.contains_key("ask");
-                step.op == Op::DeviceWipe && !asked && !step.args.contains_key("attempt")
-            });
-            if !self.is_held_by_run(key) {
-                wipes += number(wiped.count());
-            }
-            let goes = |step: &&DraftAction| step.op == Op::UserDeleteSoft;
-            let due = draft.actions.iter().filter(goes);
-            if due.count() > 0 && !self.is_held_by_run(key) {
-                deletes.push(key.clone());
+            // Of movers, on the day that it is first planned.
+            let new = |step: &DraftAction| {
+                let known = self.planned.contains_key(&Self::step_key(key, step));
+                let mover = step.op.takes() && step.reason.block_cause().is_none();
+                mover && !known && step.reason != crate::policy::Reason::OldAccess
+            };
+            counted.removals += u32::from(draft.steps().any(new));
+            for step in &draft.actions {
+                // Who agreed to a plan over its budget agreed to its later steps.
+                let run = self.run_of(key, step);
+                let ask = self.asks.get(&Hold::Run(run));
+                let agreed = ask.is_some_and(|ask| !ask.open);
+                if agreed || self.waits(key, step) {
+                    continue;
+                }
+                let asked = step.args.contains_key("ask") || step.args.contains_key("attempt");
+                match step.op {
+                    Op::UserDeleteSoft => counted.deletes.push(key.clone()),
+                    Op::DeviceWipe if !asked => counted.wipes.push(key.clone()),
+                    _ => {}
+                }
             }
         }
-        lane.sort();
+        counted.lane.sort();
         let limits = self.params.budgets.clone();
-        let limit = limits.disables.limit(managed);
-        let before = self.spent_before("disables");
-        let count = number(disables.len());
-        if count > 0 && before + count > limit {
-            let pass: Vec<PersonKey> = lane
-                .into_iter()
-                .take(limits.lane)
-                .map(|(_, person)| person)
-                .collect();
-            let held = count - number(pass.len());
-            self.spend("disables", number(pass.len()));
-            self.lane.extend(pass);
-            if held > 0 {
-                self.hold_run("BUDGET_DISABLE", held, limit, laid);
-            }
-        } else if count > 0 {
-            self.spend("disables", count);
-        }
+        self.budget_disables(&counted, limits.disables.limit(managed), laid);
         let limit = limits.removals.limit(managed);
-        let before = self.spent_before("removals");
-        let count = number(removals.len());
-        if count > 0 && before + count > limit {
-            self.hold_run("BUDGET_ACCESS_REMOVAL", count, limit, laid);
-        } else if count > 0 {
-            self.spend("removals", count);
+        if self.over("removals", counted.removals, limit) {
+            self.hold_run("BUDGET_ACCESS_REMOVAL", counted.removals, limit, laid);
         }
-        let limit = limits.wipes.limit(managed);
-        let before = self.spent_before("wipes");
-        let count = wipes;
-        if count > 0 && before + count > limit {
-            self.hold_run("BUDGET_WIPE", count, limit, laid);
-        } else if count > 0 {
-            self.spend("wipes", count);
-        }
-        let limit = limits.deletes.limit(managed);
-        let before = self.spent_before("deletes");
-        let count = number(deletes.len());
-        if count > 0 && before + count > limit {
-            self.hold_run("BUDGET_DELETE", count, limit, laid);
-        } else if count > 0 {
-            self.spend("deletes", count);
+        for (op, what, code, people, limit) in [
+            (
+                Op::DeviceWipe,
+                "wipes",
+                "BUDGET_WIPE",
+                counted.wipes,
+                limits.wipes.limit(managed),
+            ),
+            (
+                Op::UserDeleteSoft,
+                "deletes",
+                "BUDGET_DELETE",
+                counted.deletes,
+                limits.deletes.limit(managed),
+            ),
+        ] {
+            let count = number(people.len());
+            if self.over(what, count, limit) {
+                let run = self.run;
+                let steps = self.held_steps.entry(run).or_default();
+                steps.extend(people.iter().map(|person| (person.clone(), op)));
+                self.held_people.entry(run).or_default().extend(people);
+                self.hold_run(code, count, limit, laid);
+            }
         }
     }
 
-    fn is_held_by_run(&self, person: &PersonKey) -> bool {
-        self.held_people.iter().any(|(run, people)| {
-            let open = self.asks.get(&Hold::Run(*run)).is_some_and(|ask| ask.open);
-            open && people.contains(person)
-        })
+    /// Whether what a plan adds to what went in the last day is over a budget; else it is spent.
+    fn over(&mut self, what: &'static str, count: u32, limit: u32) -> bool {
+        let over = count > 0 && self.spent_before(what) + count > limit;
+        if count > 0 && !over {
+            self.spend(what, count);
+        }
+        over
+    }
+
+    /// The first dismissals of a run pass while the rest is held.
+    fn budget_disables(
+        &mut self,
+        counted: &Counted,
+        limit: u32,
+        laid: &[(PersonKey, Decision, bool)],
+    ) {
+        if !self.over("disables", counted.disables, limit) {
+            return;
+        }
+        let lane = counted.lane.iter().take(self.params.budgets.lane);
+        let pass: Vec<PersonKey> = lane.map(|(_, person)| person.clone()).collect();
+        let held = counted.disables - number(pass.len());
+        self.spend("disables", number(pass.len()));
+        self.lane.extend(pass);
+        if held > 0 {
+            self.hold_run("BUDGET_DISABLE", held, limit, laid);
+        }
     }
 
     fn hold_run(
@@ -1298,6 +1368,7 @@ impl<'c> Play<'c> {
         let run = self.run;
         let who = draft.worker.as_str().to_owned();
         let args = json!({"code": "PROTECTED"});
+        self.metrics.exception(key, "PROTECTED", self.now);
         self.enter("hold", &who, Some(key), run, args);
         self.enter("notify.security", &who, Some(key), run, json!({}));
     }
@@ -1310,10 +1381,13 @@ impl<'c> Play<'c> {
             return true;
         }
         let passes = step.op.cut() && self.lane.contains(person);
+        let single = self.held_steps.iter().any(|(run, steps)| {
+            steps.contains(&(person.clone(), step.op)) && open(&Hold::Run(*run))
+        });
         let run = self.run_of(person, step);
         let held = self.held_people.get(&run);
         let held = held.is_some_and(|people| people.contains(person));
-        step.op.destructive() && !passes && held && open(&Hold::Run(run))
+        single || (step.op.destructive() && !passes && held && open(&Hold::Run(run)))
     }
 
     // -- doing
@@ -1484,6 +1558,7 @@ impl<'c> Play<'c> {
                 continue;
             }
             let args = finding_args(&finding, code);
+            self.metrics.exception(key, code, self.now);
             self.enter("hold", who, Some(key), self.run, args);
             let agree = &self.params.agree;
             let needs = match finding.kind {
@@ -1751,7 +1826,11 @@ impl<'c> Play<'c> {
             complete = names.len() >= ask.needs;
             if complete {
                 ask.open = false;
-                self.metrics.agreed(ask.run, ask.since, now);
+                let person = match hold {
+                    Hold::Protected(person) | Hold::Parked(person, _) => Some(person),
+                    Hold::Run(_) | Hold::IdReuse(_) | Hold::Wipe(_) => None,
+                };
+                self.metrics.agreed(person, ask.run, ask.since, now);
             }
         }
         for (name, run) in refused {
@@ -1864,7 +1943,7 @@ const fn code(kind: FindingKind) -> Option<(&'static str, &'static str)> {
         FindingKind::DeviceUnresponsive => Some(("report.exception", "DEVICE_UNRESPONSIVE")),
         FindingKind::DeviceUnresolved => Some(("report.exception", "DEVICE_UNRESOLVED")),
         FindingKind::PendingRowMissing => Some(("hold", "PENDING_ROW_MISSING")),
-        FindingKind::ManagerCycle => Some(("hold", "MANAGER_CYCLE")),
+        FindingKind::ManagerCycle | FindingKind::ManagerIsSelf => Some(("hold", "MANAGER_CYCLE")),
         FindingKind::DeceasedReview => Some(("hold", "DECEASED_REVIEW")),
         FindingKind::LegalHold => Some(("hold", "LEGAL_HOLD")),
         _ => None,

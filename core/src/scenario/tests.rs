@@ -41,8 +41,9 @@ macro_rules! shipped {
 }
 
 /// The cases that ship beside the policy.
-const SHIPPED: [(&str, &str); 24] = shipped![
+const SHIPPED: [(&str, &str); 27] = shipped![
     "absence",
+    "absence-on-leave",
     "budget",
     "concurrent",
     "consent",
@@ -52,6 +53,7 @@ const SHIPPED: [(&str, &str); 24] = shipped![
     "gates",
     "id-reuse",
     "late-hire",
+    "leave-then-exit",
     "leaver-late",
     "leaver-west",
     "legal-hold",
@@ -64,6 +66,7 @@ const SHIPPED: [(&str, &str); 24] = shipped![
     "rehire-restored",
     "rename",
     "rescinded-early",
+    "rescinded-made",
     "reversal",
     "transfer",
 ];

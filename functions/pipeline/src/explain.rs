@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::Outcome;
 use rollcall_core::groups::Impact;
 use rollcall_core::guards::{Kind, kind};
@@ -325,8 +324,7 @@ impl Pipeline {
 
     async fn person(&self, head: &Head, worker: &str) -> Result<Option<Person>, StoreError> {
         let state = State::load(&self.store, &head.standing.state).await?;
-        let key = worker_hash(&self.settings.source(), &WorkerId::new(worker));
-        let Ok(at) = state.hot().binary_search_by_key(&key, |hot| hot.key) else {
+        let Some(at) = state.place_of(&self.settings.source(), &WorkerId::new(worker)) else {
             return Ok(None);
         };
         Ok(state.persons(&[at])?.pop())

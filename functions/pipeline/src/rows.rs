@@ -36,6 +36,8 @@ pub struct Scanned<'a> {
     pub row: u32,
     /// The key, where it could be read and has the declared pattern.
     pub key: Option<&'a str>,
+    /// The person whose employment the row is, where HR says that.
+    pub person: Option<&'a str>,
     /// There is a key, but not of the declared pattern.
     pub odd_key: Option<&'a str>,
     /// The status as HR writes it.
@@ -128,10 +130,14 @@ impl SealedRows {
         let mut scratch = Vec::new();
         let bound = Arc::clone(&self.bound);
         let status = bound.status();
+        let person = bound.person();
         let result = self.reader.scan(|row| {
             each(&Scanned {
                 row: row.row,
                 key: row.key().filter(|key| bound.is_key(key)),
+                person: person
+                    .and_then(|at| row.value(at))
+                    .filter(|it| !it.is_empty()),
                 odd_key: row.key().filter(|key| !bound.is_key(key)),
                 status: row.value(status).unwrap_or_default(),
                 held: row.held,
@@ -170,6 +176,17 @@ impl SealedRows {
     ) -> (Vec<Fact>, Vec<ExplainedAttribute>) {
         let value = |at| row.record.value(at);
         (self.bound.facts(&value), self.bound.explain(&value, given))
+    }
+
+    /// Whether HR says whose employment a row is.
+    pub fn has_persons(&self) -> bool {
+        self.bound.person().is_some()
+    }
+
+    /// The person of a row.
+    pub fn person(&self, row: &Fetched) -> Option<String> {
+        let text = row.record.value(self.bound.person()?);
+        (!text.is_empty()).then(|| text.to_owned())
     }
 
     /// The manager that a row names.

@@ -27,7 +27,9 @@ use parquet::basic::Compression;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use rollcall_core::state::{Hot, Lifecycle, Person};
+use rollcall_core::digest::worker_hash;
+use rollcall_core::model::{SourceName, WorkerId};
+use rollcall_core::state::{Hot, Lifecycle, Person, Workers, key_prefix};
 
 use crate::log::StateRef;
 use crate::store::{ObjectRef, Store, StoreError};
@@ -40,7 +42,7 @@ const RECORD_PAGE_ROWS: usize = 32;
 const GROUP_ROWS: usize = 16 * BATCH_ROWS;
 /// Deltas before the state is written anew as one base.
 const DELTAS_MAX: usize = 12;
-const HOT_COLUMNS: [&str; 9] = [
+const HOT_COLUMNS: [&str; 10] = [
     "key",
     "fingerprint",
     "due",
@@ -50,6 +52,7 @@ const HOT_COLUMNS: [&str; 9] = [
     "unfinished",
     "held",
     "waits_for",
+    "worker_key",
 ];
 
 fn schema() -> SchemaRef {
@@ -65,6 +68,7 @@ fn schema() -> SchemaRef {
         field("unfinished", DataType::Boolean, false),
         field("held", DataType::Boolean, false),
         field("waits_for", DataType::UInt64, false),
+        field("worker_key", DataType::UInt64, false),
         field("source", DataType::Utf8, false),
         field("worker", DataType::Utf8, false),
         field("person", DataType::Utf8, false),
@@ -77,6 +81,7 @@ fn schema() -> SchemaRef {
 #[derive(Debug, Default)]
 pub struct State {
     hot: Vec<Hot>,
+    workers: Workers,
     places: Vec<(u16, u32)>,
     files: Vec<StateFile>,
 }
@@ -104,6 +109,7 @@ impl State {
             state.overlay(index, newer);
             state.files.push(file);
         }
+        state.workers = Workers::of(&state.hot);
         Ok(state)
     }
 
@@ -146,6 +152,17 @@ impl State {
             .binary_search_by_key(&key, |h| h.key)
             .ok()
             .map(|at| &self.hot[at])
+    }
+
+    /// Persons by the worker ids that their accounts carry.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
+    }
+
+    /// The place of the person whose account carries a worker id.
+    pub fn place_of(&self, source: &SourceName, worker: &WorkerId) -> Option<usize> {
+        let prefix = key_prefix(worker_hash(source, worker));
+        self.workers.find(&self.hot, prefix).next()
     }
 
     /// SHA-256 over the hashes of the files: what the state is, as an input of a plan.
@@ -343,6 +360,7 @@ struct Columns {
     misses: UInt8Builder,
     flags: [BooleanBuilder; 3],
     waits_for: UInt64Builder,
+    worker: UInt64Builder,
     texts: [StringBuilder; 5],
 }
 
@@ -357,6 +375,7 @@ impl Default for Columns {
             misses: UInt8Builder::new(),
             flags: std::array::from_fn(|_| BooleanBuilder::new()),
             waits_for: UInt64Builder::new(),
+            worker: UInt64Builder::new(),
             texts: std::array::from_fn(|_| StringBuilder::new()),
         }
     }
@@ -380,6 +399,7 @@ impl Columns {
             column.append_value(flag);
         }
         self.waits_for.append_value(hot.waits_for);
+        self.worker.append_value(hot.worker);
         let record = serde_json::to_string(person).expect("a person is always JSON");
         let texts = [
             Some(person.source.as_str()),
@@ -410,6 +430,7 @@ impl Columns {
                 .map(|c| Arc::new(c.finish()) as ArrayRef),
         );
         arrays.push(Arc::new(self.waits_for.finish()));
+        arrays.push(Arc::new(self.worker.finish()));
         arrays.extend(
             self.texts
                 .iter_mut()
@@ -548,6 +569,10 @@ fn read_hot(key: &str, batch: &RecordBatch, out: &mut Vec<Hot>) -> Result<(), St
     else {
         return Err(corrupt(key, &"a hot column is absent or has another type"));
     };
+    // States of before this column have no persons but workers.
+    let workers = batch
+        .column_by_name("worker_key")
+        .and_then(|c| c.as_primitive_opt::<UInt64Type>());
     for row in 0..batch.num_rows() {
         out.push(Hot {
             key: number(keys.value(row)),
@@ -563,6 +588,10 @@ fn read_hot(key: &str, batch: &RecordBatch, out: &mut Vec<Hot>) -> Result<(), St
             listed: listed.value(row),
             unfinished: unfinished.value(row),
             held: held.value(row),
+            worker: workers.map_or_else(
+                || key_prefix(number(keys.value(row))),
+                |workers| workers.value(row),
+            ),
             waits_for: waits_for.value(row),
         });
     }

@@ -22,6 +22,7 @@ mod guards;
 mod kill;
 mod language;
 mod pair;
+mod persons;
 mod race;
 mod rough;
 mod rules;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         guards::trials(),
         deliveries::trials(),
         pair::trials(),
+        persons::trials(),
         rough::trials(),
         race::trials(),
         kill::trials(),

@@ -12,6 +12,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("scenarios::the_worked_cases_pass", worked),
         trial("scenarios::the_shipped_cases_pass", shipped),
+        trial("scenarios::cases_from_the_words_of_the_policy_pass", words),
         trial("scenarios::what_differs_is_shown", differs),
         trial("scenarios::a_file_that_is_none_is_refused", refused),
         trial(
@@ -69,6 +70,13 @@ fn shipped() {
         "{}",
         ran.out
     );
+}
+
+/// Cases that were written from the words of the policy alone, before anybody saw what comes.
+fn words() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    let ran = World::new().command(&["policy", "test", folder]).expect(0);
+    assert!(ran.out.lines().count() >= 149, "{}", ran.out);
 }
 
 const LEAVER: &str = "id: mine\nstate:\n  - {who: W1, base: true}\nruns:\n  - n: 1\n    at: \

@@ -217,6 +217,19 @@ impl Hands<'_, '_> {
             None => self.known.made(&order.person),
         };
         let mut undone: Vec<&Action> = Vec::new();
+        // The worker id that the account carries: an order may give it another one.
+        let attribute = self.target.kind().key_attribute;
+        let passes = |action: &Action| {
+            let values = values.get(&action.id)?;
+            values.after.get(&attribute)?.as_text().map(str::to_owned)
+        };
+        let had = order.workers.first().map(|it| it.as_str().to_owned());
+        let settled = order
+            .actions
+            .iter()
+            .filter(|it| self.known.settled(&it.id))
+            .filter_map(&passes);
+        let mut key = settled.last().or(had).unwrap_or_default();
         let due: Vec<&Action> = self
             .job
             .due(order)
@@ -250,7 +263,7 @@ impl Hands<'_, '_> {
                 }
                 None => {
                     let object = object.as_ref();
-                    let done = self.actions(message, order, these, values, object);
+                    let done = self.actions(message, order, these, values, (&key, object));
                     let Some(done) = within(left, done).await else {
                         return Ok(Carried::Dropped(out));
                     };
@@ -269,8 +282,14 @@ impl Hands<'_, '_> {
                 if let Some(made) = &result.object {
                     object = Some(made.clone());
                     self.known.make(&order.person, made);
+                    // References name workers.
+                    for worker in &order.workers {
+                        self.known.make(&PersonKey::new(worker.as_str()), made);
+                    }
                 }
-                if !result.ending.settled() {
+                if result.ending.settled() {
+                    key = passes(action).unwrap_or(key);
+                } else {
                     undone.push(action);
                 }
                 out.push(Outcome {
@@ -298,18 +317,18 @@ impl Hands<'_, '_> {
         order: &WorkOrder,
         these: &[&Action],
         values: &BTreeMap<ActionId, ActionValues>,
-        object: Option<&ObjectId>,
+        (key, object): (&str, Option<&ObjectId>),
     ) -> Result<Vec<StepResult>, ApplyError> {
         let [action] = these else {
-            return self.adds(order, these, object).await;
+            return self.adds(order, these, key, object).await;
         };
         if let Some(shape) = &order.group {
             return Ok(vec![self.shape(shape, action).await]);
         }
         if action.op == Op::GroupAdd {
-            return self.adds(order, these, object).await;
+            return self.adds(order, these, key, object).await;
         }
-        let done = self.action(message, order, action, values, object);
+        let done = self.action(message, order, action, values, (key, object));
         Ok(vec![done.await?])
     }
 
@@ -338,6 +357,7 @@ impl Hands<'_, '_> {
         &self,
         order: &WorkOrder,
         these: &[&Action],
+        key: &str,
         object: Option<&ObjectId>,
     ) -> Result<Vec<StepResult>, ApplyError> {
         if self.stopped(&order.person).await? {
@@ -346,7 +366,7 @@ impl Hands<'_, '_> {
         let mut out = vec![None; these.len()];
         let (mut places, mut adds) = (Vec::new(), Vec::new());
         for (at, action) in these.iter().enumerate() {
-            match self.granting(order, action, object).await? {
+            match self.granting(order, action, key, object).await? {
                 Ok(step) => match &step.group {
                     Some(group) => {
                         places.push(at);
@@ -375,17 +395,34 @@ impl Hands<'_, '_> {
         Ok(results.collect())
     }
 
+    /// A step without values.
+    fn bare(order: &WorkOrder, action: &Action, key: &str, object: Option<&ObjectId>) -> Step {
+        Step {
+            action: action.id.clone(),
+            person: order.person.clone(),
+            op: action.op,
+            object: object.cloned(),
+            key: key.to_owned(),
+            write: Attributes::new(),
+            before: Attributes::new(),
+            manager: None,
+            group: None,
+            licence: None,
+        }
+    }
+
     /// An action that gives or takes, made ready. The inner error is how it ends without a call.
     async fn granting(
         &self,
         order: &WorkOrder,
         action: &Action,
+        key: &str,
         object: Option<&ObjectId>,
     ) -> Result<Result<Step, Ending>, ApplyError> {
         let Some(granting) = Granting::of_args(&action.args) else {
             return Ok(Err(no_grant()));
         };
-        let mut step = bare(order, action, object);
+        let mut step = Self::bare(order, action, key, object);
         step.licence = granting.licence();
         let Some(name) = granting.group() else {
             return Ok(Ok(step));
@@ -417,7 +454,7 @@ impl Hands<'_, '_> {
         order: &WorkOrder,
         action: &Action,
         values: &BTreeMap<ActionId, ActionValues>,
-        object: Option<&ObjectId>,
+        (key, object): (&str, Option<&ObjectId>),
     ) -> Result<StepResult, ApplyError> {
         let manager = match &action.after {
             Some(person) => {
@@ -440,7 +477,7 @@ impl Hands<'_, '_> {
             return Ok(ended(cut_meanwhile()));
         }
         let step = if action.op.grants() || action.op.takes() {
-            match self.granting(order, action, object).await? {
+            match self.granting(order, action, key, object).await? {
                 Ok(step) => step,
                 Err(ending) => return Ok(ended(ending)),
             }
@@ -457,7 +494,7 @@ impl Hands<'_, '_> {
                 write,
                 before,
                 manager,
-                ..bare(order, action, object)
+                ..Self::bare(order, action, key, object)
             }
         };
         let target = self.target;
@@ -546,24 +583,6 @@ fn no_grant() -> Ending {
 }
 
 /// A step that writes nothing yet.
-fn bare(order: &WorkOrder, action: &Action, object: Option<&ObjectId>) -> Step {
-    Step {
-        action: action.id.clone(),
-        person: order.person.clone(),
-        op: action.op,
-        object: object.cloned(),
-        key: order
-            .workers
-            .first()
-            .map_or_else(String::new, |w| w.as_str().to_owned()),
-        write: Attributes::new(),
-        before: Attributes::new(),
-        manager: None,
-        group: None,
-        licence: None,
-    }
-}
-
 async fn within<T>(left: Duration, work: impl Future<Output = T>) -> Option<T> {
     if left == Duration::MAX {
         return Some(work.await);

@@ -22,7 +22,8 @@ use crate::spool::{Spool, next_line};
 
 /// What the second pass needs of a draft before it reads it again.
 pub(super) struct Brief {
-    pub(super) key: u128,
+    /// The worker id that the account carries, or is to carry.
+    worker: u64,
     name: Option<u128>,
     at: u64,
     pub(super) disables: u32,
@@ -147,7 +148,7 @@ impl Drafts {
             said.any(|identity| rule.holds(identity, cx.now))
         });
         self.briefs.push(Brief {
-            key: person.hot().key,
+            worker: person.hot().worker,
             name: name.map(|n| name_hash(&n)),
             at: self.laid.bytes(),
             disables: draft.as_ref().map_or(0, |draft| {
@@ -217,12 +218,12 @@ impl Drafts {
         let mut laid = self.laid.reader()?;
         let names = name_conflicts(&self.briefs, self.claims, &mut laid)?;
         let taken = |at: &usize| matches!(names.get(at), Some(None));
-        let mut coming: Vec<u128> = self
+        let mut coming: Vec<u64> = self
             .briefs
             .iter()
             .enumerate()
             .filter(|(at, b)| b.linked || (b.creates && !taken(at)))
-            .map(|(_, b)| b.key)
+            .map(|(_, b)| b.worker)
             .collect();
         coming.sort_unstable();
         laid.seek(SeekFrom::Start(0))?;
@@ -239,8 +240,8 @@ impl Drafts {
 
 /// The persons of the first pass, one after the other.
 pub(super) struct Settling {
-    /// Who has an account, or gets one by this plan; ascending.
-    pub(super) coming: Vec<u128>,
+    /// Worker ids of those who have an account, or get one by this plan; ascending.
+    pub(super) coming: Vec<u64>,
     pub(super) held_rows: BTreeSet<u32>,
     briefs: std::iter::Enumerate<std::vec::IntoIter<Brief>>,
     laid: BufReader<SpooledTempFile>,

@@ -315,7 +315,8 @@ fn due(state: &State, now: Timestamp) -> Comparison {
     for (at, hot) in state.hot().iter().enumerate() {
         out.managed += u32::from(hot.managed());
         let falls_due = hot.due.is_some_and(|due| due <= now);
-        let awaited = hot.waits_for != 0 && account_behind(state.hot(), hot.waits_for);
+        let awaited =
+            hot.waits_for != 0 && account_behind(state.hot(), state.workers(), hot.waits_for);
         let cause = if falls_due {
             Cause::Due
         } else if awaited {

@@ -18,7 +18,7 @@ use rollcall_core::plan::{
 use rollcall_core::policy::{DeltaKind, Draft, Matching};
 use rollcall_core::references::{self, Reference};
 use rollcall_core::seats::Losers;
-use rollcall_core::state::Person;
+use rollcall_core::state::{Person, account_behind, key_prefix};
 
 use super::drafts::{Brief, Drafts, Laid};
 use super::read::Scan;
@@ -216,16 +216,17 @@ impl<'a> Orders<'a> {
         draft: &mut Draft,
         person: &mut Person,
         row: Option<u32>,
-        coming: &[u128],
+        coming: &[u64],
     ) -> Option<Finding> {
         let manager = references::manager(draft)?;
-        let hash = worker_hash(&self.request.source, manager);
-        let known = self.request.state.find(hash);
-        let reference = if known.is_some_and(rollcall_core::state::Hot::managed)
-            || coming.binary_search(&hash).is_ok()
+        let prefix = key_prefix(worker_hash(&self.request.source, manager));
+        let state = self.request.state;
+        let known = state.place_of(&self.request.source, manager);
+        let reference = if account_behind(state.hot(), state.workers(), prefix)
+            || coming.binary_search(&prefix).is_ok()
         {
             Reference::Account
-        } else if known.is_some() || self.scan.roster.contains(hash) {
+        } else if known.is_some() || self.scan.roster.stands(prefix) {
             Reference::Known
         } else {
             Reference::Unknown

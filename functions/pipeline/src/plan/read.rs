@@ -1,14 +1,18 @@
 //! What the sealed rows and the state say: the index of a delivery, and each touched person.
 
+use std::collections::BTreeMap;
+
 use rollcall_core::delta::{Cause, Touch};
 use rollcall_core::digest::{WorkerHasher, worker_hash};
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Given;
-use rollcall_core::model::{Finding, FindingKind, Place, Severity, WorkerId, text_shape};
+use rollcall_core::model::{
+    Finding, FindingKind, PersonKey, Place, Severity, WorkerId, text_shape,
+};
 use rollcall_core::policy::{Seen, StatusClass, Subject};
 use rollcall_core::references;
 use rollcall_core::roster::{Entry, Roster, RosterBuilder};
-use rollcall_core::state::Person;
+use rollcall_core::state::{Person, key_prefix};
 
 use super::{PlanError, Request};
 use crate::rows::SealedRows;
@@ -19,6 +23,8 @@ use crate::store::StoreError;
 pub(super) struct Scan {
     pub(super) roster: Roster,
     pub(super) counts: IntakeCounts,
+    /// The rows of people with several employments, by the hash of the person's key.
+    jobs: BTreeMap<u128, Vec<Entry>>,
 }
 
 /// Streams the rows once: index, counts, and findings about repeated keys.
@@ -34,6 +40,7 @@ pub(super) fn scan(
     let mut builder = RosterBuilder::for_rows(expected);
     let mut counts = IntakeCounts::default();
     let key_column = rows.key_column();
+    let persons = rows.has_persons();
     rows.scan(|row| {
         counts.rows += 1;
         if let Some(key) = row.odd_key {
@@ -53,59 +60,99 @@ pub(super) fn scan(
         }
         match row.key {
             None => builder.push_keyless(),
-            Some(key) => builder.push(Entry {
-                key: hasher.hash(key),
-                fingerprint: row.fingerprint,
-                byte: row.byte,
-                row: row.row,
-                held: row.held,
-            }),
+            Some(key) => {
+                if persons {
+                    builder.push_worker(hasher.hash(key));
+                }
+                builder.push(Entry {
+                    key: hasher.hash(row.person.unwrap_or(key)),
+                    fingerprint: row.fingerprint,
+                    byte: row.byte,
+                    row: row.row,
+                    held: row.held,
+                });
+            }
         }
     })?;
     findings.extend(rows.findings());
-    let roster = builder.finish();
-    for repeated in roster.repeated() {
-        let first = repeated.rows[0];
+    let mut roster = builder.finish();
+    let mut jobs = BTreeMap::new();
+    for repeated in roster.repeated().to_vec() {
+        let mut workers: BTreeMap<WorkerId, Vec<Entry>> = BTreeMap::new();
         for entry in &repeated.rows {
             let row = rows.at(entry.byte)?;
             let worker = WorkerId::new(row.key().unwrap_or_default());
-            if repeated.conflict {
-                let others = repeated.rows.iter().filter(|o| o.row != entry.row);
-                let others: Vec<String> = others.map(|o| o.row.to_string()).collect();
-                let note = format!(
-                    "the key also stands on row {} with other content; none of them is believed, \
-                     and the worker counts as present",
-                    others.join(", ")
-                );
-                findings.push(
-                    Finding::new(
-                        FindingKind::DuplicateConflict,
-                        Severity::Held,
-                        Place::cell(entry.row, rows.key_column()),
-                        note,
-                    )
-                    .of(&worker),
-                );
-                if let Some(manager) = rows.manager(&row)
-                    && !known(&manager, request, &roster)
-                {
-                    findings.push(unknown_manager(&manager, entry.row).of(&worker));
-                }
-            } else if entry.row != first.row {
-                let note = format!("the same as row {}; it counts once", first.row);
-                findings.push(
-                    Finding::new(
-                        FindingKind::DuplicateIdentical,
-                        Severity::Info,
-                        Place::cell(entry.row, rows.key_column()),
-                        note,
-                    )
-                    .of(&worker),
-                );
-            }
+            workers.entry(worker).or_default().push(*entry);
+        }
+        for (worker, same) in &workers {
+            repeats(worker, same, rows, request, &roster, findings)?;
+        }
+        if workers.len() > 1 {
+            let conflict = |same: &Vec<Entry>| {
+                let first = same[0];
+                same.iter().any(|it| it.fingerprint != first.fingerprint)
+            };
+            let held = |same: &Vec<Entry>| same[0].held || conflict(same);
+            let held = workers.values().any(held);
+            let mut prints: Vec<u128> = workers.values().map(|it| it[0].fingerprint).collect();
+            prints.sort_unstable();
+            let text: Vec<String> = prints.iter().map(|it| format!("{it:032x}")).collect();
+            roster.join(repeated.key, hasher.hash(&text.concat()), held);
+            let first = workers.into_values().map(|it| it[0]).collect();
+            jobs.insert(repeated.key, first);
         }
     }
-    Ok(Scan { roster, counts })
+    Ok(Scan {
+        roster,
+        counts,
+        jobs,
+    })
+}
+
+/// Rows of one worker that stand in the file more than once.
+fn repeats(
+    worker: &WorkerId,
+    same: &[Entry],
+    rows: &mut SealedRows,
+    request: &Request<'_>,
+    roster: &Roster,
+    findings: &mut Vec<Finding>,
+) -> Result<(), PlanError> {
+    let Some((first, rest)) = same.split_first() else {
+        return Ok(());
+    };
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let differs = |it: &&Entry| it.fingerprint != first.fingerprint || it.held != first.held;
+    if !rest.iter().any(|it| differs(&it)) {
+        for entry in rest {
+            let note = format!("the same as row {}; it counts once", first.row);
+            let place = Place::cell(entry.row, rows.key_column());
+            let kind = FindingKind::DuplicateIdentical;
+            findings.push(Finding::new(kind, Severity::Info, place, note).of(worker));
+        }
+        return Ok(());
+    }
+    for entry in same {
+        let others = same.iter().filter(|o| o.row != entry.row);
+        let others: Vec<String> = others.map(|o| o.row.to_string()).collect();
+        let note = format!(
+            "the key also stands on row {} with other content; none of them is believed, and the \
+             worker counts as present",
+            others.join(", ")
+        );
+        let place = Place::cell(entry.row, rows.key_column());
+        let kind = FindingKind::DuplicateConflict;
+        findings.push(Finding::new(kind, Severity::Held, place, note).of(worker));
+        let row = rows.at(entry.byte)?;
+        if let Some(manager) = rows.manager(&row)
+            && !known(&manager, request, roster)
+        {
+            findings.push(unknown_manager(&manager, entry.row).of(worker));
+        }
+    }
+    Ok(())
 }
 
 /// A person to decide about.
@@ -136,26 +183,42 @@ pub(super) fn subjects(
             None => None,
         };
         let known = person.is_some();
-        let (row, seen, worker) = match (touch.entry, rows.as_mut()) {
+        let (row, seen, who) = match (touch.entry, rows.as_mut()) {
             (Some(at), Some(rows)) => {
                 let entry = scan.roster.entries()[at];
-                let (seen, worker) = see(&entry, rows, request, &scan.roster, findings)?;
-                (Some(entry.row), seen, Some(worker))
+                let (seen, worker, key) = see(&entry, rows, request, scan, findings)?;
+                if !known && is_others(&worker, &key, request)? {
+                    findings.push(reused(&worker, entry.row));
+                    continue;
+                }
+                (Some(entry.row), seen, Some((worker, key)))
             }
-            _ if touch.cause == Cause::Absent => (None, Seen::Absent, None),
+            _ if touch.cause == Cause::Absent => {
+                // Their worker id stands beside another person: that is no absence.
+                let worker = touch.hot.map(|at| request.state.hot()[at].worker);
+                let there = worker.is_some_and(|worker| scan.roster.stands(worker));
+                let seen = if there { Seen::Held } else { Seen::Absent };
+                (None, seen, None)
+            }
             _ => (None, Seen::Before, None),
         };
-        let person = match (person, worker) {
+        let person = match (person, who) {
             (Some(person), _) => person,
-            (None, Some(worker)) => Person::new(request.source.clone(), worker),
+            (None, Some((worker, key))) => {
+                let mut person = Person::new(request.source.clone(), worker);
+                person.person = key;
+                person
+            }
             (None, None) => continue,
         };
+        let mut subject = Subject {
+            person,
+            seen,
+            in_cycle: false,
+        };
+        subject.forget_purged(request.now);
         out.push(Ready {
-            subject: Subject {
-                person,
-                seen,
-                in_cycle: false,
-            },
+            subject,
             row,
             known,
         });
@@ -163,48 +226,83 @@ pub(super) fn subjects(
     Ok(out)
 }
 
-/// What one row says.
+/// What the rows of a person say; their worker id, and their key.
 fn see(
     entry: &Entry,
     rows: &mut SealedRows,
     request: &Request<'_>,
-    roster: &Roster,
+    scan: &Scan,
     findings: &mut Vec<Finding>,
-) -> Result<(Seen, WorkerId), PlanError> {
+) -> Result<(Seen, WorkerId, PersonKey), PlanError> {
     let row = rows.at(entry.byte)?;
     let worker = WorkerId::new(row.key().unwrap_or_default());
+    let key = rows.person(&row);
+    let key = PersonKey::new(key.unwrap_or_else(|| worker.as_str().to_owned()));
     if entry.held {
-        return Ok((Seen::Held, worker));
+        return Ok((Seen::Held, worker, key));
     }
-    let given = Given {
-        now: request.now,
-        key: request.key,
-    };
-    let mapped = rows.map(&row, &given);
-    let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
-    findings.extend(mapped.findings.iter().cloned().map(|f| f.of(&worker)));
-    if let Some(manager) = &mapped.identity.manager
-        && !known(manager.as_str(), request, roster)
-    {
-        findings.push(unknown_manager(manager.as_str(), entry.row).of(&worker));
+    let one = [*entry];
+    let jobs = scan.jobs.get(&entry.key).map_or(&one[..], Vec::as_slice);
+    let mut identities = Vec::with_capacity(jobs.len());
+    let (mut sound, mut facts_sound) = (true, true);
+    for job in jobs {
+        let row = rows.at(job.byte)?;
+        let given = Given {
+            now: request.now,
+            key: request.key,
+        };
+        let mapped = rows.map(&row, &given);
+        let worker = mapped.identity.worker.clone();
+        let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
+        findings.extend(mapped.findings.iter().cloned().map(|f| f.of(&worker)));
+        if let Some(manager) = &mapped.identity.manager
+            && !known(manager.as_str(), request, &scan.roster)
+        {
+            findings.push(unknown_manager(manager.as_str(), job.row).of(&worker));
+        }
+        sound &= !doubt;
+        facts_sound &= mapped.facts_sound;
+        identities.push(mapped.identity);
     }
-    if doubt && !mapped.facts_sound {
-        return Ok((Seen::Held, worker));
+    if !sound && !facts_sound {
+        return Ok((Seen::Held, worker, key));
     }
+    let first = identities.remove(0);
     let seen = Seen::Row {
         row: entry.row,
         fingerprint: entry.fingerprint,
-        identity: Box::new(mapped.identity),
-        others: Vec::new(),
-        sound: !doubt,
+        identity: Box::new(first),
+        others: identities,
+        sound,
     };
-    Ok((seen, worker))
+    Ok((seen, worker, key))
+}
+
+/// Whether a worker id is that of somebody else whom the state has.
+fn is_others(
+    worker: &WorkerId,
+    person: &PersonKey,
+    request: &Request<'_>,
+) -> Result<bool, PlanError> {
+    let Some(at) = request.state.place_of(&request.source, worker) else {
+        return Ok(false);
+    };
+    let owner = request.state.persons(&[at])?.pop();
+    Ok(owner.is_some_and(|owner| owner.worker == *worker && owner.person != *person))
+}
+
+fn reused(worker: &WorkerId, row: u32) -> Finding {
+    let note = "the worker id is that of another person whom Rollcall knows; nothing is done with \
+                the row until HR says whose it is";
+    let kind = FindingKind::IdReuse;
+    Finding::new(kind, Severity::Held, Place::row(row), note).of(worker)
 }
 
 /// Whether the file or the state knows a worker.
 fn known(worker: &str, request: &Request<'_>, roster: &Roster) -> bool {
-    let hash = worker_hash(&request.source, &WorkerId::new(worker));
-    roster.contains(hash) || request.state.find(hash).is_some()
+    let worker = WorkerId::new(worker);
+    let prefix = key_prefix(worker_hash(&request.source, &worker));
+    roster.stands(prefix) || request.state.place_of(&request.source, &worker).is_some()
 }
 
 fn unknown_manager(manager: &str, row: u32) -> Finding {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_core::digest::worker_hash;
 use rollcall_core::fold::{Outcomes, PersonLine, fold};
 use rollcall_core::model::{ActionId, ObjectId, PersonKey, WorkerId};
 use rollcall_core::plan::{ActionValues, WorkOrder};
@@ -158,15 +157,13 @@ impl Pipeline {
         let source = self.settings.source();
         let places: Vec<usize> = wanted
             .iter()
-            .filter_map(|w| {
-                let key = worker_hash(&source, w);
-                state.hot().binary_search_by_key(&key, |h| h.key).ok()
-            })
+            .filter_map(|w| state.place_of(&source, w))
             .collect();
         let persons = state.persons(&places)?;
         Ok(persons
             .into_iter()
-            .filter_map(|p| Some((p.person, p.object?)))
+            // References name workers.
+            .filter_map(|p| Some((PersonKey::new(p.worker.as_str()), p.object?)))
             .collect())
     }
 
