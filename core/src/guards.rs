@@ -3,6 +3,8 @@
 //! Gates judge a whole intake and park it; budgets and protection keep back single actions and
 //! let the rest go (P3, P9). Invariant: every guard says what it counted and what it allows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
 use crate::delta::Comparison;
@@ -10,7 +12,7 @@ use crate::grants;
 use crate::groups::Catalogue;
 use crate::model::{AccountName, ObjectId, Op, WorkerId};
 use crate::plan::{Action, GuardVerdict, WorkOrder};
-use crate::policy::{Draft, DraftAction, Policy};
+use crate::policy::{Draft, DraftAction, Policy, Reason};
 use crate::state::Person;
 
 /// Parks an intake: rows against the last accepted full file.
@@ -36,6 +38,9 @@ pub const SEATS: &str = "seats";
 /// Keeps back sensitive access that somebody had before an exit that is off.
 pub const RESTORES: &str = "restores";
 
+/// Keeps back moves where the same attribute of a great many people changes at once.
+pub const CHURN: &str = "churn";
+
 /// What kind of approval releases what a guard keeps back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -53,6 +58,8 @@ pub enum Kind {
     Seats,
     /// Sensitive access that comes back.
     Restores,
+    /// Moves by the hundred.
+    Churn,
 }
 
 /// The kind of a guard, by its name; `None` for a name that no guard has.
@@ -63,6 +70,7 @@ pub fn kind(guard: &str) -> Option<Kind> {
         GROUPS => Some(Kind::Groups),
         SEATS => Some(Kind::Seats),
         RESTORES => Some(Kind::Restores),
+        CHURN => Some(Kind::Churn),
         ADOPTIONS => Some(Kind::Adoptions),
         PROTECTED => Some(Kind::Protected),
         _ => None,
@@ -73,7 +81,7 @@ pub fn kind(guard: &str) -> Option<Kind> {
 pub fn approvers(policy: &Policy, kind: Kind) -> u8 {
     match kind {
         Kind::Intake => policy.approvals.intake,
-        Kind::Budget => policy.approvals.over_budget,
+        Kind::Budget | Kind::Churn => policy.approvals.over_budget,
         Kind::Adoptions => policy.approvals.adoptions,
         Kind::Protected => policy.approvals.protected,
         Kind::Groups => policy.approvals.groups,
@@ -270,6 +278,76 @@ pub fn takes_anew(person: &Person, draft: &Draft) -> bool {
 /// Keeps back what is taken in an order from somebody who stays.
 pub fn hold_removals(order: &mut WorkOrder, verdict: &GuardVerdict) {
     order.hold(REMOVALS, &verdict.why, Action::takes_from_who_stays);
+}
+
+/// Attributes of movers that a plan changes, by how many people: a rename of all departments looks
+/// like a move of everybody.
+#[derive(Debug, Clone, Default)]
+pub struct Churn(BTreeMap<String, u32>);
+
+impl Churn {
+    /// Counts what a draft changes now.
+    pub fn add(&mut self, policy: &Policy, draft: &Draft) {
+        for name in moved(policy, draft) {
+            *self.0.entry(name).or_default() += 1;
+        }
+    }
+
+    /// Judges the attribute that changes most, and names those that change for too many.
+    pub fn judge(&self, policy: &Policy, managed: u32) -> (GuardVerdict, BTreeSet<String>) {
+        let limit = policy.gates.churn_pct;
+        let over = |count: u32| percent(count, managed) > limit && count > policy.gates.rows_min;
+        let names = self.0.iter().filter(|(_, count)| over(**count));
+        let names: BTreeSet<String> = names.map(|(name, _)| name.clone()).collect();
+        let most = self.0.iter().max_by_key(|(_, count)| **count);
+        let (name, count) = most.map_or(("no attribute", 0), |(name, count)| (name, *count));
+        let share = percent(count, managed);
+        let verdict = GuardVerdict {
+            name: CHURN.to_owned(),
+            counted: round(share),
+            limit,
+            tripped: !names.is_empty(),
+            why: format!(
+                "{name} of {count} of {managed} managed accounts would change ({share:.1} %): \
+                 is that a move, or another way of writing?"
+            ),
+        };
+        (verdict, names)
+    }
+}
+
+/// Attributes of a mover that a draft changes now.
+fn moved(policy: &Policy, draft: &Draft) -> Vec<String> {
+    let moves = |name: &str| policy.mover.attributes.iter().any(|it| it == name);
+    let mut out = Vec::new();
+    let adopts = |step: &&DraftAction| !matches!(step.reason, Reason::Matched { .. });
+    for step in draft.actions.iter().filter(adopts) {
+        if step.op == Op::UserUpdate {
+            out.extend(step.after.keys().filter(|name| moves(name)).cloned());
+        } else if step.op == Op::UserSetManager && draft.object.is_some() && moves("manager") {
+            out.push("manager".to_owned());
+        }
+    }
+    out
+}
+
+/// Keeps back the move of somebody whose attribute changes for too many at once.
+pub fn hold_churn(
+    order: &mut WorkOrder,
+    policy: &Policy,
+    draft: &Draft,
+    (verdict, names): &(GuardVerdict, BTreeSet<String>),
+) {
+    if moved(policy, draft).iter().any(|name| names.contains(name)) {
+        order.hold(CHURN, &verdict.why, |action| {
+            let writes = matches!(
+                action.op,
+                Op::UserUpdate | Op::UserSetManager | Op::UserClearManager
+            );
+            let stays = action.reason.block_cause().is_none();
+            stays && (writes || action.op.grants() || action.op.takes())
+        });
+    }
 }
 
 /// Keeps back what is given back only with somebody's consent.

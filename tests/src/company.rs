@@ -175,12 +175,15 @@ impl Company {
         scenario += "runs:\n";
         let mut nights = Vec::new();
         let mut run = 0;
+        let mut refused = false;
         for day in 0..days {
             let date = start.saturating_add(day.days());
             let at = midnight(date, "UTC") + 2.hours();
             nights.push(at);
             run += 1;
-            if random.below(40) == 0 {
+            // Two such nights in a row would be a stale source, of which no more than cuts goes.
+            if random.below(40) == 0 && !refused {
+                refused = true;
                 // Half a file, refused: nothing of it counts.
                 let _ = writeln!(
                     scenario,
@@ -188,6 +191,7 @@ impl Company {
                 );
                 continue;
             }
+            refused = false;
             let mut rows: BTreeMap<String, String> = BTreeMap::new();
             let mut absent = Vec::new();
             for _ in 0..random.below(4) {

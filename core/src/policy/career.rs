@@ -130,6 +130,9 @@ impl Job {
 impl Desk<'_> {
     /// `None` where anything of it is in doubt.
     pub(super) fn career(&mut self, rows: Vec<Identity>) -> Option<Career> {
+        if rows.is_empty() {
+            return None;
+        }
         let now = self.cx.now;
         let mut jobs = Vec::with_capacity(rows.len());
         for row in rows {

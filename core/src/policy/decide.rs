@@ -95,6 +95,9 @@ impl Subject {
             return;
         }
         person.deleted = None;
+        person.block = None;
+        person.cut = None;
+        person.spent.clear();
         person.lifecycle = crate::state::Lifecycle::None;
         person.object = None;
         person.name = None;

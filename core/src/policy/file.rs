@@ -339,6 +339,9 @@ pub struct Gates {
     pub unknown_status_pct: f64,
     /// Change of the share of inactive rows, in percentage points.
     pub inactive_share_points: f64,
+    /// Managed people of whom the same attribute of a mover changes at once, in percent: what is over
+    /// waits for approval.
+    pub churn_pct: f64,
     /// Hours after which a source is stale: only dated cuts are still released.
     pub max_source_age_h: u32,
 }
@@ -351,6 +354,7 @@ impl Default for Gates {
             rows_min: 3,
             unknown_status_pct: 1.0,
             inactive_share_points: 5.0,
+            churn_pct: 40.0,
             max_source_age_h: 36,
         }
     }
@@ -536,6 +540,7 @@ impl Policy {
                 "gates.inactive_share_points",
                 self.gates.inactive_share_points,
             ),
+            ("gates.churn_pct", self.gates.churn_pct),
             ("budgets.disables.percent", self.budgets.disables.percent),
             ("budgets.removals.percent", self.budgets.removals.percent),
         ] {

@@ -577,7 +577,8 @@ fn a_block_for_absence_becomes_that_of_a_leaver() {
         at: Some(NOW.parse().unwrap()),
     });
     let left = world.decide(&person, Some(&row("I", "IT")), "2027-03-17T02:00:00Z");
-    assert_eq!(due(&left), ["group.remove group:it"]);
+    // Whoever leaves is signed out once more.
+    assert_eq!(due(&left), ["user.revokeSessions", "group.remove group:it"]);
     assert_eq!(
         later(&left),
         ["2027-04-14T02:00:00Z group.remove group:office"]

@@ -746,7 +746,8 @@ pub async fn accept_approved(
             | Kind::Protected
             | Kind::Groups
             | Kind::Seats
-            | Kind::Restores,
+            | Kind::Restores
+            | Kind::Churn,
         )
         | None => {}
     }

@@ -576,6 +576,8 @@ fn members_need_seats() {
 /// puts people into them.
 fn down() {
     let world = World::new();
+    // All of them move at once, and that is meant.
+    world.edit("policy.toml", "[gates]\n", "[gates]\nchurn_pct = 100.0\n");
     define(&world, THREE);
     seats_of(&world, "SPE_E3 = 90, POWER_BI_PRO = 90");
     let rows: Vec<Row> = (0..7)

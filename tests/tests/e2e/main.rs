@@ -10,6 +10,7 @@
     reason = "a failed unwrap is a failed test, and tests read better plain"
 )]
 
+mod accidents;
 mod adoption;
 mod bad_input;
 mod child;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = [
         sample::trials(),
+        accidents::trials(),
         adoption::trials(),
         bad_input::trials(),
         determinism::trials(),

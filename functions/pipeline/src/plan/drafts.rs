@@ -58,6 +58,8 @@ pub(super) struct Drafts {
     protected: Option<ProtectedRule>,
     /// Who claims seats of licences, by place of the person.
     pub(super) seats: Claims,
+    /// Attributes that change, by how many people.
+    pub(super) churn: guards::Churn,
     /// People who stay and lose something, whom a budget counts.
     pub(super) removals: u32,
     /// Groups that somebody comes into by what is due.
@@ -172,6 +174,9 @@ impl Drafts {
             .is_some_and(|draft| guards::takes_anew(&person, draft));
         let counted = self.briefs.last().is_some_and(|brief| !brief.protected);
         if let Some(draft) = &draft {
+            if counted {
+                self.churn.add(request.policy, draft);
+            }
             // What is kept back as a whole takes no seat from anybody.
             if counted && draft.adopted.is_none() {
                 let place = self.briefs.len() - 1;

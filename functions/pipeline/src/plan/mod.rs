@@ -258,7 +258,9 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         tenant_sha256: tenant.sha256(),
         tzdb: rollcall_core::plan::tzdb().to_owned(),
     };
+    let churn = drafts.churn.judge(request.policy, comparison.managed);
     let verdicts = Verdicts {
+        churn: delivery.is_some().then_some(churn),
         gates,
         budget,
         removals: gives.then_some(removals),

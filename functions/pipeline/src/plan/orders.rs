@@ -30,6 +30,8 @@ use crate::spool::Spool;
 pub(super) struct Verdicts {
     pub(super) gates: Vec<GuardVerdict>,
     pub(super) budget: GuardVerdict,
+    /// Attributes that change for too many at once; `None` for a release.
+    pub(super) churn: Option<(GuardVerdict, BTreeSet<String>)>,
     /// `None` where Rollcall gives nothing itself.
     pub(super) removals: Option<GuardVerdict>,
     /// There are groups of ours.
@@ -388,6 +390,9 @@ impl<'a> Orders<'a> {
             guards::hold_restores(&mut order);
             self.restores += 1;
         }
+        if let Some(churn) = self.verdicts.churn.as_ref().filter(|(it, _)| it.tripped) {
+            guards::hold_churn(&mut order, self.request.policy, draft, churn);
+        }
         // What an earlier plan let go, and did not bring to its end, was counted then.
         let counted = person.cut.is_some_and(|planned| planned.counted);
         if self.verdicts.budget.tripped && !counted {
@@ -470,6 +475,7 @@ impl<'a> Orders<'a> {
         };
         let mut verdicts = self.verdicts.gates;
         verdicts.push(self.verdicts.budget);
+        verdicts.extend(self.verdicts.churn.map(|(verdict, _)| verdict));
         verdicts.push(GuardVerdict {
             name: guards::PROTECTED.to_owned(),
             counted: f64::from(self.protected),
