@@ -9,16 +9,22 @@
     reason = "a play says what it enters and what it counts; everything else is nothing to it"
 )]
 
+mod act;
+mod begin;
 mod case;
 mod compare;
 mod devices;
+mod files;
+mod hold;
 mod metrics;
 mod params;
+mod people;
 mod play;
 mod row;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use case::{Case, CaseError};
 pub use compare::{Verdict, judge};
