@@ -91,6 +91,8 @@ pub enum FindingKind {
     AccessAfterTermination,
     /// The worker id of somebody stands beside another person.
     IdReuse,
+    /// Steps that were to come are off, or come at another time: HR says so.
+    Withdrawn,
     /// Managers report to each other.
     ManagerCycle,
     /// Steps are kept back until somebody looked at an account of somebody who died.

@@ -146,6 +146,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "A worker id that is somebody's stands beside another person. Ask HR whose it is; two \
              people may agree that it is somebody new."
         }
+        FindingKind::Withdrawn => {
+            "What was planned for later is off, or comes at another time, because HR's newest word \
+             says so. Nothing to do."
+        }
         FindingKind::ManagerCycle => {
             "Managers report to each other in a circle. Correct one of them in HR."
         }

@@ -28,3 +28,14 @@ pub(crate) fn rollcall_as(key: &str, gate: Option<u16>, args: &[&str], code: i32
     assert_eq!(output.status.code(), Some(code), "{args:?}: {err}");
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// A starter in a folder. Everybody of these tests moves at once, and that is meant.
+pub(crate) fn init(dir: &str) {
+    rollcall(&["init", dir, "--source", "csv2scim"], 0);
+    let file = std::path::Path::new(dir).join("policy.toml");
+    let policy = std::fs::read_to_string(&file).unwrap();
+    let gates = "[gates]\n";
+    assert!(policy.contains(gates));
+    let policy = policy.replace(gates, "[gates]\nchurn_pct = 100.0\n");
+    std::fs::write(file, policy).unwrap();
+}

@@ -137,7 +137,7 @@ fn on_one_machine(plans: &[(Value, Value)]) -> (BTreeMap<String, Value>, Vec<Val
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("rc");
     let text = dir.display().to_string();
-    crate::cli::rollcall(&["init", &text, "--source", "csv2scim"], 0);
+    crate::cli::init(&text);
     let config = dir.join("rollcall.toml").display().to_string();
     let mut digests = Vec::new();
     for ((name, text), (now, _)) in nights().iter().zip(plans) {

@@ -256,10 +256,7 @@ impl Deployment {
     /// The starter's files as they lie beside a deployment, and in its bucket.
     fn configure(&self, key: &str, tenant_port: u16) {
         let dir = self.dir();
-        crate::cli::rollcall(
-            &["init", &dir.display().to_string(), "--source", "csv2scim"],
-            0,
-        );
+        crate::cli::init(&dir.display().to_string());
         let options = TenantOptions::default();
         let config = std::fs::read_to_string(dir.join("rollcall.toml")).unwrap();
         let config = config

@@ -109,7 +109,7 @@ fn same_run() {
     for place in [None, Some(format!("s3://{BUCKET}-run/hr"))] {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("rc").display().to_string();
-        cli::rollcall(&["init", &dir, "--source", "csv2scim"], 0);
+        cli::init(&dir);
         let config = format!("{dir}/rollcall.toml");
         if let Some(place) = &place {
             let text = std::fs::read_to_string(&config).unwrap();

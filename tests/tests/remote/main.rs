@@ -73,6 +73,11 @@ impl Place {
         let dir = place.dir().display().to_string();
         let args = ["rollcall", "init", &dir, "--source", "csv2scim"];
         let _code = rollcall::main(args.map(std::ffi::OsString::from));
+        // Everybody moves at once, and that is meant.
+        let policy = place.dir().join("policy.toml");
+        let text = std::fs::read_to_string(&policy).unwrap();
+        let text = text.replace("[gates]\n", "[gates]\nchurn_pct = 100.0\n");
+        std::fs::write(policy, text).unwrap();
         assert!(place.dir().join("rollcall.toml").is_file());
         place
     }

@@ -7,10 +7,12 @@ use rollcall_core::digest::WorkerHasher;
 use rollcall_core::grants::{Grant, GrantRules};
 use rollcall_core::groups::Catalogue;
 use rollcall_core::guards;
-use rollcall_core::model::{Account, AccountName, Finding, Lookup, Op, Severity, SourceName};
+use rollcall_core::model::{
+    Account, AccountName, Finding, FindingKind, Lookup, Op, Place, Severity, SourceName,
+};
 use rollcall_core::policy::{Context, Draft, Matching, NoRules, Rules, Target, decide, name_key};
 use rollcall_core::seats::Claims;
-use rollcall_core::state::Person;
+use rollcall_core::state::{Person, Promise};
 use rollcall_core::workers::ProtectedRule;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
@@ -132,6 +134,8 @@ impl Drafts {
             self.held_rows.extend(row);
         }
         findings.extend(decision.findings);
+        findings
+            .extend(withdrawn(&decision.withdrawn, row).map(|it| it.of(&decision.person.worker)));
         let (draft, person) = (decision.draft, decision.person);
         if person.object.is_none() && !draft.as_ref().is_some_and(creates) {
             self.claims
@@ -333,4 +337,21 @@ fn name_hash(name: &str) -> u128 {
 
 fn creates(draft: &Draft) -> bool {
     draft.adopted.is_some() || draft.actions.iter().any(|a| a.op == Op::UserCreate)
+}
+
+/// What HR's newest word takes back of what was to come.
+fn withdrawn(steps: &[Promise], row: Option<u32>) -> Option<Finding> {
+    let ops: BTreeSet<&str> = steps.iter().map(|step| step.op.name()).collect();
+    let ops: Vec<&str> = ops.into_iter().collect();
+    let note = format!(
+        "what was to come is off, or comes at another time: {}",
+        ops.join(", ")
+    );
+    let place = Place {
+        row,
+        line: None,
+        column: None,
+    };
+    let finding = Finding::new(FindingKind::Withdrawn, Severity::Info, place, note);
+    (!ops.is_empty()).then(|| finding.with("ops", ops.join(",")))
 }
