@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::grants::{self, Granting};
+use crate::grants::{self, Given, Granting};
 use crate::model::{
     AccountName, ActionId, Attributes, Ending, ObjectId, Op, OrderId, PersonKey, RunId, WorkerId,
 };
@@ -332,7 +332,11 @@ fn apply(
                 person.grants.remove(&granting.grant);
                 if exits && !action.args.contains_key("over") {
                     let grant = granting.grant.clone();
-                    person.taken.insert(grant, granting.given(outcome.at));
+                    let given = Given {
+                        by_hand: action.args.contains_key("by_hand"),
+                        ..granting.given(outcome.at)
+                    };
+                    person.taken.insert(grant, given);
                 }
             }
         }

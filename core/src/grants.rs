@@ -78,6 +78,9 @@ pub struct Given {
     /// given again or taken.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub unheard: bool,
+    /// Somebody else had given it, and an exit took it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub by_hand: bool,
     /// It is to be taken away.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grace: Option<Grace>,
@@ -221,6 +224,7 @@ impl Granting {
             licences: self.licences,
             disabled_plans: self.disabled_plans,
             unheard: false,
+            by_hand: false,
             grace: None,
         }
     }
@@ -362,6 +366,7 @@ mod tests {
             licences: Vec::new(),
             disabled_plans: Vec::new(),
             unheard: false,
+            by_hand: false,
             grace: Some(Grace {
                 from: at("2026-03-01T00:00:00Z"),
                 awaits: awaits.iter().map(|key| grant(key)).collect(),

@@ -225,6 +225,7 @@ mod tests {
                     licences: vec![(*licence).to_owned()],
                     disabled_plans: Vec::new(),
                     unheard: false,
+                    by_hand: false,
                     grace: None,
                 };
                 (grant.parse::<Grant>().unwrap(), given)

@@ -247,6 +247,7 @@ fn active(grants: &[&str]) -> Person {
             licences,
             disabled_plans: Vec::new(),
             unheard: false,
+            by_hand: false,
             grace: None,
         };
         person.grants.insert(grant, given);

@@ -162,10 +162,11 @@ impl Desk<'_> {
             let step = take(&grant, &given, cut.due, reason.clone(), "leaver.groups");
             // Nobody gets back what was to go anyway.
             let was_over = grants.contains_key(&grant) && !self.belongs.wants.contains(&grant);
-            steps.push(if was_over {
-                step.with("over", "true")
-            } else {
-                step
+            let by_hand = !grants.contains_key(&grant);
+            steps.push(match (was_over, by_hand) {
+                (true, _) => step.with("over", "true"),
+                (false, true) => step.with("by_hand", "true"),
+                (false, false) => step,
             });
         }
         let methods = policy
@@ -315,6 +316,7 @@ impl Desk<'_> {
                 licences: held.licences.clone(),
                 disabled_plans: Vec::new(),
                 unheard: false,
+                by_hand: false,
                 grace: None,
             });
         }

@@ -226,8 +226,9 @@ impl Desk<'_> {
                 continue;
             }
             let sensitive = self.sensitive(grant);
-            if !sensitive && self.belongs.wants.contains(grant) {
-                // The rule gives it anyway.
+            let wanted = self.belongs.wants.contains(grant);
+            // What a rule gave, the rule gives again, or not.
+            if !given.by_hand && !(sensitive && wanted) {
                 continue;
             }
             let op = match grant {

@@ -247,6 +247,7 @@ impl Play<'_> {
                     licences: licences.into_iter().collect(),
                     disabled_plans: Vec::new(),
                     unheard: false,
+                    by_hand: false,
                     grace: None,
                 },
             );
