@@ -95,7 +95,10 @@ impl Subject {
             return;
         }
         person.deleted = None;
-        person.block = None;
+        if person.devices.is_empty() {
+            // Clocks of devices count from it, and outlive the account.
+            person.block = None;
+        }
         person.cut = None;
         person.spent.clear();
         person.lifecycle = crate::state::Lifecycle::None;
