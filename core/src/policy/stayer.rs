@@ -228,7 +228,8 @@ impl Desk<'_> {
             let sensitive = self.sensitive(grant);
             let wanted = self.belongs.wants.contains(grant);
             // What a rule gave, the rule gives again, or not.
-            if !given.by_hand && !(sensitive && wanted) {
+            let back = given.by_hand || (sensitive && wanted);
+            if !back {
                 continue;
             }
             let op = match grant {
