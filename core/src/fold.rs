@@ -371,6 +371,9 @@ pub struct PersonLine {
     pub row: Option<u32>,
     /// The person with the bookkeeping done.
     pub person: Person,
+    /// The person once the whole order is carried out, where that is not what folding it gives.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settled: Option<Box<Person>>,
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub const SEATS: &str = "seats";
 /// Keeps back sensitive access that somebody had before an exit that is off.
 pub const RESTORES: &str = "restores";
 
+/// Keeps back the whole of an undo until somebody agrees.
+pub const UNDO: &str = "undo";
 /// Keeps back moves where the same attribute of a great many people changes at once.
 pub const CHURN: &str = "churn";
 
@@ -60,6 +62,24 @@ pub enum Kind {
     Restores,
     /// Moves by the hundred.
     Churn,
+    /// The whole of an undo.
+    Undo,
+}
+
+impl Kind {
+    /// Keeps back a whole plan: nothing of it goes, or counts, before people let it in.
+    pub const fn parks(self) -> bool {
+        match self {
+            Self::Intake | Self::Undo => true,
+            Self::Budget
+            | Self::Adoptions
+            | Self::Protected
+            | Self::Groups
+            | Self::Seats
+            | Self::Restores
+            | Self::Churn => false,
+        }
+    }
 }
 
 /// The kind of a guard, by its name; `None` for a name that no guard has.
@@ -71,16 +91,23 @@ pub fn kind(guard: &str) -> Option<Kind> {
         SEATS => Some(Kind::Seats),
         RESTORES => Some(Kind::Restores),
         CHURN => Some(Kind::Churn),
+        UNDO => Some(Kind::Undo),
         ADOPTIONS => Some(Kind::Adoptions),
         PROTECTED => Some(Kind::Protected),
         _ => None,
     }
 }
 
+/// Whether a guard keeps back a whole plan.
+pub fn parks(guard: &str) -> bool {
+    kind(guard).is_some_and(Kind::parks)
+}
+
 /// How many distinct people have to agree to release what a guard keeps back.
 pub fn approvers(policy: &Policy, kind: Kind) -> u8 {
     match kind {
         Kind::Intake => policy.approvals.intake,
+        Kind::Undo => policy.approvals.undo,
         Kind::Budget | Kind::Churn => policy.approvals.over_budget,
         Kind::Adoptions => policy.approvals.adoptions,
         Kind::Protected => policy.approvals.protected,
@@ -228,10 +255,19 @@ pub fn hold_adoption(order: &mut WorkOrder) {
     order.hold(ADOPTIONS, why, |_| true);
 }
 
-/// Keeps back a cut, with what goes with it.
-pub fn hold_destructive(order: &mut WorkOrder, verdict: &GuardVerdict) {
-    let cuts = |a: &Action| a.op.cut() || (a.destructive && a.reason.block_cause().is_some());
+/// Keeps back a cut, with what goes with it; of those in the immediate lane only what goes with it.
+pub fn hold_destructive(order: &mut WorkOrder, verdict: &GuardVerdict, lane: bool) {
+    let cuts = |a: &Action| {
+        let behind = a.destructive && a.reason.block_cause().is_some();
+        (a.op.cut() && !lane) || (behind && !a.op.cut())
+    };
     order.hold(DISABLES, &verdict.why, cuts);
+}
+
+/// Whether a draft cuts somebody off now who is dismissed for cause: they do not wait for a budget.
+pub fn immediate(draft: &Draft) -> bool {
+    let mut due = draft.actions.iter();
+    due.any(|step| step.op.cut() && step.reason == Reason::ForCause)
 }
 
 /// Judges what a plan adds to what was let through in the last 24 hours.
@@ -392,6 +428,17 @@ pub fn hold_seats(
         let short = |sku: &String| licences.iter().any(|it| catalogue.same(it, sku));
         granting.is_some_and(|it| it.licences.iter().any(short))
     });
+}
+
+/// An undo waits for somebody who agrees, however small it is: it gives back what HR took.
+pub fn undo(people: u32) -> GuardVerdict {
+    GuardVerdict {
+        name: UNDO.to_owned(),
+        counted: f64::from(people),
+        limit: 0.0,
+        tripped: true,
+        why: format!("an undo changes {people} people; somebody has to agree to it"),
+    }
 }
 
 /// Judges what a plan changes of groups that are there.

@@ -13,6 +13,7 @@ use crate::grants::Granting;
 use crate::groups::{Impact, Shape};
 use crate::model::{ActionId, Attributes, ObjectId, Op, OrderId, PersonKey, Value, WorkerId};
 use crate::policy::{DeltaKind, Draft, DraftAction, Reason};
+use crate::undo::inverse;
 
 /// Version of every stored format of this crate.
 pub const FORMAT_VERSION: u32 = 1;
@@ -46,6 +47,10 @@ pub struct Action {
     pub source: SourceRow,
     /// Takes something away.
     pub destructive: bool,
+    /// What takes it back, as far as the account and what was written are still as it left them;
+    /// empty where nothing does.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub undo: Vec<Op>,
     /// Not before this person has an account.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<PersonKey>,
@@ -151,6 +156,12 @@ impl WorkOrder {
         }
         due.sort_by_key(|a| a.place);
         due
+    }
+
+    /// Every action: due, scheduled or kept back.
+    pub fn every(&self) -> impl Iterator<Item = &Action> {
+        let held = self.held.iter().flat_map(|held| &held.actions);
+        self.actions.iter().chain(&self.scheduled).chain(held)
     }
 
     /// Keeps back with it what waits for something that is kept back.
@@ -312,6 +323,7 @@ fn seal_action(
         due: action.due,
         source: source.clone(),
         destructive: action.op.destructive(),
+        undo: inverse(action.op).ops().to_vec(),
         after: action.manager.as_ref().map(|m| PersonKey::new(m.as_str())),
         place: 0,
     }
@@ -329,6 +341,12 @@ pub struct Inputs {
     /// The groups' meaning, where there are any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub groups_sha256: Option<String>,
+    /// What is taken back, where the plan does that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undo_sha256: Option<String>,
+    /// What people said that it takes in, where they did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub notices_sha256: Option<String>,
     /// Generation of the commit log that the state was read at.
     pub state_sha256: String,
     /// What the target answered.

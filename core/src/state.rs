@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::grants::{Given, Grant};
 use crate::model::{
-    AccountName, Attributes, Device, FindingKind, ObjectId, Op, PersonKey, SourceName, WorkerId,
+    AccountName, Attributes, Device, FindingKind, ObjectId, Op, PersonKey, RunId, SourceName,
+    WorkerId,
 };
 
 /// Where the account of a person stands, as far as we made it so.
@@ -53,6 +54,8 @@ pub enum BlockCause {
     Garden,
     /// The hire was called off.
     CalledOff,
+    /// A run that enabled the account was taken back.
+    Undone,
 }
 
 impl BlockCause {
@@ -65,7 +68,7 @@ impl BlockCause {
             | Self::NoShow
             | Self::Deceased
             | Self::CalledOff => true,
-            Self::Absence | Self::Leave | Self::Garden => false,
+            Self::Absence | Self::Leave | Self::Garden | Self::Undone => false,
         }
     }
 }
@@ -234,6 +237,29 @@ pub struct Parked {
     pub released: Option<Timestamp>,
 }
 
+/// People said that somebody is dismissed for cause, whatever HR's file says yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dismissed {
+    /// When they said so: employments that begin later are not meant.
+    pub at: Timestamp,
+}
+
+/// A run was taken back for somebody: what HR said then is not done again before HR says something
+/// else, or people let go of it. What falls due later by a date is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// The run.
+    pub run: RunId,
+    /// When it was taken back.
+    pub at: Timestamp,
+    /// Fingerprint of the row that it saw; `None`: the next one that is believed is taken for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<String>,
+    /// It acted on an absence: any row says something else.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub absent: bool,
+}
+
 /// One device of somebody who left, from the cut to the proof that it is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceCase {
@@ -374,6 +400,12 @@ pub struct Person {
     /// When the account went into the bin.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deleted: Option<Timestamp>,
+    /// Dismissed, by a notice.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dismissed: Option<Dismissed>,
+    /// What a run did was taken back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undone: Option<Undone>,
     /// Counts folds that changed something; part of every action id.
     pub revision: u32,
 }
@@ -413,6 +445,8 @@ impl Person {
             parked: BTreeMap::new(),
             devices: BTreeMap::new(),
             deleted: None,
+            dismissed: None,
+            undone: None,
             revision: 0,
         }
     }

@@ -198,6 +198,7 @@ fn order(shape: Shape, steps: Vec<(Op, Vec<String>)>, now: Timestamp) -> WorkOrd
                 due: now,
                 source: SourceRow::default(),
                 destructive: false,
+                undo: Vec::new(),
                 after: None,
                 place,
             }

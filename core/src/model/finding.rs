@@ -127,6 +127,16 @@ pub enum FindingKind {
     GroupDiffers,
     /// A rule that is new takes in nobody.
     RuleTakesNobody,
+    /// What an action did cannot be taken back.
+    Irreversible,
+    /// What is to be taken back was changed since.
+    ChangedSince,
+    /// What a run did was taken back, and HR still says it.
+    Undone,
+    /// A notice names somebody whom nobody knows.
+    NoticeUnknown,
+    /// A notice says nothing new.
+    NoticeIdle,
 }
 
 /// How much a finding matters.

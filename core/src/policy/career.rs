@@ -161,7 +161,8 @@ impl Desk<'_> {
             | BlockCause::Absence
             | BlockCause::Leave
             | BlockCause::Garden
-            | BlockCause::CalledOff => false,
+            | BlockCause::CalledOff
+            | BlockCause::Undone => false,
         });
         if let Some(exit) = sudden.next().cloned() {
             let later = |job: &Job| job.start > exit.cut.due && job.exit.is_none();
@@ -205,10 +206,11 @@ impl Desk<'_> {
         let now = self.cx.now;
         let class = self.class(&row)?;
         let zone = self.zone(&row)?;
-        let exit = self.exit(&row, class, &zone);
         let start = row
             .hire
             .map_or(Timestamp::MIN, |date| day_start(date, &zone));
+        let exit = self.exit(&row, class, &zone);
+        let exit = self.dismissed(&row, start, exit, &zone);
         let known = self.known(&row.worker);
         let until = row
             .terms
@@ -330,6 +332,32 @@ impl Desk<'_> {
             exit,
             bridged,
         }
+    }
+
+    /// People said that the worker is dismissed: at that instant, if HR names no earlier one.
+    fn dismissed(
+        &self,
+        row: &Identity,
+        start: Timestamp,
+        exit: Option<Exit>,
+        zone: &TimeZone,
+    ) -> Option<Exit> {
+        let dismissed = self.person.dismissed.filter(|it| start <= it.at);
+        let Some(dismissed) = dismissed else {
+            return exit;
+        };
+        let due = exit
+            .as_ref()
+            .map_or(dismissed.at, |exit| exit.cut.due.min(dismissed.at));
+        Some(Exit {
+            cut: Cut {
+                due,
+                cause: BlockCause::ForCause,
+            },
+            reason: Reason::ForCause,
+            termination: row.terms.termination.or(row.last_day),
+            zone: zone.clone(),
+        })
     }
 
     /// Dates decide, not the flip of the status; without a date an inactive status is at once, and

@@ -230,6 +230,8 @@ pub struct Decision {
     pub held: bool,
     /// Steps to come that HR's newest word withdraws.
     pub withdrawn: Vec<Promise>,
+    /// The person once every step is carried out, where that is not what folding them gives.
+    pub settled: Option<Box<Person>>,
 }
 
 /// How two sign-in names are compared: NFC, without regard to case.
@@ -268,6 +270,7 @@ pub fn decide(
         leaving: false,
         leave_cut: None,
         in_cycle,
+        taken_back: None,
         other_names: Vec::new(),
         adopted: None,
         wakes: Vec::new(),
@@ -284,6 +287,7 @@ pub fn decide(
             desk.row = Some(row);
             desk.person.fingerprint = fingerprint;
             desk.present();
+            desk.heed_undo(Some(fingerprint));
             let rows = std::iter::once(*identity).chain(others).collect();
             desk.row(rows, sound, answers)
         }
@@ -292,8 +296,12 @@ pub fn decide(
             desk.person.unfinished = open;
             desk.decided(None, true)
         }
+        Seen::Absent if desk.absence_undone() => desk.decided(None, false),
         Seen::Absent => desk.absent(answers),
-        Seen::Before => desk.before(answers),
+        Seen::Before => {
+            desk.heed_undo(None);
+            desk.before(answers)
+        }
     }
 }
 
@@ -421,6 +429,7 @@ impl Desk<'_> {
             findings,
             held: doubt || stuck,
             withdrawn,
+            settled: None,
         }
     }
 }

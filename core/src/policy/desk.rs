@@ -56,6 +56,8 @@ pub(super) struct Desk<'a> {
     pub(super) leave_cut: Option<Cut>,
     /// The manager change would close a circle.
     pub(super) in_cycle: bool,
+    /// When what the newest data ask for was taken back.
+    pub(super) taken_back: Option<Timestamp>,
     /// Free names to take instead of that of a new account.
     pub(super) other_names: Vec<AccountName>,
     /// The sign-in name of an account that is taken over.
@@ -103,6 +105,9 @@ impl Desk<'_> {
         let all = rows.clone();
         let career = self.career(rows)?;
         self.leaving = career.over;
+        if self.is_undone(&career) {
+            return None;
+        }
         let identity = career.spell.first().identity.clone();
         let class = self.cx.policy.class(&identity.status);
         self.remember(&career, all);
@@ -259,6 +264,9 @@ impl Desk<'_> {
             let cuts = |a: &DraftAction| a.op.cut() || (self.leaving && a.op.destructive());
             actions.retain(cuts);
             scheduled.retain(cuts);
+        }
+        if let Some(at) = self.taken_back.filter(|_| !self.leaving) {
+            actions.retain(|step| step.due > at);
         }
         let due: BTreeSet<Promise> = actions.iter().map(DraftAction::promise).collect();
         self.withdraw(&promised.union(&due).cloned().collect());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::decide::Target;
 use super::name_key;
 use crate::grants::Granting;
-use crate::model::{AccountName, Attributes, ObjectId, Op, PersonKey, Value, WorkerId};
+use crate::model::{AccountName, ActionId, Attributes, ObjectId, Op, PersonKey, Value, WorkerId};
 use crate::state::{BlockCause, Promise};
 
 /// What happened to a person.
@@ -104,6 +104,15 @@ pub enum Reason {
         /// What it reads of workers: what changed of that, where anything did.
         names: Vec<String>,
     },
+    /// A run is taken back.
+    Undo {
+        /// That run.
+        run: String,
+        /// What it did.
+        op: Op,
+        /// By which action.
+        action: ActionId,
+    },
     /// The file says something else of a group than the target.
     GroupDiffers {
         /// What: `rule`, `name`, `description`, `licences`; nothing of a group that is missing.
@@ -124,6 +133,7 @@ impl Reason {
             Self::CalledOff => Some(BlockCause::CalledOff),
             Self::Leave { .. } => Some(BlockCause::Leave),
             Self::Garden { .. } => Some(BlockCause::Garden),
+            Self::Undo { op, .. } => (*op == Op::UserEnable).then_some(BlockCause::Undone),
             Self::NewWorker
             | Self::Matched { .. }
             | Self::HireDate { .. }
@@ -166,6 +176,7 @@ impl Reason {
             Self::OldAccess => "access of the old employment".to_owned(),
             Self::InForceAgain => "in force again after a block".to_owned(),
             Self::Reappeared => "in the file again after a block for absence".to_owned(),
+            Self::Undo { run, op, .. } => format!("takes back {op} of run {run}"),
             Self::RuleHolds { names } => format!("its rule holds{}", by(names)),
             Self::RuleEnded { names } => format!("its rule no longer holds{}", by(names)),
             Self::GroupDiffers { names } if names.is_empty() => "the group is not there".to_owned(),
@@ -217,7 +228,7 @@ pub struct DraftAction {
 
 impl DraftAction {
     /// A step that writes no attribute.
-    pub(super) fn simple(op: Op, due: Timestamp, reason: Reason, rule: &str) -> Self {
+    pub(crate) fn simple(op: Op, due: Timestamp, reason: Reason, rule: &str) -> Self {
         Self {
             op,
             due,

@@ -368,6 +368,9 @@ pub struct Budgets {
     pub disables: Budget,
     /// People who stay and lose groups or licences.
     pub removals: Budget,
+    /// So many dismissals for cause of a plan are cut off whatever else is over the budget: those
+    /// with the lowest worker ids.
+    pub immediate_lane: u32,
 }
 
 impl Default for Budgets {
@@ -378,6 +381,7 @@ impl Default for Budgets {
                 count: 10,
                 percent: 10.0,
             },
+            immediate_lane: 3,
         }
     }
 }
@@ -445,6 +449,14 @@ pub struct Approvals {
     pub seats: u8,
     /// Sensitive access that comes back when an exit is off.
     pub restores: u8,
+    /// A run that is taken back, and the end of the hold after that.
+    pub undo: u8,
+    /// The end of a dismissal by notice.
+    pub dismissal: u8,
+    /// The end of a legal hold.
+    pub legal_hold: u8,
+    /// The end of the hold after a death.
+    pub deceased_review: u8,
 }
 
 impl Default for Approvals {
@@ -457,6 +469,10 @@ impl Default for Approvals {
             groups: 1,
             seats: 1,
             restores: 1,
+            undo: 1,
+            dismissal: 2,
+            legal_hold: 1,
+            deceased_review: 2,
         }
     }
 }
@@ -556,6 +572,10 @@ impl Policy {
             ("approvals.groups", self.approvals.groups),
             ("approvals.seats", self.approvals.seats),
             ("approvals.restores", self.approvals.restores),
+            ("approvals.undo", self.approvals.undo),
+            ("approvals.dismissal", self.approvals.dismissal),
+            ("approvals.legal_hold", self.approvals.legal_hold),
+            ("approvals.deceased_review", self.approvals.deceased_review),
         ] {
             if count == 0 {
                 out.push(format!(

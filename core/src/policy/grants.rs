@@ -360,7 +360,7 @@ const fn grant_op(grant: &Grant) -> Op {
 }
 
 /// What is written to give something back.
-pub(super) fn giving(grant: &Grant, given: &Given) -> Granting {
+pub(crate) fn giving(grant: &Grant, given: &Given) -> Granting {
     Granting {
         id: given.id.clone(),
         licences: given.licences.clone(),

@@ -58,7 +58,8 @@ impl Desk<'_> {
                 | BlockCause::ForCause
                 | BlockCause::NoShow
                 | BlockCause::Deceased
-                | BlockCause::CalledOff => {}
+                | BlockCause::CalledOff
+                | BlockCause::Undone => {}
             }
         }
         let blocked = self.person.lifecycle == Lifecycle::Blocked;
@@ -554,5 +555,6 @@ const fn rule_of(cause: BlockCause) -> &'static str {
         BlockCause::Leave => "leave.unpaid",
         BlockCause::Garden => "leave.garden",
         BlockCause::CalledOff => "rescinded",
+        BlockCause::Undone => "undo",
     }
 }

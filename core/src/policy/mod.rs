@@ -18,6 +18,7 @@ mod leaver;
 mod stayer;
 #[cfg(test)]
 mod tests;
+mod undone;
 
 pub use decide::{
     Context, Decision, GrantTerms, Matching, NoRules, Rules, Seen, Subject, Target, decide,
@@ -29,3 +30,4 @@ pub use file::{
     Absence, Approvals, Budget, Budgets, Devices, Freeze, Gates, Joiner, LeavePolicy, Leaver,
     Managers, Mover, Pass, Policy, PolicyFileError, Protected, Rescinded, StatusClass, Statuses,
 };
+pub(crate) use grants::giving;

@@ -207,6 +207,23 @@ pub const fn advice(kind: FindingKind) -> &'static str {
         FindingKind::RuleTakesNobody => {
             "A new rule that takes in nobody: look whether its values are written as HR writes them."
         }
+        FindingKind::Irreversible => {
+            "This part of a run has no way back. Look whether what is left of it does harm, and \
+             mend it by hand."
+        }
+        FindingKind::ChangedSince => {
+            "Somebody or a later run changed this since, so it is left as it is. Take the later \
+             run back first, or mend it by hand."
+        }
+        FindingKind::Undone => {
+            "A run was taken back for this worker, and HR still says what it said. Correct the row \
+             in HR; if the row is right after all, lift the hold."
+        }
+        FindingKind::NoticeUnknown => {
+            "Somebody wrote a notice about a worker whom no accepted file had. Look for the right \
+             key: if it was a dismissal, somebody may still be inside."
+        }
+        FindingKind::NoticeIdle => "It was so already. Nothing to do.",
         FindingKind::LateHire => {
             "The first day had passed before HR sent the worker. Nothing to do here; HR may enter \
              hires earlier."

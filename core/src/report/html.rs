@@ -287,6 +287,7 @@ impl<'a> Page<'a> {
             kind: match report.kind {
                 RunKind::Run => "run",
                 RunKind::Release => "release",
+                RunKind::Undo => "undo",
             },
             intake: report.intake.as_ref().map(|i| Intake {
                 source: &i.source,

@@ -30,7 +30,7 @@ pub struct Report {
     pub format_version: u32,
     /// The pass.
     pub run: RunId,
-    /// `run` or `release`.
+    /// `run`, `release` or `undo`.
     pub kind: RunKind,
     /// What the pass took in; `None` for a release.
     pub intake: Option<IntakeFacts>,
@@ -95,6 +95,8 @@ pub enum RunKind {
     Run,
     /// Something fell due.
     Release,
+    /// A run is taken back.
+    Undo,
 }
 
 /// What one delivery brought.

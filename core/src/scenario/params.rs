@@ -221,6 +221,7 @@ impl Params {
             budgets: Budgets {
                 disables: read.budget("budgets.disables"),
                 removals: read.budget("budgets.access_removals"),
+                immediate_lane: read.number("budgets.immediate_lane"),
             },
             protected: Protected {
                 workers: read.texts("protected"),

@@ -118,6 +118,10 @@ async fn pull(connected: &Connected) -> Result<Value, FunctionError> {
     let pipeline = &connected.pipeline;
     let now = pipeline.clock.now();
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    let dropped = pipeline.take_dismissals(now).await?;
+    for refusal in &dropped.refused {
+        tracing::error!(kind = refusal.kind, "Refused: {}", refusal.message);
+    }
     loop {
         match pipeline.pull_inbox(now, &refused).await? {
             Pulled::Nothing => break,
@@ -130,7 +134,7 @@ async fn pull(connected: &Connected) -> Result<Value, FunctionError> {
     }
     connected.say(&[
         count("FilesTaken", taken.len()),
-        count("FilesRefused", refused.len()),
+        count("FilesRefused", refused.len() + dropped.refused.len()),
     ]);
     Ok(json!({"taken": taken, "refused": refused.len()}))
 }

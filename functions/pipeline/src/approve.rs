@@ -15,8 +15,8 @@ use crate::log::{
 use crate::run::{Pipeline, RunError, Step, named, nonce};
 use crate::store::{Listed, ObjectRef, Store, StoreError, reference};
 
-/// Where approvals are written down.
-const FOLDER: &str = "approvals";
+/// Where what people say is written down.
+pub(crate) const FOLDER: &str = "approvals";
 
 /// What somebody agrees to.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ struct Found {
 
 impl Approver {
     /// The person behind an identity: the same session name in two roles is one person.
-    fn person(&self) -> &str {
+    pub(crate) fn person(&self) -> &str {
         self.0.split_once(':').map_or(&self.0, |(_, name)| name)
     }
 }
@@ -75,7 +75,8 @@ const LAG: SignedDuration = SignedDuration::from_mins(10);
 /// A note is a few lines. What is larger is none.
 const NOTE_MAX: u64 = 16_384;
 
-fn within_a_day(one: Timestamp, other: Timestamp) -> bool {
+/// Whether two words count together.
+pub(crate) fn within_a_day(one: Timestamp, other: Timestamp) -> bool {
     one.duration_since(other).abs() <= DAY
 }
 
@@ -193,7 +194,7 @@ impl Pipeline {
                 have: u8::try_from(agree.len()).unwrap_or(u8::MAX),
                 need,
             });
-            if kind == Kind::Intake && agree.len() >= usize::from(need) {
+            if kind.parks() && agree.len() >= usize::from(need) {
                 // One approval accepts the intake and with it every gate that parked it.
                 break;
             }
@@ -254,21 +255,13 @@ impl Pipeline {
         listed: &Listed,
         pending: &Pending,
     ) -> Result<(Note, ObjectRef), String> {
-        if listed.bytes > NOTE_MAX {
-            return Err("it is too large".to_owned());
-        }
-        let bytes = self.store.get(&listed.key).await;
-        let bytes = bytes.map_err(|e| e.to_string())?;
+        let (bytes, stored) = read_word(&self.store, listed).await?;
         let note: Note = serde_json::from_slice(&bytes).map_err(|_| "it is no approval")?;
         if note.run != pending.run || note.plan_sha256 != pending.plan_sha256 {
             return Err("it names another plan".to_owned());
         }
-        // In a bucket nobody but the store itself says when.
-        let lag = listed.modified.duration_since(note.at).abs();
-        if self.folder.is_none() && lag > LAG {
-            return Err("its time is not the time at which it was written".to_owned());
-        }
-        Ok((note, reference(&listed.key, &bytes)))
+        timely(self, listed, note.at)?;
+        Ok((note, stored))
     }
 
     /// Enters into the log what people have agreed to. Where that fails it is said and tried again
@@ -341,6 +334,29 @@ impl Pipeline {
         }
         Ok(None)
     }
+}
+
+/// What somebody wrote down; the error says why it is nothing.
+pub(crate) async fn read_word(
+    store: &Store,
+    listed: &Listed,
+) -> Result<(bytes::Bytes, ObjectRef), String> {
+    if listed.bytes > NOTE_MAX {
+        return Err("it is too large".to_owned());
+    }
+    let bytes = store.get(&listed.key).await;
+    let bytes = bytes.map_err(|e| e.to_string())?;
+    let stored = reference(&listed.key, &bytes);
+    Ok((bytes, stored))
+}
+
+/// In a bucket nobody but the store itself says when something was written.
+pub(crate) fn timely(pipeline: &Pipeline, listed: &Listed, at: Timestamp) -> Result<(), String> {
+    let lag = listed.modified.duration_since(at).abs();
+    if pipeline.folder.is_none() && lag > LAG {
+        return Err("its time is not the time at which it was written".to_owned());
+    }
+    Ok(())
 }
 
 /// How many people a plan's own policy asks for.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rollcall_core::fold::Outcome;
 use rollcall_core::groups::Impact;
-use rollcall_core::guards::{Kind, kind};
+use rollcall_core::guards;
 use rollcall_core::mapping::{ExplainedAttribute, Fact, Given};
 use rollcall_core::model::{
     Account, ActionId, Finding, Lookup, ObjectId, Op, RunId, Value, WorkerId,
@@ -642,7 +642,7 @@ struct Since {
 impl Since {
     fn standing(&self, held: &Held) -> Standing {
         // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
-        let gate = |guard: &str| kind(guard) == Some(Kind::Intake);
+        let gate = guards::parks;
         let of = |guard: &str| guard == held.by || (gate(guard) && gate(&held.by));
         let any = |guards: &BTreeSet<String>| guards.iter().any(|guard| of(guard));
         let agreed = self.agreed.iter().filter(|a| of(&a.guard));

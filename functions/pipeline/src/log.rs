@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rollcall_core::delta::Coverage;
 use rollcall_core::digest::sha256;
-use rollcall_core::guards::{Kind, kind};
+use rollcall_core::guards::{Kind, kind, parks};
 use rollcall_core::model::RunId;
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,12 @@ pub struct Intake {
 pub struct Planned {
     /// `None` for a release.
     pub intake: Option<Intake>,
+    /// The run that it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RunId>,
+    /// What people said that it takes in, by key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
     /// The plan's instant.
     pub now: Timestamp,
     /// Digest of all its bytes: what an approval names.
@@ -324,8 +330,7 @@ impl Pending {
 
     /// Whether the intake counts: it was not parked, or people let it in.
     pub fn accepted(&self) -> bool {
-        let gate = |guard: &String| kind(guard) == Some(Kind::Intake);
-        !self.parked || self.approved.iter().any(gate)
+        !self.parked || self.approved.iter().any(|guard| parks(guard))
     }
 }
 
@@ -372,6 +377,9 @@ pub struct Standing {
     /// People whom the newest plan of a delivery left waiting for a seat, by licence.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without: BTreeMap<String, u32>,
+    /// Notices that were taken in, and by which run: each is heard once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub noticed: BTreeMap<String, RunId>,
     /// Runs that are not over, oldest first.
     pub open: Vec<OpenRun>,
     /// Plans that keep something back for approvals, oldest first. The plan of a newer accepted
@@ -416,6 +424,8 @@ impl Standing {
                 });
             }
             Event::Plan(plan) => {
+                let notices = plan.notices.iter().cloned();
+                next.noticed.extend(notices.map(|key| (key, run.clone())));
                 let stage = if plan.parked {
                     Stage::Folded
                 } else {
@@ -482,6 +492,8 @@ impl Standing {
                 next.pending
                     .retain(|p| p.run != *run || !(aside || p.waiting().is_empty()));
                 if aside {
+                    // Nobody has heard them.
+                    next.noticed.retain(|_, heard| heard != run);
                     next.disables.retain(|d| d.run != *run);
                     next.removals.retain(|d| d.run != *run);
                 }
@@ -724,7 +736,7 @@ pub async fn accept_approved(
     };
     let over_budget = |guard: &str| kind(guard) == Some(Kind::Budget);
     match kind(&approval.guard) {
-        Some(Kind::Intake) if !pending.accepted() => {
+        Some(Kind::Intake | Kind::Undo) if !pending.accepted() => {
             if let Some(intake) = &plan.intake {
                 standing.accept(&pending.run, intake, plan.inactive, at);
                 standing.rules = Some(plan.rules.clone());
@@ -741,6 +753,7 @@ pub async fn accept_approved(
         }
         Some(
             Kind::Intake
+            | Kind::Undo
             | Kind::Budget
             | Kind::Adoptions
             | Kind::Protected

@@ -14,6 +14,7 @@ use rollcall_core::model::{Finding, RunId};
 use rollcall_files::{Options, SealedWriter};
 
 use crate::log::{self, CommitError, Delivery, Event, Intake, Objects, Standing};
+use crate::notices::is_drop;
 use crate::run::{Pipeline, RunError, nonce, run_id};
 use crate::spool::Spool;
 use crate::store::{Listed, StoreError};
@@ -149,11 +150,7 @@ impl Pipeline {
             .into_iter()
             .filter_map(|listed: Listed| {
                 let name = listed.key.strip_prefix("inbox/")?.to_owned();
-                let lower = name.to_lowercase();
-                let ending = lower.rsplit_once('.').map_or("", |(_, ending)| ending);
-                let roster = ["csv", "txt"].contains(&ending);
-                let hidden = name.starts_with('.') || name.contains('/');
-                if hidden || !roster || UNFINISHED.iter().any(|u| lower.ends_with(u)) {
+                if !is_text(&name) || is_drop(&name) {
                     return None;
                 }
                 Some(Candidate {
@@ -170,6 +167,17 @@ impl Pipeline {
             at(a).cmp(&at(b)).then_with(|| a.name.cmp(&b.name))
         });
         Ok(out)
+    }
+
+    /// How a file is read of which only the key matters.
+    pub(crate) fn key_options(&self) -> Options {
+        let key = self.settings.mapping.key_column().to_owned();
+        Options {
+            required: vec![key.clone()],
+            columns: Vec::new(),
+            key,
+            ..self.options()
+        }
     }
 
     fn options(&self) -> Options {
@@ -489,7 +497,16 @@ fn refuse(file: &str, kind: &str, message: String) -> Pulled {
     })
 }
 
-fn refusal(name: &str, refused: &rollcall_files::Refused) -> Refusal {
+/// Whether a file of the inbox may be read: the name is one of text, and says that it is whole.
+pub(crate) fn is_text(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let ending = lower.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let hidden = name.starts_with('.') || name.contains('/');
+    let text = ["csv", "txt"].contains(&ending);
+    text && !hidden && !UNFINISHED.iter().any(|u| lower.ends_with(u))
+}
+
+pub(crate) fn refusal(name: &str, refused: &rollcall_files::Refused) -> Refusal {
     Refusal {
         file: name.to_owned(),
         kind: refused.kind.name().to_owned(),

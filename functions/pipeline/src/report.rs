@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rollcall_core::fold::{Outcome, Outcomes, PersonLine};
 use rollcall_core::grants::{Grant, Granting};
-use rollcall_core::guards::{self, Kind, kind};
+use rollcall_core::guards;
 use rollcall_core::model::{ActionId, Ending, Finding, Op, PersonKey, RunId, Severity};
 use rollcall_core::plan::{Action, ActionValues, FORMAT_VERSION, PlanSummary, WorkOrder};
 use rollcall_core::policy::DeltaKind;
@@ -27,6 +27,8 @@ pub struct Material<'a> {
     pub run: &'a RunId,
     /// The delivery; `None` for a release.
     pub intake: Option<&'a Intake>,
+    /// It takes a run back.
+    pub undoes: bool,
     /// `plan.json`.
     pub summary: PlanSummary,
     /// Where the orders lie.
@@ -136,15 +138,12 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         }
     }
     // A parked intake waits also where it would not act on anybody today.
-    let accepted = material
-        .approved
-        .iter()
-        .any(|g| kind(g) == Some(Kind::Intake));
+    let accepted = material.approved.iter().any(|g| guards::parks(g));
     let gate = material
         .summary
         .guards
         .iter()
-        .find(|g| g.tripped && kind(&g.name) == Some(Kind::Intake));
+        .find(|g| g.tripped && guards::parks(&g.name));
     if let Some(gate) = gate.filter(|_| !accepted) {
         holds
             .entry(gate.name.clone())
@@ -159,10 +158,10 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
     Ok(Report {
         format_version: FORMAT_VERSION,
         run: material.run.clone(),
-        kind: if material.intake.is_some() {
-            RunKind::Run
-        } else {
-            RunKind::Release
+        kind: match material.intake {
+            Some(_) => RunKind::Run,
+            None if material.undoes => RunKind::Undo,
+            None => RunKind::Release,
         },
         intake: material.intake.map(|i| IntakeFacts {
             source: i.source.clone(),
@@ -345,7 +344,11 @@ pub async fn read_values(
     Ok(out)
 }
 
-async fn read_findings(store: &Store, key: &str) -> Result<Vec<Finding>, StoreError> {
+/// What a plan found.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) async fn read_findings(store: &Store, key: &str) -> Result<Vec<Finding>, StoreError> {
     let mut out = Vec::new();
     let mut lines = Lines::open(store, key).await?;
     while let Some((_, line)) = lines.next()? {

@@ -9,6 +9,7 @@ use rollcall_core::state::{Hot, Lifecycle};
 use serde::Serialize;
 
 use crate::apply;
+use crate::halt::Halted;
 use crate::log::{self, OpenRun, Pending, Stage};
 use crate::run::{Pipeline, RunError};
 use crate::state::State;
@@ -48,6 +49,11 @@ pub struct Status {
     pub open: Vec<OpenRun>,
     /// Plans that wait for approvals.
     pub pending: Vec<Pending>,
+    /// Somebody stopped everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halted>,
+    /// Notices that nothing has taken in yet.
+    pub notices: u32,
 }
 
 impl Pipeline {
@@ -83,6 +89,8 @@ impl Pipeline {
             next_due: None,
             open: head.standing.open.clone(),
             pending: waiting.cloned().collect(),
+            halted: self.halted().await?,
+            notices: u32::try_from(self.notices(&head).await?.len()).unwrap_or(u32::MAX),
         };
         // What a plan under way schedules is not in the state before it is folded.
         for due in self.scheduled(&out.open).await? {
@@ -167,6 +175,11 @@ impl Status {
 
     /// Something should have happened and did not.
     pub fn alarming(&self) -> bool {
-        self.stale || self.late > 0 || self.unfinished > 0 || !self.open.is_empty()
+        self.stale
+            || self.late > 0
+            || self.unfinished > 0
+            || !self.open.is_empty()
+            || self.halted.is_some()
+            || self.notices > 0
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::approve::unproved;
 use crate::log::{self, Entry, Event, Standing};
+use crate::notices;
 use crate::plan::{self, Answers, Request};
 use crate::rows::OpenError;
 use crate::run::{Pipeline, RunError, named};
@@ -176,6 +177,15 @@ impl Pipeline {
             }
             None => None,
         };
+        let notices = notices::taken(&self.store, entry).await?;
+        let undo = match &planned.undoes {
+            Some(run) => match self.undone(run, entry.generation).await {
+                Ok(undo) => Some(undo),
+                Err(RunError::Store(error)) => return Err(error),
+                Err(error) => return Ok(Some(error.to_string())),
+            },
+            None => None,
+        };
         let (delivers, none) = (intake.is_some(), BTreeMap::new());
         let accepted = before.accepted.as_ref();
         let oldest = jiff::SignedDuration::from_hours(i64::from(policy.gates.max_source_age_h));
@@ -186,6 +196,8 @@ impl Pipeline {
             stale: intake.is_none()
                 && accepted.is_none_or(|a| planned.now.duration_since(a.since()) > oldest),
             intake,
+            undo,
+            notices: &notices,
             state: &state,
             baseline: accepted.filter(|a| a.full).map(|a| IntakeCounts {
                 rows: a.rows,

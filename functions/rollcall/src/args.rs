@@ -69,6 +69,18 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Agree to what a guard keeps back
     Approve(Approve),
+    /// Plan to take a run back; says first what cannot be
+    Undo(Undo),
+    /// Dismiss a worker for cause: cut off now, whatever HR's next file says
+    Dismiss(Notice),
+    /// Put a worker under legal hold: what holds data stays
+    Hold(Notice),
+    /// End a hold, or a dismissal
+    Lift(Lift),
+    /// Stop everything between two actions, here and wherever else this store is worked on
+    Halt(Halt),
+    /// Let it go on
+    Resume(Halt),
     /// What is late, stale, waiting, held
     Status(At),
     /// Walk the chain, hash everything again, make every plan again
@@ -199,6 +211,56 @@ pub(crate) struct Approve {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The run to take back
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Notice {
+    /// The worker's key, as HR writes it
+    pub(crate) worker: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lift {
+    #[command(flatten)]
+    pub(crate) notice: Notice,
+    /// What ends
+    #[arg(long, value_enum)]
+    pub(crate) what: Lifted,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Halt {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// What somebody ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Lifted {
+    /// The hold after a run was taken back
+    Undone,
+    /// A legal hold
+    LegalHold,
+    /// The hold after a death: somebody looked at the account
+    DeceasedReview,
+    /// A dismissal that was said here, not by HR
+    Dismissal,
 }
 
 #[derive(Debug, Args)]

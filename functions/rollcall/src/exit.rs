@@ -3,7 +3,7 @@
 
 use rollcall_core::plan::Verdict;
 use rollcall_core::report::Report;
-use rollcall_pipeline::run::Finished;
+use rollcall_pipeline::run::{Finished, RunError};
 
 /// How a command ended, mildest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,14 @@ impl Exit {
             Self::Flawed => 1,
             Self::CouldNotRun => 2,
             Self::Waits => 3,
+        }
+    }
+
+    /// Who halted everything is a person to wait for; whatever else went wrong is not.
+    pub(crate) fn of_error(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<RunError>() {
+            Some(RunError::Halted(_)) => Self::Waits,
+            Some(_) | None => Self::CouldNotRun,
         }
     }
 

@@ -52,7 +52,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, wrap: &dyn Wrap) -> E
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
             printer.error(&format!("{error:#}"));
-            ExitCode::from(Exit::CouldNotRun.code())
+            ExitCode::from(Exit::of_error(&error).code())
         }
     }
 }

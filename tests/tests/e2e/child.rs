@@ -22,6 +22,8 @@ pub(crate) const CHILD: &str = "ROLLCALL_TEST_CHILD";
 pub(crate) const DIE_AT: &str = "ROLLCALL_TEST_DIE_AT";
 /// A file that gets the numbers of store writes and calls when the process ends by itself.
 pub(crate) const COUNT: &str = "ROLLCALL_TEST_COUNT";
+/// `called:N:FROM:TO`: after the N-th call the file `FROM` appears as `TO`.
+pub(crate) const MOVE_AT: &str = "ROLLCALL_TEST_MOVE_AT";
 /// A path below which every call is answered 503.
 pub(crate) const DOWN: &str = "ROLLCALL_TEST_DOWN";
 
@@ -46,6 +48,7 @@ pub(crate) fn main() -> ExitCode {
 #[derive(Debug, Default)]
 struct Points {
     die: Option<(String, u64)>,
+    moves: Option<(String, u64, String, String)>,
     down: Option<String>,
     writes: AtomicU64,
     calls: AtomicU64,
@@ -57,16 +60,34 @@ impl Points {
             let (what, n) = text.split_once(':').expect("WHAT:N");
             (what.to_owned(), n.parse().expect("a number"))
         });
+        let moves = std::env::var(MOVE_AT).ok().map(|text| {
+            let parts: Vec<&str> = text.splitn(4, ':').collect();
+            let [what, n, from, to] = parts[..] else {
+                panic!("WHAT:N:FROM:TO, not {text}");
+            };
+            let n = n.parse().expect("a number");
+            (what.to_owned(), n, from.to_owned(), to.to_owned())
+        });
         let counted = std::env::var_os(COUNT).is_some();
         let down = std::env::var(DOWN).ok();
-        (die.is_some() || down.is_some() || counted).then(|| Self {
+        let asked = die.is_some() || moves.is_some() || down.is_some() || counted;
+        asked.then(|| Self {
             die,
+            moves,
             down,
             ..Self::default()
         })
     }
 
     fn reached(&self, what: &str, number: u64) {
+        if let Some((point, n, from, to)) = &self.moves
+            && point == what
+            && *n == number
+        {
+            std::fs::create_dir_all(std::path::Path::new(to).parent().expect("a folder"))
+                .expect("a folder that can be made");
+            std::fs::rename(from, to).expect("a file that can be moved");
+        }
         if self
             .die
             .as_ref()

@@ -22,6 +22,7 @@ mod groups;
 mod guards;
 mod kill;
 mod language;
+mod notices;
 mod pair;
 mod persons;
 mod race;
@@ -29,6 +30,7 @@ mod rough;
 mod rules;
 mod sample;
 mod scenarios;
+mod undo;
 mod world;
 
 use std::process::ExitCode;
@@ -57,8 +59,10 @@ fn main() -> ExitCode {
         race::trials(),
         kill::trials(),
         language::trials(),
+        notices::trials(),
         rules::trials(),
         scenarios::trials(),
+        undo::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

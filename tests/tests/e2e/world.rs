@@ -64,11 +64,16 @@ impl From<Output> for Ran {
 impl World {
     /// A fresh starter.
     pub(crate) fn new() -> Self {
+        Self::of("csv2scim")
+    }
+
+    /// The same of another kind of source.
+    pub(crate) fn of(starter: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let world = Self { folder };
         let dir = world.dir().display().to_string();
         world
-            .command(&["init", &dir, "--source", "csv2scim"])
+            .command(&["init", &dir, "--source", starter])
             .expect(0);
         world
     }

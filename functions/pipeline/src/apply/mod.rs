@@ -30,6 +30,7 @@ pub use self::hands::{LIFETIME, Opening};
 pub use self::joint::Joint;
 pub use self::journal::{Line, Lines, begin, journal, outcomes, outcomes_in, untouched, write};
 pub use self::order::{Carried, Hands, Known, Time, unlimited};
+use crate::halt::Stops;
 use crate::queue::{Lane, Queue, QueueError};
 use crate::store::{ObjectRef, Store, StoreError};
 use crate::target::{Target, TargetError};
@@ -142,6 +143,8 @@ pub struct Applier<'a> {
     pub progress: &'a (dyn Fn(u64, u64) + Sync),
     /// Tells the journal segments of this process from those of another.
     pub nonce: String,
+    /// Whether to go on, between two actions.
+    pub brake: &'a dyn Stops,
 }
 
 struct Work<'a> {
@@ -232,6 +235,7 @@ impl<'a> Work<'a> {
             ask: false,
             time_left: &unlimited,
             joint: &self.joint,
+            brake: self.applier.brake,
         }
     }
 

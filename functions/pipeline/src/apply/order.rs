@@ -17,6 +17,7 @@ use rollcall_http::Clock;
 use serde::{Deserialize, Serialize};
 
 use super::{ApplyError, Job, Joint};
+use crate::halt::Stops;
 use crate::once;
 use crate::queue::Message;
 use crate::store::{Store, parse};
@@ -107,6 +108,8 @@ pub struct Hands<'a, 't> {
     pub time_left: &'a Time<'a>,
     /// Where adds to groups are joined with those of other orders.
     pub joint: &'a Joint<'t>,
+    /// Whether to go on, between two actions.
+    pub brake: &'a dyn Stops,
 }
 
 /// How long there is time from now on; `None`: no action may be begun any more. What takes longer
@@ -245,6 +248,9 @@ impl Hands<'_, '_> {
             let Some(left) = (self.time_left)() else {
                 return Ok(Carried::Unfinished(out));
             };
+            if self.brake.pulled().await? {
+                return Ok(Carried::Unfinished(out));
+            }
             let awaited = undone.iter().find(|it| first.waits_for(it));
             let results = match awaited {
                 _ if order.group.is_none() && self.job.overtaken.voids(&order.person) => {

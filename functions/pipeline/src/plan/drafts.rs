@@ -8,11 +8,13 @@ use rollcall_core::grants::{Grant, GrantRules};
 use rollcall_core::groups::Catalogue;
 use rollcall_core::guards;
 use rollcall_core::model::{
-    Account, AccountName, Finding, FindingKind, Lookup, Op, Place, Severity, SourceName,
+    Account, AccountName, Finding, FindingKind, Lookup, Op, Place, Severity, SourceName, WorkerId,
 };
+use rollcall_core::notice;
 use rollcall_core::policy::{Context, Draft, Matching, NoRules, Rules, Target, decide, name_key};
 use rollcall_core::seats::Claims;
 use rollcall_core::state::{Person, Promise};
+use rollcall_core::undo;
 use rollcall_core::workers::ProtectedRule;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
@@ -39,6 +41,10 @@ pub(super) struct Brief {
 pub(super) struct Laid {
     pub(super) draft: Option<Draft>,
     pub(super) person: Person,
+    /// See [`rollcall_core::policy::Decision::settled`].
+    pub(super) settled: Option<Person>,
+    /// Where it is said, where no file says it.
+    pub(super) source: Option<String>,
     pub(super) row: Option<u32>,
     /// The person is not what the state has.
     pub(super) changed: bool,
@@ -60,6 +66,8 @@ pub(super) struct Drafts {
     protected: Option<ProtectedRule>,
     /// Who claims seats of licences, by place of the person.
     pub(super) seats: Claims,
+    /// Dismissed for cause and to be cut off now, by worker id, with their places.
+    immediate: BTreeMap<WorkerId, usize>,
     /// Attributes that change, by how many people.
     pub(super) churn: guards::Churn,
     /// People who stay and lose something, whom a budget counts.
@@ -123,13 +131,31 @@ impl Drafts {
             subject,
             row,
             known,
+            deed,
+            notices,
         } = ready;
+        let mut subject = subject;
         let before = subject.person.clone();
+        let source = notices.first().map(|(_, key)| key.clone());
+        for (notice, _) in &notices {
+            findings.extend(notice::heed(&mut subject.person, notice));
+        }
         let claimed = match cx.matching {
             Matching::Key => None,
             Matching::KeyThenName => subject.wanted_name(cx.target),
         };
-        let decision = decide(subject, answers, rules, cx);
+        let decision = match deed {
+            Some((run, deed)) => {
+                let terms = undo::Terms {
+                    run: &run,
+                    now: cx.now,
+                    target: cx.target,
+                };
+                let account = answers.iter().flatten().next();
+                undo::take_back(subject.person, &deed, account, &terms)
+            }
+            None => decide(subject, answers, rules, cx),
+        };
         if decision.held {
             self.held_rows.extend(row);
         }
@@ -137,6 +163,7 @@ impl Drafts {
         findings
             .extend(withdrawn(&decision.withdrawn, row).map(|it| it.of(&decision.person.worker)));
         let (draft, person) = (decision.draft, decision.person);
+        let settled = decision.settled.map(|it| *it);
         if person.object.is_none() && !draft.as_ref().is_some_and(creates) {
             self.claims
                 .extend(claimed.map(|name| name_hash(&name_key(name.reveal()))));
@@ -177,6 +204,10 @@ impl Drafts {
             .as_ref()
             .is_some_and(|draft| guards::takes_anew(&person, draft));
         let counted = self.briefs.last().is_some_and(|brief| !brief.protected);
+        if draft.as_ref().is_some_and(guards::immediate) && counted {
+            self.immediate
+                .insert(person.worker.clone(), self.briefs.len() - 1);
+        }
         if let Some(draft) = &draft {
             if counted {
                 self.churn.add(request.policy, draft);
@@ -202,6 +233,8 @@ impl Drafts {
         self.laid.line(&Laid {
             draft,
             person,
+            settled,
+            source,
             row,
             changed,
             known,
@@ -214,6 +247,18 @@ impl Drafts {
     pub(super) fn hold(&mut self, findings: &[Finding]) {
         let held = findings.iter().filter(|f| f.severity == Severity::Held);
         self.held_rows.extend(held.filter_map(|f| f.at.row));
+    }
+
+    /// Those whom no budget keeps back, by place.
+    pub(super) fn lane(&mut self, most: u32) -> BTreeSet<usize> {
+        let all = std::mem::take(&mut self.immediate).into_values();
+        all.take(usize::try_from(most).unwrap_or(usize::MAX))
+            .collect()
+    }
+
+    /// People of whom anything becomes.
+    pub(super) fn people(&self) -> u32 {
+        u32::try_from(self.briefs.len()).unwrap_or(u32::MAX)
     }
 
     /// Disables that a budget counts.

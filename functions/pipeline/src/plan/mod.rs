@@ -21,7 +21,8 @@ use rollcall_core::grants::GrantRules;
 use rollcall_core::groups::{Catalogue, Group, Groups};
 use rollcall_core::guards::{self, IntakeCounts};
 use rollcall_core::mapping::Mapping;
-use rollcall_core::model::{Finding, FindingKind, Place, Severity, SourceName};
+use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity, SourceName};
+use rollcall_core::notice;
 use rollcall_core::plan::{Counts, Forecast, Inputs, PlanSummary};
 use rollcall_core::policy::{Context, GrantTerms, Policy, Target as Kind};
 use rollcall_core::state::account_behind;
@@ -34,10 +35,11 @@ use self::orders::{Orders, Verdicts};
 use self::read::Scan;
 use self::shapes::Looked;
 use crate::log::Intake;
+use crate::notices::Noticed;
 use crate::rows::SealedRows;
 use crate::spool::Spool;
 use crate::state::State;
-use crate::store::StoreError;
+use crate::store::{ObjectRef, StoreError};
 use crate::target::TargetError;
 
 /// Persons decided about at once: what bounds memory besides index and hot state.
@@ -68,6 +70,10 @@ pub struct Request<'a> {
     pub source: SourceName,
     /// The delivery, and its sealed rows; `None` for a release.
     pub intake: Option<(&'a Intake, SealedRows)>,
+    /// What is taken back; there is no delivery then, and nobody else is looked at.
+    pub undo: Option<Undo>,
+    /// What people say of persons, taken in before they are decided about; releases only.
+    pub notices: &'a [Noticed],
     /// The state.
     pub state: &'a State,
     /// The last accepted full file.
@@ -96,6 +102,14 @@ pub struct Request<'a> {
     pub kind: Kind,
     /// What carrying out so many actions by operation will take.
     pub forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
+}
+
+/// A run that is taken back.
+pub struct Undo {
+    /// Which.
+    pub run: RunId,
+    /// What it did: a line a person, their key in the state and a [`Deed`].
+    pub deeds: Spool,
 }
 
 /// A plan, ready to be stored.
@@ -127,6 +141,10 @@ pub struct Made {
     pub without: BTreeMap<String, u32>,
     /// See [`crate::log::Planned::next_due`].
     pub next_due: Option<Timestamp>,
+    /// The run that it takes back.
+    pub undoes: Option<RunId>,
+    /// Where the notices lie that it takes in.
+    pub notices: Vec<ObjectRef>,
 }
 
 /// Makes a plan.
@@ -139,6 +157,9 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         Some((intake, rows)) => (Some(rows), Some(intake)),
         None => (None, None),
     };
+    let undo = request.undo.take();
+    let undoes = undo.as_ref().map(|it| it.run.clone());
+    let undo_sha256 = undo.as_ref().map(|it| it.deeds.sha256());
     let coverage = delivery.map_or(Coverage::Unknown, |d| d.coverage.clone());
     let scan = match &mut rows {
         Some(rows) => {
@@ -163,7 +184,13 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         };
         delta::compare(&scan.roster, request.state.hot(), terms)
     } else {
-        due(request.state, request.now)
+        let mut due = due(request.state, request.now);
+        if undo.is_some() {
+            due.touched.clear();
+        } else {
+            findings.extend(about(&request, &mut due));
+        }
+        due
     };
     if coverage.proves_absence() && scan.roster.keyless() > 0 && comparison.listed_gone > 0 {
         findings.push(absence_not_counted(
@@ -220,6 +247,19 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             )
             .await?;
     }
+    if let Some(undo) = undo {
+        let mut persons = read::Undoing::new(undo)?;
+        loop {
+            let some = persons.next(CHUNK, &request)?;
+            if some.is_empty() {
+                break;
+            }
+            let given = (rules.as_mut(), &catalogue);
+            drafts
+                .decide(some, &mut desk, &cx, given, &request, &mut findings)
+                .await?;
+        }
+    }
     let budget = guards::disables(
         request.policy,
         request.disables_before,
@@ -253,13 +293,20 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         intake_sha256: delivery.map(|d| d.sha256.clone()),
         mapping_sha256: request.mapping.hash(),
         policy_sha256: request.policy.hash(),
+        undo_sha256,
+        notices_sha256: digest_of(request.notices),
         groups_sha256: request.groups.map(|groups| groups.hash().to_owned()),
         state_sha256: request.state.sha256(),
         tenant_sha256: tenant.sha256(),
         tzdb: rollcall_core::plan::tzdb().to_owned(),
     };
     let churn = drafts.churn.judge(request.policy, comparison.managed);
+    let gates = match &undoes {
+        Some(_) => vec![guards::undo(drafts.people())],
+        None => gates,
+    };
     let verdicts = Verdicts {
+        undoes,
         churn: delivery.is_some().then_some(churn),
         gates,
         budget,
@@ -311,6 +358,28 @@ fn absence_not_counted(keyless: u32, gone: u32) -> Finding {
     Finding::new(kind, Severity::Warning, Place::default(), note)
 }
 
+/// Those whom a notice names are looked at too. Gives the findings about those whom nobody knows.
+fn about(request: &Request<'_>, due: &mut Comparison) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for noticed in request.notices {
+        let worker = &noticed.notice.worker;
+        let Some(at) = request.state.place_of(&request.source, worker) else {
+            out.push(notice::unknown(&noticed.notice));
+            continue;
+        };
+        if !due.touched.iter().any(|touch| touch.hot == Some(at)) {
+            due.touched.push(Touch {
+                key: request.state.hot()[at].key,
+                entry: None,
+                hot: Some(at),
+                cause: Cause::Due,
+            });
+        }
+    }
+    due.touched.sort_by_key(|touch| touch.hot);
+    out
+}
+
 /// Who a release looks at: what fell due, what is not done, what waits for somebody.
 fn due(state: &State, now: Timestamp) -> Comparison {
     let mut out = Comparison::default();
@@ -337,6 +406,13 @@ fn due(state: &State, now: Timestamp) -> Comparison {
         }
     }
     out
+}
+
+/// What the notices say, as an input of a plan; `None` without any.
+fn digest_of(notices: &[Noticed]) -> Option<String> {
+    let hashes = notices.iter().flat_map(|it| &it.stored);
+    let hashes: Vec<&[u8]> = hashes.map(|it| it.sha256.as_bytes()).collect();
+    (!hashes.is_empty()).then(|| rollcall_core::digest::sha256_parts(&hashes))
 }
 
 fn number(count: usize) -> u32 {

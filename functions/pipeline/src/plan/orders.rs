@@ -9,7 +9,7 @@ use rollcall_core::grants;
 use rollcall_core::groups::{Catalogue, Impacts, waits_for_people, writes_rule};
 use rollcall_core::guards;
 use rollcall_core::model::{
-    Account, ActionId, Finding, FindingKind, Op, Place, Severity, WorkerId,
+    Account, ActionId, Finding, FindingKind, Op, Place, RunId, Severity, WorkerId,
 };
 use rollcall_core::plan::{
     Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Inputs, LicenceCounts,
@@ -28,6 +28,8 @@ use crate::spool::Spool;
 
 /// What the guards saw before any order is written.
 pub(super) struct Verdicts {
+    /// The run that the plan takes back.
+    pub(super) undoes: Option<RunId>,
     pub(super) gates: Vec<GuardVerdict>,
     pub(super) budget: GuardVerdict,
     /// Attributes that change for too many at once; `None` for a release.
@@ -53,6 +55,8 @@ pub(super) struct Orders<'a> {
     /// Groups that are there and would change.
     reshaped: u32,
     losers: Losers,
+    /// Whom the budget of disables does not keep back.
+    lane: BTreeSet<usize>,
     /// Groups that somebody of this plan comes into, now or later.
     comes_into: BTreeSet<String>,
     tripped: BTreeSet<String>,
@@ -94,6 +98,7 @@ impl<'a> Orders<'a> {
             restores: 0,
             reshaped: 0,
             losers: Losers::default(),
+            lane: BTreeSet::new(),
             comes_into: BTreeSet::new(),
             tripped,
             disables: (0, 0),
@@ -131,6 +136,7 @@ impl<'a> Orders<'a> {
             self.request.reserved,
             self.verdicts.removals.as_ref().is_some_and(|it| it.tripped),
         );
+        self.lane = drafts.lane(self.request.policy.budgets.immediate_lane);
         let mut settling = drafts.settle()?;
         while let Some((place, brief, mut laid, taken)) = settling.next(&self.request.kind)? {
             if taken {
@@ -326,6 +332,8 @@ impl<'a> Orders<'a> {
         let Laid {
             draft,
             mut person,
+            settled,
+            source,
             row,
             changed,
             known,
@@ -338,7 +346,11 @@ impl<'a> Orders<'a> {
             Some(draft) => {
                 let account = account.as_ref();
                 let at = (place, brief.protected);
-                Some(self.order(&draft, account, &mut person, row, at)?)
+                let source = SourceRow {
+                    file: source.unwrap_or_else(|| self.file.to_owned()),
+                    row,
+                };
+                Some(self.order(&draft, account, &mut person, &source, at)?)
             }
             None => None,
         };
@@ -357,6 +369,7 @@ impl<'a> Orders<'a> {
             order: order.map(|o| o.order),
             row,
             person,
+            settled: settled.map(Box::new),
         };
         self.persons.line(&line)?;
         Ok(clash)
@@ -367,15 +380,11 @@ impl<'a> Orders<'a> {
         draft: &Draft,
         account: Option<&Account>,
         person: &mut Person,
-        row: Option<u32>,
+        source: &SourceRow,
         (place, protected): (usize, bool),
     ) -> Result<WorkOrder, PlanError> {
-        let source = SourceRow {
-            file: self.file.to_owned(),
-            row,
-        };
         let salt = self.request.key.salt(&person.person);
-        let (mut order, values) = seal(draft, person.revision, &source, &salt);
+        let (mut order, values) = seal(draft, person.revision, source, &salt);
         let planned: Vec<ActionId> = order.actions.iter().map(|a| a.id.clone()).collect();
         if protected {
             guards::hold_protected(&mut order);
@@ -396,7 +405,8 @@ impl<'a> Orders<'a> {
         // What an earlier plan let go, and did not bring to its end, was counted then.
         let counted = person.cut.is_some_and(|planned| planned.counted);
         if self.verdicts.budget.tripped && !counted {
-            guards::hold_destructive(&mut order, &self.verdicts.budget);
+            let lane = self.lane.contains(&place);
+            guards::hold_destructive(&mut order, &self.verdicts.budget, lane);
         }
         self.hold_grants(&mut order, draft, person, (place, protected));
         order.hold_dependents();
@@ -522,6 +532,13 @@ impl<'a> Orders<'a> {
             removals: self.removals,
             without: self.losers.counts(),
             next_due: self.next_due,
+            undoes: self.verdicts.undoes,
+            notices: self
+                .request
+                .notices
+                .iter()
+                .flat_map(|it| it.stored.clone())
+                .collect(),
         }
     }
 }

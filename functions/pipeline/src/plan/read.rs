@@ -1,21 +1,26 @@
 //! What the sealed rows and the state say: the index of a delivery, and each touched person.
 
 use std::collections::BTreeMap;
+use std::io::BufReader;
 
 use rollcall_core::delta::{Cause, Touch};
 use rollcall_core::digest::{WorkerHasher, worker_hash};
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Given;
 use rollcall_core::model::{
-    Finding, FindingKind, PersonKey, Place, Severity, WorkerId, text_shape,
+    Finding, FindingKind, PersonKey, Place, RunId, Severity, WorkerId, text_shape,
 };
+use rollcall_core::notice::Notice;
 use rollcall_core::policy::{Seen, StatusClass, Subject};
 use rollcall_core::references;
 use rollcall_core::roster::{Entry, Roster, RosterBuilder};
 use rollcall_core::state::{Person, key_prefix};
+use rollcall_core::undo::Deed;
+use tempfile::SpooledTempFile;
 
-use super::{PlanError, Request};
+use super::{PlanError, Request, Undo};
 use crate::rows::SealedRows;
+use crate::spool::next_line;
 use crate::store::StoreError;
 
 /// The index of a delivery.
@@ -161,6 +166,63 @@ pub(super) struct Ready {
     pub(super) row: Option<u32>,
     /// The state has them.
     pub(super) known: bool,
+    /// What a run did to them, where that is taken back.
+    pub(super) deed: Option<(RunId, Deed)>,
+    /// What people say of them, and where it is written.
+    pub(super) notices: Vec<(Notice, String)>,
+}
+
+/// Persons of whom a run is taken back.
+pub(super) struct Undoing {
+    run: RunId,
+    deeds: BufReader<SpooledTempFile>,
+    line: Vec<u8>,
+}
+
+impl Undoing {
+    pub(super) fn new(undo: Undo) -> Result<Self, PlanError> {
+        Ok(Self {
+            run: undo.run,
+            deeds: undo.deeds.reader()?,
+            line: Vec::new(),
+        })
+    }
+
+    /// The next ones, at most so many; none behind the last.
+    pub(super) fn next(
+        &mut self,
+        most: usize,
+        request: &Request<'_>,
+    ) -> Result<Vec<Ready>, PlanError> {
+        let state = request.state;
+        let (mut places, mut deeds) = (Vec::new(), Vec::new());
+        while places.len() < most {
+            let Some(line) = next_line(&mut self.deeds, &mut self.line)? else {
+                break;
+            };
+            let (key, deed): (String, Deed) =
+                serde_json::from_slice(line).map_err(std::io::Error::from)?;
+            let key = u128::from_str_radix(&key, 16).unwrap_or_default();
+            // Whom the state does not have, nothing was done to.
+            if let Ok(at) = state.hot().binary_search_by_key(&key, |hot| hot.key) {
+                places.push(at);
+                deeds.push(deed);
+            }
+        }
+        let persons = state.persons(&places)?;
+        let ready = persons.into_iter().zip(deeds).map(|(person, deed)| Ready {
+            subject: Subject {
+                person,
+                seen: Seen::Before,
+                in_cycle: false,
+            },
+            row: None,
+            known: true,
+            deed: Some((self.run.clone(), deed)),
+            notices: Vec::new(),
+        });
+        Ok(ready.collect())
+    }
 }
 
 /// Everything that is known of some of the persons that a plan touches.
@@ -221,9 +283,28 @@ pub(super) fn subjects(
             subject,
             row,
             known,
+            deed: None,
+            notices: notices_of(touch.hot, request),
         });
     }
     Ok(out)
+}
+
+/// What people say of the person at a place of the state.
+fn notices_of(place: Option<usize>, request: &Request<'_>) -> Vec<(Notice, String)> {
+    let Some(place) = place.filter(|_| !request.notices.is_empty()) else {
+        return Vec::new();
+    };
+    let about = request.notices.iter().filter(|it| {
+        let worker = &it.notice.worker;
+        request.state.place_of(&request.source, worker) == Some(place)
+    });
+    about
+        .map(|it| {
+            let key = it.stored.first().map(|at| at.key.clone());
+            (it.notice.clone(), key.unwrap_or_default())
+        })
+        .collect()
 }
 
 /// What the rows of a person say; their worker id, and their key.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_core::fold::{Outcomes, PersonLine, fold};
-use rollcall_core::model::{ActionId, ObjectId, PersonKey, WorkerId};
-use rollcall_core::plan::{ActionValues, WorkOrder};
+use rollcall_core::model::{ObjectId, PersonKey, WorkerId};
+use rollcall_core::plan::WorkOrder;
 use rollcall_core::state::Person;
+use rollcall_core::undo::settle;
 
-use super::{Pipeline, RunError, Step, Stored, corrupt, nonce};
+use super::recorded::{Recorded, Records};
+use super::{Pipeline, RunError, Step, Stored, nonce};
 use crate::apply::{self, Applier, Job, Lines, Overtaken};
 use crate::log::{Event, Folded, Head, Objects, OpenRun, Reopened};
 use crate::queue::EmbeddedQueue;
@@ -24,6 +26,7 @@ impl Pipeline {
     ) -> Result<(), RunError> {
         self.unchanged(stored).await?;
         let queue = EmbeddedQueue::new(self.clock);
+        let brake = self.brake(Some(head));
         let applier = Applier {
             store: &self.store,
             target: self.target.as_ref(),
@@ -31,6 +34,7 @@ impl Pipeline {
             clock: self.clock,
             progress: self.progress.as_ref(),
             nonce: nonce(),
+            brake: &brake,
         };
         let job = Self::job(head, stored, overtaken.clone())?;
         let objects = self.references(head, stored).await?;
@@ -177,9 +181,7 @@ impl Pipeline {
         let (outcomes, segments) = apply::journal(&self.store, &stored.run).await?;
         let approved = Self::approved(head, stored);
         let folding = Folding {
-            persons: Lines::open(&self.store, &stored.persons()?.key).await?,
-            plan: Lines::open(&self.store, &stored.plan()?.key).await?,
-            values: Lines::open(&self.store, &stored.actions()?.key).await?,
+            records: Records::open(&self.store, stored).await?,
             approved,
             now: stored.planned.now,
             outcomes: &outcomes,
@@ -207,11 +209,9 @@ impl Pipeline {
     }
 }
 
-/// Persons after their outcomes, in the order of the plan: one pass over three files.
+/// Persons after their outcomes, in the order of the plan.
 struct Folding<'a> {
-    persons: Lines,
-    plan: Lines,
-    values: Lines,
+    records: Records,
     approved: Vec<String>,
     now: Timestamp,
     outcomes: &'a Outcomes,
@@ -224,47 +224,31 @@ const AT_ONCE: usize = 4096;
 
 impl Folding<'_> {
     /// `None`: the state has the person as they are.
-    fn person(&mut self, line: &[u8]) -> Result<Option<Person>, StoreError> {
-        let PersonLine { order, person, .. } = parse("persons.jsonl", line)?;
-        let void = self.overtaken.voids(&person.person);
-        let Some(id) = order else {
-            return Ok((!void).then_some(person));
+    fn person(&self, recorded: Recorded) -> Option<Person> {
+        let Recorded {
+            line,
+            order,
+            values,
+        } = recorded;
+        if self.overtaken.voids(&line.person.person) {
+            return None;
+        }
+        let Some(order) = order else {
+            return Some(line.person);
         };
-        let order = loop {
-            let Some((_, line)) = self.plan.next()? else {
-                return Err(corrupt("the plan has fewer orders than persons name"));
-            };
-            let order: WorkOrder = parse("plan.jsonl", &line)?;
-            // The target has the groups; of them the state knows nothing.
-            if order.group.is_none() {
-                break order;
-            }
-        };
-        if order.order != id {
-            return Err(corrupt("persons and plan are not in the same order"));
-        }
-        let mut values: BTreeMap<ActionId, ActionValues> = BTreeMap::new();
-        if let Some((_, to)) = order.values {
-            while let Some(((_, end), line)) = self.values.next()? {
-                let value: ActionValues = parse("actions.jsonl", &line)?;
-                values.insert(value.id.clone(), value);
-                if end + 1 >= to {
-                    break;
-                }
-            }
-        }
-        if void {
-            return Ok(None);
-        }
-        Ok(Some(fold(
-            person,
+        let folded = fold(
+            line.person,
             &order,
             &self.approved,
             self.now,
             &values,
             self.outcomes,
             &self.kind,
-        )))
+        );
+        Some(match line.settled {
+            Some(settled) => settle(folded, *settled),
+            None => folded,
+        })
     }
 }
 
@@ -273,13 +257,12 @@ impl Iterator for Folding<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            return match self.persons.next() {
+            return match self.records.next() {
                 Ok(None) => None,
                 Err(e) => Some(Err(e)),
-                Ok(Some((_, line))) => match self.person(&line) {
-                    Ok(None) => continue,
-                    Ok(Some(person)) => Some(Ok(person)),
-                    Err(e) => Some(Err(e)),
+                Ok(Some(recorded)) => match self.person(recorded) {
+                    None => continue,
+                    Some(person) => Some(Ok(person)),
                 },
             };
         }

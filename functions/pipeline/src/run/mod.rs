@@ -6,15 +6,17 @@
 
 mod folding;
 mod planning;
+mod recorded;
 mod remote;
 mod stored;
+mod undoing;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rollcall_core::guards::{Kind, kind};
+use rollcall_core::guards;
 use rollcall_core::model::RunId;
 use rollcall_core::report::Report;
 use rollcall_http::Clock;
@@ -52,6 +54,12 @@ pub enum RunError {
     /// Applying.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// Nobody says whose credentials these are.
+    #[error(transparent)]
+    Aws(#[from] crate::aws::AwsError),
+    /// Somebody stopped everything.
+    #[error(transparent)]
+    Halted(#[from] crate::halt::Halted),
     /// Mapping or policy were changed after this run was planned or sealed in a way that it
     /// cannot go on with.
     #[error("{0}")]
@@ -308,6 +316,9 @@ impl Pipeline {
                 let stored = self.stored(open.generation).await?;
                 let overtaken = self.overtaken(head, &stored).await?;
                 if self.queue.is_none() {
+                    if let Some(halted) = self.halted().await? {
+                        return Err(Step::Failed(Box::new(halted.into())));
+                    }
                     self.apply(head, &stored, &overtaken).await?;
                 }
                 self.fold(head, &stored, overtaken).await?;
@@ -361,12 +372,8 @@ impl Pipeline {
         let ours = pending.find(|p| p.plan_sha256 == stored.planned.plan_sha256);
         let mut approved = ours.map(|p| p.approved.clone()).unwrap_or_default();
         // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
-        if approved.iter().any(|g| kind(g) == Some(Kind::Intake)) {
-            let all = stored
-                .planned
-                .guards
-                .iter()
-                .filter(|g| kind(g) == Some(Kind::Intake));
+        if approved.iter().any(|g| guards::parks(g)) {
+            let all = stored.planned.guards.iter().filter(|g| guards::parks(g));
             approved.extend(all.cloned());
         }
         approved
@@ -387,7 +394,7 @@ impl Pipeline {
                 Err(Step::Failed(error)) => return Err(*error),
             }
             let made = self.make(&head, None, now).await?;
-            if made.orders == 0 && made.persons.bytes() == 0 {
+            if made.orders == 0 && made.persons.bytes() == 0 && made.notices.is_empty() {
                 return Ok(None);
             }
             match self.commit_plan(&head, &run_id(now), None, made).await {
@@ -415,7 +422,9 @@ impl Pipeline {
         // What was never sent is sent first.
         let stored = self.stored(run.generation).await?;
         let ends = self.is_called_back(run).await?
-            || (self.is_sent(run).await? && self.overdue_behind(head, run, &stored, now).await?);
+            || (self.is_sent(run).await?
+                && (self.overdue_behind(head, run, &stored, now).await?
+                    || !self.notices(head).await?.is_empty()));
         if !ends || !self.call_back(run).await? {
             return Ok(Way::Barred);
         }

@@ -8,7 +8,8 @@ use rollcall_core::model::RunId;
 
 use super::{Pipeline, RunError, Step, Stored, nonce};
 use crate::log::{Event, Head, Intake, Objects, Planned, Rules};
-use crate::plan::{self, Answers, Made, PlanError, Request};
+use crate::notices::Noticed;
+use crate::plan::{self, Answers, Made, PlanError, Request, Undo};
 use crate::rows::SealedRows;
 use crate::spool::Spool;
 use crate::state::State;
@@ -20,6 +21,32 @@ impl Pipeline {
         &self,
         head: &Head,
         intake: Option<(&Intake, SealedRows)>,
+        now: Timestamp,
+    ) -> Result<Made, RunError> {
+        // What people say waits for nobody, and for the end of no file.
+        let notices = match &intake {
+            Some(_) => Vec::new(),
+            None => self.notices(head).await?,
+        };
+        self.make_of(head, intake, &notices, None, now).await
+    }
+
+    /// Makes the plan that takes a run back.
+    pub(super) async fn make_undo(
+        &self,
+        head: &Head,
+        undo: Undo,
+        now: Timestamp,
+    ) -> Result<Made, RunError> {
+        self.make_of(head, None, &[], Some(undo), now).await
+    }
+
+    async fn make_of(
+        &self,
+        head: &Head,
+        intake: Option<(&Intake, SealedRows)>,
+        notices: &[Noticed],
+        undo: Option<Undo>,
         now: Timestamp,
     ) -> Result<Made, RunError> {
         let state = State::load(&self.store, &head.standing.state).await?;
@@ -37,6 +64,8 @@ impl Pipeline {
             stale: intake.is_none()
                 && accepted.is_none_or(|a| now.duration_since(a.since()) > oldest),
             intake,
+            undo,
+            notices,
             state: &state,
             baseline: accepted.filter(|a| a.full).map(|a| IntakeCounts {
                 rows: a.rows,
@@ -121,11 +150,15 @@ impl Pipeline {
             removals_held: made.removals.1,
             without: made.without,
             next_due: made.next_due,
+            undoes: made.undoes,
+            notices: made.notices.iter().map(|it| it.key.clone()).collect(),
             rules: self.rules(),
             intake,
         };
+        let mut accepts = evidence.clone();
+        accepts.extend(made.notices);
         let objects = Objects {
-            evidence: evidence.clone(),
+            evidence: accepts,
             values: values.clone(),
         };
         let next = self

@@ -17,6 +17,7 @@ use super::{Pipeline, RunError, Stored, nonce};
 use crate::apply::{
     self, ApplyError, Carried, Courier, Hands, Job, Joint, Known, Lines, Opening, Overtaken, Time,
 };
+use crate::halt::Stops;
 use crate::log::{self, Head, OpenRun, Stage};
 use crate::queue::{Lane, Message, Queue};
 use crate::state::State;
@@ -94,6 +95,10 @@ impl Pipeline {
     /// # Errors
     /// When store or queue fail: the first of several.
     pub async fn dispatch(&self, queue: &dyn Queue) -> Result<usize, RunError> {
+        if let Some(halted) = self.halted().await? {
+            tracing::warn!("Nothing is sent: {halted}");
+            return Ok(0);
+        }
         let head = log::head(&self.store).await?;
         let (mut sent, mut failed) = (0, None);
         let mut fresh: BTreeSet<&RunId> = BTreeSet::new();
@@ -272,13 +277,14 @@ impl Pipeline {
             }
         }
         let joint = Joint::new(self.target.as_ref(), self.clock);
+        let brake = self.brake(None);
         let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, incoming) in batch.iter().enumerate() {
             groups.entry(&incoming.group).or_default().push(at);
         }
         let side_by_side = groups.values().map(|places| {
             let messages = places.iter().map(|at| batch[*at].body.as_str());
-            self.take_group(messages.collect(), &runs, &joint, &time_left)
+            self.take_group(messages.collect(), &runs, (&joint, &brake), &time_left)
         });
         let taken = join_all(side_by_side).await;
         let mut out = vec![Taken::Again; batch.len()];
@@ -310,7 +316,7 @@ impl Pipeline {
         &self,
         bodies: Vec<&str>,
         runs: &Runs,
-        joint: &Joint<'_>,
+        (joint, brake): (&Joint<'_>, &dyn Stops),
         time_left: &Time<'_>,
     ) -> Vec<(Taken, Vec<Outcome>)> {
         let mut out = Vec::with_capacity(bodies.len());
@@ -318,7 +324,7 @@ impl Pipeline {
             if time_left().is_none() {
                 break;
             }
-            let (taken, outcomes) = self.take_one(body, runs, joint, time_left).await;
+            let (taken, outcomes) = self.take_one(body, runs, (joint, brake), time_left).await;
             let done = taken == Taken::Done;
             out.push((taken, outcomes));
             if !done {
@@ -332,7 +338,7 @@ impl Pipeline {
         &self,
         body: &str,
         runs: &Runs,
-        joint: &Joint<'_>,
+        (joint, brake): (&Joint<'_>, &dyn Stops),
         time_left: &Time<'_>,
     ) -> (Taken, Vec<Outcome>) {
         let Ok(message) = serde_json::from_str::<Message>(body) else {
@@ -365,6 +371,7 @@ impl Pipeline {
             ask: true,
             time_left,
             joint,
+            brake,
         };
         match hands.carry_out(body).await {
             Ok(Carried::Done(outcomes)) => (Taken::Done, outcomes),

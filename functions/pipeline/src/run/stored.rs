@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rollcall_core::fold::Outcomes;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
-use rollcall_core::model::RunId;
+use rollcall_core::model::{Finding, RunId};
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
 use rollcall_core::policy::Policy;
 use rollcall_core::report::Report;
@@ -212,11 +212,12 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`].
     pub async fn report(&self, head: &Head, stored: &Stored) -> Result<Report, RunError> {
-        let outcomes = self.reported(head, stored).await?;
+        let outcomes = self.reported(head.generation, stored).await?;
         let approved = Self::approved(head, stored);
         let material = Material {
             run: &stored.run,
             intake: stored.planned.intake.as_ref(),
+            undoes: stored.planned.undoes.is_some(),
             summary: stored.summary.clone(),
             plan: &stored.plan()?.key,
             values: &stored.actions()?.key,
@@ -247,8 +248,8 @@ impl Pipeline {
 
     /// What a report counts: the outcomes that were folded, of the newest fold; before there is one,
     /// all that are on record.
-    async fn reported(&self, head: &Head, stored: &Stored) -> Result<Outcomes, StoreError> {
-        for generation in (stored.generation..=head.generation).rev() {
+    pub(super) async fn reported(&self, at: u64, stored: &Stored) -> Result<Outcomes, StoreError> {
+        for generation in (stored.generation..=at).rev() {
             let (entry, _) = log::entry(&self.store, generation).await?;
             if entry.run == stored.run && matches!(entry.event, Event::Fold(_)) {
                 return apply::outcomes_in(&self.store, &entry.accepts).await;
@@ -280,6 +281,14 @@ impl Pipeline {
             .ok_or_else(|| corrupt("no sealed rows"))?;
         let noted = named(&intake.accepts, "reading.jsonl")?;
         SealedRows::open(store, rows, noted, mapping).await
+    }
+
+    /// What a stored plan found.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn findings(&self, stored: &Stored) -> Result<Vec<Finding>, StoreError> {
+        report::read_findings(&self.store, &stored.findings()?.key).await
     }
 
     /// The first orders of a stored plan with the values of their actions, as far as those are

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use rollcall_pipeline::approve::{Approver, Request};
+use rollcall_pipeline::run::Pipeline;
 
 use super::pass::with;
 use crate::args::Approve;
@@ -18,10 +19,7 @@ pub(crate) fn approve(
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
-        let by = match &pipeline.cloud {
-            Some(aws) => Approver(aws.caller().await?),
-            None => os_user()?,
-        };
+        let by = approver(pipeline).await?;
         let request = Request {
             run: &args.run,
             plan: &args.plan,
@@ -53,6 +51,14 @@ pub(crate) fn approve(
             Ok(Exit::Waits)
         }
     })
+}
+
+/// Whom the credentials prove.
+pub(crate) async fn approver(pipeline: &Pipeline) -> anyhow::Result<Approver> {
+    match &pipeline.cloud {
+        Some(aws) => Ok(Approver(aws.caller().await?)),
+        None => os_user(),
+    }
 }
 
 /// Who this process runs as, by the kernel's word; the name is looked up only to be readable.

@@ -7,7 +7,9 @@ mod eval;
 mod explain;
 mod forecast;
 mod groups;
+mod halt;
 mod mappings;
+mod notice;
 mod pass;
 mod policy;
 mod rehearsal;
@@ -15,6 +17,7 @@ mod rule;
 mod schema;
 mod serve;
 mod status;
+mod undo;
 mod vectors;
 mod verify;
 
@@ -45,6 +48,12 @@ pub(crate) fn dispatch(
         Command::Show(args) => pass::show(&args, printer, wrap),
         Command::Explain(args) => explain::explain(&args, printer, wrap),
         Command::Approve(args) => approve::approve(&args, printer, wrap),
+        Command::Undo(args) => undo::undo(&args, printer, wrap),
+        Command::Dismiss(args) => notice::dismiss(&args, printer, wrap),
+        Command::Hold(args) => notice::hold(&args, printer, wrap),
+        Command::Lift(args) => notice::lift(&args, printer, wrap),
+        Command::Halt(args) => halt::halt(&args, printer, wrap),
+        Command::Resume(args) => halt::resume(&args, printer, wrap),
         Command::Status(args) => status::status(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),
         Command::Eval(args) => eval::eval(&args, printer),

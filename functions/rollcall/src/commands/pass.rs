@@ -30,6 +30,11 @@ pub(crate) async fn nightly(
     printer: &Printer,
 ) -> anyhow::Result<Exit> {
     let mut exit = close(pipeline, printer).await?;
+    exit = exit.max(dismissals(pipeline, now, printer).await?);
+    if pipeline.has_notices().await? {
+        // What people said waits for no file.
+        exit = exit.max(fall_due(pipeline, now, printer).await?);
+    }
     let mut refusals = Refusals::default();
     let mut taken = false;
     // A plan from an accepted delivery looks at whatever is due by itself.
@@ -55,7 +60,39 @@ pub(crate) async fn nightly(
     if !looked {
         exit = exit.max(fall_due(pipeline, now, printer).await?);
     }
+    // A run that gave way to what people said left the rest undone.
+    let mut before = 0;
+    let mut head = log::head(&pipeline.store).await?.generation;
+    while head != before && pipeline.has_notices().await? {
+        let now = pipeline.clock.now().max(now);
+        exit = exit.max(fall_due(pipeline, now, printer).await?);
+        before = head;
+        head = log::head(&pipeline.store).await?.generation;
+    }
     Ok(exit.max(waiting(pipeline).await?))
+}
+
+/// Takes what was dropped into the inbox of people who cannot wait for the next file.
+async fn dismissals(
+    pipeline: &Pipeline,
+    now: Timestamp,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let dropped = pipeline.take_dismissals(now).await?;
+    if dropped.taken > 0 {
+        printer.say(&format!(
+            "{} dismissals taken from the inbox",
+            dropped.taken
+        ));
+    }
+    for refusal in &dropped.refused {
+        refused(refusal, printer);
+    }
+    Ok(if dropped.refused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::CouldNotRun
+    })
 }
 
 /// Files that were refused in this command, by name.
@@ -104,7 +141,8 @@ async fn take(
 async fn waiting(pipeline: &Pipeline) -> anyhow::Result<Exit> {
     let head = log::head(&pipeline.store).await?;
     let waits = |pending: &log::Pending| !pending.waiting().is_empty();
-    Ok(if head.standing.pending.iter().any(waits) {
+    let halted = pipeline.halted().await?.is_some();
+    Ok(if halted || head.standing.pending.iter().any(waits) {
         Exit::Waits
     } else {
         Exit::Done
@@ -240,7 +278,7 @@ pub(crate) fn show(args: &Show, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
     })
 }
 
-async fn show_plans(
+pub(crate) async fn show_plans(
     pipeline: &Pipeline,
     plans: Vec<Stored>,
     printer: &Printer,
@@ -302,14 +340,24 @@ pub(crate) fn report(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
 /// Plans and carries out what fell due, stopped waiting or was not done.
 pub(crate) fn release(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(args, printer, wrap, async |pipeline, now| {
-        let before = close(pipeline, printer).await?;
-        let head = log::head(&pipeline.store).await?.generation;
-        let exit = before.max(fall_due(pipeline, now, printer).await?);
-        if log::head(&pipeline.store).await?.generation == head {
-            printer.say("nothing is due");
-        }
-        Ok(exit.max(waiting(pipeline).await?))
+        at_once(pipeline, now, printer).await
     })
+}
+
+/// A release now.
+pub(crate) async fn at_once(
+    pipeline: &Pipeline,
+    now: Timestamp,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let before = close(pipeline, printer).await?;
+    let before = before.max(dismissals(pipeline, now, printer).await?);
+    let head = log::head(&pipeline.store).await?.generation;
+    let exit = before.max(fall_due(pipeline, now, printer).await?);
+    if log::head(&pipeline.store).await?.generation == head {
+        printer.say("nothing is due");
+    }
+    Ok(exit.max(waiting(pipeline).await?))
 }
 
 /// Reads the configuration, builds the pipeline on the right clock, and works with it.

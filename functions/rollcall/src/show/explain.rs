@@ -735,6 +735,7 @@ fn cause(cause: BlockCause) -> &'static str {
         BlockCause::Leave => "a long leave without pay began",
         BlockCause::Garden => "the worker was released from work",
         BlockCause::CalledOff => "the hire was called off",
+        BlockCause::Undone => "a run that had enabled the account was taken back",
     }
 }
 

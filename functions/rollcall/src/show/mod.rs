@@ -146,6 +146,8 @@ pub(crate) fn summary(report: &Report, place: &str) -> String {
             mapping_sha256: String::new(),
             policy_sha256: String::new(),
             groups_sha256: None,
+            undo_sha256: None,
+            notices_sha256: None,
             state_sha256: String::new(),
             tenant_sha256: String::new(),
             tzdb: String::new(),
@@ -383,6 +385,15 @@ pub(crate) fn status(status: &Status) -> String {
         Some(age) if status.stale => format!("STALE: newest accepted data are {age:.1} h old"),
         Some(age) => format!("newest accepted data are {age:.1} h old"),
     };
+    if let Some(halted) = &status.halted {
+        line("HALTED", visible(&halted.to_string()));
+    }
+    if status.notices > 0 {
+        line(
+            "notices",
+            format!("{} wait: the next release takes them in", status.notices),
+        );
+    }
     line("source", source);
     line(
         "people",

@@ -1,0 +1,221 @@
+//! Notices: what people with authority say of one person beside HR's data.
+//!
+//! A dismissal that cannot wait for HR's next file, a hold, the end of one. A notice changes what is
+//! known of the person; what follows from that the same engine decides as from HR's data.
+//! Invariant: HR's next file, which may not know of it yet, does not take a dismissal back.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Finding, FindingKind, Place, Severity, WorkerId};
+use crate::policy::Policy;
+use crate::state::{Dismissed, Parked, Parking, Person};
+
+/// What is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// Dismissed for cause: cut off at once, whatever the dates say.
+    Dismiss,
+    /// Data may be evidence: what holds data stays.
+    LegalHold,
+    /// The dismissal was wrong, or is over.
+    LiftDismissal,
+    /// The legal hold is over.
+    LiftLegalHold,
+    /// The account of somebody who died was looked at.
+    LiftDeceasedReview,
+    /// What an undo took back may be done again.
+    LiftUndone,
+}
+
+impl NoticeKind {
+    /// Every kind that ends something.
+    pub const LIFTS: [Self; 4] = [
+        Self::LiftUndone,
+        Self::LiftLegalHold,
+        Self::LiftDeceasedReview,
+        Self::LiftDismissal,
+    ];
+
+    /// Its name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dismiss => "dismiss",
+            Self::LegalHold => "legal_hold",
+            Self::LiftDismissal => "lift_dismissal",
+            Self::LiftLegalHold => "lift_legal_hold",
+            Self::LiftDeceasedReview => "lift_deceased_review",
+            Self::LiftUndone => "lift_undone",
+        }
+    }
+
+    /// How many different people have to say it, the last within 24 hours of the first.
+    pub const fn people(self, policy: &Policy) -> u8 {
+        let approvals = &policy.approvals;
+        match self {
+            // Who cuts off or keeps needs nobody beside them: it can be lifted.
+            Self::Dismiss | Self::LegalHold => 1,
+            Self::LiftDismissal => approvals.dismissal,
+            Self::LiftLegalHold => approvals.legal_hold,
+            Self::LiftDeceasedReview => approvals.deceased_review,
+            Self::LiftUndone => approvals.undo,
+        }
+    }
+}
+
+/// What somebody said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// What.
+    pub kind: NoticeKind,
+    /// Of whom, by the key that HR gives them.
+    pub worker: WorkerId,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// Takes a notice in. Gives a finding where it says nothing new.
+pub fn heed(person: &mut Person, notice: &Notice) -> Option<Finding> {
+    let new = match notice.kind {
+        NoticeKind::Dismiss => dismiss(person, notice.at),
+        NoticeKind::LegalHold => hold(person, notice.at),
+        NoticeKind::LiftDismissal => person.dismissed.take().is_some(),
+        NoticeKind::LiftLegalHold => lift(person, Parking::LegalHold, notice.at),
+        NoticeKind::LiftDeceasedReview => lift(person, Parking::DeceasedReview, notice.at),
+        NoticeKind::LiftUndone => person.undone.take().is_some(),
+    };
+    if new {
+        // Whatever a guard kept back before is decided anew.
+        person.held = false;
+        return None;
+    }
+    let note = format!(
+        "the notice `{}` says nothing new of this worker; nothing follows from it",
+        notice.kind.name()
+    );
+    let finding = Finding::new(
+        FindingKind::NoticeIdle,
+        Severity::Warning,
+        Place::default(),
+        note,
+    );
+    Some(finding.of(&person.worker))
+}
+
+/// Of somebody whom nobody knows.
+pub fn unknown(notice: &Notice) -> Finding {
+    let note = format!(
+        "the notice `{}` names a worker whom Rollcall does not know; nothing is done. Write it anew \
+         with the key that HR gives the worker",
+        notice.kind.name()
+    );
+    let finding = Finding::new(
+        FindingKind::NoticeUnknown,
+        Severity::Held,
+        Place::default(),
+        note,
+    );
+    finding.of(&notice.worker)
+}
+
+fn dismiss(person: &mut Person, at: Timestamp) -> bool {
+    // HR may be right about the rest; nobody stays inside for it.
+    person.undone = None;
+    if person.dismissed.is_some() {
+        return false;
+    }
+    person.dismissed = Some(Dismissed { at });
+    true
+}
+
+fn hold(person: &mut Person, at: Timestamp) -> bool {
+    let known = person.parked.get(&Parking::LegalHold);
+    if known.is_some_and(|it| it.released.is_none()) {
+        return false;
+    }
+    let parked = Parked {
+        since: at,
+        told: false,
+        released: None,
+    };
+    person.parked.insert(Parking::LegalHold, parked);
+    true
+}
+
+fn lift(person: &mut Person, parking: Parking, at: Timestamp) -> bool {
+    let parked = person.parked.get_mut(&parking);
+    let Some(parked) = parked.filter(|it| it.released.is_none()) else {
+        return false;
+    };
+    parked.released = Some(at);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SourceName;
+    use crate::state::Undone;
+
+    fn notice(kind: NoticeKind, at: &str) -> Notice {
+        Notice {
+            kind,
+            worker: WorkerId::new("7"),
+            at: at.parse().unwrap(),
+            reason: "asked for".to_owned(),
+        }
+    }
+
+    const MONDAY: &str = "2027-03-15T10:00:00Z";
+    const TUESDAY: &str = "2027-03-16T10:00:00Z";
+
+    fn somebody() -> Person {
+        Person::new(SourceName::new("hr"), WorkerId::new("7"))
+    }
+
+    #[test]
+    fn a_second_dismissal_does_not_move_the_first() {
+        let mut person = somebody();
+        assert!(heed(&mut person, &notice(NoticeKind::Dismiss, MONDAY)).is_none());
+        let again = heed(&mut person, &notice(NoticeKind::Dismiss, TUESDAY)).unwrap();
+        assert_eq!(again.kind, FindingKind::NoticeIdle);
+        assert_eq!(person.dismissed.unwrap().at, MONDAY.parse().unwrap());
+        assert!(heed(&mut person, &notice(NoticeKind::LiftDismissal, TUESDAY)).is_none());
+        assert!(person.dismissed.is_none());
+    }
+
+    #[test]
+    fn a_legal_hold_begins_again_after_it_was_lifted() {
+        let mut person = somebody();
+        let idle = heed(&mut person, &notice(NoticeKind::LiftLegalHold, MONDAY));
+        assert!(idle.is_some(), "there is none");
+        for kind in [
+            NoticeKind::LegalHold,
+            NoticeKind::LiftLegalHold,
+            NoticeKind::LegalHold,
+        ] {
+            assert!(
+                heed(&mut person, &notice(kind, MONDAY)).is_none(),
+                "{kind:?}"
+            );
+        }
+        assert!(person.parked[&Parking::LegalHold].released.is_none());
+    }
+
+    #[test]
+    fn a_dismissal_ends_the_hold_of_an_undo() {
+        let mut person = somebody();
+        person.undone = Some(Undone {
+            run: crate::model::RunId::new("r"),
+            at: MONDAY.parse().unwrap(),
+            seen: None,
+            absent: false,
+        });
+        heed(&mut person, &notice(NoticeKind::Dismiss, TUESDAY));
+        assert!(person.undone.is_none());
+    }
+}

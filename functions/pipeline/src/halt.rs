@@ -1,0 +1,194 @@
+//! The kill switch: everything stops between two actions, until somebody lets it go on.
+//!
+//! It lies beside approvals (`approvals/<who>/halt-<nonce>.json`); the newest word counts. Planning goes
+//! on: nothing is touched by it. Invariant: nothing is written to the target while the newest word is
+//! "halt", but for the action that was under way when it was said.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use rollcall_http::Clock;
+use serde::{Deserialize, Serialize};
+
+use crate::approve::{self, Approver, FOLDER};
+use crate::log::Head;
+use crate::run::{Pipeline, RunError, nonce};
+use crate::store::StoreError;
+
+/// How the name of a word begins.
+const PREFIX: &str = "halt-";
+/// How often is looked between two actions.
+const EVERY: SignedDuration = SignedDuration::from_secs(5);
+
+/// One word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Word {
+    /// `false`: it goes on.
+    halt: bool,
+    at: Timestamp,
+    reason: String,
+}
+
+/// Everything stands still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+pub struct Halted {
+    /// Who said so.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Halted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} halted everything at {}: {}; nothing is written to the tenant until `rollcall resume`",
+            self.by, self.at, self.reason
+        )
+    }
+}
+
+impl Pipeline {
+    /// Stops everything, or lets it go on.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] without a reason.
+    pub async fn say_halt(
+        &self,
+        halt: bool,
+        reason: &str,
+        by: &Approver,
+        at: Timestamp,
+    ) -> Result<(), RunError> {
+        if reason.trim().is_empty() {
+            let why = "a reason is needed: --reason TEXT".to_owned();
+            return Err(RunError::Refused(why));
+        }
+        let word = Word {
+            halt,
+            at,
+            reason: reason.to_owned(),
+        };
+        let bytes = serde_json::to_vec_pretty(&word).expect("a word is always JSON");
+        let key = format!("{FOLDER}/{}/{PREFIX}{}.json", by.0, nonce());
+        self.store.put_new(&key, bytes).await?;
+        Ok(())
+    }
+
+    /// Whether everything stands still.
+    ///
+    /// # Errors
+    /// When the store fails: then nobody knows, and nothing goes on.
+    pub async fn halted(&self) -> Result<Option<Halted>, StoreError> {
+        let mut newest: Option<(Word, String)> = None;
+        for listed in self.store.list(FOLDER).await? {
+            let mut parts = listed.key.split('/').skip(1);
+            let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
+                continue;
+            };
+            if !name.starts_with(PREFIX) {
+                continue;
+            }
+            let word = match approve::read_word(&self.store, &listed).await {
+                Ok((bytes, _)) => serde_json::from_slice(&bytes).map_err(|e| e.to_string()),
+                Err(why) => Err(why),
+            };
+            let word: Word = match word {
+                Ok(word) => word,
+                Err(why) => {
+                    tracing::warn!("{} says nothing: {why}", listed.key);
+                    continue;
+                }
+            };
+            // Of two words at once, to stop is the one that counts.
+            let later = |(known, _): &(Word, String)| (known.at, known.halt) < (word.at, word.halt);
+            if newest.as_ref().is_none_or(later) {
+                newest = Some((word, who.to_owned()));
+            }
+        }
+        Ok(newest
+            .filter(|(word, _)| word.halt)
+            .map(|(word, by)| Halted {
+                by,
+                at: word.at,
+                reason: word.reason,
+            }))
+    }
+
+    /// What is asked between two actions. `head`: a notice that it does not know stops too, so that
+    /// it is heard first; `None`: only somebody who halts does.
+    pub(crate) fn brake<'a>(&'a self, head: Option<&'a Head>) -> Brake<'a> {
+        Brake {
+            ask: Box::new(move || {
+                Box::pin(async move {
+                    if self.halted().await?.is_some() {
+                        return Ok(true);
+                    }
+                    match head {
+                        Some(head) => Ok(!self.notices(head).await?.is_empty()),
+                        None => Ok(false),
+                    }
+                })
+            }),
+            clock: self.clock,
+            looked: Mutex::new(None),
+            pulled: AtomicBool::new(false),
+        }
+    }
+}
+
+/// An answer that is on its way.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send + 'a>>;
+
+/// Asked between two actions.
+pub trait Stops: Sync {
+    /// Whether to stop. Once it says so it keeps to it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn pulled(&self) -> Answer<'_>;
+}
+
+/// What a pipeline is asked between two actions, every few seconds.
+pub struct Brake<'a> {
+    ask: Box<dyn Fn() -> Answer<'a> + Send + Sync + 'a>,
+    clock: Clock,
+    looked: Mutex<Option<Timestamp>>,
+    pulled: AtomicBool,
+}
+
+impl Stops for Brake<'_> {
+    fn pulled(&self) -> Answer<'_> {
+        Box::pin(async {
+            if self.pulled.load(Ordering::Relaxed) {
+                return Ok(true);
+            }
+            if !self.is_time() {
+                return Ok(false);
+            }
+            let pulled = (self.ask)().await?;
+            if pulled {
+                self.pulled.store(true, Ordering::Relaxed);
+            }
+            Ok(pulled)
+        })
+    }
+}
+
+impl Brake<'_> {
+    fn is_time(&self) -> bool {
+        let now = self.clock.now();
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = looked.is_none_or(|at| now.duration_since(at) >= EVERY);
+        if due {
+            *looked = Some(now);
+        }
+        due
+    }
+}

@@ -1,0 +1,316 @@
+//! Notices: written down by whom the credentials prove, taken in by the next release.
+//!
+//! They lie beside approvals, where nobody can write for another
+//! (`approvals/<who>/notice-<kind>-<nonce>.json`). The plan that takes them in names them as its
+//! evidence. Invariant: each is taken in once, and none is lost because nobody looked for a while.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rollcall_core::model::WorkerId;
+use rollcall_core::notice::{Notice, NoticeKind};
+
+use crate::approve::{self, Approver, FOLDER};
+use crate::log::{self, Entry, Head};
+use crate::pull::{Refusal, is_text, refusal};
+use crate::run::{Pipeline, RunError, nonce};
+use crate::state::State;
+use crate::store::{Listed, ObjectRef, Store, StoreError, parse};
+
+/// How the name of one begins.
+const PREFIX: &str = "notice-";
+
+/// A notice as a plan takes it in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noticed {
+    /// What is said.
+    pub notice: Notice,
+    /// Where it is written down, by everybody whom it takes.
+    pub stored: Vec<ObjectRef>,
+}
+
+/// How far a notice came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Different people who say it now.
+    pub have: u8,
+    /// How many it takes.
+    pub need: u8,
+}
+
+/// What lay in the inbox of dismissals.
+#[derive(Debug, Default)]
+pub struct Dropped {
+    /// Workers whose dismissal is written down.
+    pub taken: u32,
+    /// Files that stay, and why.
+    pub refused: Vec<Refusal>,
+}
+
+/// Whether a file of the inbox holds dismissals.
+pub(crate) fn is_drop(name: &str) -> bool {
+    name.to_lowercase().starts_with("dismiss") && is_text(name)
+}
+
+/// One person's word.
+struct Word {
+    by: Approver,
+    notice: Notice,
+    stored: ObjectRef,
+}
+
+impl Pipeline {
+    /// Writes a notice down. The next release takes it in.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] when nobody knows the worker, or no reason is given.
+    pub async fn give_notice(&self, notice: &Notice, by: &Approver) -> Result<Said, RunError> {
+        let refuse = |why: String| Err(RunError::Refused(why));
+        if notice.reason.trim().is_empty() {
+            return refuse("a notice needs a reason: --reason TEXT".to_owned());
+        }
+        let head = log::head(&self.store).await?;
+        let state = State::load(&self.store, &head.standing.state).await?;
+        if person_of(&state, self, &notice.worker).is_none() {
+            return refuse(format!(
+                "no accepted file ever had a worker {}; write the key as HR does, with its leading \
+                 zeros",
+                notice.worker
+            ));
+        }
+        let bytes = serde_json::to_vec_pretty(notice).expect("a notice is always JSON");
+        let kind = notice.kind.name();
+        let key = format!("{FOLDER}/{}/{PREFIX}{kind}-{}.json", by.0, nonce());
+        self.store.put_new(&key, bytes).await?;
+        let words = self.words(&head).await?;
+        let same = words
+            .iter()
+            .filter(|it| it.notice.kind == notice.kind && it.notice.worker == notice.worker)
+            .filter(|it| approve::within_a_day(it.notice.at, notice.at));
+        let people: BTreeSet<&str> = same.map(|it| it.by.person()).collect();
+        Ok(Said {
+            have: u8::try_from(people.len()).unwrap_or(u8::MAX),
+            need: notice.kind.people(&self.settings.policy),
+        })
+    }
+
+    /// Takes the dismissals that were dropped into the inbox: files whose names begin with
+    /// `dismiss`, with the key column of the mapping and any others. Whom the state knows is
+    /// dismissed; a file that names others stays, and is refused with their rows.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn take_dismissals(&self, now: Timestamp) -> Result<Dropped, RunError> {
+        let mut out = Dropped::default();
+        let mut known = None;
+        for listed in self.store.list("inbox").await? {
+            let Some(name) = listed.key.strip_prefix("inbox/").filter(|it| is_drop(it)) else {
+                continue;
+            };
+            let (rows, refused) = match self.read_drop(&listed.key, name).await? {
+                Ok(rows) => (rows, None),
+                Err(refusal) => (Vec::new(), Some(refusal)),
+            };
+            if known.is_none() {
+                let head = log::head(&self.store).await?;
+                known = Some(State::load(&self.store, &head.standing.state).await?);
+            }
+            let mut strangers = Vec::new();
+            for (row, worker) in rows {
+                let there = known
+                    .as_ref()
+                    .is_some_and(|state| person_of(state, self, &worker).is_some());
+                if there {
+                    self.write_drop(&listed, name, row, worker, now).await?;
+                    out.taken += 1;
+                } else {
+                    strangers.push(row.to_string());
+                }
+            }
+            let refused = refused.or_else(|| {
+                (!strangers.is_empty()).then(|| Refusal {
+                    file: name.to_owned(),
+                    kind: "unknown_worker".to_owned(),
+                    message: format!(
+                        "{name}: no accepted file ever had the workers of row {}; the others are \
+                         dismissed. Write the keys as HR does, with their leading zeros",
+                        strangers.join(", ")
+                    ),
+                })
+            });
+            match refused {
+                Some(refusal) => out.refused.push(refusal),
+                None => self.store.delete(&listed.key).await?,
+            }
+        }
+        Ok(out)
+    }
+
+    /// The workers of a drop file with their rows; the inner error says what is wrong with it.
+    async fn read_drop(
+        &self,
+        key: &str,
+        name: &str,
+    ) -> Result<Result<Vec<(u32, WorkerId)>, Refusal>, StoreError> {
+        let from = match self.store.open(key).await {
+            Ok(from) => from,
+            // Another process took it.
+            Err(StoreError::NotFound(_)) => return Ok(Ok(Vec::new())),
+            Err(error) => return Err(error),
+        };
+        let options = self.key_options();
+        let read = || -> Result<Vec<(u32, WorkerId)>, rollcall_files::Refused> {
+            let mut reader = rollcall_files::open(from, &options)?;
+            let mut rows = Vec::new();
+            while let Some(row) = reader.next()? {
+                // A key that cannot be read is nobody's: its row is refused as unknown.
+                let key = row.key.as_deref().unwrap_or_default();
+                rows.push((row.number, WorkerId::new(key)));
+            }
+            reader.finish()?;
+            Ok(rows)
+        };
+        Ok(read().map_err(|refused| refusal(name, &refused)))
+    }
+
+    /// Writes one down, once: the same row of the same file has the same name.
+    async fn write_drop(
+        &self,
+        listed: &Listed,
+        name: &str,
+        row: u32,
+        worker: WorkerId,
+        now: Timestamp,
+    ) -> Result<(), RunError> {
+        let by = match &self.cloud {
+            Some(aws) => aws.caller().await?,
+            None => "inbox".to_owned(),
+        };
+        let content = format!("{} {} {} {row}", listed.key, listed.modified, listed.bytes);
+        let id = &rollcall_core::digest::sha256(content.as_bytes())[..16];
+        let notice = Notice {
+            kind: NoticeKind::Dismiss,
+            worker,
+            at: now,
+            reason: format!("row {row} of {name}"),
+        };
+        let bytes = serde_json::to_vec_pretty(&notice).expect("a notice is always JSON");
+        let key = format!("{FOLDER}/{by}/{PREFIX}{}-{id}.json", notice.kind.name());
+        match self.store.create(&key, bytes).await {
+            // Written before: the file alone was left.
+            Ok(()) | Err(StoreError::Exists(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notices that enough people said and no plan has taken in, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn notices(&self, head: &Head) -> Result<Vec<Noticed>, StoreError> {
+        let words = self.words(head).await?;
+        let mut about: BTreeMap<(WorkerId, NoticeKind), Vec<Word>> = BTreeMap::new();
+        for word in words {
+            let key = (word.notice.worker.clone(), word.notice.kind);
+            about.entry(key).or_default().push(word);
+        }
+        let mut out: Vec<Noticed> = about
+            .into_iter()
+            .filter_map(|((_, kind), words)| {
+                agreed(words, usize::from(kind.people(&self.settings.policy)))
+            })
+            .collect();
+        out.sort_by(|a, b| {
+            let key = |it: &Noticed| (it.notice.at, it.notice.worker.clone(), it.notice.kind);
+            key(a).cmp(&key(b))
+        });
+        Ok(out)
+    }
+
+    /// Whether any waits.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn has_notices(&self) -> Result<bool, StoreError> {
+        let head = log::head(&self.store).await?;
+        Ok(!self.notices(&head).await?.is_empty())
+    }
+
+    /// What people said that the log does not name, oldest first.
+    async fn words(&self, head: &Head) -> Result<Vec<Word>, StoreError> {
+        let mut out = Vec::new();
+        for listed in self.store.list(FOLDER).await? {
+            let mut parts = listed.key.split('/').skip(1);
+            let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
+                continue;
+            };
+            if !name.starts_with(PREFIX) || head.standing.noticed.contains_key(&listed.key) {
+                continue;
+            }
+            let by = Approver(who.to_owned());
+            match self.word(&listed).await {
+                Ok((notice, stored)) => out.push(Word { by, notice, stored }),
+                // Whoever may write here may write anything: it keeps no other from being heard.
+                Err(why) => tracing::warn!("{} is no notice: {why}", listed.key),
+            }
+        }
+        out.sort_by(|a, b| (a.notice.at, &a.stored.key).cmp(&(b.notice.at, &b.stored.key)));
+        Ok(out)
+    }
+
+    async fn word(&self, listed: &Listed) -> Result<(Notice, ObjectRef), String> {
+        let (bytes, stored) = approve::read_word(&self.store, listed).await?;
+        let notice: Notice = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        approve::timely(self, listed, notice.at)?;
+        Ok((notice, stored))
+    }
+}
+
+/// The words of enough people within a day, the newest first of those that are too old.
+fn agreed(words: Vec<Word>, need: usize) -> Option<Noticed> {
+    if need <= 1 {
+        let first = words.first()?.notice.clone();
+        let stored = words.into_iter().map(|it| it.stored).collect();
+        return Some(Noticed {
+            notice: first,
+            stored,
+        });
+    }
+    let last = words.last()?.notice.clone();
+    let fresh = words
+        .iter()
+        .filter(|it| approve::within_a_day(it.notice.at, last.at));
+    let people: BTreeSet<&str> = fresh.map(|it| it.by.person()).collect();
+    let enough = people.len() >= need;
+    // The one that counts comes first: a plan that is made again finds it there.
+    enough.then(|| Noticed {
+        notice: last,
+        stored: words.iter().rev().map(|it| it.stored.clone()).collect(),
+    })
+}
+
+fn person_of(state: &State, pipeline: &Pipeline, worker: &WorkerId) -> Option<usize> {
+    state.place_of(&pipeline.settings.source(), worker)
+}
+
+/// The notices that the entry of a plan took in, as it named them.
+///
+/// # Errors
+/// When one is no longer stored, or is not what it was.
+pub(crate) async fn taken(store: &Store, entry: &Entry) -> Result<Vec<Noticed>, StoreError> {
+    let mut out: Vec<Noticed> = Vec::new();
+    let ours = entry.accepts.iter().filter(|it| it.key.starts_with(FOLDER));
+    for object in ours {
+        let notice: Notice = parse(&object.key, &store.get(&object.key).await?)?;
+        let same =
+            |it: &&mut Noticed| it.notice.kind == notice.kind && it.notice.worker == notice.worker;
+        match out.iter_mut().find(same) {
+            Some(known) => known.stored.push(object.clone()),
+            None => out.push(Noticed {
+                notice,
+                stored: vec![object.clone()],
+            }),
+        }
+    }
+    Ok(out)
+}

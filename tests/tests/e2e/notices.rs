@@ -1,0 +1,308 @@
+//! What people say beside HR's data: a dismissal that waits for nothing, holds and their end, and the
+//! switch that stops everything.
+
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::child::MOVE_AT;
+use crate::trial;
+use crate::world::{Ran, Roster, World};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("notices::a_dismissal_is_carried_out_at_once", dismissed),
+        trial("notices::a_dropped_file_dismisses", dropped),
+        trial("notices::a_batch_gives_way_to_a_dismissal", gives_way),
+        trial("notices::a_dismissal_goes_before_a_budget", over_budget),
+        trial("notices::a_legal_hold_and_its_end", legal_hold),
+        trial("notices::an_undo_is_let_go", undone),
+        trial("notices::halted_between_two_actions", halted),
+    ]
+}
+
+fn at(day: u8, time: &str) -> String {
+    format!("2026-03-{day:02}T{time}Z")
+}
+
+fn night(world: &World, day: u8, roster: &Roster, code: i32) -> Value {
+    // A column that nobody reads tells the files of two days apart.
+    let text = roster.csv().replace(",,,10115", &format!(",,{day},10115"));
+    world.drop_file(&format!("w-2026-03-{day:02}.csv"), text);
+    let ran = world.at(&at(day, "02:00:00"), &["run"]).expect(code);
+    ran.last_json()
+}
+
+fn enabled(world: &World, worker: &str) -> bool {
+    world.users()[worker]["accountEnabled"] == true
+}
+
+fn say(world: &World, now: &str, args: &[&str]) -> Ran {
+    let mut all = args.to_vec();
+    all.extend(["--reason", "case 4711"]);
+    world.at(now, &all)
+}
+
+/// The word of somebody else, as their own process would write it.
+fn somebody_else(world: &World, kind: &str, worker: &str, now: &str) {
+    let folder = world.dir().join("approvals").join("os:second:4711");
+    std::fs::create_dir_all(&folder).unwrap();
+    let word = json!({"kind": kind, "worker": worker, "at": now, "reason": "agreed"});
+    std::fs::write(
+        folder.join(format!("notice-{kind}-0a0b0c0d.json")),
+        word.to_string(),
+    )
+    .unwrap();
+}
+
+fn dismissed() {
+    let world = World::new();
+    let mut roster = Roster::of(40);
+    night(&world, 2, &roster, 0);
+    let now = at(2, "15:04:05");
+    let report = say(&world, &now, &["dismiss", "10020"])
+        .expect(0)
+        .last_json();
+    assert!(!enabled(&world, "10020"));
+    assert_ne!(world.tenant()["10020"]["revoked"], false);
+    assert_eq!(report["kind"], "release");
+    let change = &report["changes"][0];
+    assert_eq!(change["op"], "user.disable");
+    assert_eq!(change["reason"], "dismissed for cause");
+    let worst = report["lateness"]["max_seconds"].as_f64().unwrap();
+    assert!(worst < 60.0, "{worst} s from the word to the block");
+
+    // HR does not know yet, then it does; nobody is let in again by either.
+    night(&world, 3, &roster, 0);
+    assert!(!enabled(&world, "10020"));
+    roster.0.get_mut(&10_020).unwrap().active = false;
+    night(&world, 4, &roster, 0);
+    roster.0.get_mut(&10_020).unwrap().active = true;
+    night(&world, 5, &roster, 0);
+    assert!(!enabled(&world, "10020"));
+
+    // Two people take it back, one alone does not.
+    let lift = ["lift", "10020", "--what", "dismissal"];
+    say(&world, &at(5, "10:00:00"), &lift).expect(3);
+    assert!(!enabled(&world, "10020"));
+    somebody_else(&world, "lift_dismissal", "10020", &at(5, "11:00:00"));
+    world.at(&at(5, "11:01:00"), &["release"]).expect(0);
+    assert!(enabled(&world, "10020"));
+
+    let no = say(&world, &at(5, "12:00:00"), &["dismiss", "99999"]).expect(2);
+    assert!(no.err.contains("no accepted file ever had"), "{no:?}");
+    let verified = world.at(&at(5, "13:00:00"), &["verify"]).expect(0).json();
+    assert_eq!(verified["problems"], json!([]));
+    assert_eq!(verified["plans_not_replayed"], 0);
+}
+
+fn dropped() {
+    let world = World::new();
+    night(&world, 2, &Roster::of(40), 0);
+    world.drop_file(
+        "Dismissed-today.csv",
+        "WorkerID,Why\n10011,x\n99999,y\n10012,z\n",
+    );
+    let ran = world.at(&at(2, "15:00:00"), &["release"]).expect(2);
+    assert!(ran.err.contains("row 3"), "{ran:?}");
+    assert!(!enabled(&world, "10011") && !enabled(&world, "10012") && enabled(&world, "10013"));
+    // The file stays until it is mended; nobody is dismissed twice by it.
+    let before = world.files("log").len();
+    world.at(&at(2, "15:05:00"), &["release"]).expect(2);
+    assert_eq!(world.files("log").len(), before);
+    world.drop_file("Dismissed-today.csv", "WorkerID\n10013\n");
+    world.at(&at(2, "15:10:00"), &["release"]).expect(0);
+    assert!(!enabled(&world, "10013"));
+    assert!(!world.dir().join("inbox/Dismissed-today.csv").exists());
+    for (text, word) in [
+        ("", "0 bytes"),
+        ("Key\n1\n", "WorkerID"),
+        ("WorkerID\n\n,\n", "row"),
+    ] {
+        world.drop_file("dismiss.csv", text);
+        let ran = world.at(&at(2, "15:20:00"), &["release"]).expect(2);
+        assert!(ran.err.contains(word), "{text:?}: {}", ran.err);
+    }
+}
+
+/// Prepares a file that appears in the store while calls are made.
+fn appears(world: &World, place: &str, content: &Value) -> String {
+    let from = world.dir().join("later.json");
+    std::fs::write(&from, content.to_string()).unwrap();
+    format!(
+        "called:60:{}:{}",
+        from.display(),
+        world.dir().join(place).display()
+    )
+}
+
+fn run_with(world: &World, now: &str, args: &[&str], moves: &str) -> Ran {
+    let full = world.full(now, args);
+    let full: Vec<&str> = full.iter().map(String::as_str).collect();
+    let output = world.prepared(&full).env(MOVE_AT, moves).output().unwrap();
+    output.into()
+}
+
+/// Three hundred moves are under way when somebody is dismissed: that goes first, and the rest is
+/// done afterwards by the same command.
+fn gives_way() {
+    let world = World::new();
+    world.edit("policy.toml", "[gates]\n", "[gates]\nchurn_pct = 100.0\n");
+    let mut roster = Roster::of(300);
+    night(&world, 2, &roster, 0);
+    let rows = roster.0.values_mut();
+    rows.for_each(|row| row.department = "Elsewhere".to_owned());
+    let text = roster.csv();
+    world.drop_file("w-2026-03-03.csv", text);
+    let word =
+        json!({"kind": "dismiss", "worker": "10290", "at": at(3, "02:00:01"), "reason": "x"});
+    let moves = appears(
+        &world,
+        "approvals/os:guard:7/notice-dismiss-00000001.json",
+        &word,
+    );
+    let ran = run_with(&world, &at(3, "02:00:00"), &["run"], &moves);
+    let reports: Vec<Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(reports.len() >= 2, "{ran:?}");
+    let first = &reports[0];
+    assert!(
+        first["outcomes"]["open"].as_u64().unwrap() > 0,
+        "it gave way: {first}"
+    );
+    assert!(!enabled(&world, "10290"));
+    let disable = reports[1]["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["op"] == "user.disable")
+        .unwrap();
+    let seconds = reports[1]["lateness"]["max_seconds"].as_f64().unwrap();
+    assert!(seconds < 60.0, "{seconds} s: {disable}");
+    let users = world.users();
+    let moved = users.values().filter(|it| it["department"] == "Elsewhere");
+    assert!(moved.count() >= 299, "the rest was done too");
+    world.at(&at(3, "03:00:00"), &["verify"]).expect(0);
+}
+
+fn over_budget() {
+    let world = World::new();
+    let mut roster = Roster::of(60);
+    night(&world, 2, &roster, 0);
+    for key in 10_031..=10_042 {
+        roster.0.get_mut(&key).unwrap().active = false;
+    }
+    // Twelve are over the budget of ten.
+    night(&world, 3, &roster, 3);
+    assert!(enabled(&world, "10031"));
+    world.drop_file("dismiss.csv", "WorkerID\n10020\n10021\n10022\n10023\n");
+    for key in 10_043..=10_052 {
+        roster.0.get_mut(&key).unwrap().active = false;
+    }
+    let now = at(3, "09:00:00");
+    let report = world.at(&now, &["release"]).expect(3).last_json();
+    // Four fit into the budget of ten.
+    assert_eq!(report["outcomes"]["done"], 8, "{report}");
+    for worker in ["10020", "10021", "10022", "10023"] {
+        assert!(!enabled(&world, worker), "{worker}");
+    }
+    // The next ones do not; three of them go all the same.
+    let keys: String = (10_011..=10_019).map(|key| format!("{key}\n")).collect();
+    world.drop_file("dismiss.csv", format!("WorkerID\n{keys}"));
+    let now = at(3, "10:00:00");
+    world.at(&now, &["release"]).expect(3);
+    let open: Vec<String> = (10_011..=10_019)
+        .map(|key| key.to_string())
+        .filter(|key| enabled(&world, key))
+        .collect();
+    let expected = ["10014", "10015", "10016", "10017", "10018", "10019"];
+    assert_eq!(open, expected, "the lane is for three");
+}
+
+fn legal_hold() {
+    let world = World::new();
+    let roster = Roster::of(20);
+    night(&world, 2, &roster, 0);
+    let now = at(2, "10:00:00");
+    say(&world, &now, &["hold", "10015"]).expect(0);
+    let again = say(&world, &now, &["hold", "10015"]).expect(0).last_json();
+    assert_eq!(again["findings"][0]["kind"], "notice_idle");
+    say(&world, &now, &["lift", "10015", "--what", "legal-hold"]).expect(0);
+    let no = say(&world, &now, &["lift", "10015", "--what", "nonsense"]);
+    no.expect(2);
+    let blank = world
+        .at(&now, &["hold", "10015", "--reason", " "])
+        .expect(2);
+    assert!(blank.err.contains("needs a reason"), "{blank:?}");
+    world.at(&now, &["verify"]).expect(0);
+}
+
+/// The hold after an undo ends when somebody says that HR is right after all.
+fn undone() {
+    let world = World::new();
+    let mut roster = Roster::of(30);
+    night(&world, 2, &roster, 0);
+    roster.0.get_mut(&10_015).unwrap().department = "Right".to_owned();
+    let report = night(&world, 3, &roster, 0);
+    let department = |world: &World| world.users()["10015"]["department"].clone();
+    assert_eq!(department(&world), "Right");
+    let run = report["run"].as_str().unwrap();
+    let now = at(3, "09:00:00");
+    let ran = world.at(&now, &["undo", run]).expect(3);
+    let plan = ran.last_json()["plan"]["plan_sha256"].clone();
+    let undo = ran.first_json()["run"].clone();
+    let (undo, plan) = (undo.as_str().unwrap(), plan.as_str().unwrap());
+    let args = ["approve", undo, "--plan", plan, "--reason", "wrong"];
+    world.at(&now, &args).expect(0);
+    world.at(&now, &["apply"]).expect(0);
+    assert_ne!(department(&world), "Right");
+    night(&world, 4, &roster, 1);
+    assert_ne!(department(&world), "Right");
+    say(
+        &world,
+        &at(4, "09:00:00"),
+        &["lift", "10015", "--what", "undone"],
+    )
+    .expect(0);
+    assert_eq!(department(&world), "Right");
+    night(&world, 5, &roster, 0);
+}
+
+fn halted() {
+    let world = World::new();
+    let roster = Roster::of(300);
+    world.drop_file("w-2026-03-02.csv", roster.csv());
+    let word = json!({"halt": true, "at": at(2, "02:00:01"), "reason": "wrong tenant"});
+    let moves = appears(&world, "approvals/os:guard:7/halt-00000001.json", &word);
+    let now = at(2, "02:00:00");
+    run_with(&world, &now, &["run"], &moves).expect(3);
+    let made = world.users().len();
+    assert!((1..300).contains(&made), "{made} accounts were made");
+    // Nothing goes on while it is halted, whoever asks.
+    for args in [&["release"][..], &["run"], &["apply"]] {
+        let ran = world.at(&at(2, "03:00:00"), args).expect(3);
+        assert!(
+            ran.err.contains("rollcall resume") || args == ["apply"],
+            "{args:?} {ran:?}"
+        );
+        assert_eq!(world.users().len(), made, "{args:?}");
+    }
+    let status = world.at(&at(2, "03:00:00"), &["status"]).json();
+    assert_eq!(status["halted"]["by"], "os:guard:7");
+    say(&world, &at(2, "04:00:00"), &["resume"]).expect(0);
+    world.at(&at(2, "04:01:00"), &["release"]).expect(0);
+    world.at(&at(2, "04:30:00"), &["release"]);
+    assert_eq!(world.users().len(), 300);
+    assert!(
+        world
+            .users()
+            .values()
+            .all(|it| it["accountEnabled"] == true)
+    );
+    world.at(&at(2, "05:00:00"), &["verify"]).expect(0);
+    assert!(Path::new(&world.config()).exists());
+}
