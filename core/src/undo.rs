@@ -89,7 +89,7 @@ pub struct Done {
 /// What a run did to one person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deed {
-    /// Carried out, in order.
+    /// Carried out, in order. Nothing where all of it was still to be done: then it is not done.
     pub done: Vec<Done>,
     /// Before and after of them, as far as those are kept.
     pub values: Vec<ActionValues>,
@@ -166,7 +166,8 @@ impl Taking<'_> {
     fn all(&mut self) -> Option<Person> {
         let again = self.person.undone.as_ref();
         let again = again.is_some_and(|undone| undone.run == *self.terms.run);
-        if !again && self.person.revision != self.deed.revision + 1 {
+        let changed = u32::from(!self.deed.done.is_empty());
+        if !again && self.person.revision != self.deed.revision + changed {
             let note = "a later run changed this person; take that one back first, or mend it by \
                         hand: nothing of this one is taken back";
             self.find(FindingKind::ChangedSince, Severity::Held, note);

@@ -127,7 +127,7 @@ fn dropped() {
 }
 
 /// Prepares a file that appears in the store while calls are made.
-fn appears(world: &World, place: &str, content: &Value) -> String {
+pub(crate) fn appears(world: &World, place: &str, content: &Value) -> String {
     let from = world.dir().join("later.json");
     std::fs::write(&from, content.to_string()).unwrap();
     format!(
@@ -137,7 +137,7 @@ fn appears(world: &World, place: &str, content: &Value) -> String {
     )
 }
 
-fn run_with(world: &World, now: &str, args: &[&str], moves: &str) -> Ran {
+pub(crate) fn run_with(world: &World, now: &str, args: &[&str], moves: &str) -> Ran {
     let full = world.full(now, args);
     let full: Vec<&str> = full.iter().map(String::as_str).collect();
     let output = world.prepared(&full).env(MOVE_AT, moves).output().unwrap();

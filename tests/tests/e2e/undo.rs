@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use libtest_mimic::Trial;
 use rollcall_http::Clock;
 use rollcall_tests::tenant::users;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::notices::{appears, run_with};
 use crate::trial;
 use crate::world::{Roster, World};
 
@@ -17,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("undo::somebody_else_wrote_meanwhile", meanwhile),
         trial("undo::what_cannot_be_asked_for", refused),
         trial("undo::an_absence", absence),
+        trial("undo::what_was_still_to_be_done", still_to_be_done),
     ]
 }
 
@@ -310,4 +312,38 @@ fn absence() {
     assert_eq!(enabled(), true);
     night(10, &without, 0);
     assert_eq!(enabled(), false);
+}
+
+/// Halted half-way, taken back, let go on: what the run had not done yet is not done either.
+fn still_to_be_done() {
+    let world = World::new();
+    let mut roster = Roster::of(300);
+    world.drop_file("w-2026-03-02.csv", roster.csv());
+    let word = json!({"halt": true, "at": "2026-03-02T04:00:01Z", "reason": "wrong file"});
+    let moves = appears(&world, "approvals/os:guard:7/halt-00000001.json", &word);
+    let ran = run_with(&world, &at(2, 4), &["run"], &moves).expect(3);
+    let made = world.users().len();
+    assert!((1..300).contains(&made), "{made}");
+    let run = ran.last_json()["run"].as_str().unwrap().to_owned();
+    let (_, undo_run, plan) = undo(&world, &run, &at(2, 5));
+    world
+        .at(&at(2, 5), &["resume", "--reason", "taken back"])
+        .expect(0);
+    let args = [
+        "approve", &undo_run, "--plan", &plan, "--guard", "undo", "--reason", "x",
+    ];
+    world.at(&at(2, 5), &args).expect(0);
+    world.at(&at(2, 5), &["apply"]);
+    world.at(&at(2, 6), &["release"]);
+    world.at(&at(2, 7), &["release"]);
+    assert_eq!(world.users().len(), made, "nobody else is made");
+    // The next file says something else of one of those.
+    let users = world.users();
+    let left = |key: &u32| !users.contains_key(&key.to_string());
+    let key = roster.0.keys().copied().find(left).unwrap();
+    roster.0.get_mut(&key).unwrap().department = "Corrected".to_owned();
+    world.drop_file("w-2026-03-03.csv", again(&roster.csv(), 3));
+    let ran = world.at(&at(3, 4), &["run"]).expect(1);
+    assert_eq!(world.users().len(), made + 1, "{ran:?}");
+    assert_eq!(world.users()[&key.to_string()]["department"], "Corrected");
 }

@@ -103,10 +103,12 @@ impl Pipeline {
     }
 }
 
-/// Whether anything is on record as done for somebody.
+/// Whether anything is on record as done for somebody, or was due and is not: that is not to be done
+/// either.
 fn did(recorded: &Recorded, outcomes: &Outcomes) -> bool {
+    let due = recorded.order.iter().any(|it| !it.actions.is_empty());
     let mut actions = recorded.order.iter().flat_map(WorkOrder::every);
-    actions.any(|action| {
+    due || actions.any(|action| {
         let outcome = outcomes.get(&action.id);
         outcome.is_some_and(|it| it.ending.settled())
     })

@@ -19,7 +19,7 @@ use crate::wiring::{self, Wrap};
 /// The nightly job: every delivery in the inbox, oldest first, from pull to report.
 pub(crate) fn run(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
-        nightly(pipeline, now, args.file.as_deref(), printer).await
+        Box::pin(nightly(pipeline, now, args.file.as_deref(), printer)).await
     })
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn serve(args: &Serve, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
         let mut round = 0;
         loop {
             let now = pipeline.clock.now();
-            match nightly(&pipeline, now, None, printer).await {
+            match Box::pin(nightly(&pipeline, now, None, printer)).await {
                 Ok(exit) => worst = worst.max(exit),
                 Err(error) => {
                     worst = Exit::CouldNotRun;
