@@ -378,6 +378,9 @@ impl Case {
             file: file.to_owned(),
             problem,
         };
+        if is_blank(text) {
+            return Err(refuse(format!("the file says nothing\n\n{BEGINS}")));
+        }
         let case: Self = serde_saphyr::from_str(text).map_err(|error| refuse(error.to_string()))?;
         if case.runs.is_empty() {
             return Err(refuse("`runs` is empty: nothing would happen".to_owned()));
@@ -402,6 +405,21 @@ impl Case {
         }
         Ok(case)
     }
+}
+
+/// How a scenario begins, for whoever has written none yet.
+const BEGINS: &str = "\
+hint: a scenario begins with its name and what HR sends on which day, like
+  id: leaver
+  runs:
+  - {n: 1, at: 2027-05-01T02:00:00Z, rows: {W1: {last_day: 2027-05-14}}}
+the rest is described under \"Scenarios\" in docs/formats.md, and mappings/p0/cases has many";
+
+/// Blank lines, comments and document marks only.
+fn is_blank(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut lines = text.lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with('#') || matches!(line, "---" | "..."))
 }
 
 /// What an entry may be called: operations, and what is no operation of a target.
@@ -474,5 +492,20 @@ mod tests {
         let text = "id: X\nruns:\n  - {n: 1, at: 2027-01-01T02:00:00Z}\nexpect:\n  - {r: 1, at: \
                     2027-01-01T02:00:00Z, op: user.dissable, who: W1}\n";
         assert!(Case::parse(text, "x.yaml").is_err());
+    }
+
+    #[test]
+    fn the_hint_of_an_empty_file_is_a_scenario() {
+        for text in ["", "\n \n", "---\n# later\n...\n", "\u{feff}"] {
+            let error = Case::parse(text, "x.yaml").unwrap_err().to_string();
+            assert!(
+                error.starts_with("x.yaml: the file says nothing\n"),
+                "{error}"
+            );
+            let example = error.lines().filter_map(|line| line.strip_prefix("  "));
+            let example: Vec<&str> = example.collect();
+            let case = Case::parse(&example.join("\n"), "hint").unwrap();
+            assert_eq!(case.id, "leaver");
+        }
     }
 }

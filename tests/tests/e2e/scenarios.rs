@@ -126,6 +126,7 @@ fn refused() {
     let file = world.dir().join("bad.yaml");
     let name = file.display().to_string();
     for (text, says) in [
+        ("", "hint: a scenario begins with"),
         ("id: x\nruns: []\n", "`runs` is empty"),
         ("id: x\nrun: []\n", "run"),
         ("id: x\nruns:\n  - {n: 1, at: yesterday}\n", "at"),
