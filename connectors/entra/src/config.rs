@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rollcall_core::model::{ObjectId, Op};
+use rollcall_core::model::{AccessOp, AccountOp, Area, GroupOp, ObjectId, Op};
 use rollcall_core::plan::Forecast;
 use rollcall_http::{
     CallError, Chance, Client, Clock, Credential, Exchange, Origin, OriginError, Quotas, Retry,
@@ -239,37 +239,31 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
     const READ: (&str, &str) = ("GET", "/users/{id}?$select");
     const READ_MANAGER: (&str, &str) = ("GET", "/users/{id}/manager?$select");
     const READ_GROUP: (&str, &str) = ("GET", "/groups/{id}?$select");
-    match op {
-        Op::UserCreate => &[("GET", "/users?$select"), ("POST", "/users")],
-        Op::UserUpdate | Op::UserEnable | Op::UserDisable => &[READ, ("PATCH", "/users/{id}")],
-        Op::UserSetManager => &[READ, READ_MANAGER, ("PUT", "/users/{id}/manager/$ref")],
-        Op::UserClearManager => &[READ, READ_MANAGER, ("DELETE", "/users/{id}/manager/$ref")],
-        Op::UserRevokeSessions => &[READ, ("POST", "/users/{id}/revokeSignInSessions")],
+    match op.area() {
+        Area::Account(AccountOp::Create) => &[("GET", "/users?$select"), ("POST", "/users")],
+        Area::Account(AccountOp::Update | AccountOp::Enable | AccountOp::Disable) => {
+            &[READ, ("PATCH", "/users/{id}")]
+        }
+        Area::Account(AccountOp::SetManager) => {
+            &[READ, READ_MANAGER, ("PUT", "/users/{id}/manager/$ref")]
+        }
+        Area::Account(AccountOp::ClearManager) => {
+            &[READ, READ_MANAGER, ("DELETE", "/users/{id}/manager/$ref")]
+        }
+        Area::Account(AccountOp::RevokeSessions) => {
+            &[READ, ("POST", "/users/{id}/revokeSignInSessions")]
+        }
         // Its write is one that it shares with others; see `forecast`.
-        Op::GroupAdd => &[READ],
-        Op::GroupRemove => &[READ, ("DELETE", "/groups/{id}/members/{id}/$ref")],
-        Op::LicenceAssign | Op::LicenceRemove => &[READ, ("POST", "/users/{id}/assignLicense")],
-        Op::GroupCreate | Op::GroupUpdate => &[READ_GROUP, ("PATCH", "/groups/{id}")],
-        Op::GroupLicense => &[READ_GROUP, ("POST", "/groups/{id}/assignLicense")],
+        Area::Access(AccessOp::AddMember) => &[READ],
+        Area::Access(AccessOp::RemoveMember) => {
+            &[READ, ("DELETE", "/groups/{id}/members/{id}/$ref")]
+        }
+        Area::Access(AccessOp::AssignLicence | AccessOp::RemoveLicence) => {
+            &[READ, ("POST", "/users/{id}/assignLicense")]
+        }
+        Area::Group(GroupOp::Create | GroupOp::Update) => &[READ_GROUP, ("PATCH", "/groups/{id}")],
+        Area::Group(GroupOp::License) => &[READ_GROUP, ("POST", "/groups/{id}/assignLicense")],
         // Not done by this connector: no policy that it is used with asks for it.
-        Op::UserRestore
-        | Op::UserResetPassword
-        | Op::UserDeleteSoft
-        | Op::TapIssue
-        | Op::AuthMethodsRemove
-        | Op::RoleRemove
-        | Op::RoleAdd
-        | Op::AppRoleRemove
-        | Op::NotifyManager
-        | Op::NotifyWelcome
-        | Op::NotifySecurity
-        | Op::TaskManual
-        | Op::DeviceDisable
-        | Op::DeviceRetire
-        | Op::DeviceWipe
-        | Op::DeviceRemoveUser
-        | Op::DeviceEscrowCheck
-        | Op::DeviceDeleteEntra
-        | Op::AppSelectiveWipe => &[],
+        Area::Bin | Area::SignIn | Area::Role | Area::Message | Area::Device => &[],
     }
 }

@@ -6,7 +6,8 @@
 //! never changed; what nobody planned to take away stays.
 
 use rollcall_core::model::{
-    Ending, GroupName, GroupStep, Licence, ObjectId, Op, SeenGroup, StepResult, WantedGroup,
+    Area, Ending, GroupName, GroupOp, GroupStep, Licence, ObjectId, SeenGroup, StepResult,
+    WantedGroup,
 };
 use rollcall_http::{Call, CallError, Lane, Reply, Situation};
 use serde_json::{Map, Value as Json, json};
@@ -38,42 +39,17 @@ impl Entra {
     /// Safe to repeat: what is so already ends as `Already`.
     pub async fn keep_group(&self, step: &GroupStep) -> StepResult {
         let mut sender = Sender::new(self, Lane::Bulk);
-        let ended = match step.op {
-            Op::GroupCreate => sender.create_group(&step.wanted).await,
-            Op::GroupUpdate => sender.update_group(step).await,
-            Op::GroupLicense => sender.license_group(step).await,
-            Op::UserCreate
-            | Op::UserUpdate
-            | Op::UserSetManager
-            | Op::UserClearManager
-            | Op::UserEnable
-            | Op::UserDisable
-            | Op::UserRevokeSessions
-            | Op::GroupAdd
-            | Op::GroupRemove
-            | Op::LicenceAssign
-            | Op::LicenceRemove
-            | Op::UserRestore
-            | Op::UserResetPassword
-            | Op::UserDeleteSoft
-            | Op::TapIssue
-            | Op::AuthMethodsRemove
-            | Op::RoleRemove
-            | Op::RoleAdd
-            | Op::AppRoleRemove
-            | Op::NotifyManager
-            | Op::NotifyWelcome
-            | Op::NotifySecurity
-            | Op::TaskManual
-            | Op::DeviceDisable
-            | Op::DeviceRetire
-            | Op::DeviceWipe
-            | Op::DeviceRemoveUser
-            | Op::DeviceEscrowCheck
-            | Op::DeviceDeleteEntra
-            | Op::AppSelectiveWipe => {
-                Ok((invalid("a step about an account names a group alone"), None))
-            }
+        let ended = match step.op.area() {
+            Area::Group(GroupOp::Create) => sender.create_group(&step.wanted).await,
+            Area::Group(GroupOp::Update) => sender.update_group(step).await,
+            Area::Group(GroupOp::License) => sender.license_group(step).await,
+            Area::Account(_)
+            | Area::Access(_)
+            | Area::Bin
+            | Area::SignIn
+            | Area::Role
+            | Area::Message
+            | Area::Device => Ok((invalid("a step about an account names a group alone"), None)),
         };
         let known = step.before.as_ref().map(|before| &before.id);
         sender.result(&step.action, step.op, ended, known)

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use rollcall_core::model::{ActionId, Attributes, Ending, ObjectId, Op, Step, StepResult, Value};
+use rollcall_core::model::{
+    AccessOp, AccountOp, ActionId, Area, Attributes, Ending, ObjectId, Op, Step, StepResult, Value,
+};
 use rollcall_http::{Call, CallError, CallErrorKind, Clock, Lane, Reply, Situation, TokenError};
 use serde_json::{Value as Json, json};
 
@@ -45,41 +47,29 @@ impl Entra {
             Lane::Bulk
         };
         let mut sender = Sender::new(self, lane);
-        let ended = match step.op {
-            Op::UserCreate => sender.create(step).await,
-            Op::UserUpdate => sender.update(step).await,
-            Op::UserSetManager => sender.set_manager(step).await,
-            Op::UserClearManager => sender.clear_manager(step).await,
-            Op::UserEnable => sender.switch(step, true).await,
-            Op::UserDisable => sender.switch(step, false).await,
-            Op::UserRevokeSessions => sender.revoke(step).await,
-            Op::GroupAdd => return self.add_member(step).await,
-            Op::GroupRemove => sender.remove_member(step).await,
-            Op::LicenceAssign => sender.assign(step).await,
-            Op::LicenceRemove => sender.unassign(step).await,
-            Op::GroupCreate | Op::GroupUpdate | Op::GroupLicense => Ok((
+        let ended = match step.op.area() {
+            Area::Account(op) => match op {
+                AccountOp::Create => sender.create(step).await,
+                AccountOp::Update => sender.update(step).await,
+                AccountOp::SetManager => sender.set_manager(step).await,
+                AccountOp::ClearManager => sender.clear_manager(step).await,
+                AccountOp::Enable => sender.switch(step, true).await,
+                AccountOp::Disable => sender.switch(step, false).await,
+                AccountOp::RevokeSessions => sender.revoke(step).await,
+            },
+            Area::Access(op) => match op {
+                AccessOp::AddMember => return self.add_member(step).await,
+                AccessOp::RemoveMember => sender.remove_member(step).await,
+                AccessOp::AssignLicence => sender.assign(step).await,
+                AccessOp::RemoveLicence => sender.unassign(step).await,
+            },
+            Area::Group(_) => Ok((
                 invalid("a step about a group itself names an account"),
                 None,
             )),
-            Op::UserRestore
-            | Op::UserResetPassword
-            | Op::UserDeleteSoft
-            | Op::TapIssue
-            | Op::AuthMethodsRemove
-            | Op::RoleRemove
-            | Op::RoleAdd
-            | Op::AppRoleRemove
-            | Op::NotifyManager
-            | Op::NotifyWelcome
-            | Op::NotifySecurity
-            | Op::TaskManual
-            | Op::DeviceDisable
-            | Op::DeviceRetire
-            | Op::DeviceWipe
-            | Op::DeviceRemoveUser
-            | Op::DeviceEscrowCheck
-            | Op::DeviceDeleteEntra
-            | Op::AppSelectiveWipe => Ok((invalid("this connector cannot do that"), None)),
+            Area::Bin | Area::SignIn | Area::Role | Area::Message | Area::Device => {
+                Ok((invalid("this connector cannot do that"), None))
+            }
         };
         sender.result(&step.action, step.op, ended, step.object.as_ref())
     }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::{Catalogue, Group, Groups, Having};
 use crate::grants::{Given, Grant};
-use crate::model::{Account, Attributes, Licence, ObjectId, Op, Value};
+use crate::model::{Account, AccountOp, Area, Attributes, Licence, ObjectId, Value};
 use crate::policy::{DraftAction, Target};
 use crate::rules::{Assumption, Crossing, Crossings, Kind, Property, Record, Scratch};
 
@@ -365,8 +365,11 @@ fn apply(account: &mut Option<Account>, step: &DraftAction, target: &Target) {
             }
         }
     };
-    match (step.op, account) {
-        (Op::UserCreate, account) => {
+    let Area::Account(op) = step.op.area() else {
+        return;
+    };
+    match (op, account) {
+        (AccountOp::Create, account) => {
             let mut made = Account {
                 // It gets one when it is made; that it has one is all that rules ask.
                 id: ObjectId::new("00000000-0000-0000-0000-000000000000"),
@@ -382,41 +385,10 @@ fn apply(account: &mut Option<Account>, step: &DraftAction, target: &Target) {
             kind.or_insert_with(|| Value::text("Member"));
             *account = Some(made);
         }
-        (Op::UserUpdate, Some(account)) => written(account, &step.after),
-        (Op::UserEnable, Some(account)) => account.enabled = true,
-        (Op::UserDisable, Some(account)) => account.enabled = false,
-        (
-            Op::UserSetManager
-            | Op::UserClearManager
-            | Op::UserRevokeSessions
-            | Op::GroupAdd
-            | Op::GroupRemove
-            | Op::LicenceAssign
-            | Op::LicenceRemove
-            | Op::GroupCreate
-            | Op::GroupUpdate
-            | Op::GroupLicense
-            | Op::UserRestore
-            | Op::UserResetPassword
-            | Op::UserDeleteSoft
-            | Op::TapIssue
-            | Op::AuthMethodsRemove
-            | Op::RoleRemove
-            | Op::RoleAdd
-            | Op::AppRoleRemove
-            | Op::NotifyManager
-            | Op::NotifyWelcome
-            | Op::NotifySecurity
-            | Op::TaskManual
-            | Op::DeviceDisable
-            | Op::DeviceRetire
-            | Op::DeviceWipe
-            | Op::DeviceRemoveUser
-            | Op::DeviceEscrowCheck
-            | Op::DeviceDeleteEntra
-            | Op::AppSelectiveWipe,
-            Some(_),
-        )
+        (AccountOp::Update, Some(account)) => written(account, &step.after),
+        (AccountOp::Enable, Some(account)) => account.enabled = true,
+        (AccountOp::Disable, Some(account)) => account.enabled = false,
+        (AccountOp::SetManager | AccountOp::ClearManager | AccountOp::RevokeSessions, Some(_))
         | (_, None) => {}
     }
 }

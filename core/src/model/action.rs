@@ -188,6 +188,39 @@ impl Op {
         }
     }
 
+    /// What it is done to.
+    pub const fn area(self) -> Area {
+        match self {
+            Self::UserCreate => Area::Account(AccountOp::Create),
+            Self::UserUpdate => Area::Account(AccountOp::Update),
+            Self::UserSetManager => Area::Account(AccountOp::SetManager),
+            Self::UserClearManager => Area::Account(AccountOp::ClearManager),
+            Self::UserEnable => Area::Account(AccountOp::Enable),
+            Self::UserDisable => Area::Account(AccountOp::Disable),
+            Self::UserRevokeSessions => Area::Account(AccountOp::RevokeSessions),
+            Self::GroupAdd => Area::Access(AccessOp::AddMember),
+            Self::GroupRemove => Area::Access(AccessOp::RemoveMember),
+            Self::LicenceAssign => Area::Access(AccessOp::AssignLicence),
+            Self::LicenceRemove => Area::Access(AccessOp::RemoveLicence),
+            Self::GroupCreate => Area::Group(GroupOp::Create),
+            Self::GroupUpdate => Area::Group(GroupOp::Update),
+            Self::GroupLicense => Area::Group(GroupOp::License),
+            Self::UserRestore | Self::UserDeleteSoft => Area::Bin,
+            Self::UserResetPassword | Self::TapIssue | Self::AuthMethodsRemove => Area::SignIn,
+            Self::RoleRemove | Self::RoleAdd | Self::AppRoleRemove => Area::Role,
+            Self::NotifyManager | Self::NotifyWelcome | Self::NotifySecurity | Self::TaskManual => {
+                Area::Message
+            }
+            Self::DeviceDisable
+            | Self::DeviceRetire
+            | Self::DeviceWipe
+            | Self::DeviceRemoveUser
+            | Self::DeviceEscrowCheck
+            | Self::DeviceDeleteEntra
+            | Self::AppSelectiveWipe => Area::Device,
+        }
+    }
+
     /// Takes something away from a person; guards count it.
     pub const fn destructive(self) -> bool {
         self.cut() || self.takes() || self.strips()
@@ -207,24 +240,12 @@ impl Op {
 
     /// Is done to a device.
     pub const fn on_device(self) -> bool {
-        matches!(
-            self,
-            Self::DeviceDisable
-                | Self::DeviceRetire
-                | Self::DeviceWipe
-                | Self::DeviceRemoveUser
-                | Self::DeviceEscrowCheck
-                | Self::DeviceDeleteEntra
-                | Self::AppSelectiveWipe
-        )
+        matches!(self.area(), Area::Device)
     }
 
     /// Changes nothing anywhere: somebody is told.
     pub const fn tells(self) -> bool {
-        matches!(
-            self,
-            Self::NotifyManager | Self::NotifyWelcome | Self::NotifySecurity | Self::TaskManual
-        )
+        matches!(self.area(), Area::Message)
     }
 
     /// Takes a membership or a licence away.
@@ -239,10 +260,7 @@ impl Op {
 
     /// Is about a group itself, not about a person.
     pub const fn shapes(self) -> bool {
-        matches!(
-            self,
-            Self::GroupCreate | Self::GroupUpdate | Self::GroupLicense
-        )
+        matches!(self.area(), Area::Group(_))
     }
 
     /// Part of a cut: goes first, goes when the source is stale, and is stopped by nothing but
@@ -304,6 +322,71 @@ impl std::fmt::Display for Op {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// What an operation is done to. Where connectors tell single operations apart, the area says which
+/// it is: whoever carries out one area names its operations and no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// An account itself.
+    Account(AccountOp),
+    /// What an account has: memberships and licences.
+    Access(AccessOp),
+    /// A group itself.
+    Group(GroupOp),
+    /// Whether an account lies in the bin.
+    Bin,
+    /// What somebody signs in with.
+    SignIn,
+    /// Roles in the directory and in applications.
+    Role,
+    /// Nothing: somebody is told.
+    Message,
+    /// A device.
+    Device,
+}
+
+/// What is done to an account itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountOp {
+    /// [`Op::UserCreate`].
+    Create,
+    /// [`Op::UserUpdate`].
+    Update,
+    /// [`Op::UserSetManager`].
+    SetManager,
+    /// [`Op::UserClearManager`].
+    ClearManager,
+    /// [`Op::UserEnable`].
+    Enable,
+    /// [`Op::UserDisable`].
+    Disable,
+    /// [`Op::UserRevokeSessions`].
+    RevokeSessions,
+}
+
+/// What is done to the memberships and licences of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessOp {
+    /// [`Op::GroupAdd`].
+    AddMember,
+    /// [`Op::GroupRemove`].
+    RemoveMember,
+    /// [`Op::LicenceAssign`].
+    AssignLicence,
+    /// [`Op::LicenceRemove`].
+    RemoveLicence,
+}
+
+/// What is done to a group itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupOp {
+    /// [`Op::GroupCreate`].
+    Create,
+    /// [`Op::GroupUpdate`].
+    Update,
+    /// [`Op::GroupLicense`].
+    License,
 }
 
 /// An account as the target has it: what planning reads as `before` and what apply re-checks.

@@ -7,8 +7,8 @@ mod ids;
 mod value;
 
 pub use action::{
-    Account, Ending, GroupName, GroupStep, Licence, LicenceState, Lookup, Op, Seats, SeenGroup,
-    ServicePlan, Step, StepResult, WantedGroup,
+    AccessOp, Account, AccountOp, Area, Ending, GroupName, GroupOp, GroupStep, Licence,
+    LicenceState, Lookup, Op, Seats, SeenGroup, ServicePlan, Step, StepResult, WantedGroup,
 };
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub use holdings::{Device, Enrolment, HeldGroup, Holdings, Join, Ownership, Platform};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rollcall_core::mapping::expression::{Step, quoted};
 use rollcall_core::mapping::{Apply, ExplainedAttribute, Made, Origin};
-use rollcall_core::model::{AccountName, Ending, Finding, Op, Severity, Value};
+use rollcall_core::model::{AccountName, AccountOp, Area, Ending, Finding, Op, Severity, Value};
 use rollcall_core::report::advice;
 use rollcall_core::state::{BlockCause, Lifecycle, Person};
 use rollcall_pipeline::explain::{
@@ -160,39 +160,20 @@ impl Page<'_> {
     /// Whether the account is as a step would make it.
     fn is_done(&self, op: Op) -> bool {
         let account = self.it.account.one();
-        match op {
-            Op::UserDisable | Op::UserRevokeSessions => account.is_some_and(|a| !a.enabled),
-            Op::UserEnable => account.is_some_and(|a| a.enabled),
-            Op::UserCreate => account.is_some(),
-            Op::UserUpdate
-            | Op::UserSetManager
-            | Op::UserClearManager
-            | Op::GroupAdd
-            | Op::GroupRemove
-            | Op::LicenceAssign
-            | Op::LicenceRemove
-            | Op::GroupCreate
-            | Op::GroupUpdate
-            | Op::GroupLicense
-            | Op::UserRestore
-            | Op::UserResetPassword
-            | Op::UserDeleteSoft
-            | Op::TapIssue
-            | Op::AuthMethodsRemove
-            | Op::RoleRemove
-            | Op::RoleAdd
-            | Op::AppRoleRemove
-            | Op::NotifyManager
-            | Op::NotifyWelcome
-            | Op::NotifySecurity
-            | Op::TaskManual
-            | Op::DeviceDisable
-            | Op::DeviceRetire
-            | Op::DeviceWipe
-            | Op::DeviceRemoveUser
-            | Op::DeviceEscrowCheck
-            | Op::DeviceDeleteEntra
-            | Op::AppSelectiveWipe => false,
+        match op.area() {
+            Area::Account(AccountOp::Disable | AccountOp::RevokeSessions) => {
+                account.is_some_and(|a| !a.enabled)
+            }
+            Area::Account(AccountOp::Enable) => account.is_some_and(|a| a.enabled),
+            Area::Account(AccountOp::Create) => account.is_some(),
+            Area::Account(AccountOp::Update | AccountOp::SetManager | AccountOp::ClearManager)
+            | Area::Access(_)
+            | Area::Group(_)
+            | Area::Bin
+            | Area::SignIn
+            | Area::Role
+            | Area::Message
+            | Area::Device => false,
         }
     }
 
