@@ -18,8 +18,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Worker, person, status, first and last day, department, manager, reason, leave with its days.
-#[derive(Clone, Default)]
+/// What HR says of one employment.
+#[derive(Clone)]
 struct Row {
     worker: &'static str,
     person: &'static str,
@@ -28,7 +28,22 @@ struct Row {
     department: &'static str,
     manager: &'static str,
     reason: &'static str,
+    /// Kind, first and last day.
     leave: (&'static str, &'static str, &'static str),
+}
+
+/// Somebody who has been in Sales for years and stays.
+const fn employee(worker: &'static str, person: &'static str) -> Row {
+    Row {
+        worker,
+        person,
+        hire: "2024-01-08",
+        last: "",
+        department: "Sales",
+        manager: "",
+        reason: "",
+        leave: ("", "", ""),
+    }
 }
 
 fn world() -> World {
@@ -88,25 +103,15 @@ fn keys(world: &World) -> Vec<String> {
 }
 
 const BOSS: Row = Row {
-    worker: "B1",
-    person: "P1",
-    hire: "2020-01-06",
-    last: "",
     department: "Board",
-    manager: "",
-    reason: "",
-    leave: ("", "", ""),
+    ..employee("B1", "P1")
 };
 
 fn conversion() {
     let world = world();
     let contractor = Row {
-        worker: "C7",
-        person: "P7",
-        hire: "2025-01-06",
-        department: "Sales",
         manager: "B1",
-        ..Row::default()
+        ..employee("C7", "P7")
     };
     night(&world, "2026-03-02", &[BOSS, contractor.clone()]);
     assert_eq!(keys(&world), ["B1", "C7"]);
@@ -115,24 +120,20 @@ fn conversion() {
         last: "2026-03-31",
         ..contractor
     };
-    let employee = Row {
-        worker: "E7",
-        person: "P7",
+    let hired = Row {
         hire: "2026-04-01",
         department: "Finance",
         manager: "B1",
-        ..Row::default()
+        ..employee("E7", "P7")
     };
     // Both records from now on; a newcomer reports to the id that is to come.
     let report = Row {
-        worker: "N1",
-        person: "P9",
         hire: "2026-04-02",
         department: "Finance",
         manager: "E7",
-        ..Row::default()
+        ..employee("N1", "P9")
     };
-    let file = [BOSS, ends, employee, report];
+    let file = [BOSS, ends, hired, report];
     night(&world, "2026-03-10", &file);
     assert_eq!(world.users()["C7"]["department"], "Sales");
     night(&world, "2026-03-31", &file);
@@ -161,19 +162,11 @@ fn conversion() {
 
 fn two_jobs() {
     let world = world();
-    let first = Row {
-        worker: "A1",
-        person: "P5",
-        hire: "2024-01-08",
-        department: "Sales",
-        ..Row::default()
-    };
+    let first = employee("A1", "P5");
     let second = Row {
-        worker: "A2",
-        person: "P5",
         hire: "2025-01-06",
         department: "Lab",
-        ..Row::default()
+        ..employee("A2", "P5")
     };
     night(&world, "2026-03-02", &[BOSS, first.clone(), second.clone()]);
     assert_eq!(world.users().len(), 2, "one account for two jobs");
@@ -194,21 +187,13 @@ fn two_jobs() {
 
 fn id_reuse() {
     let world = world();
-    let owner = Row {
-        worker: "A1",
-        person: "P5",
-        hire: "2024-01-08",
-        department: "Sales",
-        ..Row::default()
-    };
+    let owner = employee("A1", "P5");
     night(&world, "2026-03-02", &[BOSS, owner]);
     let before = world.tenant();
     let thief = Row {
-        worker: "A1",
-        person: "P6",
         hire: "2026-03-02",
         department: "Lab",
-        ..Row::default()
+        ..employee("A1", "P6")
     };
     for day in ["2026-03-03", "2026-03-04", "2026-03-05"] {
         night(&world, day, &[BOSS, thief.clone()]);
@@ -227,13 +212,7 @@ fn id_reuse() {
 
 fn for_cause() {
     let world = world();
-    let row = Row {
-        worker: "A1",
-        person: "P5",
-        hire: "2024-01-08",
-        department: "Sales",
-        ..Row::default()
-    };
+    let row = employee("A1", "P5");
     night(&world, "2026-03-02", &[BOSS, row.clone()]);
     let gone = Row {
         last: "2026-06-30",
@@ -246,13 +225,7 @@ fn for_cause() {
 
 fn leave() {
     let world = world();
-    let row = Row {
-        worker: "A1",
-        person: "P5",
-        hire: "2024-01-08",
-        department: "Sales",
-        ..Row::default()
-    };
+    let row = employee("A1", "P5");
     night(&world, "2026-03-02", &[BOSS, row.clone()]);
     let away = Row {
         leave: ("U", "2026-03-10", "2026-05-08"),
