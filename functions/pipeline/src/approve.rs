@@ -81,7 +81,7 @@ pub(crate) fn within_a_day(one: Timestamp, other: Timestamp) -> bool {
 }
 
 /// The people who agree to a guard around an instant, as the log has it.
-fn fresh<'a>(pending: &'a Pending, guard: &str, at: Timestamp) -> BTreeSet<&'a str> {
+pub(crate) fn fresh<'a>(pending: &'a Pending, guard: &str, at: Timestamp) -> BTreeSet<&'a str> {
     let agreed = pending.agreed.iter();
     let fresh = agreed.filter(|a| a.guard == guard && within_a_day(at, a.at));
     fresh.map(|a| a.by.person()).collect()

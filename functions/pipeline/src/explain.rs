@@ -9,17 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rollcall_core::fold::Outcome;
 use rollcall_core::groups::Impact;
-use rollcall_core::guards;
+use rollcall_core::guards::{self, kind};
 use rollcall_core::mapping::{ExplainedAttribute, Fact, Given};
 use rollcall_core::model::{
-    Account, ActionId, Finding, Lookup, ObjectId, Op, RunId, Value, WorkerId,
+    Account, ActionId, Finding, FindingKind, Lookup, ObjectId, Op, RunId, Value, WorkerId,
 };
-use rollcall_core::plan::{Action, ActionValues, Held, WorkOrder};
+use rollcall_core::plan::{Action, ActionValues, GuardVerdict, Held, WorkOrder};
 use rollcall_core::policy::{DeltaKind, StatusClass};
 use rollcall_core::state::Person;
 use serde::Serialize;
 
 use crate::apply::{self, Lines};
+use crate::approve::fresh;
 use crate::log::{self, Agreed, Event, Head};
 use crate::plan::answers_about;
 use crate::rows::{Fetched, OpenError, SealedRows};
@@ -46,10 +47,49 @@ pub struct Explanation {
     /// Runs that had something to do for the worker, newest first, as far as they were looked
     /// through.
     pub history: Vec<Touched>,
+    /// Steps to come that HR's newer word took back, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taken_back: Vec<TakenBack>,
     /// What the state knows.
     pub person: Option<Person>,
     /// What the target has.
     pub account: AccountSeen,
+}
+
+/// What one run took back of what was to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TakenBack {
+    /// The run.
+    pub run: RunId,
+    /// Its plan's instant.
+    pub now: Timestamp,
+    /// The delivery that said so.
+    pub file: Option<String>,
+    /// The row in it; `None`: the worker was in no row.
+    pub row: Option<u32>,
+    /// The operations.
+    pub ops: Vec<String>,
+    /// The steps, as an older run had planned them; empty where none of those looked through had.
+    pub steps: Vec<StepBack>,
+}
+
+/// A step that does not come any more, or not then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepBack {
+    /// The action.
+    pub id: ActionId,
+    /// What.
+    pub op: Op,
+    /// The run that had planned it.
+    pub run: RunId,
+    /// When it was to fall due.
+    pub due: Timestamp,
+    /// Why it was to come, in words.
+    pub why: String,
+    /// The rule of the policy.
+    pub rule: String,
+    /// When it comes instead; `None`: not at all.
+    pub instead: Option<Timestamp>,
 }
 
 /// A run that had something to do for a worker.
@@ -161,7 +201,7 @@ pub struct Change {
 }
 
 /// Whether an action goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Standing {
     /// With the plan.
@@ -174,10 +214,28 @@ pub enum Standing {
         by: String,
         /// In words.
         guard: String,
+        /// What the guard counted, and what it allows.
+        counted: Option<f64>,
+        /// See `counted`.
+        limit: Option<f64>,
+        /// People who have to agree within 24 hours.
+        needs: u8,
+        /// Those of them whose word counts now.
+        has: u8,
+        /// A step that has to go first, and is kept back with it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        behind: Option<Op>,
         /// Who agreed to let it go.
         agreed: Vec<Agreed>,
         /// What became of the hold.
         hold: Hold,
+    },
+    /// A newer run took it back: see [`Explanation::taken_back`].
+    TakenBack {
+        /// The run.
+        by: RunId,
+        /// When it comes instead; `None`: not at all.
+        instead: Option<Timestamp>,
     },
 }
 
@@ -302,11 +360,13 @@ impl Pipeline {
                 hint: hint(&delivery.similar),
             });
         }
-        let (newest, history) = self.history(&head, worker).await?;
-        let plan = match (run, newest) {
-            (None, Some(newest)) => Some(newest),
-            (Some(_), _) | (None, None) => Some(self.in_plan(&head, &stored, worker).await?),
+        let (newest, history, taken_back) = self.history(&head, worker).await?;
+        let mut plan = match (run, newest) {
+            (None, Some(newest)) => newest,
+            (Some(_), _) | (None, None) => self.in_plan(&head, &stored, worker).await?,
         };
+        plan.mark(&taken_back);
+        let plan = Some(plan);
         let account = self
             .account(worker, person.as_ref(), plan.as_ref(), delivered.as_ref())
             .await?;
@@ -317,6 +377,7 @@ impl Pipeline {
             delivery,
             plan,
             history,
+            taken_back,
             person,
             account,
         })
@@ -443,14 +504,16 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The newest plan that has something to do for the worker, and what the newest plans had to
-    /// do.
+    /// The newest plan that has something to do for the worker, what the newest plans had to do, and
+    /// what of it newer ones took back.
     async fn history(
         &self,
         head: &Head,
         worker: &str,
-    ) -> Result<(Option<Planned>, Vec<Touched>), StoreError> {
-        let (mut newest, mut history) = (None, Vec::new());
+    ) -> Result<(Option<Planned>, Vec<Touched>, Vec<TakenBack>), StoreError> {
+        let (mut newest, mut history, mut taken_back) = (None, Vec::new(), Vec::new());
+        // What newer plans than the one looked at have for the worker, the nearest last.
+        let mut newer: Option<Planned> = None;
         let mut from = head.generation;
         for _ in 0..PLANS_SEARCHED {
             let Some(stored) = self.newest_plan(from).await? else {
@@ -458,16 +521,55 @@ impl Pipeline {
             };
             from = stored.generation - 1;
             let planned = self.in_plan(head, &stored, worker).await?;
+            for back in &mut taken_back {
+                trace(back, &planned, newer.as_ref());
+            }
+            taken_back.extend(self.taken_back(&stored, worker).await?);
             if let Some(delta) = planned.delta {
                 history.push(Touched {
                     run: planned.run.clone(),
                     now: planned.now,
                     delta,
                 });
-                newest.get_or_insert(planned);
+                newest.get_or_insert_with(|| planned.clone());
+                newer = Some(planned);
             }
         }
-        Ok((newest, history))
+        Ok((newest, history, taken_back))
+    }
+
+    /// What a plan took back of what was to come for the worker.
+    async fn taken_back(
+        &self,
+        stored: &Stored,
+        worker: &str,
+    ) -> Result<Option<TakenBack>, StoreError> {
+        let key = &stored.findings()?.key;
+        let named = serde_json::to_vec(worker).expect("a text is always JSON");
+        let mut lines = Lines::open(&self.store, key).await?;
+        while let Some((_, line)) = lines.next()? {
+            if !line.windows(named.len()).any(|part| part == named) {
+                continue;
+            }
+            let finding: Finding = parse(key, &line)?;
+            let theirs = finding
+                .worker
+                .as_ref()
+                .is_some_and(|it| it.as_str() == worker);
+            if finding.kind != FindingKind::Withdrawn || !theirs {
+                continue;
+            }
+            let ops = finding.arg("ops").unwrap_or_default();
+            return Ok(Some(TakenBack {
+                run: stored.run.clone(),
+                now: stored.planned.now,
+                file: stored.planned.intake.as_ref().map(|it| it.file.clone()),
+                row: finding.at.row,
+                ops: ops.split(',').map(str::to_owned).collect(),
+                steps: Vec::new(),
+            }));
+        }
+        Ok(None)
     }
 
     async fn in_plan(
@@ -525,7 +627,8 @@ impl Pipeline {
         let values: BTreeMap<&ActionId, &ActionValues> =
             values.iter().map(|v| (&v.id, v)).collect();
         let outcomes = apply::outcomes(&self.store, &stored.run).await?;
-        let create_days = stored.policy(&self.store).await?.joiner.create_days;
+        let policy = stored.policy(&self.store).await?;
+        let create_days = policy.joiner.create_days;
         let seen = |action: &Action, standing: Standing| ActionSeen {
             why: why(action, stored.planned.now, create_days),
             standing,
@@ -538,9 +641,11 @@ impl Pipeline {
         };
         let due = order.actions.iter().map(|a| seen(a, Standing::Due));
         let held = order.held.iter().flat_map(|held| {
-            let standing = since.standing(held);
+            let needs = kind(&held.by).map_or(0, |kind| guards::approvers(&policy, kind));
+            let mut verdicts = stored.summary.guards.iter();
+            let verdict = verdicts.find(|it| it.name == held.by);
             let actions = held.actions.iter();
-            actions.map(move |action| (action, standing.clone()))
+            actions.map(move |action| (action, since.standing(held, action, verdict, needs)))
         });
         let held = held.map(|(action, standing)| seen(action, standing));
         let later = order.scheduled.iter();
@@ -552,13 +657,14 @@ impl Pipeline {
     async fn since(&self, head: &Head, stored: &Stored) -> Result<Since, StoreError> {
         let plan = &stored.planned.plan_sha256;
         let mut pending = head.standing.pending.iter();
-        let mut out = Since {
-            waits: pending
-                .find(|p| p.plan_sha256 == *plan)
-                .map(|p| p.waiting().into_iter().map(str::to_owned).collect())
-                .unwrap_or_default(),
-            ..Since::default()
-        };
+        let mut out = Since::default();
+        if let Some(pending) = pending.find(|p| p.plan_sha256 == *plan) {
+            for guard in pending.waiting() {
+                let agree = fresh(pending, guard, self.clock.now()).len();
+                let agree = u8::try_from(agree).unwrap_or(u8::MAX);
+                out.waits.insert(guard.to_owned(), agree);
+            }
+        }
         for generation in stored.generation + 1..=head.generation {
             let (entry, _) = log::entry(&self.store, generation).await?;
             match entry.event {
@@ -634,29 +740,96 @@ struct Since {
     agreed: Vec<Agreed>,
     /// Guards that enough people overruled.
     approved: BTreeSet<String>,
-    /// Guards that wait.
-    waits: BTreeSet<String>,
+    /// Guards that wait, and how many people have agreed in the last 24 hours.
+    waits: BTreeMap<String, u8>,
     set_aside: Option<String>,
 }
 
 impl Since {
-    fn standing(&self, held: &Held) -> Standing {
+    fn standing(
+        &self,
+        held: &Held,
+        action: &Action,
+        verdict: Option<&GuardVerdict>,
+        needs: u8,
+    ) -> Standing {
         // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
         let gate = guards::parks;
         let of = |guard: &str| guard == held.by || (gate(guard) && gate(&held.by));
-        let any = |guards: &BTreeSet<String>| guards.iter().any(|guard| of(guard));
         let agreed = self.agreed.iter().filter(|a| of(&a.guard));
+        let mut waits = self.waits.iter().filter(|(guard, _)| of(guard));
+        let has = self.waits.get(&held.by).copied().unwrap_or_default();
+        let mut before = held.actions.iter().filter(|it| action.waits_for(it));
         Standing::Held {
             by: held.by.clone(),
             guard: held.why.clone(),
+            counted: verdict.map(|it| it.counted),
+            limit: verdict.map(|it| it.limit),
+            needs,
+            has,
+            behind: before.next().map(|it| it.op),
             agreed: agreed.cloned().collect(),
-            hold: if any(&self.approved) {
+            hold: if self.approved.iter().any(|guard| of(guard)) {
                 Hold::Released
-            } else if any(&self.waits) {
+            } else if waits.next().is_some() {
                 Hold::Waits
             } else {
                 Hold::Void
             },
+        }
+    }
+}
+
+impl Planned {
+    /// Marks steps that a newer run took back.
+    fn mark(&mut self, taken_back: &[TakenBack]) {
+        for seen in &mut self.actions {
+            let back = taken_back.iter().find_map(|back| {
+                let same = |step: &&StepBack| step.run == self.run && step.id == seen.action.id;
+                Some((back, back.steps.iter().find(same)?))
+            });
+            if let Some((back, step)) = back.filter(|_| seen.outcome.is_none()) {
+                seen.standing = Standing::TakenBack {
+                    by: back.run.clone(),
+                    instead: step.instead,
+                };
+            }
+        }
+    }
+}
+
+/// Finds what was taken back in an older plan, the nearest one that had planned it. `newer` is the
+/// plan after that.
+fn trace(back: &mut TakenBack, older: &Planned, newer: Option<&Planned>) {
+    if !back.steps.is_empty() {
+        return;
+    }
+    let newer = newer.filter(|newer| newer.run == back.run);
+    let object = |action: &Action| {
+        let names = ["manager", "group", "licence"];
+        names.map(|name| action.args.get(name).cloned())
+    };
+    for ActionSeen { action, why, .. } in &older.actions {
+        let taken = back.ops.iter().any(|op| op == action.op.name());
+        if !taken || action.due <= back.now {
+            continue;
+        }
+        let again: Vec<Timestamp> = newer
+            .iter()
+            .flat_map(|newer| &newer.actions)
+            .filter(|it| it.action.op == action.op && object(&it.action) == object(action))
+            .map(|it| it.action.due)
+            .collect();
+        if !again.contains(&action.due) {
+            back.steps.push(StepBack {
+                id: action.id.clone(),
+                op: action.op,
+                run: older.run.clone(),
+                due: action.due,
+                why: why.clone(),
+                rule: action.rule.clone(),
+                instead: again.first().copied(),
+            });
         }
     }
 }

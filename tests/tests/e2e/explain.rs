@@ -3,6 +3,8 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use crate::groups::define;
+use crate::persons::{self, BOSS, employee};
 use crate::trial;
 use crate::world::{Roster, World};
 
@@ -22,6 +24,16 @@ pub(crate) fn trials() -> Vec<Trial> {
             "explain::values_that_are_gone_take_nothing_else_with_them",
             gone,
         ),
+        trial(
+            "explain::what_hr_took_back_is_said_with_its_row",
+            taken_back,
+        ),
+        trial("explain::what_comes_at_another_time_is_said", put_off),
+        trial(
+            "explain::what_is_kept_back_says_whom_it_waits_for",
+            waits_for_two,
+        ),
+        trial("explain::what_goes_on_beside_it_is_said", goes_on),
     ]
 }
 
@@ -223,4 +235,151 @@ fn gone() {
     assert_eq!(actions[0]["outcome"]["status"], "done");
     assert_eq!(actions[0]["values"], json!({}));
     assert!(text(&world, "10012").contains("no longer kept"));
+}
+
+/// Two nights of somebody who is to go at the end of the month, and of one who comes.
+fn to_go() -> World {
+    let world = persons::world();
+    let goes = persons::Row {
+        last: "2026-03-31",
+        ..employee("A1", "P5")
+    };
+    persons::night(&world, "2026-03-13", &[BOSS, employee("A1", "P5")]);
+    persons::night(&world, "2026-03-14", &[BOSS, goes]);
+    world
+}
+
+fn standing(explained: &Value, op: &str) -> Value {
+    let actions = explained["plan"]["actions"].as_array().expect("actions");
+    let action = actions.iter().find(|action| action["op"] == op);
+    action.unwrap_or_else(|| panic!("no {op}"))["standing"].clone()
+}
+
+fn taken_back() {
+    let world = to_go();
+    let explained = world.at(DAY_2, &["explain", "A1"]).expect(0).json();
+    assert_eq!(standing(&explained, "user.disable")["is"], "scheduled");
+    let planned_by = explained["plan"]["run"].clone();
+    assert!(text(&world, "A1").contains("next: user.disable 2026-04-01 00:00 in UTC"));
+
+    // Stays after all.
+    persons::night(&world, "2026-03-15", &[BOSS, employee("A1", "P5")]);
+    let explained = world.at(DAY_2, &["explain", "A1"]).expect(0).json();
+    let back = &explained["taken_back"][0];
+    assert_eq!(
+        (&back["file"], &back["row"]),
+        (&json!("w-2026-03-15.csv"), &json!(3))
+    );
+    let steps = back["steps"].as_array().expect("steps");
+    let disable = steps.iter().find(|step| step["op"] == "user.disable");
+    let disable = disable.expect("the disable");
+    assert_eq!(disable["run"], planned_by);
+    assert_eq!(disable["due"], "2026-04-01T00:00:00Z");
+    assert_eq!(
+        (&disable["rule"], &disable["instead"]),
+        (&json!("leaver.last_day"), &Value::Null)
+    );
+    let taken = standing(&explained, "user.disable");
+    assert_eq!(
+        (&taken["is"], &taken["by"]),
+        (&json!("taken_back"), &back["run"])
+    );
+    let told = text(&world, "A1");
+    for wanted in [
+        "taken back by run 20260315T",
+        "because of row 3 of `w-2026-03-15.csv`",
+        "user.disable does not come any more; was due 2026-04-01 00:00 in UTC",
+        "had planned it because the last day of work is 2026-03-31 (rule leaver.last_day)",
+    ] {
+        assert!(told.contains(wanted), "no `{wanted}` in\n{told}");
+    }
+    assert!(!told.contains("· next:"), "it does not come:\n{told}");
+}
+
+fn put_off() {
+    let world = to_go();
+    let later = persons::Row {
+        last: "2026-04-15",
+        ..employee("A1", "P5")
+    };
+    persons::night(&world, "2026-03-15", &[BOSS, later]);
+    let explained = world.at(DAY_2, &["explain", "A1"]).expect(0).json();
+    // The newest plan has the step; the older one lost it.
+    assert_eq!(standing(&explained, "user.disable")["is"], "scheduled");
+    let steps = explained["taken_back"][0]["steps"].as_array().unwrap();
+    let disable = steps.iter().find(|step| step["op"] == "user.disable");
+    let disable = disable.expect("the disable");
+    assert_eq!(disable["instead"], "2026-04-16T00:00:00Z");
+    let told = text(&world, "A1");
+    let wanted = "user.disable comes 2026-04-16 00:00 in UTC (2026-04-16T00:00:00Z) instead; was due 2026-04-01 ";
+    assert!(told.contains(wanted), "{told}");
+    assert!(
+        told.contains("next: user.disable 2026-04-16 00:00 in UTC"),
+        "{told}"
+    );
+}
+
+fn waits_for_two() {
+    let world = persons::world();
+    world.edit("policy.toml", "workers = []", "workers = [\"N1\"]");
+    let comes = persons::Row {
+        manager: "B1",
+        ..employee("N1", "P9")
+    };
+    persons::night(&world, "2026-03-14", &[BOSS]);
+    persons::deliver(&world, "2026-03-15", &[BOSS, comes]);
+    world.at(DAY_2, &["run"]).expect(3);
+    let explained = world.at(DAY_2, &["explain", "N1"]).expect(0).json();
+    let held = standing(&explained, "user.enable");
+    assert_eq!(
+        (&held["by"], &held["counted"], &held["limit"]),
+        (&json!("protected"), &json!(1.0), &json!(0.0))
+    );
+    assert_eq!((&held["needs"], &held["has"]), (&json!(2), &json!(0)));
+    assert_eq!(held["behind"], "user.create");
+    let told = text(&world, "N1");
+    for wanted in [
+        "! kept back by guard protected: the person is in the protected set (counted 1, limit 0)",
+        "it waits for 2 people to approve it within 24 hours: rollcall approve ",
+        "it goes after user.create, which is kept back with it",
+    ] {
+        assert!(told.contains(wanted), "no `{wanted}` in\n{told}");
+    }
+    // One of the two agrees.
+    let (run, plan) = (&explained["plan"]["run"], &explained["plan"]["plan_sha256"]);
+    let (run, plan) = (run.as_str().unwrap(), plan.as_str().unwrap());
+    let args = ["approve", run, "--plan", plan, "--reason", "the new chair"];
+    world.at(DAY_2, &args);
+    let told = text(&world, "N1");
+    let wanted = "it waits for 1 more of the 2 people who have to approve it within 24 hours";
+    assert!(told.contains(wanted), "{told}");
+    let explained = world.at(DAY_2, &["explain", "N1"]).expect(0).json();
+    assert_eq!(standing(&explained, "user.enable")["has"], 1);
+}
+
+fn goes_on() {
+    let world = persons::world();
+    define(
+        &world,
+        "format_version = 1\n[[group]]\nkey = \"sales\"\nname = \"Sales\"\nmode = \"assigned\"\n\
+         rule = 'worker.department -eq \"Sales\"'\n",
+    );
+    let budget = "[budgets.removals]\ncount = 0\npercent = 0.0\n\n[budgets.disables]\n";
+    world.edit("policy.toml", "[budgets.disables]\n", budget);
+    persons::night(&world, "2026-03-14", &[BOSS, employee("M1", "P6")]);
+    let moves = persons::Row {
+        department: "Lab",
+        ..employee("M1", "P6")
+    };
+    persons::deliver(&world, "2026-03-15", &[BOSS, moves]);
+    world.at(DAY_2, &["plan"]).expect(3);
+    let explained = world.at(DAY_2, &["explain", "M1"]).expect(0).json();
+    assert_eq!(standing(&explained, "user.update"), json!({"is": "due"}));
+    assert_eq!(standing(&explained, "group.remove")["by"], "removals");
+    let told = text(&world, "M1");
+    let (update, rest) = told.split_once("group.remove sales").expect("the removal");
+    let wanted = "goes on: it waits for nothing that is kept back";
+    assert!(update.contains(wanted), "{told}");
+    assert!(rest.contains("! kept back by guard removals: "), "{told}");
+    assert!(!rest.contains(wanted), "{told}");
 }

@@ -20,20 +20,20 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// What HR says of one employment.
 #[derive(Clone)]
-struct Row {
-    worker: &'static str,
-    person: &'static str,
-    hire: &'static str,
-    last: &'static str,
-    department: &'static str,
-    manager: &'static str,
-    reason: &'static str,
+pub(crate) struct Row {
+    pub(crate) worker: &'static str,
+    pub(crate) person: &'static str,
+    pub(crate) hire: &'static str,
+    pub(crate) last: &'static str,
+    pub(crate) department: &'static str,
+    pub(crate) manager: &'static str,
+    pub(crate) reason: &'static str,
     /// Kind, first and last day.
-    leave: (&'static str, &'static str, &'static str),
+    pub(crate) leave: (&'static str, &'static str, &'static str),
 }
 
 /// Somebody who has been in Sales for years and stays.
-const fn employee(worker: &'static str, person: &'static str) -> Row {
+pub(crate) const fn employee(worker: &'static str, person: &'static str) -> Row {
     Row {
         worker,
         person,
@@ -46,7 +46,8 @@ const fn employee(worker: &'static str, person: &'static str) -> Row {
     }
 }
 
-fn world() -> World {
+/// A starter whose mapping reads more of what HR says.
+pub(crate) fn world() -> World {
     let world = World::new();
     let worker = "[worker]\nkey = \"WorkerID\"\n";
     let more = "[worker]\nperson = \"PersonID\"\n\
@@ -60,7 +61,8 @@ fn world() -> World {
     world
 }
 
-fn night(world: &World, day: &str, rows: &[Row]) -> Vec<Value> {
+/// The file of a day lies in the inbox.
+pub(crate) fn deliver(world: &World, day: &str, rows: &[Row]) {
     let mut out = String::from(
         "WorkerID,PersonID,WorkerStatus,WorkerType,UserID,FirstName,LastName,FullName,GenderPronoun,\
          ManagerID,HireDate,LastDay,Reason,Leave,LeaveFrom,LeaveTo,OnLeave,Department,Division,\
@@ -85,6 +87,10 @@ fn night(world: &World, day: &str, rows: &[Row]) -> Vec<Value> {
         .unwrap();
     }
     world.drop_file(&format!("w-{day}.csv"), out);
+}
+
+pub(crate) fn night(world: &World, day: &str, rows: &[Row]) -> Vec<Value> {
+    deliver(world, day, rows);
     let now = format!("{day}T02:00:00Z");
     let ran = world.at(&now, &["run"]);
     assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");
@@ -102,7 +108,7 @@ fn keys(world: &World) -> Vec<String> {
     world.users().into_keys().collect()
 }
 
-const BOSS: Row = Row {
+pub(crate) const BOSS: Row = Row {
     department: "Board",
     ..employee("B1", "P1")
 };

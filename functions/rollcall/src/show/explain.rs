@@ -37,6 +37,7 @@ pub(crate) fn explanation(it: &Explanation) -> String {
     if let Some(plan) = &it.plan {
         page.actions(plan);
     }
+    page.taken_back();
     if let Some(delivery) = &it.delivery {
         page.all_attributes(delivery);
     }
@@ -107,6 +108,15 @@ impl Page<'_> {
                 "~ Entra has something else now than this file says: {}",
                 differing.join(", ")
             ));
+        }
+        if let Some(back) = self.it.taken_back.first() {
+            let text = format!(
+                "· {} {} taken back by run {}, see \"Taken back\"",
+                back.ops.join(", "),
+                if back.ops.len() == 1 { "was" } else { "were" },
+                back.run
+            );
+            said.push(text);
         }
         if let Some((op, due)) = self.next() {
             let when = self.when(due);
@@ -381,6 +391,43 @@ impl Page<'_> {
         self.groups(plan);
     }
 
+    /// Steps that were to come and do not any more, or at another time.
+    fn taken_back(&mut self) {
+        if self.it.taken_back.is_empty() {
+            return;
+        }
+        self.head("Taken back: what was to come, until HR said otherwise");
+        for back in &self.it.taken_back {
+            let because = match (back.row, &back.file) {
+                (Some(row), Some(file)) => format!("because of row {row} of `{file}`"),
+                (None, Some(file)) => format!("because the worker is in no row of `{file}`"),
+                (_, None) => "by what HR said last".to_owned(),
+            };
+            let text = format!("run {}, planned for {}, {because}", back.run, back.now);
+            self.line(1, &text);
+            if back.steps.is_empty() {
+                let text = format!("{}: planned by an older run", back.ops.join(", "));
+                self.line(2, &text);
+            }
+            for step in &back.steps {
+                let was = self.when(step.due);
+                let now = match step.instead {
+                    None => "does not come any more".to_owned(),
+                    Some(due) if due == Timestamp::MAX => {
+                        "comes once another worker has an account".to_owned()
+                    }
+                    Some(due) => format!("comes {} instead", self.when(due)),
+                };
+                self.line(2, &format!("{} {now}; was due {was}", step.op));
+                let text = format!(
+                    "run {} had planned it because {} (rule {})",
+                    step.run, step.why, step.rule
+                );
+                self.line(4, &text);
+            }
+        }
+    }
+
     /// What the steps that are due do to memberships.
     fn groups(&mut self, plan: &Planned) {
         let impact = &plan.impact;
@@ -473,7 +520,19 @@ impl Page<'_> {
 
     fn standing(&mut self, seen: &ActionSeen, plan: &Planned) {
         match &seen.standing {
-            Standing::Due => {}
+            Standing::Due => {
+                let waits = |seen: &ActionSeen| matches!(&seen.standing, Standing::Held { hold, .. } if *hold == Hold::Waits);
+                if seen.outcome.is_none() && plan.actions.iter().any(waits) {
+                    self.line(3, "goes on: it waits for nothing that is kept back");
+                }
+            }
+            Standing::TakenBack { by, instead } => {
+                let text = match instead {
+                    None => format!("does not come: run {by} took it back, see below"),
+                    Some(_) => format!("comes at another time by run {by}, see below"),
+                };
+                self.line(3, &text);
+            }
             Standing::Scheduled if seen.action.due == Timestamp::MAX => {
                 self.line(3, "comes by itself: the first run after that does it");
             }
@@ -494,10 +553,23 @@ impl Page<'_> {
             Standing::Held {
                 by,
                 guard,
+                counted,
+                limit,
+                needs,
+                has,
+                behind,
                 agreed,
                 hold,
             } => {
-                self.line(3, &format!("! kept back by guard {by}: {guard}"));
+                let counts = match (counted, limit) {
+                    (Some(counted), Some(limit)) => format!(" (counted {counted}, limit {limit})"),
+                    (_, None) | (None, _) => String::new(),
+                };
+                self.line(3, &format!("! kept back by guard {by}: {guard}{counts}"));
+                if let Some(op) = behind {
+                    let text = format!("it goes after {op}, which is kept back with it");
+                    self.line(3, &text);
+                }
                 for one in agreed {
                     self.line(3, &format!("approved by {} at {}", one.by.0, one.at));
                 }
@@ -506,8 +578,10 @@ impl Page<'_> {
                     Hold::Waits => self.line(
                         3,
                         &format!(
-                            "it waits: rollcall approve {} --plan {} --guard {by} --reason TEXT",
-                            plan.run, plan.plan_sha256
+                            "it waits for {}: rollcall approve {} --plan {} --guard {by} --reason TEXT",
+                            people(*needs, *has),
+                            plan.run,
+                            plan.plan_sha256
                         ),
                     ),
                     Hold::Void => self.line(3, "a newer plan decided anew: this one is void"),
@@ -687,6 +761,18 @@ impl Page<'_> {
                 &format!("{}  {delta}, planned for {}", touched.run, touched.now),
             );
         }
+    }
+}
+
+/// Whose agreement something waits for.
+fn people(needs: u8, has: u8) -> String {
+    match (needs, has) {
+        (0 | 1, _) => "an approval".to_owned(),
+        (needs, 0) => format!("{needs} people to approve it within 24 hours"),
+        (needs, has) => format!(
+            "{} more of the {needs} people who have to approve it within 24 hours",
+            needs.saturating_sub(has)
+        ),
     }
 }
 
