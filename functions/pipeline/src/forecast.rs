@@ -12,12 +12,13 @@ use rollcall_core::digest::EvidenceKey;
 use rollcall_core::fold::{Outcome, Outcomes, fold};
 use rollcall_core::grants::{Given, Grant, GrantRules};
 use rollcall_core::groups::{Catalogue, Groups, Impact, Impacts, account_after, account_of};
-use rollcall_core::model::{Account, Ending, Lookup, RunId};
+use rollcall_core::model::{Account, Ending, Lookup, Op, RunId};
 use rollcall_core::plan::{GroupCounts, SourceRow, seal};
 use rollcall_core::policy::{
-    Context, Draft, GrantTerms, NoRules, Rules, Seen, Subject, Target, decide,
+    Context, DeltaKind, Draft, DraftAction, GrantTerms, NoRules, Reason, Rules, Seen, Subject,
+    Target, decide,
 };
-use rollcall_core::state::Person;
+use rollcall_core::state::{BlockCause, Person};
 use serde::Serialize;
 
 use crate::log;
@@ -31,6 +32,9 @@ const CHUNK: usize = 1000;
 /// One day, in UTC.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Day {
+    /// People to whom something happens.
+    #[serde(skip_serializing_if = "People::is_nobody")]
+    pub people: People,
     /// Steps that fall due, by operation.
     pub steps: BTreeMap<String, u32>,
     /// People who come into groups and go out of them, by those steps or by the clock alone.
@@ -39,6 +43,45 @@ pub struct Day {
     /// Licences of which anything becomes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub licences: BTreeMap<String, SeatDay>,
+}
+
+/// People by what happens to them, each on the one day on which it does: an account that is made two
+/// weeks before, or a licence that goes a month later, is a step of that day and nobody who comes or
+/// goes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct People {
+    /// Their first day of work: sign-in is allowed.
+    pub joiners: u32,
+    /// Place, job, manager or employment changes.
+    pub movers: u32,
+    /// Sign-in is blocked, and they are not to come back.
+    pub leavers: u32,
+    /// They are back after an exit or a leave.
+    pub rehires: u32,
+}
+
+impl People {
+    /// Nothing happens to anybody.
+    pub fn is_nobody(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn count(&mut self, draft: &Draft) {
+        let does = |op: Op| draft.actions.iter().filter(move |step| step.op == op);
+        let exits = |step: &DraftAction| step.reason.block_cause().is_some_and(BlockCause::exit);
+        let begins = |step: &DraftAction| matches!(step.reason, Reason::HireDate { .. });
+        if does(Op::UserDisable).any(exits) {
+            self.leavers += 1;
+            return;
+        }
+        match draft.delta {
+            DeltaKind::Mover | DeltaKind::Conversion => self.movers += 1,
+            DeltaKind::Rehire => self.rehires += u32::from(does(Op::UserEnable).next().is_some()),
+            DeltaKind::Joiner | DeltaKind::Leaver | DeltaKind::Update | DeltaKind::None => {
+                self.joiners += u32::from(does(Op::UserEnable).any(begins));
+            }
+        }
+    }
 }
 
 /// One licence at the end of a day.
@@ -237,6 +280,7 @@ impl Day {
 impl Outlook {
     fn count(&mut self, at: Timestamp, draft: &Draft) {
         let day = self.day(at);
+        day.people.count(draft);
         for step in &draft.actions {
             *day.steps.entry(step.op.name().to_owned()).or_default() += 1;
         }

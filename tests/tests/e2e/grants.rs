@@ -665,6 +665,8 @@ fn days_to_come() {
         said["days"]["2026-03-25"]["steps"],
         json!({"user.enable": 4})
     );
+    let joiners = json!({"joiners": 4, "movers": 0, "leavers": 0, "rehires": 0});
+    assert_eq!(said["days"]["2026-03-25"]["people"], joiners);
     let config = world.config().display().to_string();
     let words = world
         .command(&["forecast", "-c", &config, "--now", &now])
@@ -672,6 +674,7 @@ fn days_to_come() {
     for line in [
         "2026-03-24  group.add 8\n",
         "            licence SPE_E3 +4 -0, 3 SHORT\n",
+        "2026-03-25  4 joiners\n",
         "SPE_E3 has too few seats from 2026-03-24 on\n",
     ] {
         assert!(words.out.contains(line), "{}", words.out);

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use rollcall_core::model::Op;
 use rollcall_core::plan::GroupCounts;
-use rollcall_pipeline::forecast::{Day, Outlook};
+use rollcall_pipeline::forecast::{Day, Outlook, People};
 use serde_json::json;
 
 use super::pass::with;
@@ -55,11 +56,34 @@ fn words(outlook: &Outlook, days: u16) -> String {
     out
 }
 
+/// Who comes, moves and goes, in words.
+fn people(people: &People) -> Option<String> {
+    let parts = [
+        (people.joiners, "joiner"),
+        (people.movers, "mover"),
+        (people.leavers, "leaver"),
+        (people.rehires, "rehire"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts
+        .map(|(count, word)| format!("{count} {word}{}", if *count == 1 { "" } else { "s" }))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
 fn lines(day: &Day) -> Vec<String> {
     let mut out = Vec::new();
-    if !day.steps.is_empty() {
-        let steps = day.steps.iter().map(|(op, count)| format!("{op} {count}"));
-        out.push(steps.collect::<Vec<_>>().join(" · "));
+    out.extend(people(&day.people));
+    let device = |op: &str| Op::ALL.iter().any(|it| it.name() == op && it.on_device());
+    let (devices, steps): (Vec<_>, Vec<_>) = day.steps.iter().partition(|(op, _)| device(op));
+    for (word, steps) in [("", steps), ("devices ", devices)] {
+        let steps: Vec<String> = steps
+            .iter()
+            .map(|(op, count)| format!("{op} {count}"))
+            .collect();
+        if !steps.is_empty() {
+            out.push(format!("{word}{}", steps.join(" · ")));
+        }
     }
     if !day.groups.is_empty() {
         let group = |(key, n): (&String, &GroupCounts)| {
@@ -84,4 +108,35 @@ fn lines(day: &Day) -> Vec<String> {
         ));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_come_first_and_devices_have_a_line_of_their_own() {
+        let steps = [
+            ("device.retire", 2),
+            ("user.disable", 1),
+            ("user.enable", 3),
+        ];
+        let day = Day {
+            people: People {
+                joiners: 3,
+                leavers: 1,
+                ..People::default()
+            },
+            steps: steps.map(|(op, count)| (op.to_owned(), count)).into(),
+            ..Day::default()
+        };
+        assert_eq!(
+            lines(&day),
+            [
+                "3 joiners · 1 leaver",
+                "user.disable 1 · user.enable 3",
+                "devices device.retire 2"
+            ]
+        );
+    }
 }
