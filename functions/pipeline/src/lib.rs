@@ -4,6 +4,7 @@
 //! apply, fold, report. Invariant: the tenant is never written to except by an action of a
 //! stored plan.
 
+pub mod ahead;
 pub mod apply;
 pub mod approve;
 pub mod aws;
@@ -16,6 +17,7 @@ pub mod key;
 pub mod log;
 pub mod notices;
 pub mod once;
+mod overlay;
 pub mod plan;
 pub mod pull;
 pub mod queue;

@@ -16,6 +16,8 @@ use object_store::{
     PutPayload, WriteMultipart,
 };
 
+use crate::overlay::Overlay;
+
 /// Why the store did not do what it was asked. Keys hold ids only, never names of people.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -140,6 +142,18 @@ impl Store {
         match &self.values {
             Some(values) if expires(key) == Some(true) => values.as_ref(),
             Some(_) | None => self.inner.as_ref(),
+        }
+    }
+
+    /// The same store, of which everything that is written from here on stays in memory.
+    #[must_use]
+    pub fn kept_in_memory(&self) -> Self {
+        let over = |below: &Arc<dyn ObjectStore>| -> Arc<dyn ObjectStore> {
+            Arc::new(Overlay::new(Arc::clone(below)))
+        };
+        Self {
+            inner: over(&self.inner),
+            values: self.values.as_ref().map(over),
         }
     }
 

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use rollcall_core::digest::{EvidenceKey, sha256};
-use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::plan::PlanSummary;
 use rollcall_core::policy::Policy;
@@ -14,7 +13,7 @@ use serde::Serialize;
 use crate::approve::unproved;
 use crate::log::{self, Entry, Event, Standing};
 use crate::notices;
-use crate::plan::{self, Answers, Request};
+use crate::plan::{self, Answers, Book, Common, Freshness, Ground, Request};
 use crate::rows::OpenError;
 use crate::run::{Pipeline, RunError, named};
 use crate::state::State;
@@ -186,37 +185,31 @@ impl Pipeline {
             },
             None => None,
         };
-        let (delivers, none) = (intake.is_some(), BTreeMap::new());
-        let accepted = before.accepted.as_ref();
-        let oldest = jiff::SignedDuration::from_hours(i64::from(policy.gates.max_source_age_h));
         let forecast = stored.summary.forecast.clone();
-        let request = Request {
+        // How fast the target is depends on quotas, not on the plan: taken as recorded.
+        let forecast = |_: &BTreeMap<String, u32>| forecast.clone();
+        let ground = Ground {
             now: planned.now,
-            source: self.settings.source(),
-            stale: intake.is_none()
-                && accepted.is_none_or(|a| planned.now.duration_since(a.since()) > oldest),
             intake,
             undo,
             notices: &notices,
+            standing: before,
             state: &state,
-            baseline: accepted.filter(|a| a.full).map(|a| IntakeCounts {
-                rows: a.rows,
-                inactive: a.inactive,
-                unknown_status: 0,
-            }),
-            first_load: accepted.is_none(),
-            rules_changed: before.rules.as_ref().is_some_and(|r| *r != planned.rules),
-            disables_before: before.disables_before(planned.now),
-            removals_before: before.removals_before(planned.now),
-            reserved: if delivers { &none } else { &before.without },
+            freshness: Freshness::ByAge,
+        };
+        let book = Book {
             mapping: &mapping,
             policy: &policy,
             groups: groups.as_ref(),
+            rules: &planned.rules,
+        };
+        let common = Common {
+            source: self.settings.source(),
             key: digests,
             kind: self.target.kind(),
-            // How fast the target is depends on quotas, not on the plan: taken as recorded.
-            forecast: &|_| forecast.clone(),
+            forecast: &forecast,
         };
+        let request = Request::new(ground, book, common);
         let made = match plan::make(request, answers).await {
             Ok(made) => made,
             Err(plan::PlanError::Store(e)) => return Err(e),

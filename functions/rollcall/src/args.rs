@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use rollcall_core::mapping::expression::DateDiffReading;
+use rollcall_pipeline::ahead::AsOf;
 
 /// HR-driven identity lifecycle: what HR says becomes accounts, safely and with evidence.
 #[derive(Debug, Parser)]
@@ -56,7 +57,7 @@ pub(crate) enum Command {
     /// Take a delivery: check it, seal it, change nothing else
     Pull(Run),
     /// Pull, and show what a run would change
-    Plan(Run),
+    Plan(Plan),
     /// Plan what fell due, stopped waiting or was not done, and carry it out
     Release(At),
     /// Carry out what is planned, or approved since
@@ -153,6 +154,17 @@ pub(crate) struct Run {
     /// Take this file instead of what lies in the inbox
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) run: Run,
+
+    /// The plan of a day to come instead, if HR says nothing new until then: a day in UTC, or an
+    /// instant and the 24 hours before it. Nothing is stored, and nothing taken out of the inbox
+    #[arg(long, value_name = "DAY")]
+    pub(crate) as_of: Option<AsOf>,
 }
 
 #[derive(Debug, Args)]

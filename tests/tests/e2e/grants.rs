@@ -642,7 +642,20 @@ fn days_to_come() {
         })
         .collect();
     let now = night(&world, 16, &rows);
+    // The same day seen before anything is there, groups included, and after the first night.
+    let ahead = || {
+        let seen = world.at(&now, &["plan", "--as-of", "2026-03-24"]);
+        let seen = seen.expect(3).json();
+        let counts = &seen["plans"][0]["plan"]["counts"];
+        assert_eq!(counts["actions"], json!({"group.add": 5}), "{seen}");
+        assert_eq!(counts["held_actions"], json!({"group.add": 3}), "{seen}");
+        seen["ahead"]["before"].clone()
+    };
+    let first = ahead();
+    assert_eq!(first["group.create"], 4, "{first}");
+    assert!(members(&world, &now).is_empty());
     world.at(&now, &["run"]).expect(0);
+    assert_eq!(ahead(), json!({}));
     let before = std::fs::read(world.dir().join("tenant.jsonl")).unwrap();
     let said = world
         .at(&now, &["forecast", "--days", "30"])

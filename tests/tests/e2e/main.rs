@@ -12,6 +12,7 @@
 
 mod accidents;
 mod adoption;
+mod ahead;
 mod bad_input;
 mod child;
 mod deliveries;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         sample::trials(),
         accidents::trials(),
         adoption::trials(),
+        ahead::trials(),
         bad_input::trials(),
         determinism::trials(),
         explain::trials(),

@@ -285,7 +285,8 @@ impl Listing {
     }
 }
 
-fn answers(account: &Account, question: &Lookup) -> bool {
+/// Whether an account answers a question.
+pub(crate) fn answers(account: &Account, question: &Lookup) -> bool {
     match question {
         Lookup::Id(id) => account.id == *id,
         Lookup::Key(key) => account.key.as_ref() == Some(key),

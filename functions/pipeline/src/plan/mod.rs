@@ -10,33 +10,33 @@ mod desk;
 mod drafts;
 mod orders;
 mod read;
+mod request;
 mod shapes;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rollcall_core::delta::{self, Cause, Comparison, Coverage, Terms, Touch};
-use rollcall_core::digest::EvidenceKey;
 use rollcall_core::grants::GrantRules;
 use rollcall_core::groups::{Catalogue, Group, Groups};
-use rollcall_core::guards::{self, IntakeCounts};
-use rollcall_core::mapping::Mapping;
-use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity, SourceName};
+use rollcall_core::guards;
+use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity};
 use rollcall_core::notice;
-use rollcall_core::plan::{Counts, Forecast, Inputs, PlanSummary};
-use rollcall_core::policy::{Context, GrantTerms, Policy, Target as Kind};
+use rollcall_core::plan::{Counts, Inputs, PlanSummary};
+use rollcall_core::policy::{Context, GrantTerms};
 use rollcall_core::state::account_behind;
 use rollcall_core::workers::ProtectedRule;
 
 use self::desk::Desk;
+pub(crate) use self::desk::answers;
 pub use self::desk::{Answers, answers_about};
 use self::drafts::Drafts;
 use self::orders::{Orders, Verdicts};
 use self::read::Scan;
+pub use self::request::Request;
+pub(crate) use self::request::{Book, Common, Freshness, Ground};
 use self::shapes::Looked;
-use crate::log::Intake;
 use crate::notices::Noticed;
-use crate::rows::SealedRows;
 use crate::spool::Spool;
 use crate::state::State;
 use crate::store::{ObjectRef, StoreError};
@@ -60,48 +60,6 @@ pub enum PlanError {
     /// A temporary file failed.
     #[error("temporary file: {0}")]
     Spool(#[from] std::io::Error),
-}
-
-/// Everything that a plan is made from. Equal inputs give equal bytes.
-pub struct Request<'a> {
-    /// The instant.
-    pub now: Timestamp,
-    /// The feed.
-    pub source: SourceName,
-    /// The delivery, and its sealed rows; `None` for a release.
-    pub intake: Option<(&'a Intake, SealedRows)>,
-    /// What is taken back; there is no delivery then, and nobody else is looked at.
-    pub undo: Option<Undo>,
-    /// What people say of persons, taken in before they are decided about; releases only.
-    pub notices: &'a [Noticed],
-    /// The state.
-    pub state: &'a State,
-    /// The last accepted full file.
-    pub baseline: Option<IntakeCounts>,
-    /// Nothing was ever accepted.
-    pub first_load: bool,
-    /// The newest accepted data are too old (releases only).
-    pub stale: bool,
-    /// Mapping or policy is not what the state was made with.
-    pub rules_changed: bool,
-    /// Disables of the last 24 hours.
-    pub disables_before: u32,
-    /// People who lost groups or licences in the last 24 hours, and stay.
-    pub removals_before: u32,
-    /// Seats for those whom the newest delivery left waiting for one, by licence.
-    pub reserved: &'a BTreeMap<String, u32>,
-    /// The mapping.
-    pub mapping: &'a Mapping,
-    /// The policy.
-    pub policy: &'a Policy,
-    /// Groups, to predict what becomes of them.
-    pub groups: Option<&'a Groups>,
-    /// What hides values in evidence.
-    pub key: &'a EvidenceKey,
-    /// What core has to know of the target.
-    pub kind: Kind,
-    /// What carrying out so many actions by operation will take.
-    pub forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
 }
 
 /// A run that is taken back.

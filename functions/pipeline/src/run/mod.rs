@@ -29,7 +29,7 @@ use crate::aws::Aws;
 use crate::config::{ConfigError, Settings};
 use crate::key::KeyHolder;
 use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage};
-use crate::plan::PlanError;
+use crate::plan::{Freshness, PlanError};
 use crate::queue::Queue;
 use crate::rows::OpenError;
 use crate::state;
@@ -302,7 +302,9 @@ impl Pipeline {
                     }
                     Err(OpenError::Store(error)) => return Err(error.into()),
                 };
-                let made = self.make(head, Some((intake, rows)), intake.now).await?;
+                let made = self
+                    .make(head, Some((intake, rows)), intake.now, Freshness::ByAge)
+                    .await?;
                 let stored = self
                     .commit_plan(head, &open.run, Some(intake.clone()), made)
                     .await?;
@@ -384,6 +386,14 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`].
     pub async fn release(&self, now: Timestamp) -> Result<Option<Stored>, RunError> {
+        self.release_with(now, Freshness::ByAge).await
+    }
+
+    pub(crate) async fn release_with(
+        &self,
+        now: Timestamp,
+        freshness: Freshness,
+    ) -> Result<Option<Stored>, RunError> {
         self.count_approvals().await;
         loop {
             let head = log::head(&self.store).await?;
@@ -393,7 +403,7 @@ impl Pipeline {
                 Ok(Way::Barred) => return Ok(None),
                 Err(Step::Failed(error)) => return Err(*error),
             }
-            let made = self.make(&head, None, now).await?;
+            let made = self.make(&head, None, now, freshness).await?;
             if made.orders == 0 && made.persons.bytes() == 0 && made.notices.is_empty() {
                 return Ok(None);
             }

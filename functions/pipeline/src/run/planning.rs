@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rollcall_core::guards::IntakeCounts;
 use rollcall_core::model::RunId;
+use rollcall_core::plan::Forecast;
 
 use super::{Pipeline, RunError, Step, Stored, nonce};
 use crate::log::{Event, Head, Intake, Objects, Planned, Rules};
 use crate::notices::Noticed;
-use crate::plan::{self, Answers, Made, PlanError, Request, Undo};
+use crate::plan::{self, Answers, Book, Common, Freshness, Ground, Made, PlanError, Request, Undo};
 use crate::rows::SealedRows;
 use crate::spool::Spool;
 use crate::state::State;
@@ -22,13 +22,15 @@ impl Pipeline {
         head: &Head,
         intake: Option<(&Intake, SealedRows)>,
         now: Timestamp,
+        freshness: Freshness,
     ) -> Result<Made, RunError> {
         // What people say waits for nobody, and for the end of no file.
         let notices = match &intake {
             Some(_) => Vec::new(),
             None => self.notices(head).await?,
         };
-        self.make_of(head, intake, &notices, None, now).await
+        self.make_of(head, intake, &notices, None, (now, freshness))
+            .await
     }
 
     /// Makes the plan that takes a run back.
@@ -38,7 +40,8 @@ impl Pipeline {
         undo: Undo,
         now: Timestamp,
     ) -> Result<Made, RunError> {
-        self.make_of(head, None, &[], Some(undo), now).await
+        self.make_of(head, None, &[], Some(undo), (now, Freshness::ByAge))
+            .await
     }
 
     async fn make_of(
@@ -47,53 +50,53 @@ impl Pipeline {
         intake: Option<(&Intake, SealedRows)>,
         notices: &[Noticed],
         undo: Option<Undo>,
-        now: Timestamp,
+        (now, freshness): (Timestamp, Freshness),
     ) -> Result<Made, RunError> {
         let state = State::load(&self.store, &head.standing.state).await?;
-        let settings = &self.settings;
         let rules = self.rules();
-        let accepted = head.standing.accepted.as_ref();
-        let oldest =
-            jiff::SignedDuration::from_hours(i64::from(settings.policy.gates.max_source_age_h));
         let target = &self.target;
-        // A delivery plans those anew who wait.
-        let (delivers, none) = (intake.is_some(), BTreeMap::new());
-        let request = Request {
+        let ground = Ground {
             now,
-            source: settings.source(),
-            stale: intake.is_none()
-                && accepted.is_none_or(|a| now.duration_since(a.since()) > oldest),
             intake,
             undo,
             notices,
+            standing: &head.standing,
             state: &state,
-            baseline: accepted.filter(|a| a.full).map(|a| IntakeCounts {
-                rows: a.rows,
-                inactive: a.inactive,
-                unknown_status: 0,
-            }),
-            first_load: accepted.is_none(),
-            rules_changed: head.standing.rules.as_ref().is_some_and(|r| *r != rules),
-            disables_before: head.standing.disables_before(now),
-            removals_before: head.standing.removals_before(now),
-            reserved: if delivers {
-                &none
-            } else {
-                &head.standing.without
-            },
-            mapping: &settings.mapping,
-            policy: &settings.policy,
-            groups: settings.groups.as_ref().map(|groups| &groups.0),
-            key: self.key.get().await?,
-            kind: target.kind(),
-            forecast: &|actions| target.forecast(actions),
+            freshness,
         };
+        let forecast = |actions: &BTreeMap<String, u32>| target.forecast(actions);
+        let common = self.common(&forecast).await?;
+        let request = Request::new(ground, self.book(&rules), common);
         let made = plan::make(request, Answers::Live(target.as_ref()));
         // It holds everything that a plan is made from: too much for every future around it.
         Ok(Box::pin(made).await?)
     }
 
-    pub(super) fn rules(&self) -> Rules {
+    /// Mapping, policy and groups of the configuration.
+    pub(crate) fn book<'a>(&'a self, rules: &'a Rules) -> Book<'a> {
+        Book {
+            mapping: &self.settings.mapping,
+            policy: &self.settings.policy,
+            groups: self.settings.groups.as_ref().map(|groups| &groups.0),
+            rules,
+        }
+    }
+
+    /// What every plan here is made with.
+    pub(crate) async fn common<'a>(
+        &'a self,
+        forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
+    ) -> Result<Common<'a>, RunError> {
+        Ok(Common {
+            source: self.settings.source(),
+            key: self.key.get().await?,
+            kind: self.target.kind(),
+            forecast,
+        })
+    }
+
+    /// What mapping, policy and groups of the configuration mean, as hashes.
+    pub(crate) fn rules(&self) -> Rules {
         Rules {
             mapping_sha256: self.settings.mapping.hash(),
             policy_sha256: self.settings.policy.hash(),

@@ -1,5 +1,6 @@
 //! One function a command.
 
+mod ahead;
 mod approve;
 mod check;
 mod demo;

@@ -10,7 +10,8 @@ use rollcall_pipeline::log;
 use rollcall_pipeline::pull::{Pulled, Refusal};
 use rollcall_pipeline::run::{Finished, Pipeline, Stored, Until};
 
-use crate::args::{At, Run, Show};
+use super::ahead;
+use crate::args::{At, Plan, Run, Show};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::show;
@@ -199,7 +200,7 @@ fn show_all(pipeline: &Pipeline, finished: &[Finished], printer: &Printer) -> Ex
     finished.iter().map(Exit::of).max().unwrap_or(Exit::Done)
 }
 
-fn refused(refusal: &Refusal, printer: &Printer) {
+pub(crate) fn refused(refusal: &Refusal, printer: &Printer) {
     if printer.json {
         printer.json(&serde_json::json!({
             "format_version": 1,
@@ -235,7 +236,11 @@ pub(crate) fn pull(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
 
 /// Shows what a run would change. The plan is stored: the next `run` or `apply` carries out that
 /// one.
-pub(crate) fn plan(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+pub(crate) fn plan(args: &Plan, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
+    if let Some(as_of) = args.as_of {
+        return ahead::plan(&args.run, as_of, printer, wrap);
+    }
+    let args = &args.run;
     with(&args.at, printer, wrap, async |pipeline, now| {
         let mut refusals = Refusals::default();
         take(pipeline, now, args.file.as_deref(), &mut refusals, printer).await?;

@@ -24,7 +24,7 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-fn tally(map: &std::collections::BTreeMap<String, u32>) -> String {
+pub(crate) fn tally(map: &std::collections::BTreeMap<String, u32>) -> String {
     let parts: Vec<String> = map.iter().map(|(op, n)| format!("{op} {n}")).collect();
     if parts.is_empty() {
         "none".to_owned()
@@ -35,16 +35,18 @@ fn tally(map: &std::collections::BTreeMap<String, u32>) -> String {
 
 /// The numbers of a plan.
 pub(crate) fn counts(plan: &PlanSummary, run: &str) -> String {
+    let plan_sha256 = &plan.plan_sha256[..12.min(plan.plan_sha256.len())];
+    numbers(plan, format!("plan {plan_sha256}  (run {run})\n"))
+}
+
+/// The numbers of a plan under a title.
+fn numbers(plan: &PlanSummary, title: String) -> String {
     let c = &plan.counts;
-    let mut out = String::new();
+    let mut out = title;
     let mut line = |text: String| {
         out.push_str(&text);
         out.push('\n');
     };
-    line(format!(
-        "plan {}  (run {run})",
-        &plan.plan_sha256[..12.min(plan.plan_sha256.len())]
-    ));
     line(format!("  verdict    {}", verdict(plan.verdict)));
     line(format!(
         "  rows       {} rows, {} workers, {} unchanged, {} rows held",
@@ -187,6 +189,20 @@ pub(crate) fn diff(
     orders: &[(WorkOrder, Vec<ActionValues>)],
     count: usize,
 ) -> String {
+    all_orders(orders, count) + &counts(plan, run)
+}
+
+/// What a release to come plans, as [`diff`] shows what is planned now: there is no run.
+pub(crate) fn diff_ahead(
+    plan: &PlanSummary,
+    orders: &[(WorkOrder, Vec<ActionValues>)],
+    count: usize,
+) -> String {
+    let title = format!("the plan of {}  (not made yet)\n", plan.now);
+    all_orders(orders, count) + &numbers(plan, title)
+}
+
+fn all_orders(orders: &[(WorkOrder, Vec<ActionValues>)], count: usize) -> String {
     let mut out = String::new();
     for (order, values) in orders {
         write_order(&mut out, order, values);
@@ -196,7 +212,7 @@ pub(crate) fn diff(
         writeln!(out, "... and {more} more people (--json has them all)\n")
             .expect("a String takes everything");
     }
-    out + &counts(plan, run)
+    out
 }
 
 fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {

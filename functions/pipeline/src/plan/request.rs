@@ -1,0 +1,158 @@
+//! What a plan is made from: put together here for a run, for one that is made again to verify it,
+//! and for one that is made again to compare it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use rollcall_core::digest::EvidenceKey;
+use rollcall_core::groups::Groups;
+use rollcall_core::guards::IntakeCounts;
+use rollcall_core::mapping::Mapping;
+use rollcall_core::model::SourceName;
+use rollcall_core::plan::Forecast;
+use rollcall_core::policy::{Policy, Target as Kind};
+
+use super::Undo;
+use crate::log::{Intake, Rules, Standing};
+use crate::notices::Noticed;
+use crate::rows::SealedRows;
+use crate::state::State;
+
+/// Nobody waits for a seat.
+static NOBODY: BTreeMap<String, u32> = BTreeMap::new();
+
+/// Everything that a plan is made from. Equal inputs give equal bytes.
+pub struct Request<'a> {
+    /// The instant.
+    pub now: Timestamp,
+    /// The feed.
+    pub source: SourceName,
+    /// The delivery, and its sealed rows; `None` for a release.
+    pub intake: Option<(&'a Intake, SealedRows)>,
+    /// What is taken back; there is no delivery then, and nobody else is looked at.
+    pub undo: Option<Undo>,
+    /// What people say of persons, taken in before they are decided about; releases only.
+    pub notices: &'a [Noticed],
+    /// The state.
+    pub state: &'a State,
+    /// The last accepted full file.
+    pub baseline: Option<IntakeCounts>,
+    /// Nothing was ever accepted.
+    pub first_load: bool,
+    /// The newest accepted data are too old (releases only).
+    pub stale: bool,
+    /// Mapping or policy is not what the state was made with.
+    pub rules_changed: bool,
+    /// Disables of the last 24 hours.
+    pub disables_before: u32,
+    /// People who lost groups or licences in the last 24 hours, and stay.
+    pub removals_before: u32,
+    /// Seats for those whom the newest delivery left waiting for one, by licence.
+    pub reserved: &'a BTreeMap<String, u32>,
+    /// The mapping.
+    pub mapping: &'a Mapping,
+    /// The policy.
+    pub policy: &'a Policy,
+    /// Groups, to predict what becomes of them.
+    pub groups: Option<&'a Groups>,
+    /// What hides values in evidence.
+    pub key: &'a EvidenceKey,
+    /// What core has to know of the target.
+    pub kind: Kind,
+    /// What carrying out so many actions by operation will take.
+    pub forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
+}
+
+/// What is planned, and on what.
+pub(crate) struct Ground<'a> {
+    /// The instant.
+    pub(crate) now: Timestamp,
+    /// The delivery, and its sealed rows; `None` for a release.
+    pub(crate) intake: Option<(&'a Intake, SealedRows)>,
+    /// A run that is taken back.
+    pub(crate) undo: Option<Undo>,
+    /// What people say of persons; releases only.
+    pub(crate) notices: &'a [Noticed],
+    /// What stands before it.
+    pub(crate) standing: &'a Standing,
+    /// The state that stands then.
+    pub(crate) state: &'a State,
+    /// How a release takes the age of HR's data.
+    pub(crate) freshness: Freshness,
+}
+
+/// How a release takes the age of HR's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// As old as they are: of stale ones only dated cuts follow.
+    ByAge,
+    /// HR keeps delivering and says nothing new.
+    Assumed,
+}
+
+/// Mapping, policy and groups that a plan is made by.
+#[derive(Clone, Copy)]
+pub(crate) struct Book<'a> {
+    pub(crate) mapping: &'a Mapping,
+    pub(crate) policy: &'a Policy,
+    pub(crate) groups: Option<&'a Groups>,
+    /// What they mean, as hashes.
+    pub(crate) rules: &'a Rules,
+}
+
+/// What is the same for every plan of a pipeline.
+pub(crate) struct Common<'a> {
+    pub(crate) source: SourceName,
+    pub(crate) key: &'a EvidenceKey,
+    pub(crate) kind: Kind,
+    pub(crate) forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(ground: Ground<'a>, book: Book<'a>, common: Common<'a>) -> Self {
+        let Ground {
+            now,
+            intake,
+            undo,
+            notices,
+            standing,
+            state,
+            freshness,
+        } = ground;
+        let accepted = standing.accepted.as_ref();
+        let oldest = SignedDuration::from_hours(i64::from(book.policy.gates.max_source_age_h));
+        let old = || accepted.is_none_or(|it| now.duration_since(it.since()) > oldest);
+        Self {
+            now,
+            source: common.source,
+            stale: match freshness {
+                Freshness::ByAge => intake.is_none() && old(),
+                Freshness::Assumed => false,
+            },
+            // A delivery plans those anew who wait.
+            reserved: match &intake {
+                Some(_) => &NOBODY,
+                None => &standing.without,
+            },
+            intake,
+            undo,
+            notices,
+            state,
+            baseline: accepted.filter(|it| it.full).map(|it| IntakeCounts {
+                rows: it.rows,
+                inactive: it.inactive,
+                unknown_status: 0,
+            }),
+            first_load: accepted.is_none(),
+            rules_changed: standing.rules.as_ref().is_some_and(|it| it != book.rules),
+            disables_before: standing.disables_before(now),
+            removals_before: standing.removals_before(now),
+            mapping: book.mapping,
+            policy: book.policy,
+            groups: book.groups,
+            key: common.key,
+            kind: common.kind,
+            forecast: common.forecast,
+        }
+    }
+}
