@@ -8,6 +8,7 @@ pub mod ahead;
 pub mod apply;
 pub mod approve;
 pub mod aws;
+pub mod compare;
 pub mod config;
 pub mod entra;
 pub mod explain;

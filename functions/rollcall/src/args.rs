@@ -419,6 +419,21 @@ pub(crate) enum PolicyCommand {
     Lint(At),
     /// Play scenarios over days, and compare what happens with what they say
     Test(PolicyTest),
+    /// Make stored runs again by the mapping, policy and groups of today: what would have been
+    /// different. Changes nothing
+    Diff(PolicyDiff),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyDiff {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Runs, by their ids
+    #[arg(long, value_name = "RUN", num_args = 1.., required_unless_present = "last")]
+    pub(crate) against: Vec<String>,
+    /// The newest runs of a delivery, so many
+    #[arg(long, value_name = "N", conflicts_with = "against", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) last: Option<u16>,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod adoption;
 mod ahead;
 mod bad_input;
 mod child;
+mod compare;
 mod deliveries;
 mod determinism;
 mod explain;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         adoption::trials(),
         ahead::trials(),
         bad_input::trials(),
+        compare::trials(),
         determinism::trials(),
         explain::trials(),
         grants::trials(),

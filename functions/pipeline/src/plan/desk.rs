@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
 use super::PlanError;
+use super::recall::Recalled;
 use crate::apply::Lines;
 use crate::spool::{Spool, next_line};
 use crate::store::{Store, StoreError, parse};
@@ -52,6 +53,8 @@ pub enum Answers<'a> {
     Live(&'a dyn Target),
     /// Read again.
     Stored(Stored),
+    /// Read again, for a plan that asks other questions.
+    Recalled(Recalled<'a>),
 }
 
 /// A stored `tenant.jsonl`, read from the front as its plan asks again.
@@ -84,17 +87,52 @@ pub async fn answers_about(
     key: &str,
     questions: &[Lookup],
 ) -> Result<Option<Vec<Account>>, StoreError> {
-    let mut lines = Lines::open(store, key).await?;
-    while let Some((_, line)) = lines.next()? {
-        if line.starts_with(SEATS) || line.starts_with(GROUPS) {
-            continue;
-        }
-        let answered: Answered = parse(key, &line)?;
-        if questions.contains(&answered.question) {
-            return Ok(Some(answered.answer));
+    let mut lines = lines_of(store, key).await?;
+    while let Some(line) = lines.next()? {
+        if let Line::Account(question, answer) = line
+            && questions.contains(&question)
+        {
+            return Ok(Some(answer));
         }
     }
     Ok(None)
+}
+
+/// One line of a `tenant.jsonl`.
+pub(super) enum Line {
+    Seats(Option<Vec<Seats>>),
+    Groups(Option<Vec<Option<SeenGroup>>>),
+    Account(Lookup, Vec<Account>),
+}
+
+/// The lines of a stored `tenant.jsonl`.
+pub(super) struct AllLines {
+    key: String,
+    lines: Lines,
+}
+
+pub(super) async fn lines_of(store: &Store, key: &str) -> Result<AllLines, StoreError> {
+    Ok(AllLines {
+        key: key.to_owned(),
+        lines: Lines::open(store, key).await?,
+    })
+}
+
+impl AllLines {
+    pub(super) fn next(&mut self) -> Result<Option<Line>, StoreError> {
+        let Some((_, line)) = self.lines.next()? else {
+            return Ok(None);
+        };
+        let key = &self.key;
+        Ok(Some(if line.starts_with(SEATS) {
+            Line::Seats(parse::<SeatsSeen>(key, &line)?.seats)
+        } else if line.starts_with(GROUPS) {
+            Line::Groups(parse::<GroupsSeen>(key, &line)?.groups)
+        } else {
+            let answered: Answered = parse(key, &line)?;
+            Line::Account(answered.question, answered.answer)
+        }))
+    }
 }
 
 /// How a line of [`SeatsSeen`] begins.
@@ -176,6 +214,7 @@ impl<'a> Desk<'a> {
                 None
             }),
             Answers::Stored(stored) => stored.seats()?,
+            Answers::Recalled(recalled) => recalled.seats(),
         };
         let seen = SeatsSeen { seats };
         self.record.line(&seen)?;
@@ -197,6 +236,7 @@ impl<'a> Desk<'a> {
                 }
             },
             Answers::Stored(stored) => stored.groups()?,
+            Answers::Recalled(recalled) => recalled.groups(names),
         };
         let seen = GroupsSeen { groups };
         self.record.line(&seen)?;
@@ -216,6 +256,10 @@ impl<'a> Desk<'a> {
             (Answers::Stored(stored), None) => questions
                 .iter()
                 .map(|q| stored.answer(q))
+                .collect::<Result<_, _>>()?,
+            (Answers::Recalled(recalled), None) => questions
+                .iter()
+                .map(|q| recalled.answer(q))
                 .collect::<Result<_, _>>()?,
         };
         let mut out = Vec::with_capacity(answers.len());

@@ -10,6 +10,7 @@ mod desk;
 mod drafts;
 mod orders;
 mod read;
+mod recall;
 mod request;
 mod shapes;
 
@@ -33,6 +34,7 @@ pub use self::desk::{Answers, answers_about};
 use self::drafts::Drafts;
 use self::orders::{Orders, Verdicts};
 use self::read::Scan;
+pub use self::recall::Recalled;
 pub use self::request::Request;
 pub(crate) use self::request::{Book, Common, Freshness, Ground};
 use self::shapes::Looked;

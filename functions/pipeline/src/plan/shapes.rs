@@ -32,15 +32,24 @@ impl Looked<'_> {
     }
 }
 
+/// Groups that Rollcall makes or keeps members in.
+fn kept_groups(groups: &Groups) -> impl Iterator<Item = &Group> {
+    let all = groups.all().iter();
+    all.filter(|group| group.ours() || group.mode == Mode::Assigned)
+}
+
+/// What a plan of a delivery asks of groups, in the order of the answers.
+pub(super) fn names(groups: &Groups) -> Vec<GroupName> {
+    kept_groups(groups).map(Group::found_by).collect()
+}
+
 /// Looks at groups that Rollcall makes or keeps members in.
 pub(super) async fn look<'g>(
     groups: &'g Groups,
     desk: &mut Desk<'_>,
     which: impl Fn(&Group) -> bool,
 ) -> Result<Looked<'g>, PlanError> {
-    let kept = |group: &&Group| group.ours() || group.mode == Mode::Assigned;
-    let all = groups.all().iter().filter(kept);
-    let looked_at: Vec<&Group> = all.filter(|group| which(group)).collect();
+    let looked_at: Vec<&Group> = kept_groups(groups).filter(|group| which(group)).collect();
     if looked_at.is_empty() {
         return Ok(Looked::default());
     }

@@ -3,6 +3,7 @@
 mod ahead;
 mod approve;
 mod check;
+mod compare;
 mod demo;
 mod eval;
 mod explain;
@@ -63,6 +64,7 @@ pub(crate) fn dispatch(
         Command::Forecast(args) => forecast::forecast(&args, printer, wrap),
         Command::Policy(PolicyCommand::Lint(args)) => policy::lint(&args, printer),
         Command::Policy(PolicyCommand::Test(args)) => policy::test(&args, printer),
+        Command::Policy(PolicyCommand::Diff(args)) => compare::diff(&args, printer, wrap),
         Command::ImportSchema(args) => schema::import(&args, printer),
         Command::ExportSchema(args) => schema::export(&args, printer),
         Command::Mappings(Mappings::Test(args)) => mappings::test(&args, printer),

@@ -1,5 +1,6 @@
 //! Text for people: one value in, one text out; nothing is computed that the value does not say.
 
+pub(crate) mod compare;
 pub(crate) mod explain;
 
 use std::fmt::Write as _;
