@@ -1,5 +1,7 @@
 //! What HR sends by accident: each is held or refused for the right reason, and nothing is written.
 
+use std::collections::BTreeMap;
+
 use libtest_mimic::Trial;
 use serde_json::Value;
 
@@ -12,6 +14,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(
             "accidents::renamed_departments_go_once_people_agree",
             agreed,
+        ),
+        trial(
+            "accidents::managers_in_a_circle_are_left_as_they_are",
+            circle,
+        ),
+        trial(
+            "accidents::a_file_of_changes_closes_no_circle_with_what_is_known",
+            circle_in_parts,
         ),
     ]
 }
@@ -281,4 +291,89 @@ fn agreed() {
         stay.into_iter()
             .all(|it| it["department"].as_str().unwrap().contains("new"))
     );
+}
+
+fn managers(world: &World) -> BTreeMap<String, String> {
+    let users = world.tenant().into_iter();
+    let named = users.filter_map(|(key, user)| Some((key, user["manager"].as_str()?.to_owned())));
+    named.collect()
+}
+
+fn found(report: &Value, kind: &str) -> u64 {
+    let counts = report["finding_counts"].as_array().unwrap();
+    let of = counts.iter().find(|it| it["kind"] == kind);
+    of.map_or(0, |it| it["findings"].as_u64().unwrap())
+}
+
+/// Three report to each other in a circle, one of them to herself, and one into the circle: nobody's
+/// manager in it is written, the others' are, and once HR has mended one row all of them go.
+fn circle() {
+    let world = World::new();
+    let mut roster = Roster::of(60);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);
+    let before = managers(&world);
+    assert_eq!(before["10012"], "10002");
+    for (worker, manager) in [
+        (10_012, 10_013),
+        (10_013, 10_014),
+        (10_014, 10_012),
+        (10_015, 10_012),
+        (10_016, 10_016),
+        (10_017, 10_005),
+    ] {
+        roster.0.get_mut(&worker).unwrap().manager = Some(manager);
+    }
+    roster.0.get_mut(&10_012).unwrap().department = "Moved".to_owned();
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "manager_cycle"), 3, "{report}");
+    assert_eq!(found(&report, "manager_is_self"), 1, "{report}");
+    let mut expected = before;
+    expected.insert("10015".to_owned(), "10012".to_owned());
+    expected.insert("10017".to_owned(), "10005".to_owned());
+    assert_eq!(managers(&world), expected);
+    assert_eq!(
+        world.users()["10012"]["department"],
+        "Moved",
+        "all else goes"
+    );
+
+    roster.0.get_mut(&10_014).unwrap().manager = Some(10_003);
+    world.drop_file("c-2026-03-16.csv", roster.csv());
+    let report = world.at("2026-03-16T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "manager_cycle"), 0, "{report}");
+    for (worker, manager) in [("10012", "10013"), ("10013", "10014"), ("10014", "10003")] {
+        expected.insert(worker.to_owned(), manager.to_owned());
+    }
+    assert_eq!(managers(&world), expected);
+    world.at("2026-03-16T03:00:00Z", &["verify"]).expect(0);
+}
+
+/// The other half of the circle is in no row of the file: Rollcall knows it from an earlier one.
+fn circle_in_parts() {
+    let world = World::new();
+    let mut roster = Roster::of(60);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);
+    world.edit(
+        "rollcall.toml",
+        "coverage = \"full\"",
+        "coverage = \"partial\"",
+    );
+    // 10021 reports to 10011, 10011 to 10001: now 10001 is to report to 10021.
+    roster.0.get_mut(&10_021).unwrap().manager = Some(10_011);
+    world.drop_file("b-2026-03-15.csv", roster.csv_of(&[10_021]));
+    world.at("2026-03-15T02:00:00Z", &["run"]).expect(0);
+    let before = managers(&world);
+    assert_eq!(before["10021"], "10011");
+    roster.0.get_mut(&10_001).unwrap().manager = Some(10_021);
+    roster.0.get_mut(&10_002).unwrap().manager = Some(10_021);
+    world.drop_file("c-2026-03-16.csv", roster.csv_of(&[10_001, 10_002]));
+    let report = world.at("2026-03-16T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "manager_cycle"), 1, "{report}");
+    let mut expected = before;
+    expected.insert("10002".to_owned(), "10021".to_owned());
+    assert_eq!(managers(&world), expected);
+    world.at("2026-03-16T03:00:00Z", &["verify"]).expect(0);
 }

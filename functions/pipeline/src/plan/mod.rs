@@ -8,6 +8,7 @@
 
 mod desk;
 mod drafts;
+mod lines;
 mod orders;
 mod read;
 mod shapes;
@@ -31,6 +32,7 @@ use rollcall_core::workers::ProtectedRule;
 use self::desk::Desk;
 pub use self::desk::{Answers, answers_about};
 use self::drafts::Drafts;
+use self::lines::Lines;
 use self::orders::{Orders, Verdicts};
 use self::read::Scan;
 use self::shapes::Looked;
@@ -234,8 +236,9 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     let protected = ProtectedRule::compile(request.policy, request.mapping);
     let mut drafts = Drafts::new(protected.map_err(|e| PlanError::Rule(e.to_string()))?);
     drafts.hold(&findings);
+    let mut lines = Lines::default();
     for chunk in comparison.touched.chunks(CHUNK) {
-        let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut findings)?;
+        let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut lines, &mut findings)?;
         drafts
             .decide(
                 persons,

@@ -18,6 +18,7 @@ use rollcall_core::state::{Person, key_prefix};
 use rollcall_core::undo::Deed;
 use tempfile::SpooledTempFile;
 
+use super::lines::Lines;
 use super::{PlanError, Request, Undo};
 use crate::rows::SealedRows;
 use crate::spool::next_line;
@@ -29,7 +30,7 @@ pub(super) struct Scan {
     pub(super) roster: Roster,
     pub(super) counts: IntakeCounts,
     /// The rows of people with several employments, by the hash of the person's key.
-    jobs: BTreeMap<u128, Vec<Entry>>,
+    pub(super) jobs: BTreeMap<u128, Vec<Entry>>,
 }
 
 /// Streams the rows once: index, counts, and findings about repeated keys.
@@ -66,11 +67,12 @@ pub(super) fn scan(
         match row.key {
             None => builder.push_keyless(),
             Some(key) => {
+                let person = hasher.hash(row.person.unwrap_or(key));
                 if persons {
-                    builder.push_worker(hasher.hash(key));
+                    builder.push_worker(hasher.hash(key), person);
                 }
                 builder.push(Entry {
-                    key: hasher.hash(row.person.unwrap_or(key)),
+                    key: person,
                     fingerprint: row.fingerprint,
                     byte: row.byte,
                     row: row.row,
@@ -231,6 +233,7 @@ pub(super) fn subjects(
     scan: &Scan,
     rows: &mut Option<SealedRows>,
     request: &Request<'_>,
+    lines: &mut Lines,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Ready>, PlanError> {
     let known: Vec<usize> = chunk.iter().filter_map(|t| t.hot).collect();
@@ -279,6 +282,7 @@ pub(super) fn subjects(
             in_cycle: false,
         };
         subject.forget_purged(request.now);
+        subject.in_cycle = lines.in_circle(&subject, scan, rows, request)?;
         out.push(Ready {
             subject,
             row,
