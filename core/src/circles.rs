@@ -52,6 +52,55 @@ impl Circles {
     }
 }
 
+/// Who is below a manager, near or far.
+#[derive(Debug, Clone)]
+pub struct Below {
+    top: u64,
+    known: BTreeMap<u64, bool>,
+}
+
+impl Below {
+    /// Below this one; nobody was asked about yet.
+    pub const fn new(top: u64) -> Self {
+        Self {
+            top,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Whether somebody is the manager at the top or below them. Each person is asked about once.
+    ///
+    /// # Errors
+    /// Those of `manager_of`; see [`Circles::has`].
+    pub fn has<E>(
+        &mut self,
+        person: u64,
+        mut manager_of: impl FnMut(u64) -> Result<Option<u64>, E>,
+    ) -> Result<bool, E> {
+        let mut path = Vec::new();
+        let mut next = Some(person);
+        let inside = loop {
+            let Some(at) = next else {
+                break false;
+            };
+            if at == self.top {
+                break true;
+            }
+            if let Some(known) = self.known.get(&at) {
+                break *known;
+            }
+            // A circle that does not go through the top ends here when it closes.
+            self.known.insert(at, false);
+            path.push(at);
+            next = manager_of(at)?;
+        };
+        if inside {
+            self.known.extend(path.into_iter().map(|at| (at, true)));
+        }
+        Ok(inside)
+    }
+}
+
 /// The employment whose manager counts today, of those that a person's rows say: the main one
 /// before others, and the newest of several; where none is in force, the one that began last.
 pub fn main_employment(rows: &[Identity], today: Date) -> Option<&Identity> {
@@ -132,6 +181,28 @@ mod tests {
     fn a_circle_that_was_climbed_into_is_known_afterwards() {
         let company = company(&[(1, 2), (2, 1), (3, 1), (11, 12), (12, 11)]);
         assert_eq!(found(&company, &[3, 12, 1, 11, 2]).0, [12, 1, 11, 2]);
+    }
+
+    /// 1 has 2 and 3 below, 2 has 4; 5 and 6 report to each other, 7 to them; 8 to nobody.
+    #[test]
+    fn a_line_holds_everybody_below_its_top() {
+        let company = company(&[(2, 1), (3, 1), (4, 2), (1, 9), (5, 6), (6, 5), (7, 5)]);
+        let mut below = Below::new(1);
+        let mut questions = 0;
+        let mut inside = |person| {
+            let has = below.has(person, |at| {
+                questions += 1;
+                Ok::<_, std::convert::Infallible>(company.get(&at).copied())
+            });
+            has == Ok(true)
+        };
+        for person in [1, 4, 2, 3] {
+            assert!(inside(person), "{person}");
+        }
+        for person in [7, 5, 6, 8, 9] {
+            assert!(!inside(person), "{person}");
+        }
+        assert_eq!(questions, 8, "4, 2, 3, 7, 5, 6, 8 and 9");
     }
 
     #[test]

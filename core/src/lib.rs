@@ -22,6 +22,7 @@ pub mod roster;
 pub mod rules;
 pub mod scenario;
 pub mod seats;
+pub mod slices;
 pub mod state;
 mod suggest;
 pub mod undo;

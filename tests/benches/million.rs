@@ -200,6 +200,7 @@ fn prepare(dir: &Path) {
             disables_held: 0,
             removals: 0,
             removals_held: 0,
+            slices: std::collections::BTreeMap::new(),
             without: std::collections::BTreeMap::new(),
             next_due: None,
             rules,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
+use super::slices::{self, Slice};
 use crate::digest::sha256;
 use crate::model::Op;
 
@@ -371,6 +372,9 @@ pub struct Budgets {
     /// So many dismissals for cause of a plan are cut off whatever else is over the budget: those
     /// with the lowest worker ids.
     pub immediate_lane: u32,
+    /// Parts of the company with budgets of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slice: Vec<Slice>,
 }
 
 impl Default for Budgets {
@@ -382,6 +386,7 @@ impl Default for Budgets {
                 percent: 10.0,
             },
             immediate_lane: 3,
+            slice: Vec::new(),
         }
     }
 }
@@ -408,14 +413,19 @@ impl Default for Budget {
 impl Budget {
     /// How many are let through, given the managed accounts.
     pub fn limit(&self, managed: u32) -> u32 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "validated to 0..=100 percent of a u32: it fits and is not negative"
-        )]
-        let share = (f64::from(managed) * self.percent / 100.0).floor() as u32;
-        self.count.max(share)
+        larger(self.count, self.percent, managed)
     }
+}
+
+/// The larger of a count and a percentage of managed accounts, rounded down.
+pub(super) fn larger(count: u32, percent: f64, managed: u32) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "validated to 0..=100 percent of a u32: it fits and is not negative"
+    )]
+    let share = (f64::from(managed) * percent / 100.0).floor() as u32;
+    count.max(share)
 }
 
 /// Who is never touched without approval (P9).
@@ -498,7 +508,8 @@ impl Policy {
             problems,
         };
         let policy: Self = toml::from_str(text).map_err(|e| refuse(vec![format!("\n{e}")]))?;
-        let problems = policy.problems();
+        let mut problems = policy.problems();
+        problems.extend(slices::problems(&policy.budgets.slice, text));
         if problems.is_empty() {
             Ok(policy)
         } else {

@@ -222,6 +222,7 @@ impl Params {
                 disables: read.budget("budgets.disables"),
                 removals: read.budget("budgets.access_removals"),
                 immediate_lane: read.number("budgets.immediate_lane"),
+                slice: Vec::new(),
             },
             protected: Protected {
                 workers: read.texts("protected"),

@@ -643,14 +643,17 @@ impl Since {
     fn standing(&self, held: &Held) -> Standing {
         // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
         let gate = guards::parks;
-        let of = |guard: &str| guard == held.by || (gate(guard) && gate(&held.by));
+        let same = |guard: &str, by: &str| guard == by || (gate(guard) && gate(by));
+        let of = |guard: &str| held.guards().any(|by| same(guard, by));
         let any = |guards: &BTreeSet<String>| guards.iter().any(|guard| of(guard));
+        let let_go = |by: &String| self.approved.iter().any(|guard| same(guard, by));
         let agreed = self.agreed.iter().filter(|a| of(&a.guard));
+        let waits = held.guards().find(|by| !let_go(by));
         Standing::Held {
-            by: held.by.clone(),
+            by: waits.unwrap_or(&held.by).clone(),
             guard: held.why.clone(),
             agreed: agreed.cloned().collect(),
-            hold: if any(&self.approved) {
+            hold: if waits.is_none() {
                 Hold::Released
             } else if any(&self.waits) {
                 Hold::Waits

@@ -190,6 +190,7 @@ impl Pipeline {
         let accepted = before.accepted.as_ref();
         let oldest = jiff::SignedDuration::from_hours(i64::from(policy.gates.max_source_age_h));
         let forecast = stored.summary.forecast.clone();
+        let slices = before.slices_before(planned.now);
         let request = Request {
             now: planned.now,
             source: self.settings.source(),
@@ -208,6 +209,7 @@ impl Pipeline {
             rules_changed: before.rules.as_ref().is_some_and(|r| *r != planned.rules),
             disables_before: before.disables_before(planned.now),
             removals_before: before.removals_before(planned.now),
+            slices_before: &slices,
             reserved: if delivers { &none } else { &before.without },
             mapping: &mapping,
             policy: &policy,

@@ -12,6 +12,7 @@ mod lines;
 mod orders;
 mod read;
 mod shapes;
+mod slices;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity, SourceN
 use rollcall_core::notice;
 use rollcall_core::plan::{Counts, Forecast, Inputs, PlanSummary};
 use rollcall_core::policy::{Context, GrantTerms, Policy, Target as Kind};
+use rollcall_core::slices::Slices;
 use rollcall_core::state::account_behind;
 use rollcall_core::workers::ProtectedRule;
 
@@ -36,7 +38,7 @@ use self::lines::Lines;
 use self::orders::{Orders, Verdicts};
 use self::read::Scan;
 use self::shapes::Looked;
-use crate::log::Intake;
+use crate::log::{InSlice, Intake};
 use crate::notices::Noticed;
 use crate::rows::SealedRows;
 use crate::spool::Spool;
@@ -57,7 +59,7 @@ pub enum PlanError {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// A rule of the policy is none for this mapping.
-    #[error("policy, `protected.rule`: {0}")]
+    #[error("policy, {0}")]
     Rule(String),
     /// A temporary file failed.
     #[error("temporary file: {0}")]
@@ -90,6 +92,8 @@ pub struct Request<'a> {
     pub disables_before: u32,
     /// People who lost groups or licences in the last 24 hours, and stay.
     pub removals_before: u32,
+    /// What counted into the budgets of slices in the last 24 hours, by guard.
+    pub slices_before: &'a BTreeMap<String, u32>,
     /// Seats for those whom the newest delivery left waiting for one, by licence.
     pub reserved: &'a BTreeMap<String, u32>,
     /// The mapping.
@@ -139,6 +143,8 @@ pub struct Made {
     pub disables: (u32, u32),
     /// People who stay and lose something, and those of them kept back by the budget.
     pub removals: (u32, u32),
+    /// What counts into the budgets of slices, by guard.
+    pub slices: BTreeMap<String, InSlice>,
     /// People who wait for a seat, by licence.
     pub without: BTreeMap<String, u32>,
     /// See [`crate::log::Planned::next_due`].
@@ -234,9 +240,12 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     desk.open(comparison.touched.len(), request.state.hot().len())
         .await?;
     let protected = ProtectedRule::compile(request.policy, request.mapping);
-    let mut drafts = Drafts::new(protected.map_err(|e| PlanError::Rule(e.to_string()))?);
+    let protected = protected.map_err(|e| PlanError::Rule(format!("`protected.rule`: {e}")))?;
+    let parts = slices::compile(&request)?;
+    let tops = parts.as_ref().map(Slices::tops).unwrap_or_default();
+    let mut lines = Lines::new(&tops, &scan, &request);
+    let mut drafts = Drafts::new(protected, parts);
     drafts.hold(&findings);
-    let mut lines = Lines::default();
     for chunk in comparison.touched.chunks(CHUNK) {
         let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut lines, &mut findings)?;
         drafts
@@ -263,16 +272,18 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
                 .await?;
         }
     }
+    let in_slices = slices::judge(&mut drafts, &lines, &request)?;
+    let [disables, removed] = in_slices.left;
     let budget = guards::disables(
         request.policy,
         request.disables_before,
-        drafts.disables(),
+        disables,
         comparison.managed,
     );
     let removals = guards::removals(
         request.policy,
         request.removals_before,
-        drafts.removals,
+        removed,
         comparison.managed,
     );
     let looked = match request.groups {
@@ -314,6 +325,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         gates,
         budget,
         removals: gives.then_some(removals),
+        slices: in_slices,
         shapes: request
             .groups
             .is_some_and(|groups| groups.ours().next().is_some()),

@@ -172,6 +172,8 @@ pub(super) struct Ready {
     pub(super) deed: Option<(RunId, Deed)>,
     /// What people say of them, and where it is written.
     pub(super) notices: Vec<(Notice, String)>,
+    /// Slices that are lines of managers, and they are in.
+    pub(super) lines: Vec<usize>,
 }
 
 /// Persons of whom a run is taken back.
@@ -222,6 +224,7 @@ impl Undoing {
             known: true,
             deed: Some((self.run.clone(), deed)),
             notices: Vec::new(),
+            lines: Vec::new(),
         });
         Ok(ready.collect())
     }
@@ -283,12 +286,19 @@ pub(super) fn subjects(
         };
         subject.forget_purged(request.now);
         subject.in_cycle = lines.in_circle(&subject, scan, rows, request)?;
+        // Nothing is taken from somebody new.
+        let inside = if known {
+            lines.of(&subject, scan, rows, request)?
+        } else {
+            Vec::new()
+        };
         out.push(Ready {
             subject,
             row,
             known,
             deed: None,
             notices: notices_of(touch.hot, request),
+            lines: inside,
         });
     }
     Ok(out)

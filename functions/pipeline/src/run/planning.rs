@@ -58,6 +58,7 @@ impl Pipeline {
         let target = &self.target;
         // A delivery plans those anew who wait.
         let (delivers, none) = (intake.is_some(), BTreeMap::new());
+        let slices = head.standing.slices_before(now);
         let request = Request {
             now,
             source: settings.source(),
@@ -76,6 +77,7 @@ impl Pipeline {
             rules_changed: head.standing.rules.as_ref().is_some_and(|r| *r != rules),
             disables_before: head.standing.disables_before(now),
             removals_before: head.standing.removals_before(now),
+            slices_before: &slices,
             reserved: if delivers {
                 &none
             } else {
@@ -148,6 +150,7 @@ impl Pipeline {
             disables_held: made.disables.1,
             removals: made.removals.0,
             removals_held: made.removals.1,
+            slices: made.slices,
             without: made.without,
             next_due: made.next_due,
             undoes: made.undoes,
