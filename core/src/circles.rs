@@ -43,8 +43,8 @@ impl Circles {
             self.managers.insert(at, next);
             path.push(at);
         }
-        // Where a climb comes back to its own path, what lies between is a circle; where it comes to
-        // somebody known, all above them was looked at before.
+        // Where a climb comes back to its own path, what lies between is a circle; where it comes
+        // to somebody known, all above them was looked at before.
         if let Some(from) = next.and_then(|next| path.iter().position(|at| *at == next)) {
             self.inside.extend(&path[from..]);
         }

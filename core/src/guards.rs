@@ -24,6 +24,10 @@ pub const KEY_SET: &str = "key_set";
 pub const STATUS_UNKNOWN: &str = "status_unknown";
 /// Parks an intake: share of inactive rows against the last accepted full file.
 pub const INACTIVE_SHARE: &str = "inactive_share";
+/// Parks an intake: a column that is filled in another share of the rows.
+pub const FILL: &str = "fill";
+/// Parks an intake: a column that has another number of distinct values.
+pub const DISTINCT: &str = "distinct";
 /// Keeps back disables over the budget of a rolling 24 hours.
 pub const DISABLES: &str = "disables";
 /// Keeps back what takes over an account that was found by its name.
@@ -86,7 +90,9 @@ impl Kind {
 /// The kind of a guard, by its name; `None` for a name that no guard has.
 pub fn kind(guard: &str) -> Option<Kind> {
     match guard {
-        ROW_COUNT | KEY_SET | STATUS_UNKNOWN | INACTIVE_SHARE => Some(Kind::Intake),
+        ROW_COUNT | KEY_SET | STATUS_UNKNOWN | INACTIVE_SHARE | FILL | DISTINCT => {
+            Some(Kind::Intake)
+        }
         DISABLES | REMOVALS => Some(Kind::Budget),
         GROUPS => Some(Kind::Groups),
         SEATS => Some(Kind::Seats),

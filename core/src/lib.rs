@@ -16,6 +16,7 @@ mod pattern;
 mod place;
 pub mod plan;
 pub mod policy;
+pub mod profile;
 pub mod references;
 pub mod report;
 pub mod roster;

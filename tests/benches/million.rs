@@ -187,6 +187,7 @@ fn prepare(dir: &Path) {
             coverage: Coverage::Full,
             rows,
             now: at,
+            profile: None,
         };
         let planned = Planned {
             intake: Some(intake.clone()),

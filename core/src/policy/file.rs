@@ -343,6 +343,12 @@ pub struct Gates {
     /// Managed people of whom the same attribute of a mover changes at once, in percent: what is over
     /// waits for approval.
     pub churn_pct: f64,
+    /// Points by which the share of rows in which a column is filled may change.
+    #[serde(skip_serializing_if = "is_five")]
+    pub fill_points: f64,
+    /// Percent by which the number of distinct values of a column may change, where there are few.
+    #[serde(skip_serializing_if = "is_fifty")]
+    pub distinct_pct: f64,
     /// Hours after which a source is stale: only dated cuts are still released.
     pub max_source_age_h: u32,
 }
@@ -356,9 +362,23 @@ impl Default for Gates {
             unknown_status_pct: 1.0,
             inactive_share_points: 5.0,
             churn_pct: 40.0,
+            fill_points: 5.0,
+            distinct_pct: 50.0,
             max_source_age_h: 36,
         }
     }
+}
+
+// What a policy of before did not say must not make it another one: its hash decides whether
+// everybody is looked at again.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_five(value: &f64) -> bool {
+    (value - 5.0).abs() < f64::EPSILON
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_fifty(value: &f64) -> bool {
+    (value - 50.0).abs() < f64::EPSILON
 }
 
 /// Budgets over a rolling 24 hours.
@@ -568,6 +588,8 @@ impl Policy {
                 self.gates.inactive_share_points,
             ),
             ("gates.churn_pct", self.gates.churn_pct),
+            ("gates.fill_points", self.gates.fill_points),
+            ("gates.distinct_pct", self.gates.distinct_pct),
             ("budgets.disables.percent", self.budgets.disables.percent),
             ("budgets.removals.percent", self.budgets.removals.percent),
         ] {

@@ -12,6 +12,7 @@ use rollcall_core::delta::Coverage;
 use rollcall_core::digest::sha256;
 use rollcall_core::guards::{DISABLES, Kind, REMOVALS, kind, parks};
 use rollcall_core::model::RunId;
+use rollcall_core::profile::Profile;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{ObjectRef, Store, StoreError, parse};
@@ -80,6 +81,9 @@ pub struct Intake {
     pub rows: u32,
     /// The instant of the run: every plan of it uses this one.
     pub now: Timestamp,
+    /// What it looks like as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Box<Profile>>,
 }
 
 /// A stored plan.
@@ -225,6 +229,9 @@ pub struct Accepted {
     pub full: bool,
     /// SHA-256 of its bytes.
     pub sha256: String,
+    /// What it looked like as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Box<Profile>>,
 }
 
 impl Accepted {
@@ -578,6 +585,7 @@ impl Standing {
             inactive,
             full: intake.coverage.proves_absence(),
             sha256: intake.sha256.clone(),
+            profile: intake.profile.clone(),
         });
         self.pending.retain(|pending| pending.run == *run);
     }

@@ -205,6 +205,9 @@ impl Pipeline {
                 inactive: a.inactive,
                 unknown_status: 0,
             }),
+            baseline_profile: accepted
+                .filter(|a| a.full)
+                .and_then(|a| a.profile.as_deref()),
             first_load: accepted.is_none(),
             rules_changed: before.rules.as_ref().is_some_and(|r| *r != planned.rules),
             disables_before: before.disables_before(planned.now),

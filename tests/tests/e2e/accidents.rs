@@ -23,6 +23,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             "accidents::a_file_of_changes_closes_no_circle_with_what_is_known",
             circle_in_parts,
         ),
+        trial(
+            "accidents::another_order_of_columns_is_told_and_changes_nothing",
+            header,
+        ),
     ]
 }
 
@@ -59,8 +63,12 @@ const STATUS: usize = 1;
 const MANAGER: usize = 8;
 const HIRE: usize = 9;
 const DEPARTMENT: usize = 11;
+const CITY: usize = 18;
+const PHONE: usize = 20;
+const CUSTOM_1: usize = 21;
+const CUSTOM_2: usize = 22;
 
-const ACCIDENTS: [Accident; 17] = [
+const ACCIDENTS: [Accident; 19] = [
     (
         "half of the file",
         |roster, _| {
@@ -175,6 +183,28 @@ const ACCIDENTS: [Accident; 17] = [
             })
         },
         Met::Held("churn"),
+    ),
+    (
+        "a join found no city for three in ten",
+        |_, csv| {
+            lines(csv, |at, mut cells| {
+                if at % 10 < 3 {
+                    cells[CITY].clear();
+                }
+                cells
+            })
+        },
+        Met::Parked("fill"),
+    ),
+    (
+        "everybody has the number of the switchboard",
+        |_, csv| {
+            lines(csv, |_, mut cells| {
+                "030-0".clone_into(&mut cells[PHONE]);
+                cells
+            })
+        },
+        Met::Parked("distinct"),
     ),
     (
         "everybody twice, with other content",
@@ -305,8 +335,8 @@ fn found(report: &Value, kind: &str) -> u64 {
     of.map_or(0, |it| it["findings"].as_u64().unwrap())
 }
 
-/// Three report to each other in a circle, one of them to herself, and one into the circle: nobody's
-/// manager in it is written, the others' are, and once HR has mended one row all of them go.
+/// Three report to each other in a circle, one to herself, and one into the circle: nobody's manager
+/// in it is written, the others' are, and once HR has mended one row all of them go.
 fn circle() {
     let world = World::new();
     let mut roster = Roster::of(60);
@@ -375,5 +405,43 @@ fn circle_in_parts() {
     let mut expected = before;
     expected.insert("10002".to_owned(), "10021".to_owned());
     assert_eq!(managers(&world), expected);
+    world.at("2026-03-16T03:00:00Z", &["verify"]).expect(0);
+}
+
+/// A column that is read and one that is not change places, one that nothing reads is gone, and one
+/// is new: three findings, and everybody is as before.
+fn header() {
+    let world = World::new();
+    let roster = Roster::of(60);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);
+    let before = tenant(&world);
+    let csv = roster.csv();
+    let changed = csv.lines().enumerate().map(|(at, line)| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        cells.swap(CITY, CUSTOM_1);
+        cells.remove(CUSTOM_2);
+        cells.push(if at == 0 { "Team" } else { "blue" });
+        cells.join(",") + "\n"
+    });
+    world.drop_file("b-2026-03-15.csv", changed.collect::<String>());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "header_drift"), 3, "{report}");
+    assert_eq!(report["counts"]["unchanged"], 60);
+    assert_eq!(report["verdict"], "empty");
+    assert_eq!(tenant(&world), before);
+    let findings = world.files("runs").into_iter();
+    let findings = findings.filter(|(key, _)| key.ends_with("findings.jsonl"));
+    let text: Vec<u8> = findings.flat_map(|(_, bytes)| bytes).collect();
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("`Custom01`, `City` (of those that are read: `City`)"),
+        "{text}"
+    );
+    // The next file is compared with this one.
+    let again = roster.csv().replace("Custom02", "Custom99");
+    world.drop_file("c-2026-03-16.csv", again);
+    let report = world.at("2026-03-16T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "header_drift"), 3, "{report}");
     world.at("2026-03-16T03:00:00Z", &["verify"]).expect(0);
 }

@@ -27,6 +27,7 @@ use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity, SourceN
 use rollcall_core::notice;
 use rollcall_core::plan::{Counts, Forecast, Inputs, PlanSummary};
 use rollcall_core::policy::{Context, GrantTerms, Policy, Target as Kind};
+use rollcall_core::profile::{self, Profile};
 use rollcall_core::slices::Slices;
 use rollcall_core::state::account_behind;
 use rollcall_core::workers::ProtectedRule;
@@ -82,6 +83,8 @@ pub struct Request<'a> {
     pub state: &'a State,
     /// The last accepted full file.
     pub baseline: Option<IntakeCounts>,
+    /// What it looked like as a whole, where that is known.
+    pub baseline_profile: Option<&'a Profile>,
     /// Nothing was ever accepted.
     pub first_load: bool,
     /// The newest accepted data are too old (releases only).
@@ -206,7 +209,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             comparison.listed_gone,
         ));
     }
-    let gates = if delivery.is_some() {
+    let mut gates = if delivery.is_some() {
         guards::gates(
             request.policy,
             coverage.proves_absence(),
@@ -217,6 +220,13 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     } else {
         Vec::new()
     };
+    let profile = delivery.and_then(|it| it.profile.as_deref());
+    if let (Some(now), Some(before)) = (profile, request.baseline_profile)
+        && coverage.proves_absence()
+    {
+        gates.extend(profile::gates(&request.policy.gates, now, before));
+        findings.extend(profile::header_drift(now, before));
+    }
 
     let gives = request
         .groups

@@ -73,6 +73,9 @@ impl Pipeline {
                 inactive: a.inactive,
                 unknown_status: 0,
             }),
+            baseline_profile: accepted
+                .filter(|a| a.full)
+                .and_then(|a| a.profile.as_deref()),
             first_load: accepted.is_none(),
             rules_changed: head.standing.rules.as_ref().is_some_and(|r| *r != rules),
             disables_before: head.standing.disables_before(now),
