@@ -191,6 +191,8 @@ fn prepare(dir: &Path) {
         };
         let planned = Planned {
             intake: Some(intake.clone()),
+            undoes: None,
+            notices: Vec::new(),
             now: at,
             plan_sha256: "0".repeat(64),
             parked: false,
