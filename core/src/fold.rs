@@ -132,9 +132,12 @@ pub fn fold(
     } else {
         0
     };
-    let (released, held): (Vec<_>, Vec<_>) =
-        order.held.iter().partition(|h| approved.contains(&h.by));
-    person.held = !held.is_empty();
+    let (released, held): (Vec<_>, Vec<_>) = order
+        .held
+        .iter()
+        .partition(|h| h.waits_for(approved).is_none());
+    // What planning itself kept back is kept back still, whatever else was done.
+    person.held |= !held.is_empty();
     if let Some(cut) = &mut person.cut
         && released.iter().any(|h| h.ops.contains(&Op::UserDisable))
     {

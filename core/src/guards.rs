@@ -13,6 +13,7 @@ use crate::groups::Catalogue;
 use crate::model::{AccountName, ObjectId, Op, WorkerId};
 use crate::plan::{Action, GuardVerdict, WorkOrder};
 use crate::policy::{Draft, DraftAction, Policy, Reason};
+use crate::slices;
 use crate::state::Person;
 
 /// Parks an intake: rows against the last accepted full file.
@@ -23,6 +24,10 @@ pub const KEY_SET: &str = "key_set";
 pub const STATUS_UNKNOWN: &str = "status_unknown";
 /// Parks an intake: share of inactive rows against the last accepted full file.
 pub const INACTIVE_SHARE: &str = "inactive_share";
+/// Parks an intake: a column that is filled in another share of the rows.
+pub const FILL: &str = "fill";
+/// Parks an intake: a column that has another number of distinct values.
+pub const DISTINCT: &str = "distinct";
 /// Keeps back disables over the budget of a rolling 24 hours.
 pub const DISABLES: &str = "disables";
 /// Keeps back what takes over an account that was found by its name.
@@ -48,7 +53,7 @@ pub const CHURN: &str = "churn";
 pub enum Kind {
     /// The whole intake.
     Intake,
-    /// Actions over a budget.
+    /// Actions over a budget, of everybody or of a slice.
     Budget,
     /// Accounts that are taken over.
     Adoptions,
@@ -85,7 +90,9 @@ impl Kind {
 /// The kind of a guard, by its name; `None` for a name that no guard has.
 pub fn kind(guard: &str) -> Option<Kind> {
     match guard {
-        ROW_COUNT | KEY_SET | STATUS_UNKNOWN | INACTIVE_SHARE => Some(Kind::Intake),
+        ROW_COUNT | KEY_SET | STATUS_UNKNOWN | INACTIVE_SHARE | FILL | DISTINCT => {
+            Some(Kind::Intake)
+        }
         DISABLES | REMOVALS => Some(Kind::Budget),
         GROUPS => Some(Kind::Groups),
         SEATS => Some(Kind::Seats),
@@ -94,7 +101,7 @@ pub fn kind(guard: &str) -> Option<Kind> {
         UNDO => Some(Kind::Undo),
         ADOPTIONS => Some(Kind::Adoptions),
         PROTECTED => Some(Kind::Protected),
-        _ => None,
+        of_a_slice => slices::kind_of(of_a_slice).map(|_| Kind::Budget),
     }
 }
 
@@ -255,13 +262,14 @@ pub fn hold_adoption(order: &mut WorkOrder) {
     order.hold(ADOPTIONS, why, |_| true);
 }
 
-/// Keeps back a cut, with what goes with it; of those in the immediate lane only what goes with it.
-pub fn hold_destructive(order: &mut WorkOrder, verdict: &GuardVerdict, lane: bool) {
+/// Keeps back a cut, with what goes with it, for these guards, each with why; of those in the
+/// immediate lane only what goes with it.
+pub fn hold_destructive(order: &mut WorkOrder, guards: &[(String, String)], lane: bool) {
     let cuts = |a: &Action| {
         let behind = a.destructive && a.reason.block_cause().is_some();
         (a.op.cut() && !lane) || (behind && !a.op.cut())
     };
-    order.hold(DISABLES, &verdict.why, cuts);
+    order.hold_for(guards, cuts);
 }
 
 /// Whether a draft cuts somebody off now who is dismissed for cause: they do not wait for a budget.
@@ -311,9 +319,9 @@ pub fn takes_anew(person: &Person, draft: &Draft) -> bool {
     (takes && grants::uncounted(&person.grants)) || switches_off
 }
 
-/// Keeps back what is taken in an order from somebody who stays.
-pub fn hold_removals(order: &mut WorkOrder, verdict: &GuardVerdict) {
-    order.hold(REMOVALS, &verdict.why, Action::takes_from_who_stays);
+/// Keeps back what is taken in an order from somebody who stays, for these guards; each with why.
+pub fn hold_removals(order: &mut WorkOrder, guards: &[(String, String)]) {
+    order.hold_for(guards, Action::takes_from_who_stays);
 }
 
 /// Attributes of movers that a plan changes, by how many people: a rename of all departments looks

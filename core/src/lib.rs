@@ -2,6 +2,7 @@
 //!
 //! Invariant: no I/O, no clock, no randomness, no async. The same input gives the same bytes.
 
+pub mod circles;
 pub mod delta;
 pub mod digest;
 pub mod fold;
@@ -15,12 +16,14 @@ mod pattern;
 mod place;
 pub mod plan;
 pub mod policy;
+pub mod profile;
 pub mod references;
 pub mod report;
 pub mod roster;
 pub mod rules;
 pub mod scenario;
 pub mod seats;
+pub mod slices;
 pub mod state;
 mod suggest;
 pub mod undo;

@@ -104,6 +104,22 @@ pub struct Held {
     pub why: String,
     /// What goes once approved.
     pub actions: Vec<Action>,
+    /// Guards that keep the same back for reasons of their own: all of them have to be approved.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub also: Vec<String>,
+}
+
+impl Held {
+    /// Every guard that has to be approved.
+    pub fn guards(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.by).chain(&self.also)
+    }
+
+    /// The first guard that keeps it back still; `None` where all are approved.
+    pub fn waits_for(&self, approved: &[String]) -> Option<&str> {
+        let open = self.guards().find(|guard| !approved.contains(guard));
+        open.map(String::as_str)
+    }
 }
 
 /// The ordered actions of one person in one plan: the unit that is queued.
@@ -142,8 +158,10 @@ impl WorkOrder {
     /// What is to be carried out: what is due, and what an approval of these guards lets go.
     /// Scheduled actions that were held with the rest stay where they are: released when due.
     pub fn due<'a>(&'a self, approved: &'a [String], now: Timestamp) -> Vec<&'a Action> {
-        let (released, kept): (Vec<_>, Vec<_>) =
-            self.held.iter().partition(|h| approved.contains(&h.by));
+        let (released, kept): (Vec<_>, Vec<_>) = self
+            .held
+            .iter()
+            .partition(|h| h.waits_for(approved).is_none());
         let actions = |held: Vec<&'a Held>| {
             let actions = held.into_iter().flat_map(|h| &h.actions);
             actions.filter(|a| a.due <= now)
@@ -189,6 +207,19 @@ impl WorkOrder {
         self.actions.iter().any(|a| a.op.cut())
     }
 
+    /// The same for several guards at once, each with why: all of them have to be approved.
+    pub fn hold_for(&mut self, guards: &[(String, String)], matches: impl Fn(&Action) -> bool) {
+        let Some(((by, _), others)) = guards.split_first() else {
+            return;
+        };
+        let why: Vec<&str> = guards.iter().map(|(_, why)| why.as_str()).collect();
+        let before = self.held.len();
+        self.hold(by, &why.join("; "), matches);
+        for held in &mut self.held[before..] {
+            held.also = others.iter().map(|(name, _)| name.clone()).collect();
+        }
+    }
+
     /// Keeps back every action, due and scheduled, that `matches`.
     pub fn hold(&mut self, by: &str, why: &str, matches: impl Fn(&Action) -> bool) {
         let mut kept_back = Vec::new();
@@ -206,6 +237,7 @@ impl WorkOrder {
                 ops,
                 why: why.to_owned(),
                 actions: kept_back,
+                also: Vec::new(),
             });
         }
     }

@@ -36,8 +36,8 @@ pub struct Repeated {
 #[derive(Debug, Default)]
 pub struct RosterBuilder {
     entries: Vec<Entry>,
-    /// [`key_prefix`] of worker ids, where they are not the keys.
-    workers: Vec<u64>,
+    /// [`key_prefix`] of worker ids, where they are not the keys, each with that of its person.
+    workers: Vec<(u64, u64)>,
     keyless: u32,
 }
 
@@ -56,9 +56,9 @@ impl RosterBuilder {
         self.entries.push(entry);
     }
 
-    /// The worker id of a row whose key is that of a person.
-    pub fn push_worker(&mut self, worker: u128) {
-        self.workers.push(key_prefix(worker));
+    /// The worker id of a row, and the key of the person whose employment it is.
+    pub fn push_worker(&mut self, worker: u128, person: u128) {
+        self.workers.push((key_prefix(worker), key_prefix(person)));
     }
 
     /// A row whose key cannot be read: somebody unknown is present.
@@ -118,7 +118,7 @@ impl RosterBuilder {
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
     entries: Vec<Entry>,
-    workers: Vec<u64>,
+    workers: Vec<(u64, u64)>,
     repeated: Vec<Repeated>,
     keyless: u32,
     rows: u32,
@@ -147,14 +147,26 @@ impl Roster {
 
     /// Whether a worker id with this [`key_prefix`] stands in the file, held or not.
     pub fn stands(&self, prefix: u64) -> bool {
-        if !self.workers.is_empty() {
-            return self.workers.binary_search(&prefix).is_ok();
+        self.person_of(prefix).is_some()
+    }
+
+    /// The person's [`key_prefix`] behind that of a worker id that stands in the file.
+    pub fn person_of(&self, worker: u64) -> Option<u64> {
+        if self.workers.is_empty() {
+            return self.entry_of(worker).map(|_| worker);
         }
+        let at = self.workers.partition_point(|(it, _)| *it < worker);
+        let found = self.workers.get(at).filter(|(it, _)| *it == worker);
+        found.map(|(_, person)| *person)
+    }
+
+    /// The entry of a person, by the [`key_prefix`] of the key.
+    pub fn entry_of(&self, person: u64) -> Option<&Entry> {
         let at = self
             .entries
-            .partition_point(|entry| key_prefix(entry.key) < prefix);
+            .partition_point(|entry| key_prefix(entry.key) < person);
         let entry = self.entries.get(at);
-        entry.is_some_and(|entry| key_prefix(entry.key) == prefix)
+        entry.filter(|entry| key_prefix(entry.key) == person)
     }
 
     /// One key stands for several rows that are one person's employments: believed or not

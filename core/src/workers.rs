@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::mapping::Mapping;
 use crate::model::Value;
-use crate::policy::Policy;
+use crate::policy::{Policy, last_part};
 use crate::rules::{Kind, Record, Rule, RuleError, RuleSet, Scratch, Vocabulary};
 use crate::state::Identity;
 
@@ -45,10 +45,6 @@ pub fn vocabulary(mapping: &Mapping) -> Vec<(String, Kind)> {
         }
     }
     out
-}
-
-fn last_part(attribute: &str) -> &str {
-    attribute.rsplit('.').next().unwrap_or(attribute)
 }
 
 /// Who is protected by what HR says of them.
@@ -113,10 +109,7 @@ pub(crate) fn fill(record: &mut Record, set: &RuleSet, identity: &Identity) {
             "lastDay" => record.instant(slot, day(identity.last_day)),
             "timeZone" => record.text(slot, identity.zone.as_deref()),
             name => {
-                let facts = identity.facts.iter();
-                let all = facts.chain(&identity.always).chain(&identity.on_create);
-                let mut named = all.filter(|(target, _)| last_part(target) == name);
-                let text = named.find_map(|(_, value)| first_text(value));
+                let text = attribute(identity, name);
                 match (property.kind, text) {
                     (Kind::Instant, text) => {
                         record.instant(slot, text.and_then(|text| text.parse().ok()));
@@ -126,6 +119,21 @@ pub(crate) fn fill(record: &mut Record, set: &RuleSet, identity: &Identity) {
             }
         }
     }
+}
+
+/// A fact or an attribute of a worker by the last part of its name, where it is a text.
+pub(crate) fn text<'i>(identity: &'i Identity, name: &str) -> Option<&'i str> {
+    if name == "timeZone" {
+        return identity.zone.as_deref();
+    }
+    attribute(identity, name)
+}
+
+fn attribute<'i>(identity: &'i Identity, name: &str) -> Option<&'i str> {
+    let facts = identity.facts.iter();
+    let all = facts.chain(&identity.always).chain(&identity.on_create);
+    let mut named = all.filter(|(target, _)| last_part(target) == name);
+    named.find_map(|(_, value)| first_text(value))
 }
 
 fn first_text(value: &Value) -> Option<&str> {

@@ -187,9 +187,12 @@ fn prepare(dir: &Path) {
             coverage: Coverage::Full,
             rows,
             now: at,
+            profile: None,
         };
         let planned = Planned {
             intake: Some(intake.clone()),
+            undoes: None,
+            notices: Vec::new(),
             now: at,
             plan_sha256: "0".repeat(64),
             parked: false,
@@ -200,6 +203,7 @@ fn prepare(dir: &Path) {
             disables_held: 0,
             removals: 0,
             removals_held: 0,
+            slices: std::collections::BTreeMap::new(),
             without: std::collections::BTreeMap::new(),
             next_due: None,
             rules,

@@ -35,6 +35,8 @@ pub enum FindingKind {
     HeaderBlank,
     /// The header row occurs again below.
     HeaderRepeated,
+    /// Columns are new, gone or elsewhere in the header.
+    HeaderDrift,
     /// The date is not in the declared format.
     DateFormat,
     /// The date does not exist in the calendar.

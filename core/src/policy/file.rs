@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
+use super::slices::{self, Slice};
 use crate::digest::sha256;
 use crate::model::Op;
 
@@ -342,6 +343,12 @@ pub struct Gates {
     /// Managed people of whom the same attribute of a mover changes at once, in percent: what is over
     /// waits for approval.
     pub churn_pct: f64,
+    /// Points by which the share of rows in which a column is filled may change.
+    #[serde(skip_serializing_if = "is_five")]
+    pub fill_points: f64,
+    /// Percent by which the number of distinct values of a column may change, where there are few.
+    #[serde(skip_serializing_if = "is_fifty")]
+    pub distinct_pct: f64,
     /// Hours after which a source is stale: only dated cuts are still released.
     pub max_source_age_h: u32,
 }
@@ -355,9 +362,23 @@ impl Default for Gates {
             unknown_status_pct: 1.0,
             inactive_share_points: 5.0,
             churn_pct: 40.0,
+            fill_points: 5.0,
+            distinct_pct: 50.0,
             max_source_age_h: 36,
         }
     }
+}
+
+// What a policy of before did not say must not make it another one: its hash decides whether
+// everybody is looked at again.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_five(value: &f64) -> bool {
+    (value - 5.0).abs() < f64::EPSILON
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_fifty(value: &f64) -> bool {
+    (value - 50.0).abs() < f64::EPSILON
 }
 
 /// Budgets over a rolling 24 hours.
@@ -371,6 +392,9 @@ pub struct Budgets {
     /// So many dismissals for cause of a plan are cut off whatever else is over the budget: those
     /// with the lowest worker ids.
     pub immediate_lane: u32,
+    /// Parts of the company with budgets of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slice: Vec<Slice>,
 }
 
 impl Default for Budgets {
@@ -382,6 +406,7 @@ impl Default for Budgets {
                 percent: 10.0,
             },
             immediate_lane: 3,
+            slice: Vec::new(),
         }
     }
 }
@@ -408,14 +433,19 @@ impl Default for Budget {
 impl Budget {
     /// How many are let through, given the managed accounts.
     pub fn limit(&self, managed: u32) -> u32 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "validated to 0..=100 percent of a u32: it fits and is not negative"
-        )]
-        let share = (f64::from(managed) * self.percent / 100.0).floor() as u32;
-        self.count.max(share)
+        larger(self.count, self.percent, managed)
     }
+}
+
+/// The larger of a count and a percentage of managed accounts, rounded down.
+pub(super) fn larger(count: u32, percent: f64, managed: u32) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "validated to 0..=100 percent of a u32: it fits and is not negative"
+    )]
+    let share = (f64::from(managed) * percent / 100.0).floor() as u32;
+    count.max(share)
 }
 
 /// Who is never touched without approval (P9).
@@ -498,7 +528,8 @@ impl Policy {
             problems,
         };
         let policy: Self = toml::from_str(text).map_err(|e| refuse(vec![format!("\n{e}")]))?;
-        let problems = policy.problems();
+        let mut problems = policy.problems();
+        problems.extend(slices::problems(&policy.budgets.slice, text));
         if problems.is_empty() {
             Ok(policy)
         } else {
@@ -557,6 +588,8 @@ impl Policy {
                 self.gates.inactive_share_points,
             ),
             ("gates.churn_pct", self.gates.churn_pct),
+            ("gates.fill_points", self.gates.fill_points),
+            ("gates.distinct_pct", self.gates.distinct_pct),
             ("budgets.disables.percent", self.budgets.disables.percent),
             ("budgets.removals.percent", self.budgets.removals.percent),
         ] {

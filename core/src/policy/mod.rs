@@ -15,6 +15,7 @@ mod grant_tests;
 mod grants;
 mod joiner;
 mod leaver;
+mod slices;
 mod stayer;
 #[cfg(test)]
 mod tests;
@@ -31,3 +32,5 @@ pub use file::{
     Managers, Mover, Pass, Policy, PolicyFileError, Protected, Rescinded, StatusClass, Statuses,
 };
 pub(crate) use grants::giving;
+pub(crate) use slices::last_part;
+pub use slices::{Limit, PARTS, Slice, place as slice_place};

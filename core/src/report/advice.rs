@@ -48,6 +48,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
         FindingKind::HeaderRepeated => {
             "The header stands again further down: files were joined. Deliver one export."
         }
+        FindingKind::HeaderDrift => {
+            "Somebody changed the export. Nothing is read in another way; ask whether a column that \
+             is new or gone says something."
+        }
         FindingKind::DateFormat => {
             "The date is not written as declared. Correct the value, or the format in the mapping."
         }

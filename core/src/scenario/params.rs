@@ -216,12 +216,15 @@ impl Params {
                 unknown_status_pct: read.share("gates.unknown_status_pct"),
                 inactive_share_points: read.share("gates.inactive_share_points"),
                 churn_pct: 100.0,
+                fill_points: 100.0,
+                distinct_pct: 100.0,
                 max_source_age_h: read.number("gates.max_source_age_h"),
             },
             budgets: Budgets {
                 disables: read.budget("budgets.disables"),
                 removals: read.budget("budgets.access_removals"),
                 immediate_lane: read.number("budgets.immediate_lane"),
+                slice: Vec::new(),
             },
             protected: Protected {
                 workers: read.texts("protected"),

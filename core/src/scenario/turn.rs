@@ -1,17 +1,21 @@
 //! One turn: whoever is touched is decided about, together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 use jiff::SignedDuration;
 
 use super::play::{Play, source};
+use super::row::Row;
+use crate::circles::Circles;
+use crate::digest::WorkerHasher;
 use crate::grants::GrantRules;
 use crate::model::{Account, Lookup, Op, PersonKey, WorkerId};
 use crate::policy::{
     Context, Decision, Draft, DraftAction, GrantTerms, Matching, Seen, Subject, decide,
 };
 use crate::references::{self, Reference};
-use crate::state::Person;
+use crate::state::{Person, key_prefix};
 
 impl Play<'_> {
     /// The newest accepted data are too old for more than dated cuts.
@@ -98,22 +102,22 @@ impl Play<'_> {
 
     /// Workers whose managers report to each other in a circle.
     pub(super) fn cycles(&self) -> BTreeSet<String> {
-        let mut out = BTreeSet::new();
-        for start in self.rows.keys() {
-            let mut seen = Vec::new();
-            let mut at = start;
-            while let Some(row) = self.rows.get(at) {
-                if seen.contains(&at) {
-                    break;
-                }
-                seen.push(at);
-                at = &row.manager;
-            }
-            if at == start && !seen.is_empty() {
-                out.insert(start.clone());
-            }
-        }
-        out
+        let source = source();
+        let hasher = WorkerHasher::new(&source);
+        let hash = |worker: &str| key_prefix(hasher.hash(worker));
+        let rows = self.rows.iter();
+        let managers: BTreeMap<u64, u64> = rows
+            .map(|(worker, row)| (hash(worker), hash(&row.manager)))
+            .collect();
+        let mut circles = Circles::default();
+        let mut inside = |worker: &str, row: &Row| {
+            let manager_of = |at: u64| Ok::<_, Infallible>(managers.get(&at).copied());
+            circles.has(hash(worker), hash(&row.manager), manager_of) == Ok(true)
+        };
+        let rows = self.rows.iter();
+        rows.filter(|(worker, row)| inside(worker, row))
+            .map(|(worker, _)| worker.clone())
+            .collect()
     }
 
     pub(super) fn pass(

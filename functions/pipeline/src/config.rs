@@ -11,7 +11,8 @@ use rollcall_core::digest::EvidenceKey;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::SourceName;
-use rollcall_core::policy::Policy;
+use rollcall_core::policy::{Policy, slice_place};
+use rollcall_core::slices::Slices;
 use rollcall_core::workers::ProtectedRule;
 use serde::Deserialize;
 
@@ -379,6 +380,16 @@ impl Settings {
         {
             let file = name(&config.policy);
             problems.push(format!("{file}: `protected.rule`, {}: {error}", error.kind));
+        }
+        if let (Some(policy), Some(mapping)) = (&policy, &mapping)
+            && let Err(errors) = Slices::compile(policy, mapping)
+        {
+            let file = name(&config.policy);
+            let text = policy_text.as_deref().unwrap_or_default();
+            problems.extend(errors.iter().map(|error| {
+                let place = slice_place(text, error.at, error.key);
+                format!("{file}: {place}{error}")
+            }));
         }
         if let Some(policy) = &policy {
             let file = name(&config.policy);

@@ -755,13 +755,17 @@ impl Since {
     ) -> Standing {
         // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
         let gate = guards::parks;
-        let of = |guard: &str| guard == held.by || (gate(guard) && gate(&held.by));
+        let same = |guard: &str, by: &str| guard == by || (gate(guard) && gate(by));
+        let of = |guard: &str| held.guards().any(|by| same(guard, by));
+        let let_go = |by: &String| self.approved.iter().any(|guard| same(guard, by));
         let agreed = self.agreed.iter().filter(|a| of(&a.guard));
         let mut waits = self.waits.iter().filter(|(guard, _)| of(guard));
-        let has = self.waits.get(&held.by).copied().unwrap_or_default();
+        let keeps = held.guards().find(|by| !let_go(by));
+        let has = keeps.and_then(|by| self.waits.get(by)).copied();
+        let has = has.unwrap_or_default();
         let mut before = held.actions.iter().filter(|it| action.waits_for(it));
         Standing::Held {
-            by: held.by.clone(),
+            by: keeps.unwrap_or(&held.by).clone(),
             guard: held.why.clone(),
             counted: verdict.map(|it| it.counted),
             limit: verdict.map(|it| it.limit),
@@ -769,7 +773,7 @@ impl Since {
             has,
             behind: before.next().map(|it| it.op),
             agreed: agreed.cloned().collect(),
-            hold: if self.approved.iter().any(|guard| of(guard)) {
+            hold: if keeps.is_none() {
                 Hold::Released
             } else if waits.next().is_some() {
                 Hold::Waits

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rollcall_core::delta::Coverage;
 use rollcall_core::digest::sha256;
-use rollcall_core::guards::{Kind, kind, parks};
+use rollcall_core::guards::{DISABLES, Kind, REMOVALS, kind, parks};
 use rollcall_core::model::RunId;
+use rollcall_core::profile::Profile;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{ObjectRef, Store, StoreError, parse};
@@ -80,6 +81,9 @@ pub struct Intake {
     pub rows: u32,
     /// The instant of the run: every plan of it uses this one.
     pub now: Timestamp,
+    /// What it looks like as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Box<Profile>>,
 }
 
 /// A stored plan.
@@ -115,6 +119,10 @@ pub struct Planned {
     /// Those whom a budget keeps back from it.
     #[serde(default)]
     pub removals_held: u32,
+    /// What counts into the budgets of slices, by guard; by the guards of everybody, what slices
+    /// keep back of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slices: BTreeMap<String, InSlice>,
     /// People who wait for a seat, by licence.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without: BTreeMap<String, u32>,
@@ -124,6 +132,17 @@ pub struct Planned {
     pub next_due: Option<Timestamp>,
     /// Meaning of mapping, policy and groups that it was made with.
     pub rules: Rules,
+}
+
+/// What a plan adds to a budget beside those of everybody.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct InSlice {
+    /// Let through.
+    #[serde(default)]
+    pub through: u32,
+    /// Kept back, by the guard that does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<String, u32>,
 }
 
 /// Hashes of what decides about everybody.
@@ -210,6 +229,9 @@ pub struct Accepted {
     pub full: bool,
     /// SHA-256 of its bytes.
     pub sha256: String,
+    /// What it looked like as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Box<Profile>>,
 }
 
 impl Accepted {
@@ -374,6 +396,9 @@ pub struct Standing {
     /// People who lost groups or licences in the last 24 hours, and stay.
     #[serde(default)]
     pub removals: Vec<Counted>,
+    /// The same in slices, by guard.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slices: BTreeMap<String, Vec<Counted>>,
     /// People whom the newest plan of a delivery left waiting for a seat, by licence.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without: BTreeMap<String, u32>,
@@ -399,6 +424,50 @@ impl Standing {
     /// The same of people who lose groups or licences.
     pub fn removals_before(&self, now: Timestamp) -> u32 {
         before(&self.removals, now)
+    }
+
+    /// The same of slices, by guard.
+    pub fn slices_before(&self, now: Timestamp) -> BTreeMap<String, u32> {
+        let slices = self.slices.iter();
+        let counted = slices.map(|(guard, counted)| (guard.clone(), before(counted, now)));
+        counted.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// What counts for a guard from now on.
+    fn count(&mut self, guard: &str, run: &RunId, at: Timestamp, people: u32) {
+        match guard {
+            DISABLES => count(&mut self.disables, run, at, people),
+            REMOVALS => count(&mut self.removals, run, at, people),
+            slice => count(
+                self.slices.entry(slice.to_owned()).or_default(),
+                run,
+                at,
+                people,
+            ),
+        }
+        self.slices.retain(|_, counted| !counted.is_empty());
+    }
+
+    /// What a plan lets through.
+    fn count_through(&mut self, run: &RunId, at: Timestamp, plan: &Planned) {
+        self.count(DISABLES, run, at, plan.disables);
+        self.count(REMOVALS, run, at, plan.removals);
+        for (guard, slice) in &plan.slices {
+            self.count(guard, run, at, slice.through);
+        }
+    }
+
+    /// What people let through that a guard kept back.
+    fn count_over(&mut self, guard: &str, run: &RunId, at: Timestamp, plan: &Planned) {
+        match guard {
+            DISABLES => self.count(DISABLES, run, at, plan.disables_held),
+            REMOVALS => self.count(REMOVALS, run, at, plan.removals_held),
+            _ => {}
+        }
+        for (counter, slice) in &plan.slices {
+            let held = slice.held.get(guard).copied().unwrap_or(0);
+            self.count(counter, run, at, held);
+        }
     }
 
     /// What stands after `event`. Pure: `verify` computes it again.
@@ -459,8 +528,7 @@ impl Standing {
                     next.without.clone_from(&plan.without);
                 }
                 if !plan.parked {
-                    count(&mut next.disables, run, plan.now, plan.disables);
-                    count(&mut next.removals, run, plan.now, plan.removals);
+                    next.count_through(run, plan.now, plan);
                 }
             }
             Event::Approval(approval) => {
@@ -496,6 +564,10 @@ impl Standing {
                     next.noticed.retain(|_, heard| heard != run);
                     next.disables.retain(|d| d.run != *run);
                     next.removals.retain(|d| d.run != *run);
+                    for counted in next.slices.values_mut() {
+                        counted.retain(|d| d.run != *run);
+                    }
+                    next.slices.retain(|_, counted| !counted.is_empty());
                 }
             }
         }
@@ -513,6 +585,7 @@ impl Standing {
             inactive,
             full: intake.coverage.proves_absence(),
             sha256: intake.sha256.clone(),
+            profile: intake.profile.clone(),
         });
         self.pending.retain(|pending| pending.run == *run);
     }
@@ -684,15 +757,6 @@ pub async fn commit(
     }
 }
 
-/// What people let through over a budget.
-fn count_over(standing: &mut Standing, guard: &str, run: &RunId, at: Timestamp, plan: &Planned) {
-    if guard == rollcall_core::guards::REMOVALS {
-        count(&mut standing.removals, run, at, plan.removals_held);
-    } else {
-        count(&mut standing.disables, run, at, plan.disables_held);
-    }
-}
-
 /// What counts into the rolling 24 hours before an instant.
 fn before(counted: &[Counted], now: Timestamp) -> u32 {
     let from = now - jiff::SignedDuration::from_hours(24);
@@ -741,15 +805,14 @@ pub async fn accept_approved(
                 standing.accept(&pending.run, intake, plan.inactive, at);
                 standing.rules = Some(plan.rules.clone());
             }
-            count(&mut standing.disables, &pending.run, at, plan.disables);
-            count(&mut standing.removals, &pending.run, at, plan.removals);
+            standing.count_through(&pending.run, at, &plan);
             for guard in pending.approved.iter().filter(|guard| over_budget(guard)) {
-                count_over(standing, guard, &pending.run, at, &plan);
+                standing.count_over(guard, &pending.run, at, &plan);
             }
         }
         // While the intake is parked nothing goes, whoever agrees to what else.
         Some(Kind::Budget) if pending.accepted() => {
-            count_over(standing, &approval.guard, &pending.run, at, &plan);
+            standing.count_over(&approval.guard, &pending.run, at, &plan);
         }
         Some(
             Kind::Intake

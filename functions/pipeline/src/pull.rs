@@ -11,6 +11,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::digest::Sha256Stream;
 use rollcall_core::model::{Finding, RunId};
+use rollcall_core::profile::{Profile, Profiler};
 use rollcall_files::{Options, SealedWriter};
 
 use crate::log::{self, CommitError, Delivery, Event, Intake, Objects, Standing};
@@ -83,7 +84,7 @@ impl Pipeline {
                 Err(StoreError::NotFound(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
-            match self.take(&candidate, from, now).await {
+            match Box::pin(self.take(&candidate, from, now)).await {
                 Ok(Pulled::Nothing) | Err(Attempt::Lost) => {}
                 Ok(pulled) => return Ok(pulled),
                 Err(Attempt::Failed(error)) => return Err(*error),
@@ -124,7 +125,7 @@ impl Pipeline {
                 listed: None,
                 modified,
             };
-            match self.take(&candidate, file, now).await {
+            match Box::pin(self.take(&candidate, file, now)).await {
                 Ok(Pulled::Nothing) => {
                     let kind = "duplicate_file".to_owned();
                     let message = format!("{name}: this delivery was taken already");
@@ -217,6 +218,7 @@ impl Pipeline {
             rows,
             findings,
             rows_file: mut sealed,
+            profile,
         } = sealed;
         let same = |d: &&Delivery| d.sha256 == sha256 && d.delivery == candidate.delivery;
         if head.standing.deliveries.iter().any(|d| same(&d)) {
@@ -247,6 +249,7 @@ impl Pipeline {
             coverage: self.settings.coverage(),
             rows,
             now,
+            profile: Some(Box::new(profile)),
         };
         let facts = serde_json::to_vec_pretty(&intake).expect("an intake is always JSON");
         let facts = self
@@ -319,9 +322,11 @@ impl Pipeline {
         let out = BufWriter::with_capacity(256 * 1024, tempfile::tempfile()?);
         let mut writer = SealedWriter::new(out, &options.key, &options.columns)?;
         let mut findings = Spool::default();
+        let mut profiler = Profiler::new(reader.header(), &options.columns);
         let mut note = |found: &[Finding]| found.iter().try_for_each(|f| findings.line(f));
         while let Some(row) = reader.next()? {
             writer.write(&row)?;
+            profiler.row(row.values());
             note(row.findings)?;
         }
         note(reader.header_findings())?;
@@ -336,6 +341,7 @@ impl Pipeline {
             rows: totals.rows,
             findings,
             rows_file,
+            profile: profiler.finish(),
         })
     }
 }
@@ -404,6 +410,7 @@ struct Sealed {
     rows: u32,
     findings: Spool,
     rows_file: File,
+    profile: Profile,
 }
 
 /// A file that is hashed while it is read. Bytes that are read again are hashed once.

@@ -117,12 +117,15 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 .iter()
                 .filter(|a| !due_ids.contains(&a.id))
                 .collect();
-            if open.is_empty() || material.approved.contains(&held.by) {
+            let Some(by) = held
+                .waits_for(material.approved)
+                .filter(|_| !open.is_empty())
+            else {
                 continue;
-            }
+            };
             let (hold, persons) = holds
-                .entry(held.by.clone())
-                .or_insert_with(|| (hold(material, &held.by, &held.why), BTreeSet::new()));
+                .entry(by.to_owned())
+                .or_insert_with(|| (hold(material, by, &held.why), BTreeSet::new()));
             persons.insert(order.person.clone());
             for action in open {
                 *hold.ops.entry(action.op.name().to_owned()).or_default() += 1;

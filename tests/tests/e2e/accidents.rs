@@ -1,5 +1,7 @@
 //! What HR sends by accident: each is held or refused for the right reason, and nothing is written.
 
+use std::collections::BTreeMap;
+
 use libtest_mimic::Trial;
 use serde_json::Value;
 
@@ -12,6 +14,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(
             "accidents::renamed_departments_go_once_people_agree",
             agreed,
+        ),
+        trial(
+            "accidents::managers_in_a_circle_are_left_as_they_are",
+            circle,
+        ),
+        trial(
+            "accidents::a_file_of_changes_closes_no_circle_with_what_is_known",
+            circle_in_parts,
+        ),
+        trial(
+            "accidents::another_order_of_columns_is_told_and_changes_nothing",
+            header,
         ),
     ]
 }
@@ -49,8 +63,12 @@ const STATUS: usize = 1;
 const MANAGER: usize = 8;
 const HIRE: usize = 9;
 const DEPARTMENT: usize = 11;
+const CITY: usize = 18;
+const PHONE: usize = 20;
+const CUSTOM_1: usize = 21;
+const CUSTOM_2: usize = 22;
 
-const ACCIDENTS: [Accident; 17] = [
+const ACCIDENTS: [Accident; 19] = [
     (
         "half of the file",
         |roster, _| {
@@ -167,6 +185,28 @@ const ACCIDENTS: [Accident; 17] = [
         Met::Held("churn"),
     ),
     (
+        "a join found no city for three in ten",
+        |_, csv| {
+            lines(csv, |at, mut cells| {
+                if at % 10 < 3 {
+                    cells[CITY].clear();
+                }
+                cells
+            })
+        },
+        Met::Parked("fill"),
+    ),
+    (
+        "everybody has the number of the switchboard",
+        |_, csv| {
+            lines(csv, |_, mut cells| {
+                "030-0".clone_into(&mut cells[PHONE]);
+                cells
+            })
+        },
+        Met::Parked("distinct"),
+    ),
+    (
         "everybody twice, with other content",
         |_, csv| {
             let mut twice = csv.as_bytes().to_vec();
@@ -281,4 +321,127 @@ fn agreed() {
         stay.into_iter()
             .all(|it| it["department"].as_str().unwrap().contains("new"))
     );
+}
+
+fn managers(world: &World) -> BTreeMap<String, String> {
+    let users = world.tenant().into_iter();
+    let named = users.filter_map(|(key, user)| Some((key, user["manager"].as_str()?.to_owned())));
+    named.collect()
+}
+
+fn found(report: &Value, kind: &str) -> u64 {
+    let counts = report["finding_counts"].as_array().unwrap();
+    let of = counts.iter().find(|it| it["kind"] == kind);
+    of.map_or(0, |it| it["findings"].as_u64().unwrap())
+}
+
+/// Three report to each other in a circle, one to herself, and one into the circle: nobody's manager
+/// in it is written, the others' are, and once HR has mended one row all of them go.
+fn circle() {
+    let world = World::new();
+    let mut roster = Roster::of(60);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);
+    let before = managers(&world);
+    assert_eq!(before["10012"], "10002");
+    for (worker, manager) in [
+        (10_012, 10_013),
+        (10_013, 10_014),
+        (10_014, 10_012),
+        (10_015, 10_012),
+        (10_016, 10_016),
+        (10_017, 10_005),
+    ] {
+        roster.0.get_mut(&worker).unwrap().manager = Some(manager);
+    }
+    roster.0.get_mut(&10_012).unwrap().department = "Moved".to_owned();
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "manager_cycle"), 3, "{report}");
+    assert_eq!(found(&report, "manager_is_self"), 1, "{report}");
+    let mut expected = before;
+    expected.insert("10015".to_owned(), "10012".to_owned());
+    expected.insert("10017".to_owned(), "10005".to_owned());
+    assert_eq!(managers(&world), expected);
+    assert_eq!(
+        world.users()["10012"]["department"],
+        "Moved",
+        "all else goes"
+    );
+
+    roster.0.get_mut(&10_014).unwrap().manager = Some(10_003);
+    world.drop_file("c-2026-03-16.csv", roster.csv());
+    let report = world.at("2026-03-16T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "manager_cycle"), 0, "{report}");
+    for (worker, manager) in [("10012", "10013"), ("10013", "10014"), ("10014", "10003")] {
+        expected.insert(worker.to_owned(), manager.to_owned());
+    }
+    assert_eq!(managers(&world), expected);
+    world.at("2026-03-16T03:00:00Z", &["verify"]).expect(0);
+}
+
+/// The other half of the circle is in no row of the file: Rollcall knows it from an earlier one.
+fn circle_in_parts() {
+    let world = World::new();
+    let mut roster = Roster::of(60);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);
+    world.edit(
+        "rollcall.toml",
+        "coverage = \"full\"",
+        "coverage = \"partial\"",
+    );
+    // 10021 reports to 10011, 10011 to 10001: now 10001 is to report to 10021.
+    roster.0.get_mut(&10_021).unwrap().manager = Some(10_011);
+    world.drop_file("b-2026-03-15.csv", roster.csv_of(&[10_021]));
+    world.at("2026-03-15T02:00:00Z", &["run"]).expect(0);
+    let before = managers(&world);
+    assert_eq!(before["10021"], "10011");
+    roster.0.get_mut(&10_001).unwrap().manager = Some(10_021);
+    roster.0.get_mut(&10_002).unwrap().manager = Some(10_021);
+    world.drop_file("c-2026-03-16.csv", roster.csv_of(&[10_001, 10_002]));
+    let report = world.at("2026-03-16T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "manager_cycle"), 1, "{report}");
+    let mut expected = before;
+    expected.insert("10002".to_owned(), "10021".to_owned());
+    assert_eq!(managers(&world), expected);
+    world.at("2026-03-16T03:00:00Z", &["verify"]).expect(0);
+}
+
+/// A column that is read and one that is not change places, one that nothing reads is gone, and one
+/// is new: three findings, and everybody is as before.
+fn header() {
+    let world = World::new();
+    let roster = Roster::of(60);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);
+    let before = tenant(&world);
+    let csv = roster.csv();
+    let changed = csv.lines().enumerate().map(|(at, line)| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        cells.swap(CITY, CUSTOM_1);
+        cells.remove(CUSTOM_2);
+        cells.push(if at == 0 { "Team" } else { "blue" });
+        cells.join(",") + "\n"
+    });
+    world.drop_file("b-2026-03-15.csv", changed.collect::<String>());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "header_drift"), 3, "{report}");
+    assert_eq!(report["counts"]["unchanged"], 60);
+    assert_eq!(report["verdict"], "empty");
+    assert_eq!(tenant(&world), before);
+    let findings = world.files("runs").into_iter();
+    let findings = findings.filter(|(key, _)| key.ends_with("findings.jsonl"));
+    let text: Vec<u8> = findings.flat_map(|(_, bytes)| bytes).collect();
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("`Custom01`, `City` (of those that are read: `City`)"),
+        "{text}"
+    );
+    // The next file is compared with this one.
+    let again = roster.csv().replace("Custom02", "Custom99");
+    world.drop_file("c-2026-03-16.csv", again);
+    let report = world.at("2026-03-16T02:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(found(&report, "header_drift"), 3, "{report}");
+    world.at("2026-03-16T03:00:00Z", &["verify"]).expect(0);
 }

@@ -29,6 +29,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("guards::a_protected_person_waits_for_two", protected),
         trial("guards::a_rule_protects_by_what_hr_says", by_rule),
         trial(
+            "guards::a_slice_keeps_back_its_own_people_until_people_agree",
+            slice,
+        ),
+        trial("guards::who_is_in_two_slices_waits_for_both", two_slices),
+        trial(
+            "guards::slices_that_are_none_are_told_with_their_lines",
+            no_slices,
+        ),
+        trial(
             "guards::a_future_last_day_is_released_at_local_midnight",
             release,
         ),
@@ -179,6 +188,9 @@ fn parked_and_protected() {
 
 fn three_percent() {
     let (world, mut roster) = first_night(20_000);
+    // Nobody has a manager any more, either: that is another test's.
+    let gate = "inactive_share_points = 5.0";
+    world.edit("policy.toml", gate, &format!("{gate}\nfill_points = 100"));
     let gone: Vec<u32> = roster
         .0
         .keys()
@@ -403,4 +415,171 @@ fn by_rule() {
         "{}",
         ran.err
     );
+}
+
+/// Three leave from Dept 3, which may lose two a day; HR's file moves one of them away at the same
+/// time. Who leaves elsewhere goes, and what people let go counts for the rest of the day.
+fn slice() {
+    let (world, mut roster) = first_night(200);
+    let slice = "[[budgets.slice]]\nname = \"three\"\n\
+                 rule = 'worker.department -eq \"Dept 3\"'\ndisables = { count = 2 }\n\n\
+                 [protected]\n";
+    world.edit("policy.toml", "[protected]\n", slice);
+    world.edit("policy.toml", "over_budget = 2", "over_budget = 1");
+    for key in [10_004, 10_011, 10_018, 10_005, 10_006] {
+        roster.0.get_mut(&key).unwrap().active = false;
+    }
+    roster.0.get_mut(&10_018).unwrap().department = "Elsewhere".to_owned();
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(3).json();
+    assert_eq!(report["verdict"], "part-held");
+    let three = guard(&report, "disables:three");
+    assert_eq!(
+        (&three["counted"], &three["limit"], &three["tripped"]),
+        (&json!(3.0), &json!(2.0), &json!(true))
+    );
+    let all = guard(&report, "disables");
+    assert_eq!(
+        (&all["counted"], &all["tripped"]),
+        (&json!(2.0), &json!(false)),
+        "what the slice keeps back takes nothing from the others"
+    );
+    let out = |world: &World| -> Vec<String> {
+        let users = world.users().into_iter();
+        let out = users.filter(|(_, user)| user["accountEnabled"] == false);
+        out.map(|(key, _)| key).collect()
+    };
+    assert_eq!(out(&world), ["10005", "10006"]);
+    let hold = &report["holds"][0];
+    assert_eq!(
+        (&hold["by"], &hold["persons"]),
+        (&json!("disables:three"), &json!(3))
+    );
+    let shown = world.command(&[
+        "show",
+        report["run"].as_str().unwrap(),
+        "-c",
+        &world.config().display().to_string(),
+    ]);
+    assert!(
+        shown
+            .out
+            .contains("guard      disables:three: three: 3 accounts would be disabled"),
+        "{}",
+        shown.out
+    );
+
+    let agree = |report: &serde_json::Value, now: &str| {
+        let args = [
+            "approve",
+            report["run"].as_str().unwrap(),
+            "--plan",
+            report["plan_sha256"].as_str().unwrap(),
+            "--guard",
+            "disables:three",
+            "--reason",
+            "the team is dissolved",
+        ];
+        world.at(now, &args).expect(0);
+        world.at(now, &["apply"]).expect(0);
+    };
+    agree(&report, "2026-03-15T12:00:00Z");
+    assert_eq!(out(&world), ["10004", "10005", "10006", "10011", "10018"]);
+
+    // 14 hours later one more: four of that day.
+    roster.0.get_mut(&10_025).unwrap().active = false;
+    world.drop_file("c-2026-03-16.csv", roster.csv());
+    let report = world.at("2026-03-16T02:00:00Z", &["run"]).expect(3).json();
+    assert_eq!(guard(&report, "disables:three")["counted"], 4.0);
+    // For everybody it is the fourth, too: 5 of the night before are a day old.
+    assert_eq!(guard(&report, "disables")["counted"], 3.0);
+    agree(&report, "2026-03-16T12:00:00Z");
+    assert_eq!(world.users()["10025"]["accountEnabled"], false);
+
+    roster.0.get_mut(&10_032).unwrap().active = false;
+    world.drop_file("d-2026-03-17.csv", roster.csv());
+    let report = world.at("2026-03-17T13:00:00Z", &["run"]).expect(0).json();
+    assert_eq!(guard(&report, "disables:three")["counted"], 1.0);
+    assert_eq!(world.users()["10032"]["accountEnabled"], false);
+    world.at("2026-03-17T14:00:00Z", &["verify"]).expect(0);
+}
+
+/// 20 people are in the line below 10001, and may lose 10 %; each department may lose one. Three of
+/// the line leave, moved out of it by the same file; one of them, and one more, are of Dept 3.
+fn two_slices() {
+    let (world, mut roster) = first_night(200);
+    let slices = "[[budgets.slice]]\nname = \"line\"\nunder = \"10001\"\n\
+                  disables = { percent = 10 }\n\n\
+                  [[budgets.slice]]\nname = \"dept\"\nby = \"department\"\n\
+                  disables = { count = 1 }\n\n[protected]\n";
+    world.edit("policy.toml", "[protected]\n", slices);
+    world.edit("policy.toml", "over_budget = 2", "over_budget = 1");
+    for key in [10_011, 10_021, 10_031, 10_004] {
+        let row = roster.0.get_mut(&key).unwrap();
+        row.active = false;
+        row.manager = row.manager.map(|_| 10_002);
+    }
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(3).json();
+    let line = guard(&report, "disables:line");
+    assert_eq!(
+        line["why"],
+        "the line below worker 10001: 3 accounts would be disabled, 0 in the last 24 hours; the \
+         limit is 2 of 20 managed accounts there"
+    );
+    let dept = guard(&report, "disables:dept:dept-3");
+    assert_eq!(
+        (&dept["counted"], &dept["limit"]),
+        (&json!(2.0), &json!(1.0))
+    );
+    assert_eq!(guard(&report, "disables:dept:dept-6")["tripped"], false);
+    let enabled = |keys: [&str; 4]| {
+        let users = world.users();
+        keys.map(|key| users[key]["accountEnabled"] == true)
+    };
+    let leavers = ["10011", "10021", "10031", "10004"];
+    assert_eq!(enabled(leavers), [true; 4]);
+    let agree = |name: &str| {
+        let args = [
+            "approve",
+            report["run"].as_str().unwrap(),
+            "--plan",
+            report["plan_sha256"].as_str().unwrap(),
+            "--guard",
+            name,
+            "--reason",
+            "seen",
+        ];
+        world.at("2026-03-15T03:00:00Z", &args).expect(0);
+        world.at("2026-03-15T03:05:00Z", &["apply"]);
+    };
+    agree("disables:line");
+    assert_eq!(enabled(leavers), [true, false, false, true]);
+    agree("disables:dept:dept-3");
+    assert_eq!(enabled(leavers), [false; 4]);
+    world.at("2026-03-15T04:00:00Z", &["verify"]).expect(0);
+}
+
+fn no_slices() {
+    let world = World::new();
+    let slices = "[[budgets.slice]]\nname = \"one\"\nrule = 'worker.citty -eq \"x\"'\n\
+                  disables = { count = 1 }\n[[budgets.slice]]\nname = \"two\"\n\
+                  by = \"city\"\nunder = \"1\"\ndisables = { count = 1 }\n\n[protected]\n";
+    let text = std::fs::read_to_string(world.dir().join("policy.toml")).unwrap();
+    let at = text.lines().position(|it| it == "[protected]").unwrap() + 1;
+    world.edit("policy.toml", "[protected]\n", slices);
+    let ran = world.at("2026-03-15T02:00:00Z", &["check"]).expect(2);
+    let told = format!(
+        "line {}: slice `two`: 2 of `rule`, `by` and `under`",
+        at + 4
+    );
+    assert!(ran.err.contains(&told), "{}", ran.err);
+    world.edit("policy.toml", "under = \"1\"\n", "");
+    let ran = world.at("2026-03-15T02:00:00Z", &["check"]).expect(2);
+    let told = format!(
+        "policy.toml: line {}: slice `one`, unsupported-property",
+        at + 2
+    );
+    assert!(ran.err.contains(&told), "{}", ran.err);
+    assert!(ran.err.contains("did you mean worker.city?"), "{}", ran.err);
 }

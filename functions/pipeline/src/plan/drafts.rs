@@ -13,6 +13,7 @@ use rollcall_core::model::{
 use rollcall_core::notice;
 use rollcall_core::policy::{Context, Draft, Matching, NoRules, Rules, Target, decide, name_key};
 use rollcall_core::seats::Claims;
+use rollcall_core::slices::{Slices, Tally};
 use rollcall_core::state::{Person, Promise};
 use rollcall_core::undo;
 use rollcall_core::workers::ProtectedRule;
@@ -30,7 +31,6 @@ pub(super) struct Brief {
     worker: u64,
     name: Option<u128>,
     at: u64,
-    pub(super) disables: u32,
     creates: bool,
     linked: bool,
     pub(super) protected: bool,
@@ -52,6 +52,8 @@ pub(super) struct Laid {
     pub(super) known: bool,
     /// Their account as planning read it, where somebody asks for it again.
     pub(super) account: Option<Account>,
+    /// Parts of the company that count what they lose.
+    pub(super) parts: Vec<usize>,
 }
 
 /// What came of the first pass.
@@ -70,8 +72,10 @@ pub(super) struct Drafts {
     immediate: BTreeMap<WorkerId, usize>,
     /// Attributes that change, by how many people.
     pub(super) churn: guards::Churn,
-    /// People who stay and lose something, whom a budget counts.
-    pub(super) removals: u32,
+    /// Parts of the company with budgets of their own.
+    pub(super) slices: Option<Slices>,
+    /// What budgets count, by the parts that the people are in.
+    pub(super) tally: Tally,
     /// Groups that somebody comes into by what is due.
     pub(super) named: BTreeSet<String>,
     /// Looked at, and nothing came of it.
@@ -82,9 +86,10 @@ pub(super) struct Drafts {
 
 impl Drafts {
     /// None yet; whoever the rule holds for is protected.
-    pub(super) fn new(protected: Option<ProtectedRule>) -> Self {
+    pub(super) fn new(protected: Option<ProtectedRule>, slices: Option<Slices>) -> Self {
         Self {
             protected,
+            slices,
             ..Self::default()
         }
     }
@@ -133,6 +138,7 @@ impl Drafts {
             known,
             deed,
             notices,
+            lines,
         } = ready;
         let mut subject = subject;
         let before = subject.person.clone();
@@ -184,9 +190,6 @@ impl Drafts {
             worker: person.hot().worker,
             name: name.map(|n| name_hash(&n)),
             at: self.laid.bytes(),
-            disables: draft.as_ref().map_or(0, |draft| {
-                guards::new_disables(&person, draft.steps().map(|step| step.op))
-            }),
             creates: draft.as_ref().is_some_and(creates),
             linked: person.object.is_some(),
             protected: by_rule
@@ -224,7 +227,19 @@ impl Drafts {
                 }
             }
         }
-        self.removals += u32::from(takes && counted);
+        let mut parts = BTreeSet::new();
+        if counted {
+            let ops = draft.iter().flat_map(Draft::steps).map(|step| step.op);
+            let disables = guards::new_disables(&person, ops);
+            if let Some(slices) = self.slices.as_mut().filter(|_| takes || disables > 0) {
+                parts.extend(lines.into_iter().map(|slice| slices.line(slice)));
+                // By what HR says now, or said before: nobody gets out of a slice by an edit.
+                for identity in [&person.wanted, &before.wanted].into_iter().flatten() {
+                    slices.by_words(identity, cx.now, &mut parts);
+                }
+            }
+            self.tally.add(&parts, disables, u32::from(takes));
+        }
         let account = request.groups.and_then(|_| {
             let object = draft.as_ref()?.object.as_ref()?;
             let mut accounts = answers.iter().flatten();
@@ -239,6 +254,7 @@ impl Drafts {
             changed,
             known,
             account,
+            parts: parts.into_iter().collect(),
         })?;
         Ok(())
     }
@@ -259,12 +275,6 @@ impl Drafts {
     /// People of whom anything becomes.
     pub(super) fn people(&self) -> u32 {
         u32::try_from(self.briefs.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Disables that a budget counts.
-    pub(super) fn disables(&self) -> u32 {
-        let counted = self.briefs.iter().filter(|b| !b.protected);
-        counted.map(|b| b.disables).sum()
     }
 
     /// Everybody once more, in the same order, now that all are known.

@@ -8,11 +8,13 @@
 
 mod desk;
 mod drafts;
+mod lines;
 mod orders;
 mod read;
 mod recall;
 mod request;
 mod shapes;
+mod slices;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +27,8 @@ use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity};
 use rollcall_core::notice;
 use rollcall_core::plan::{Counts, Inputs, PlanSummary};
 use rollcall_core::policy::{Context, GrantTerms};
+use rollcall_core::profile;
+use rollcall_core::slices::Slices;
 use rollcall_core::state::account_behind;
 use rollcall_core::workers::ProtectedRule;
 
@@ -32,12 +36,14 @@ use self::desk::Desk;
 pub(crate) use self::desk::answers;
 pub use self::desk::{Answers, answers_about};
 use self::drafts::Drafts;
+use self::lines::Lines;
 use self::orders::{Orders, Verdicts};
 use self::read::Scan;
 pub use self::recall::Recalled;
 pub use self::request::Request;
 pub(crate) use self::request::{Book, Common, Freshness, Ground};
 use self::shapes::Looked;
+use crate::log::InSlice;
 use crate::notices::Noticed;
 use crate::spool::Spool;
 use crate::state::State;
@@ -57,7 +63,7 @@ pub enum PlanError {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// A rule of the policy is none for this mapping.
-    #[error("policy, `protected.rule`: {0}")]
+    #[error("policy, {0}")]
     Rule(String),
     /// A temporary file failed.
     #[error("temporary file: {0}")]
@@ -97,6 +103,8 @@ pub struct Made {
     pub disables: (u32, u32),
     /// People who stay and lose something, and those of them kept back by the budget.
     pub removals: (u32, u32),
+    /// What counts into the budgets of slices, by guard.
+    pub slices: BTreeMap<String, InSlice>,
     /// People who wait for a seat, by licence.
     pub without: BTreeMap<String, u32>,
     /// See [`crate::log::Planned::next_due`].
@@ -158,7 +166,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             comparison.listed_gone,
         ));
     }
-    let gates = if delivery.is_some() {
+    let mut gates = if delivery.is_some() {
         guards::gates(
             request.policy,
             coverage.proves_absence(),
@@ -169,6 +177,13 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     } else {
         Vec::new()
     };
+    let profile = delivery.and_then(|it| it.profile.as_deref());
+    if let (Some(now), Some(before)) = (profile, request.baseline_profile)
+        && coverage.proves_absence()
+    {
+        gates.extend(profile::gates(&request.policy.gates, now, before));
+        findings.extend(profile::header_drift(now, before));
+    }
 
     let gives = request
         .groups
@@ -192,10 +207,14 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     desk.open(comparison.touched.len(), request.state.hot().len())
         .await?;
     let protected = ProtectedRule::compile(request.policy, request.mapping);
-    let mut drafts = Drafts::new(protected.map_err(|e| PlanError::Rule(e.to_string()))?);
+    let protected = protected.map_err(|e| PlanError::Rule(format!("`protected.rule`: {e}")))?;
+    let parts = slices::compile(&request)?;
+    let tops = parts.as_ref().map(Slices::tops).unwrap_or_default();
+    let mut lines = Lines::new(&tops, &scan, &request);
+    let mut drafts = Drafts::new(protected, parts);
     drafts.hold(&findings);
     for chunk in comparison.touched.chunks(CHUNK) {
-        let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut findings)?;
+        let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut lines, &mut findings)?;
         drafts
             .decide(
                 persons,
@@ -220,16 +239,18 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
                 .await?;
         }
     }
+    let in_slices = slices::judge(&mut drafts, &lines, &request)?;
+    let [disables, removed] = in_slices.left;
     let budget = guards::disables(
         request.policy,
         request.disables_before,
-        drafts.disables(),
+        disables,
         comparison.managed,
     );
     let removals = guards::removals(
         request.policy,
         request.removals_before,
-        drafts.removals,
+        removed,
         comparison.managed,
     );
     let looked = match request.groups {
@@ -271,6 +292,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         gates,
         budget,
         removals: gives.then_some(removals),
+        slices: in_slices,
         shapes: request
             .groups
             .is_some_and(|groups| groups.ours().next().is_some()),

@@ -12,18 +12,19 @@ use rollcall_core::model::{
     Account, ActionId, Finding, FindingKind, Op, Place, RunId, Severity, WorkerId,
 };
 use rollcall_core::plan::{
-    Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Inputs, LicenceCounts,
-    PlanHasher, PlanSummary, SourceRow, Verdict, WorkOrder, seal,
+    Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Held, Inputs,
+    LicenceCounts, PlanHasher, PlanSummary, SourceRow, Verdict, WorkOrder, seal,
 };
 use rollcall_core::policy::{DeltaKind, Draft, Matching};
 use rollcall_core::references::{self, Reference};
 use rollcall_core::seats::Losers;
+use rollcall_core::slices::{self, Judged};
 use rollcall_core::state::{Person, account_behind, key_prefix};
 
 use super::drafts::{Brief, Drafts, Laid};
 use super::read::Scan;
 use super::{Made, PlanError, Request, number};
-use crate::log::Intake;
+use crate::log::{InSlice, Intake};
 use crate::spool::Spool;
 
 /// What the guards saw before any order is written.
@@ -36,6 +37,8 @@ pub(super) struct Verdicts {
     pub(super) churn: Option<(GuardVerdict, BTreeSet<String>)>,
     /// `None` where Rollcall gives nothing itself.
     pub(super) removals: Option<GuardVerdict>,
+    /// Parts of the company with budgets of their own.
+    pub(super) slices: Judged,
     /// There are groups of ours.
     pub(super) shapes: bool,
 }
@@ -62,6 +65,7 @@ pub(super) struct Orders<'a> {
     tripped: BTreeSet<String>,
     disables: (u32, u32),
     removals: (u32, u32),
+    slices: BTreeMap<String, InSlice>,
     written: u32,
     next_due: Option<Timestamp>,
     hasher: PlanHasher,
@@ -103,6 +107,7 @@ impl<'a> Orders<'a> {
             tripped,
             disables: (0, 0),
             removals: (0, 0),
+            slices: BTreeMap::new(),
             written: 0,
             next_due: None,
             hasher: PlanHasher::default(),
@@ -134,7 +139,8 @@ impl<'a> Orders<'a> {
         self.losers = std::mem::take(&mut drafts.seats).settle(
             self.catalogue,
             self.request.reserved,
-            self.verdicts.removals.as_ref().is_some_and(|it| it.tripped),
+            self.verdicts.removals.as_ref().is_some_and(|it| it.tripped)
+                || self.verdicts.slices.any(guards::REMOVALS),
         );
         self.lane = drafts.lane(self.request.policy.budgets.immediate_lane);
         let mut settling = drafts.settle()?;
@@ -313,7 +319,8 @@ impl<'a> Orders<'a> {
         if let Some(gate) = self.verdicts.gates.iter().find(|g| g.tripped) {
             order.hold(&gate.name, &gate.why, |_| true);
         }
-        self.tripped.extend(order.held.iter().map(|h| h.by.clone()));
+        self.tripped
+            .extend(order.held.iter().flat_map(Held::guards).cloned());
         let held = order.held.iter().flat_map(|h| &h.actions);
         let steps = order.actions.iter().chain(&order.scheduled).chain(held);
         let adds = steps.filter(|action| action.op == Op::GroupAdd);
@@ -338,6 +345,7 @@ impl<'a> Orders<'a> {
             changed,
             known,
             account,
+            parts,
         } = laid;
         let draft = draft.filter(|d| !d.actions.is_empty() || !d.scheduled.is_empty());
         let order = match draft {
@@ -345,7 +353,7 @@ impl<'a> Orders<'a> {
             Some(draft) if self.release && !changed && draft.actions.is_empty() => None,
             Some(draft) => {
                 let account = account.as_ref();
-                let at = (place, brief.protected);
+                let at = (place, brief.protected, parts.as_slice());
                 let source = SourceRow {
                     file: source.unwrap_or_else(|| self.file.to_owned()),
                     row,
@@ -381,7 +389,7 @@ impl<'a> Orders<'a> {
         account: Option<&Account>,
         person: &mut Person,
         source: &SourceRow,
-        (place, protected): (usize, bool),
+        (place, protected, parts): (usize, bool, &[usize]),
     ) -> Result<WorkOrder, PlanError> {
         let salt = self.request.key.salt(&person.person);
         let (mut order, values) = seal(draft, person.revision, source, &salt);
@@ -404,11 +412,17 @@ impl<'a> Orders<'a> {
         }
         // What an earlier plan let go, and did not bring to its end, was counted then.
         let counted = person.cut.is_some_and(|planned| planned.counted);
-        if self.verdicts.budget.tripped && !counted {
+        if !counted {
             let lane = self.lane.contains(&place);
-            guards::hold_destructive(&mut order, &self.verdicts.budget, lane);
+            let slices = self.verdicts.slices.holding(guards::DISABLES, parts);
+            guards::hold_destructive(&mut order, &slices, lane);
+            if self.verdicts.budget.tripped {
+                let budget = &self.verdicts.budget;
+                let all = [(budget.name.clone(), budget.why.clone())];
+                guards::hold_destructive(&mut order, &all, lane);
+            }
         }
-        self.hold_grants(&mut order, draft, person, (place, protected));
+        self.hold_grants(&mut order, draft, person, (place, protected, parts));
         order.hold_dependents();
         let ops = |actions: &[Action]| actions.iter().map(|a| a.op).collect::<Vec<_>>();
         let free = ops(&order.actions).into_iter().chain(ops(&order.scheduled));
@@ -417,6 +431,11 @@ impl<'a> Orders<'a> {
         let over = guards::new_disables(person, over.flat_map(|h| ops(&h.actions)));
         self.disables.0 += free;
         self.disables.1 += over;
+        self.let_through(guards::DISABLES, parts, free);
+        for held in &order.held {
+            let disables = guards::new_disables(person, ops(&held.actions));
+            self.kept_back(guards::DISABLES, parts, &held.by, disables);
+        }
         if let Some(cut) = &mut person.cut {
             cut.counted |= free > 0;
         }
@@ -439,24 +458,58 @@ impl<'a> Orders<'a> {
         Ok(order)
     }
 
+    /// What counts into the budgets of the slices that somebody is in.
+    fn let_through(&mut self, kind: &str, parts: &[usize], count: u32) {
+        for guard in self
+            .verdicts
+            .slices
+            .guards(kind, parts)
+            .filter(|_| count > 0)
+        {
+            let slice = self.slices.entry(guard.clone()).or_default();
+            slice.through += count;
+        }
+    }
+
+    /// What will count, there and for everybody, once people let go what a guard keeps back.
+    fn kept_back(&mut self, kind: &str, parts: &[usize], by: &str, count: u32) {
+        let of_a_slice = slices::kind_of(by) == Some(kind);
+        if count == 0 || !(of_a_slice || by == kind) {
+            return;
+        }
+        let everybody = of_a_slice.then(|| kind.to_owned());
+        let counters = self.verdicts.slices.guards(kind, parts).cloned();
+        for counter in counters.chain(everybody) {
+            let slice = self.slices.entry(counter).or_default();
+            *slice.held.entry(by.to_owned()).or_default() += count;
+        }
+    }
+
     /// Keeps back what is taken over a budget, and what would need a seat that is not free.
     fn hold_grants(
         &mut self,
         order: &mut WorkOrder,
         draft: &Draft,
         person: &mut Person,
-        (place, protected): (usize, bool),
+        (place, protected, parts): (usize, bool, &[usize]),
     ) {
         if let Some(removals) = &self.verdicts.removals
             && guards::takes_anew(person, draft)
             && !protected
         {
-            if removals.tripped {
-                guards::hold_removals(order, removals);
+            let slices = self.verdicts.slices.holding(guards::REMOVALS, parts);
+            if let Some((by, _)) = slices.first() {
+                guards::hold_removals(order, &slices);
+                self.kept_back(guards::REMOVALS, parts, by, 1);
+            } else if removals.tripped {
+                let all = [(removals.name.clone(), removals.why.clone())];
+                guards::hold_removals(order, &all);
                 self.removals.1 += 1;
+                self.kept_back(guards::REMOVALS, parts, guards::REMOVALS, 1);
             } else {
                 self.removals.0 += 1;
                 grants::count(&mut person.grants);
+                self.let_through(guards::REMOVALS, parts, 1);
             }
         }
         let without = self.losers.of(place);
@@ -485,6 +538,11 @@ impl<'a> Orders<'a> {
         };
         let mut verdicts = self.verdicts.gates;
         verdicts.push(self.verdicts.budget);
+        let gives = self.verdicts.removals.is_some();
+        let slices = self.verdicts.slices.verdicts.into_iter();
+        verdicts.extend(
+            slices.filter(|it| gives || slices::kind_of(&it.name) != Some(guards::REMOVALS)),
+        );
         verdicts.extend(self.verdicts.churn.map(|(verdict, _)| verdict));
         verdicts.push(GuardVerdict {
             name: guards::PROTECTED.to_owned(),
@@ -530,6 +588,7 @@ impl<'a> Orders<'a> {
             orders: self.written,
             disables: self.disables,
             removals: self.removals,
+            slices: self.slices,
             without: self.losers.counts(),
             next_due: self.next_due,
             undoes: self.verdicts.undoes,

@@ -18,6 +18,7 @@ use rollcall_core::state::{Person, key_prefix};
 use rollcall_core::undo::Deed;
 use tempfile::SpooledTempFile;
 
+use super::lines::Lines;
 use super::{PlanError, Request, Undo};
 use crate::rows::SealedRows;
 use crate::spool::next_line;
@@ -29,7 +30,7 @@ pub(super) struct Scan {
     pub(super) roster: Roster,
     pub(super) counts: IntakeCounts,
     /// The rows of people with several employments, by the hash of the person's key.
-    jobs: BTreeMap<u128, Vec<Entry>>,
+    pub(super) jobs: BTreeMap<u128, Vec<Entry>>,
 }
 
 /// Streams the rows once: index, counts, and findings about repeated keys.
@@ -66,11 +67,12 @@ pub(super) fn scan(
         match row.key {
             None => builder.push_keyless(),
             Some(key) => {
+                let person = hasher.hash(row.person.unwrap_or(key));
                 if persons {
-                    builder.push_worker(hasher.hash(key));
+                    builder.push_worker(hasher.hash(key), person);
                 }
                 builder.push(Entry {
-                    key: hasher.hash(row.person.unwrap_or(key)),
+                    key: person,
                     fingerprint: row.fingerprint,
                     byte: row.byte,
                     row: row.row,
@@ -170,6 +172,8 @@ pub(super) struct Ready {
     pub(super) deed: Option<(RunId, Deed)>,
     /// What people say of them, and where it is written.
     pub(super) notices: Vec<(Notice, String)>,
+    /// Slices that are lines of managers, and they are in.
+    pub(super) lines: Vec<usize>,
 }
 
 /// Persons of whom a run is taken back.
@@ -220,6 +224,7 @@ impl Undoing {
             known: true,
             deed: Some((self.run.clone(), deed)),
             notices: Vec::new(),
+            lines: Vec::new(),
         });
         Ok(ready.collect())
     }
@@ -231,6 +236,7 @@ pub(super) fn subjects(
     scan: &Scan,
     rows: &mut Option<SealedRows>,
     request: &Request<'_>,
+    lines: &mut Lines,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Ready>, PlanError> {
     let known: Vec<usize> = chunk.iter().filter_map(|t| t.hot).collect();
@@ -279,12 +285,20 @@ pub(super) fn subjects(
             in_cycle: false,
         };
         subject.forget_purged(request.now);
+        subject.in_cycle = lines.in_circle(&subject, scan, rows, request)?;
+        // Nothing is taken from somebody new.
+        let inside = if known {
+            lines.of(&subject, scan, rows, request)?
+        } else {
+            Vec::new()
+        };
         out.push(Ready {
             subject,
             row,
             known,
             deed: None,
             notices: notices_of(touch.hot, request),
+            lines: inside,
         });
     }
     Ok(out)

@@ -11,6 +11,7 @@ use rollcall_core::mapping::Mapping;
 use rollcall_core::model::SourceName;
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Policy, Target as Kind};
+use rollcall_core::profile::Profile;
 
 use super::Undo;
 use crate::log::{Intake, Rules, Standing};
@@ -37,6 +38,8 @@ pub struct Request<'a> {
     pub state: &'a State,
     /// The last accepted full file.
     pub baseline: Option<IntakeCounts>,
+    /// What it looked like as a whole, where that is known.
+    pub baseline_profile: Option<&'a Profile>,
     /// Nothing was ever accepted.
     pub first_load: bool,
     /// The newest accepted data are too old (releases only).
@@ -47,6 +50,8 @@ pub struct Request<'a> {
     pub disables_before: u32,
     /// People who lost groups or licences in the last 24 hours, and stay.
     pub removals_before: u32,
+    /// What counted into the budgets of slices in the last 24 hours, by guard.
+    pub slices_before: BTreeMap<String, u32>,
     /// Seats for those whom the newest delivery left waiting for one, by licence.
     pub reserved: &'a BTreeMap<String, u32>,
     /// The mapping.
@@ -143,10 +148,14 @@ impl<'a> Request<'a> {
                 inactive: it.inactive,
                 unknown_status: 0,
             }),
+            baseline_profile: accepted
+                .filter(|it| it.full)
+                .and_then(|it| it.profile.as_deref()),
             first_load: accepted.is_none(),
             rules_changed: standing.rules.as_ref().is_some_and(|it| it != book.rules),
             disables_before: standing.disables_before(now),
             removals_before: standing.removals_before(now),
+            slices_before: standing.slices_before(now),
             mapping: book.mapping,
             policy: book.policy,
             groups: book.groups,

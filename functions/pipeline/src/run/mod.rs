@@ -149,7 +149,8 @@ impl Pipeline {
             let head = log::head(&self.store).await?;
             let done = match self.next(&head, until, plans).await? {
                 Next::Nothing => break,
-                Next::Step(open) => self.step(&head, &open).await,
+                // A plan with all that hangs on it: too much for every future around it.
+                Next::Step(open) => Box::pin(self.step(&head, &open)).await,
                 Next::SetAside(run, why) => self.set_aside(&head, &run, why).await.map(|()| None),
             };
             match done {
@@ -438,7 +439,7 @@ impl Pipeline {
         if !ends || !self.call_back(run).await? {
             return Ok(Way::Barred);
         }
-        self.step(head, run).await?;
+        Box::pin(self.step(head, run)).await?;
         Ok(Way::Made)
     }
 

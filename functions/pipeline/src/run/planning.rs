@@ -151,6 +151,7 @@ impl Pipeline {
             disables_held: made.disables.1,
             removals: made.removals.0,
             removals_held: made.removals.1,
+            slices: made.slices,
             without: made.without,
             next_due: made.next_due,
             undoes: made.undoes,
