@@ -47,7 +47,7 @@ pub fn vocabulary(mapping: &Mapping) -> Vec<(String, Kind)> {
     out
 }
 
-fn last_part(attribute: &str) -> &str {
+pub(crate) fn last_part(attribute: &str) -> &str {
     attribute.rsplit('.').next().unwrap_or(attribute)
 }
 
@@ -124,6 +124,32 @@ pub(crate) fn fill(record: &mut Record, set: &RuleSet, identity: &Identity) {
                     (_, text) => record.text(slot, text),
                 }
             }
+        }
+    }
+}
+
+/// What is said of a worker under a name of the [`vocabulary`], as people read it; `None` where
+/// nothing is.
+pub(crate) fn said(identity: &Identity, name: &str) -> Option<String> {
+    let day = |date: Option<jiff::civil::Date>| date.map(|date| date.to_string());
+    match name {
+        "id" => Some(identity.worker.as_str().to_owned()),
+        "status" => Some(identity.status.clone()).filter(|status| !status.is_empty()),
+        "manager" => identity.manager.as_ref().map(|it| it.as_str().to_owned()),
+        "hireDate" => day(identity.hire),
+        "lastDay" => day(identity.last_day),
+        "timeZone" => identity.zone.clone(),
+        name => {
+            let facts = identity.facts.iter();
+            let all = facts.chain(&identity.always).chain(&identity.on_create);
+            let mut named = all.filter(|(target, _)| last_part(target) == name);
+            named.find_map(|(_, value)| match value {
+                Value::Bool(truth) => Some(truth.to_string()),
+                Value::Number(number) => Some(number.to_string()),
+                Value::Null | Value::Text(_) | Value::List(_) => {
+                    first_text(value).map(str::to_owned)
+                }
+            })
         }
     }
 }
