@@ -351,6 +351,9 @@ pub struct Inputs {
     /// What is taken back, where the plan does that.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undo_sha256: Option<String>,
+    /// The meaning of the texts that people are told, where they are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub texts_sha256: Option<String>,
     /// What people said that it takes in, where they did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub notices_sha256: Option<String>,
