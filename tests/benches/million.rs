@@ -202,6 +202,8 @@ fn prepare(dir: &Path) {
             removals_held: 0,
             without: std::collections::BTreeMap::new(),
             next_due: None,
+            undoes: None,
+            notices: Vec::new(),
             rules,
         };
         let events = [
