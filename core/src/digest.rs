@@ -24,6 +24,13 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// HMAC-SHA256 (RFC 2104) of these bytes.
+pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(bytes);
+    mac.finalize().into_bytes().into()
+}
+
 /// SHA-256 over parts that arrive one after the other.
 #[derive(Debug, Clone, Default)]
 pub struct Sha256Stream(Sha256);

@@ -43,6 +43,16 @@ pub struct Outcome {
     pub object: Option<ObjectId>,
 }
 
+impl Outcome {
+    /// Whether the action is not planned again: it is done, or it told somebody and nobody knows
+    /// whether that came through. A second telling is worse than none (P6): the report says that
+    /// a person has to look.
+    pub fn is_over(&self) -> bool {
+        let unheard = matches!(self.ending, Ending::Unknown { .. });
+        self.ending.settled() || (self.op.tells() && unheard)
+    }
+}
+
 /// The newest outcome of each action: a settled one stands, else the last one said.
 #[derive(Debug, Clone, Default)]
 pub struct Outcomes(BTreeMap<ActionId, Outcome>);
@@ -100,7 +110,7 @@ pub fn fold(
     for action in due {
         let outcome = outcomes.get(&action.id);
         if let Some(outcome) = outcome
-            && outcome.ending.settled()
+            && outcome.is_over()
         {
             changed = true;
             let values = values.get(&action.id);
@@ -353,7 +363,10 @@ fn apply(
 fn leave(person: &mut Person, cut: Option<Cut>) {
     let new = person.block.is_none_or(|block| !block.cut.cause.exit());
     if new && cut.is_some_and(|cut| cut.cause.exit()) {
-        person.told = None;
+        // Whoever was told that somebody comes is told that they do not.
+        if cut.is_none_or(|cut| cut.cause != BlockCause::CalledOff) {
+            person.told = None;
+        }
         person.owed.clear();
         person.spent.clear();
         person.taken.clear();
@@ -473,6 +486,56 @@ mod tests {
         let now = NOW.parse().unwrap();
         let none = BTreeMap::new();
         fold(person, order, approved, now, &none, &outcomes, &target)
+    }
+
+    /// Nobody is told twice: what may have come through counts as told, for what tells and for
+    /// nothing else.
+    #[test]
+    fn what_may_have_been_told_is_not_planned_again() {
+        let unknown = Ending::Unknown {
+            hint: "x".to_owned(),
+        };
+        let failed = Ending::Failed {
+            code: "x".to_owned(),
+            hint: "x".to_owned(),
+        };
+        for (op, ending, over) in [
+            (Op::NotifyWelcome, &unknown, true),
+            (Op::NotifyWelcome, &failed, false),
+            (Op::TapIssue, &unknown, false),
+        ] {
+            let order = order(&[op], NOW);
+            let mut welcomed = leaver(Lifecycle::Active);
+            welcomed.owed.insert(op);
+            let outcome = Outcome {
+                run: RunId::new("r"),
+                order: order.order.clone(),
+                action: order.actions[0].id.clone(),
+                op,
+                person: order.person.clone(),
+                ending: ending.clone(),
+                at: NOW.parse().unwrap(),
+                send: 1,
+                calls: 1,
+                request_id: None,
+                object: None,
+            };
+            let mut outcomes = Outcomes::default();
+            outcomes.add(outcome);
+            let target = Target {
+                key_attribute: "employeeId".to_owned(),
+                name_attribute: "userPrincipalName".to_owned(),
+                alias_attribute: "mailNickname".to_owned(),
+            };
+            let now = NOW.parse().unwrap();
+            let values = BTreeMap::new();
+            let after = fold(welcomed, &order, &[], now, &values, &outcomes, &target);
+            assert_eq!(
+                (after.owed.is_empty(), after.unfinished),
+                (over, !over),
+                "{op} {ending:?}"
+            );
+        }
     }
 
     /// Lifecycle before, operations and how they ended → lifecycle, whether we disabled the

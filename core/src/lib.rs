@@ -2,6 +2,7 @@
 //!
 //! Invariant: no I/O, no clock, no randomness, no async. The same input gives the same bytes.
 
+pub mod base64;
 pub mod circles;
 pub mod delta;
 pub mod digest;
@@ -12,6 +13,7 @@ pub mod guards;
 pub mod mapping;
 pub mod model;
 pub mod notice;
+pub mod notices;
 mod pattern;
 mod place;
 pub mod plan;

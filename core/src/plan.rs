@@ -72,13 +72,20 @@ impl Action {
     }
 
     /// Whether it must not go before another one of its order has: without an account nothing
-    /// goes, what comes instead is there before anything is taken, and nothing is given before
-    /// what stands before it was taken.
+    /// goes, what comes instead is there before anything is taken, nothing is given before what
+    /// stands before it was taken, nobody is welcomed who cannot sign in, and nobody is asked to
+    /// see to what was not written.
     pub fn waits_for(&self, other: &Self) -> bool {
         if matches!(other.op, Op::UserCreate | Op::GroupCreate) {
             return other.place < self.place;
         }
         if self.op.grants() && other.op.takes() {
+            return other.place < self.place;
+        }
+        if matches!(
+            (self.op, other.op),
+            (Op::NotifyWelcome, Op::UserEnable) | (Op::TaskManual, Op::UserUpdate)
+        ) {
             return other.place < self.place;
         }
         if !self.op.takes() || !other.op.grants() {
@@ -376,6 +383,9 @@ pub struct Inputs {
     /// What is taken back, where the plan does that.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undo_sha256: Option<String>,
+    /// The meaning of the texts that people are told, where they are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub texts_sha256: Option<String>,
     /// What people said that it takes in, where they did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub notices_sha256: Option<String>,

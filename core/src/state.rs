@@ -382,7 +382,8 @@ pub struct Person {
     /// The first day that the manager was told.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub told: Option<jiff::civil::Date>,
-    /// What was done once since the block, and is not repeated.
+    /// What was done once since the block, and is not repeated; of somebody who was in work when the
+    /// first delivery came, also the welcome, which they do not need.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub spent: BTreeSet<Op>,
     /// What the cut took: somebody who stays after all gets it back.

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 
 use crate::mapping::Mapping;
 use crate::model::Value;
-use crate::policy::{Policy, last_part};
+use crate::policy::Policy;
+pub(crate) use crate::policy::last_part;
 use crate::rules::{Kind, Record, Rule, RuleError, RuleSet, Scratch, Vocabulary};
 use crate::state::Identity;
 
@@ -109,7 +110,7 @@ pub(crate) fn fill(record: &mut Record, set: &RuleSet, identity: &Identity) {
             "lastDay" => record.instant(slot, day(identity.last_day)),
             "timeZone" => record.text(slot, identity.zone.as_deref()),
             name => {
-                let text = attribute(identity, name);
+                let text = values(identity, name).find_map(first_text);
                 match (property.kind, text) {
                     (Kind::Instant, text) => {
                         record.instant(slot, text.and_then(|text| text.parse().ok()));
@@ -126,14 +127,33 @@ pub(crate) fn text<'i>(identity: &'i Identity, name: &str) -> Option<&'i str> {
     if name == "timeZone" {
         return identity.zone.as_deref();
     }
-    attribute(identity, name)
+    values(identity, name).find_map(first_text)
 }
 
-fn attribute<'i>(identity: &'i Identity, name: &str) -> Option<&'i str> {
+fn values<'i>(identity: &'i Identity, name: &str) -> impl Iterator<Item = &'i Value> {
     let facts = identity.facts.iter();
     let all = facts.chain(&identity.always).chain(&identity.on_create);
-    let mut named = all.filter(|(target, _)| last_part(target) == name);
-    named.find_map(|(_, value)| first_text(value))
+    let named = all.filter(move |(target, _)| last_part(target) == name);
+    named.map(|(_, value)| value)
+}
+
+/// What is said of a worker under a name of the [`vocabulary`], as people read it; `None` where
+/// nothing is.
+pub(crate) fn said(identity: &Identity, name: &str) -> Option<String> {
+    let day = |date: Option<jiff::civil::Date>| date.map(|date| date.to_string());
+    match name {
+        "id" => Some(identity.worker.as_str().to_owned()),
+        "status" => Some(identity.status.clone()).filter(|status| !status.is_empty()),
+        "manager" => identity.manager.as_ref().map(|it| it.as_str().to_owned()),
+        "hireDate" => day(identity.hire),
+        "lastDay" => day(identity.last_day),
+        "timeZone" => identity.zone.clone(),
+        name => values(identity, name).find_map(|value| match value {
+            Value::Bool(truth) => Some(truth.to_string()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Null | Value::Text(_) | Value::List(_) => first_text(value).map(str::to_owned),
+        }),
+    }
 }
 
 fn first_text(value: &Value) -> Option<&str> {

@@ -5,6 +5,7 @@ pub mod chance;
 pub mod company;
 pub mod crowd;
 pub mod queue_contract;
+pub mod receiver;
 pub mod rulebook;
 pub mod store_contract;
 pub mod tenant;

@@ -11,6 +11,7 @@ mod error;
 mod fault;
 mod limiter;
 mod origin;
+mod post;
 mod retry;
 mod secret;
 mod token;
@@ -27,7 +28,8 @@ pub use limiter::{
     ThrottleScope, cost_of, forecast,
 };
 pub use origin::{Origin, OriginError, same_origin};
+pub use post::{Post, Postbox, Posted, Repeat};
 pub use retry::{Attempts, Next, Retry, RetryPolicy, retry_after};
 pub use secret::Secret;
 pub use token::{Asked, Credential, Proof, TokenError, TokenSource, TokenSpec};
-pub use transport::{BODY_BYTES_MAX, Exchange, TransportError, reqwest_exchange};
+pub use transport::{BODY_BYTES_MAX, Exchange, TransportError, posting_exchange, reqwest_exchange};

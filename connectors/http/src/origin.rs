@@ -37,10 +37,19 @@ impl Origin {
     /// # Errors
     /// `Unreadable`, `Plain` or `Path`, as described there.
     pub fn parse(text: &str) -> Result<Self, OriginError> {
-        let (origin, rest) = split(text)?;
+        let (_, rest) = split(text)?;
         if !(rest.is_empty() || rest == "/") {
             return Err(OriginError::Path);
         }
+        Self::of(text)
+    }
+
+    /// The origin of an absolute URL.
+    ///
+    /// # Errors
+    /// `Unreadable` or `Plain`.
+    pub fn of(url: &str) -> Result<Self, OriginError> {
+        let (origin, _) = split(url)?;
         let local = matches!(origin.host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
         if origin.scheme == "http" && !local {
             return Err(OriginError::Plain);

@@ -47,11 +47,32 @@ pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// # Errors
 /// `Request` when the TLS set-up of this machine cannot be used.
 pub fn reqwest_exchange(timeout: Duration) -> Result<Exchange, TransportError> {
+    exchange(client(timeout))
+}
+
+/// The same for messages that must not be sent twice: no connection is used again, since one that
+/// the peer has closed meanwhile looks like a lost answer.
+///
+/// # Errors
+/// `Request` when the TLS set-up of this machine cannot be used.
+pub fn posting_exchange(timeout: Duration) -> Result<Exchange, TransportError> {
+    let fresh = client(timeout).pool_max_idle_per_host(0);
+    exchange(fresh.connect_timeout(timeout.min(CONNECT_MAX)))
+}
+
+/// Longest wait for a connection: whoever is not there by then has seen nothing.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+fn client(timeout: Duration) -> reqwest::ClientBuilder {
     // Installing twice is harmless: the first provider stays.
     let _already = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
+    reqwest::Client::builder()
         .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
+}
+
+fn exchange(client: reqwest::ClientBuilder) -> Result<Exchange, TransportError> {
+    let client = client
         .build()
         .map_err(|e| TransportError::Request(e.without_url().to_string()))?;
     Ok(BoxCloneSyncService::new(tower::service_fn(
@@ -85,10 +106,11 @@ pub fn reqwest_exchange(timeout: Duration) -> Result<Exchange, TransportError> {
 }
 
 fn classify(error: &reqwest::Error) -> TransportError {
-    if error.is_timeout() {
-        TransportError::Timeout
-    } else if error.is_connect() {
+    // A connection that took too long was none.
+    if error.is_connect() {
         TransportError::Connect
+    } else if error.is_timeout() {
+        TransportError::Timeout
     } else if error.is_builder() {
         TransportError::Request("invalid request".to_owned())
     } else {

@@ -139,6 +139,8 @@ pub enum FindingKind {
     NoticeUnknown,
     /// A notice says nothing new.
     NoticeIdle,
+    /// Somebody is to be told something, and a value of the text or the address is missing.
+    NotificationHeld,
 }
 
 /// How much a finding matters.

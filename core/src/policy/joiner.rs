@@ -156,14 +156,24 @@ impl Desk<'_> {
         if self.cx.policy.joiner.pass.is_some() {
             self.person.owed.insert(Op::TapIssue);
         }
-        if self.cx.policy.joiner.welcome {
-            self.person.owed.insert(Op::NotifyWelcome);
+        let welcome = Op::NotifyWelcome;
+        if self.cx.policy.joiner.welcome && self.cx.first_load && self.in_work(spell.start, zone) {
+            self.person.spent.insert(welcome);
+        }
+        if self.cx.policy.joiner.welcome && !self.person.spent.contains(&welcome) {
+            self.person.owed.insert(welcome);
         }
         let owed = self.owed(spell.start, zone, enable, &reason);
         steps.extend(owed.into_iter().map(|step| step.from(anchor)));
         // Of somebody who was to come to another place.
         steps.extend(granted.takes);
         steps
+    }
+
+    /// Whether somebody began before today, where they are; nobody knows when: they did.
+    fn in_work(&self, start: Option<Start>, zone: &TimeZone) -> bool {
+        let today = self.cx.now.to_zoned(zone.clone()).date();
+        start.is_none_or(|start| start.date < today)
     }
 
     /// A pass and a welcome that somebody who starts, or has just started, has not had.

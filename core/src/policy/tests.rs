@@ -6,7 +6,8 @@ use super::{
     Context, Decision, DeltaKind, Matching, NoRules, Policy, Seen, Subject, Target, name_key,
 };
 use crate::model::{
-    Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, SourceName, Value, WorkerId,
+    Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, Op, SourceName, Value,
+    WorkerId,
 };
 use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person, PlannedCut};
 
@@ -1138,6 +1139,40 @@ fn a_taken_name_gives_way_to_the_next() {
     let none = decided(&["one", "two", "three", "four"]);
     assert!(none.draft.is_none() && none.held);
     assert_eq!(none.findings[0].kind, FindingKind::NameTaken);
+}
+
+/// First load, first day of work → whether somebody is welcomed, now or on that day. Whoever was in
+/// work already is not, nor by the next plan where the first one came to nothing.
+#[test]
+fn a_first_load_welcomes_only_who_starts() {
+    let (policy, target) = (policy("[joiner]\nwelcome = true\n"), target());
+    for (first_load, hire, welcomed) in [
+        (true, "hire=2020-01-06", false),
+        (true, "hire=2027-03-14", false),
+        (true, "dept=IT", false),
+        (true, "hire=2027-03-15", true),
+        (true, "hire=2027-03-20", true),
+        (false, "hire=2020-01-06", true),
+    ] {
+        let welcome = |person: Person, first_load: bool| {
+            let subject = Subject {
+                person,
+                seen: row(hire),
+                in_cycle: false,
+            };
+            let cx = Context {
+                first_load,
+                ..context(at_now(), &policy, &target)
+            };
+            let decision = decide(subject, &[], &cx);
+            let draft = decision.draft.unwrap();
+            let welcomed = draft.steps().any(|step| step.op == Op::NotifyWelcome);
+            (welcomed, decision.person)
+        };
+        let (first, person) = welcome(person(Lifecycle::None), first_load);
+        assert_eq!(first, welcomed, "{hire}");
+        assert_eq!(welcome(person, false).0, welcomed, "{hire}, the next night");
+    }
 }
 
 /// Files that are no whole roster neither count nor end misses.

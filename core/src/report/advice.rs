@@ -228,6 +228,11 @@ pub const fn advice(kind: FindingKind) -> &'static str {
              key: if it was a dismissal, somebody may still be inside."
         }
         FindingKind::NoticeIdle => "It was so already. Nothing to do.",
+        FindingKind::NotificationHeld => {
+            "Nobody was told: the text asks for a value that HR's row does not have, or there is no \
+             address. Complete the row, or write in the notices what stands instead \
+             (`{worker.jobTitle|new}`). It is planned again with the next delivery."
+        }
         FindingKind::LateHire => {
             "The first day had passed before HR sent the worker. Nothing to do here; HR may enter \
              hires earlier."

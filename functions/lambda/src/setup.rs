@@ -152,7 +152,9 @@ impl Setup {
                 "functions work over queues: configure [queue]".to_owned(),
             ));
         };
+        let notifier = wiring::notifier(&settings, &connected.store, clock)?;
         let pipeline = Pipeline {
+            notifier,
             target: Arc::new(EntraTarget::new(entra.clone())),
             settings,
             key: connected.key,

@@ -10,11 +10,14 @@ use rollcall_core::delta::Coverage;
 use rollcall_core::digest::EvidenceKey;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
-use rollcall_core::model::SourceName;
+use rollcall_core::model::{Op, SourceName};
+use rollcall_core::notices::Notices;
 use rollcall_core::policy::{Policy, slice_place};
 use rollcall_core::slices::Slices;
 use rollcall_core::workers::ProtectedRule;
 use serde::Deserialize;
+
+use crate::notify::{NotifySettings, NotifyTable};
 
 /// The evidence key that starter configurations for the rehearsal tenant ship with: the same
 /// everywhere, so that rehearsals can be compared, and refused for a real tenant.
@@ -50,6 +53,9 @@ pub struct Config {
     /// Groups, relative to this file; without them nothing is said of groups.
     #[serde(default)]
     pub groups: Option<PathBuf>,
+    /// Where notices go; without it nobody is told anything.
+    #[serde(default)]
+    pub notify: Option<Box<NotifyTable>>,
     /// What evidence is protected with.
     #[serde(default)]
     pub evidence: Evidence,
@@ -312,6 +318,8 @@ pub struct Settings {
     pub policy_text: String,
     /// The groups, and their file's text: sealed with each plan.
     pub groups: Option<Arc<(Groups, String)>>,
+    /// Notices, and where they go.
+    pub notify: Option<Arc<NotifySettings>>,
     /// What evidence is protected with.
     pub key: Key,
 }
@@ -351,6 +359,7 @@ impl Settings {
         let mapping_text = load(&config.mapping);
         let policy_text = load(&config.policy);
         let groups_text = config.groups.as_deref().and_then(&mut load);
+        let notices_text = config.notify.as_ref().and_then(|it| load(&it.notices));
         let key_file = config.evidence.key_file.as_deref();
         let key = match (key_file, &config.evidence.key_secret) {
             (Some(file), None) => load(file).map(KeyText::File),
@@ -375,6 +384,17 @@ impl Settings {
             let groups = groups.map_err(|e| problems.push(e.to_string())).ok()?;
             Some(Arc::new((groups, text)))
         });
+        let notify = config.notify.as_ref().zip(notices_text);
+        let notify = notify.zip(mapping.as_ref());
+        let notify = notify.and_then(|((table, notices), mapping)| {
+            let read = Notices::parse(&notices, &name(&table.notices), mapping);
+            let read = read.map_err(|e| problems.push(e.to_string())).ok()?;
+            let checked = table.check(&text, read, notices, &config.target);
+            let wrong = |it: Vec<String>| {
+                problems.extend(it.iter().map(|it| format!("{}: {it}", path.display())));
+            };
+            checked.map_err(wrong).ok().map(Arc::new)
+        });
         if let (Some(policy), Some(mapping)) = (&policy, &mapping)
             && let Err(error) = ProtectedRule::compile(policy, mapping)
         {
@@ -393,7 +413,11 @@ impl Settings {
         }
         if let Some(policy) = &policy {
             let file = name(&config.policy);
-            problems.extend(not_done(policy).map(|it| format!("{file}: {it}")));
+            let missing = not_done(policy, notify.as_deref());
+            // Whatever is wrong with `[notify]` is said already.
+            if config.notify.is_none() || notify.is_some() {
+                problems.extend(missing.into_iter().map(|it| format!("{file}: {it}")));
+            }
         }
         if let (Some(KeyText::File(text)), Some(file)) = (&key, key_file) {
             problems.extend(key_problem(text, &config.target, &name(file)));
@@ -414,6 +438,7 @@ impl Settings {
                     policy,
                     policy_text,
                     groups,
+                    notify,
                 })
             }
             _ => Err(ConfigError { problems }),
@@ -552,19 +577,37 @@ impl Config {
     }
 }
 
-/// What a policy asks for and no target of today does.
-fn not_done(policy: &Policy) -> Option<String> {
+/// What a policy asks for and neither a target of today nor `[notify]` does.
+fn not_done(policy: &Policy, notify: Option<&NotifySettings>) -> Vec<String> {
     let needs = policy.needs();
+    let told = |op: Op| notify.is_some_and(|notify| notify.tells(op));
     let missing = needs.iter().filter(|op| !rollcall_entra::does(**op));
-    let missing: Vec<&str> = missing.map(|op| op.name()).collect();
-    (!missing.is_empty()).then(|| {
-        format!(
+    let (tells, others): (Vec<Op>, Vec<Op>) =
+        missing.filter(|op| !told(**op)).partition(|op| op.tells());
+    let names = |ops: &[Op]| {
+        ops.iter()
+            .map(|op| op.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let mut out = Vec::new();
+    if !others.is_empty() {
+        out.push(format!(
             "it asks for {}, which the Entra connector of this version cannot do; leave out the \
              keys of `[joiner]`, `[leaver]`, `[mover]` or `[rescinded]` that say so (`rollcall \
              policy test` plays them all the same)",
-            missing.join(", ")
-        )
-    })
+            names(&others)
+        ));
+    }
+    if !tells.is_empty() {
+        out.push(format!(
+            "it asks for {}, and nothing says how people are told: `[notify]` of the configuration \
+             names where that goes and the file with the texts (`notify_manager_days` and `welcome` \
+             of `[joiner]`, `mail_alias` of `[mover]` ask for it)",
+            names(&tells)
+        ));
+    }
+    out
 }
 
 /// What is wrong with the text of an evidence key; `file` is where it comes from.

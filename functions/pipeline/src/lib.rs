@@ -17,6 +17,7 @@ pub mod halt;
 pub mod key;
 pub mod log;
 pub mod notices;
+pub mod notify;
 pub mod once;
 mod overlay;
 pub mod plan;

@@ -161,6 +161,7 @@ impl Pipeline {
             ));
         };
         let groups = stored.groups(&self.store).await?;
+        let texts = stored.texts(&self.store).await?;
         let tenant = &stored.tenant()?.key;
         let answers = Answers::stored(&self.store, tenant).await?;
         let state = State::load(&self.store, &before.state).await?;
@@ -201,6 +202,7 @@ impl Pipeline {
             mapping: &mapping,
             policy: &policy,
             groups: groups.as_ref(),
+            texts: texts.as_ref(),
             rules: &planned.rules,
         };
         let common = Common {

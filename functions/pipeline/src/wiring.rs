@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_entra::EntraConfig;
-use rollcall_http::{Credential, Secret, Share};
+use rollcall_http::{Clock, Credential, Postbox, Secret, Share, posting_exchange};
 
 use crate::aws::{Aws, Urls};
 use crate::config::{self, ConfigError, Federation, Key, Location, Settings};
 use crate::key::KeyHolder;
+use crate::notify::{
+    Channel, FileNotifier, Folder, Notifier, Routes, Signing, Webhook, WebhookNotifier,
+};
 use crate::queue::Queue;
 use crate::run::RunError;
 use crate::store::{Store, StoreError};
@@ -94,6 +97,50 @@ pub async fn connect(settings: &Settings) -> Result<Connected, RunError> {
         key,
         cloud: cloud.filter(|_| bucket),
     })
+}
+
+/// Who passes notices on, where the configuration says so. `store` is the store of the run.
+///
+/// # Errors
+/// When a folder cannot be made, or an address cannot be used.
+pub fn notifier(
+    settings: &Settings,
+    store: &Store,
+    clock: Clock,
+) -> Result<Option<Arc<dyn Notifier>>, RunError> {
+    let Some(notify) = &settings.notify else {
+        return Ok(None);
+    };
+    let mut routes = Routes::default();
+    for route in &notify.routes {
+        let to: Arc<dyn Notifier> = match &route.to {
+            Channel::File(Folder { folder: None }) => {
+                Arc::new(FileNotifier::beside_values(store.clone()))
+            }
+            Channel::File(Folder {
+                folder: Some(folder),
+            }) => {
+                let folder: PathBuf = settings.folder.join(folder).components().collect();
+                Arc::new(FileNotifier::into(Store::folder(&folder)?))
+            }
+            Channel::Webhook(webhook) => Arc::new(hook(webhook, clock)?),
+        };
+        routes = routes.with(route.ops.iter().copied(), to);
+    }
+    Ok(Some(Arc::new(routes)))
+}
+
+fn hook(webhook: &Webhook, clock: Clock) -> Result<WebhookNotifier, RunError> {
+    let signing = match (&webhook.secret_env, &webhook.secret) {
+        (Some(name), _) => Signing::Variable(name.clone()),
+        (None, Some(name)) => Signing::Kept(name.clone()),
+        (None, None) => return Err(refuse("a webhook has no secret".to_owned())),
+    };
+    let timeout = Duration::from_secs(u64::from(*webhook.timeout_secs.get_ref()));
+    let exchange = posting_exchange(timeout).map_err(|e| refuse(format!("notify: {e}")))?;
+    let to = Postbox::new(webhook.url.get_ref(), exchange, clock);
+    let to = to.map_err(|e| refuse(format!("notify, address of a webhook: {e}")))?;
+    Ok(WebhookNotifier::new(to, signing, webhook.idempotent))
 }
 
 /// How the connector reaches a real tenant: with a secret of the environment or of AWS, or with

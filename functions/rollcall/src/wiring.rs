@@ -82,12 +82,14 @@ pub(crate) async fn wire(
         ),
     };
     let entra = Entra::new(config, wrap.exchange(exchange), clock)?;
+    let store = wrap.store(connected.store);
     let pipeline = Pipeline {
+        notifier: wiring::notifier(&settings, &store, clock)?,
         target: Arc::new(EntraTarget::new(entra.clone())),
         settings,
         key: connected.key,
         cloud: connected.cloud,
-        store: wrap.store(connected.store),
+        store,
         place: connected.place,
         folder: connected.folder,
         queue: connected.queue,

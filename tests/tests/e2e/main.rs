@@ -32,6 +32,7 @@ mod rough;
 mod rules;
 mod sample;
 mod scenarios;
+mod telling;
 mod undo;
 mod world;
 
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         kill::trials(),
         language::trials(),
         notices::trials(),
+        telling::trials(),
         rules::trials(),
         scenarios::trials(),
         undo::trials(),

@@ -1,9 +1,14 @@
 //! Orders carried out elsewhere: whatever order batches, crashes and repetitions come in, the tenant
 //! ends as after one run on one machine, and no message is lost.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::large_futures,
+    reason = "a failed unwrap is a failed test, and a test may hold a whole process on its stack"
+)]
 
 mod giving_way;
+mod notices;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,6 +24,7 @@ use rollcall_pipeline::apply::unlimited;
 use rollcall_pipeline::config::{Key, Settings};
 use rollcall_pipeline::entra::EntraTarget;
 use rollcall_pipeline::log;
+use rollcall_pipeline::notify::Notifier;
 use rollcall_pipeline::pull::Pulled;
 use rollcall_pipeline::queue::{Delivery, EmbeddedQueue, Envelope, HOLD, Lane, Queue, holding};
 use rollcall_pipeline::run::{Incoming, Pipeline, Taken, Until};
@@ -38,6 +44,7 @@ struct Place {
     tenant: Tenant,
     clock: Clock,
     queue: Arc<EmbeddedQueue>,
+    notifier: Option<Arc<dyn Notifier>>,
 }
 
 impl Place {
@@ -67,6 +74,7 @@ impl Place {
         let place = Self {
             tenant: Tenant::open(options, clock).unwrap(),
             queue: Arc::new(EmbeddedQueue::new(clock)),
+            notifier: None,
             folder,
             clock,
         };
@@ -106,6 +114,7 @@ impl Place {
             folder: Some(self.dir()),
             queue: remote.then_some(queue),
             target: Arc::new(EntraTarget::new(entra)),
+            notifier: self.notifier.clone(),
             clock: self.clock,
             progress: Box::new(|_, _| ()),
         }

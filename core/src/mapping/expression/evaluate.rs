@@ -304,7 +304,7 @@ impl<'a> Walk<'a> {
             Function::ConvertFromBase64 => self.decode(node, arguments),
             Function::ConvertToBase64 => self.each(first, |source| {
                 let bytes: Vec<u8> = source.encode_utf16().flat_map(u16::to_le_bytes).collect();
-                text::base64(&bytes).into()
+                crate::base64::encode(&bytes).into()
             }),
             Function::ConvertToUtf8Hex => self.each(first, |source| {
                 crate::digest::hex(source.as_bytes())
@@ -661,7 +661,7 @@ impl<'a> Walk<'a> {
                 &named
             }
         };
-        let bytes = text::from_base64(&source);
+        let bytes = crate::base64::decode(&source);
         let decoded = bytes.and_then(|bytes| match encoding {
             "Unicode" if bytes.len() % 2 == 0 => {
                 let units = bytes

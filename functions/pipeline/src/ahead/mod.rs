@@ -22,6 +22,7 @@ use serde::Serialize;
 use self::tenant::Tenant;
 use crate::key::KeyHolder;
 use crate::log::{self, Stage};
+use crate::notify::FileNotifier;
 use crate::plan::Freshness;
 use crate::pull::{Pulled, Refusal};
 use crate::run::{Finished, Pipeline, RunError, Stored, Until};
@@ -217,10 +218,14 @@ struct Ahead {
 impl Ahead {
     async fn new(real: &Pipeline, now: Timestamp) -> Result<Self, RunError> {
         let tenant = Arc::new(Tenant::new(Arc::clone(&real.target)));
+        let store = real.store.kept_in_memory();
+        // Nobody is told anything: notices stay in memory as well.
+        let notifier = FileNotifier::beside_values(store.clone());
         let pipeline = Pipeline {
             settings: real.settings.clone(),
             key: KeyHolder::from(real.key.get().await?.clone()),
-            store: real.store.kept_in_memory(),
+            notifier: Some(Arc::new(notifier)),
+            store,
             place: real.place.clone(),
             folder: None,
             cloud: None,

@@ -11,6 +11,7 @@ mod hands;
 mod joint;
 mod journal;
 mod order;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -30,7 +31,9 @@ pub use self::hands::{LIFETIME, Opening};
 pub use self::joint::Joint;
 pub use self::journal::{Line, Lines, begin, journal, outcomes, outcomes_in, untouched, write};
 pub use self::order::{Carried, Hands, Known, Time, unlimited};
+pub(crate) use self::tell::unheard;
 use crate::halt::Stops;
+use crate::notify::Notifier;
 use crate::queue::{Lane, Queue, QueueError};
 use crate::store::{ObjectRef, Store, StoreError};
 use crate::target::{Target, TargetError};
@@ -135,6 +138,8 @@ pub struct Applier<'a> {
     pub store: &'a Store,
     /// The target.
     pub target: &'a dyn Target,
+    /// Who passes notices on.
+    pub notifier: Option<&'a dyn Notifier>,
     /// The queue.
     pub queue: &'a dyn Queue,
     /// The clock of outcomes.
@@ -236,6 +241,7 @@ impl<'a> Work<'a> {
             time_left: &unlimited,
             joint: &self.joint,
             brake: self.applier.brake,
+            notifier: self.applier.notifier,
         }
     }
 

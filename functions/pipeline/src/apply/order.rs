@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApplyError, Job, Joint};
 use crate::halt::Stops;
+use crate::notify::Notifier;
 use crate::once;
 use crate::queue::Message;
 use crate::store::{Store, parse};
@@ -110,6 +111,8 @@ pub struct Hands<'a, 't> {
     pub joint: &'a Joint<'t>,
     /// Whether to go on, between two actions.
     pub brake: &'a dyn Stops,
+    /// Who passes notices on.
+    pub notifier: Option<&'a dyn Notifier>,
 }
 
 /// How long there is time from now on; `None`: no action may be begun any more. What takes longer
@@ -333,6 +336,11 @@ impl Hands<'_, '_> {
         }
         if action.op == Op::GroupAdd {
             return self.adds(order, these, key, object).await;
+        }
+        if action.op.tells() {
+            // Rare, and large: no other action pays for it.
+            let told = Box::pin(self.tell(order, action, values.get(&action.id)));
+            return Ok(vec![told.await?]);
         }
         let done = self.action(message, order, action, values, (key, object));
         Ok(vec![done.await?])
@@ -562,7 +570,7 @@ impl Hands<'_, '_> {
     }
 
     /// Whether a newer plan than this one cut the person off.
-    async fn stopped(&self, person: &PersonKey) -> Result<bool, ApplyError> {
+    pub(super) async fn stopped(&self, person: &PersonKey) -> Result<bool, ApplyError> {
         let newest = self.store.list(&stops_of(person)).await?.pop();
         let Some(newest) = newest else {
             return Ok(false);
@@ -572,7 +580,7 @@ impl Hands<'_, '_> {
     }
 }
 
-fn cut_meanwhile() -> Ending {
+pub(super) fn cut_meanwhile() -> Ending {
     Ending::Stale {
         why: "the person was cut off after this was planned".to_owned(),
     }
@@ -596,7 +604,7 @@ async fn within<T>(left: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(left, work).await.ok()
 }
 
-fn ended(ending: Ending) -> StepResult {
+pub(super) fn ended(ending: Ending) -> StepResult {
     StepResult {
         ending,
         object: None,

@@ -277,6 +277,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         undo_sha256,
         notices_sha256: digest_of(request.notices),
         groups_sha256: request.groups.map(|groups| groups.hash().to_owned()),
+        texts_sha256: request.texts.map(|texts| texts.hash().to_owned()),
         state_sha256: request.state.sha256(),
         tenant_sha256: tenant.sha256(),
         tzdb: rollcall_core::plan::tzdb().to_owned(),

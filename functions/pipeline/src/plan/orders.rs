@@ -11,6 +11,7 @@ use rollcall_core::guards;
 use rollcall_core::model::{
     Account, ActionId, Finding, FindingKind, Op, Place, RunId, Severity, WorkerId,
 };
+use rollcall_core::notices;
 use rollcall_core::plan::{
     Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Held, Inputs,
     LicenceCounts, PlanHasher, PlanSummary, SourceRow, Verdict, WorkOrder, seal,
@@ -157,6 +158,8 @@ impl<'a> Orders<'a> {
                 findings.extend(found);
                 laid.changed |= laid.person.waits_for != before;
             }
+            let told = self.notices(&mut laid)?;
+            findings.extend(told);
             let worker = (laid.person.worker.clone(), laid.row);
             if self.person(place, &brief, laid)? {
                 findings.push(clash(&worker));
@@ -249,6 +252,25 @@ impl<'a> Orders<'a> {
         // A row that names somebody unknown was reported when it was read.
         let told = row.is_some() && reference == Reference::Unknown;
         found.filter(|_| !told)
+    }
+
+    /// Writes what somebody is to be told now, once it is settled what the account is called.
+    fn notices(&self, laid: &mut Laid) -> Result<Vec<Finding>, PlanError> {
+        let (Some(notices), Some(draft)) = (self.request.texts, &mut laid.draft) else {
+            return Ok(Vec::new());
+        };
+        let (state, source) = (self.request.state, &self.request.source);
+        let manager = notices::manager_of(draft, &laid.person);
+        let place = manager.and_then(|it| state.place_of(source, &it));
+        let manager = match place {
+            Some(place) => state.persons(&[place])?.pop(),
+            None => None,
+        };
+        let person = &mut laid.person;
+        let kind = &self.request.kind;
+        let found = notices::fill(notices, draft, person, manager.as_ref(), laid.row, kind);
+        laid.changed |= !found.is_empty();
+        Ok(found)
     }
 
     /// The group of an order whose rule is new and takes in nobody whom the state knows.

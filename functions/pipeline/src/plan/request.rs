@@ -9,6 +9,7 @@ use rollcall_core::groups::Groups;
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::SourceName;
+use rollcall_core::notices::Notices;
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Policy, Target as Kind};
 use rollcall_core::profile::Profile;
@@ -60,6 +61,8 @@ pub struct Request<'a> {
     pub policy: &'a Policy,
     /// Groups, to predict what becomes of them.
     pub groups: Option<&'a Groups>,
+    /// What people are told.
+    pub texts: Option<&'a Notices>,
     /// What hides values in evidence.
     pub key: &'a EvidenceKey,
     /// What core has to know of the target.
@@ -101,6 +104,8 @@ pub(crate) struct Book<'a> {
     pub(crate) mapping: &'a Mapping,
     pub(crate) policy: &'a Policy,
     pub(crate) groups: Option<&'a Groups>,
+    /// What people are told.
+    pub(crate) texts: Option<&'a Notices>,
     /// What they mean, as hashes.
     pub(crate) rules: &'a Rules,
 }
@@ -159,6 +164,7 @@ impl<'a> Request<'a> {
             mapping: book.mapping,
             policy: book.policy,
             groups: book.groups,
+            texts: book.texts,
             key: common.key,
             kind: common.kind,
             forecast: common.forecast,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_core::fold::{Outcomes, PersonLine, fold};
-use rollcall_core::model::{ObjectId, PersonKey, WorkerId};
-use rollcall_core::plan::WorkOrder;
+use rollcall_core::fold::{Outcome, Outcomes, PersonLine, fold};
+use rollcall_core::model::{ObjectId, Op, PersonKey, RunId, WorkerId};
+use rollcall_core::plan::{Action, WorkOrder};
 use rollcall_core::state::Person;
 use rollcall_core::undo::settle;
 
@@ -13,6 +13,7 @@ use super::recorded::{Recorded, Records};
 use super::{Pipeline, RunError, Step, Stored, nonce};
 use crate::apply::{self, Applier, Job, Lines, Overtaken};
 use crate::log::{Event, Folded, Head, Objects, OpenRun, Reopened};
+use crate::once;
 use crate::queue::EmbeddedQueue;
 use crate::state::{self, State};
 use crate::store::{StoreError, parse};
@@ -30,6 +31,7 @@ impl Pipeline {
         let applier = Applier {
             store: &self.store,
             target: self.target.as_ref(),
+            notifier: self.notifier.as_deref(),
             queue: &queue,
             clock: self.clock,
             progress: self.progress.as_ref(),
@@ -103,7 +105,7 @@ impl Pipeline {
         let journal = apply::outcomes(&self.store, &stored.run).await?;
         let ours: BTreeSet<&PersonKey> = journal
             .iter()
-            .filter(|o| o.ending.settled())
+            .filter(|o| o.is_over())
             .map(|o| &o.person)
             .collect();
         let key = &stored.persons()?.key;
@@ -177,6 +179,7 @@ impl Pipeline {
         stored: &Stored,
         overtaken: Overtaken,
     ) -> Result<(), Step> {
+        Box::pin(self.note_unheard(head, stored)).await?;
         // Read once: what comes in from now on is neither folded nor said to be.
         let (outcomes, segments) = apply::journal(&self.store, &stored.run).await?;
         let approved = Self::approved(head, stored);
@@ -206,6 +209,54 @@ impl Pipeline {
         self.commit(head, &stored.run, Event::Fold(folded), objects)
             .await?;
         Ok(())
+    }
+}
+
+impl Pipeline {
+    /// Notices that were sent by somebody who left no word of what came of it: they are not planned
+    /// again, and a person is told.
+    async fn note_unheard(&self, head: &Head, stored: &Stored) -> Result<(), RunError> {
+        let tells = |name: &String| Op::ALL.iter().any(|op| op.tells() && op.name() == name);
+        if !stored.summary.counts.actions.keys().any(tells) {
+            return Ok(());
+        }
+        let outcomes = apply::outcomes(&self.store, &stored.run).await?;
+        let job = Self::job(head, stored, Overtaken::default())?;
+        let plan = &stored.plan()?.key;
+        let mut lines = Lines::open(&self.store, plan).await?;
+        let mut unheard = Vec::new();
+        while let Some((_, line)) = lines.next()? {
+            let order: WorkOrder = parse(plan, &line)?;
+            for action in job.due(&order) {
+                if action.op.tells()
+                    && outcomes.get(&action.id).is_none()
+                    && once::claimed(&self.store, &action.id, &stored.run).await?
+                {
+                    unheard.push(self.unheard(&order, action, &stored.run));
+                }
+            }
+        }
+        if !unheard.is_empty() {
+            let name = format!("unheard-{}", nonce());
+            apply::write(&self.store, &stored.run, &name, &unheard).await?;
+        }
+        Ok(())
+    }
+
+    fn unheard(&self, order: &WorkOrder, action: &Action, run: &RunId) -> Outcome {
+        Outcome {
+            run: run.clone(),
+            order: order.order.clone(),
+            action: action.id.clone(),
+            op: action.op,
+            person: order.person.clone(),
+            ending: apply::unheard(action),
+            at: self.clock.now(),
+            send: 1,
+            calls: 0,
+            request_id: None,
+            object: None,
+        }
     }
 }
 

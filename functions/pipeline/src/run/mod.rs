@@ -29,6 +29,7 @@ use crate::aws::Aws;
 use crate::config::{ConfigError, Settings};
 use crate::key::KeyHolder;
 use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage};
+use crate::notify::Notifier;
 use crate::plan::{Freshness, PlanError};
 use crate::queue::Queue;
 use crate::rows::OpenError;
@@ -94,6 +95,8 @@ pub struct Pipeline {
     pub queue: Option<Arc<dyn Queue>>,
     /// The target.
     pub target: Arc<dyn Target>,
+    /// Who passes notices on, where the configuration says so.
+    pub notifier: Option<Arc<dyn Notifier>>,
     /// The clock.
     pub clock: Clock,
     /// Told what is going on, for progress bars: done and total orders.

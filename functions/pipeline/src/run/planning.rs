@@ -78,6 +78,7 @@ impl Pipeline {
             mapping: &self.settings.mapping,
             policy: &self.settings.policy,
             groups: self.settings.groups.as_ref().map(|groups| &groups.0),
+            texts: self.settings.notify.as_ref().map(|it| &it.notices),
             rules,
         }
     }
@@ -129,6 +130,9 @@ impl Pipeline {
             ("policy.toml", of(self.settings.policy_text.as_bytes())?),
         ];
         evidence.extend(groups.map(|groups| ("groups.toml", groups)));
+        if let Some(notify) = &self.settings.notify {
+            evidence.push(("notices.toml", of(notify.text.as_bytes())?));
+        }
         let values = [
             ("actions.jsonl", made.values),
             ("persons.jsonl", made.persons),

@@ -372,6 +372,7 @@ impl Pipeline {
             time_left,
             joint,
             brake,
+            notifier: self.notifier.as_deref(),
         };
         match hands.carry_out(body).await {
             Ok(Carried::Done(outcomes)) => (Taken::Done, outcomes),

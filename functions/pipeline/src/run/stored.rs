@@ -7,6 +7,7 @@ use rollcall_core::fold::Outcomes;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Finding, RunId};
+use rollcall_core::notices::Notices;
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
 use rollcall_core::policy::Policy;
 use rollcall_core::report::Report;
@@ -86,6 +87,23 @@ impl Stored {
         let mapping = self.mapping(store).await?;
         let groups = Groups::parse(&String::from_utf8_lossy(&text), &object.key, &mapping);
         groups.map(Some).map_err(|e| StoreError::Corrupt {
+            key: object.key.clone(),
+            why: e.to_string(),
+        })
+    }
+
+    /// The texts that it was made with, if there were any.
+    ///
+    /// # Errors
+    /// When this version cannot read them.
+    pub async fn texts(&self, store: &Store) -> Result<Option<Notices>, StoreError> {
+        let Some(object) = self.evidence.iter().find(|o| o.is("notices.toml")) else {
+            return Ok(None);
+        };
+        let text = store.get(&object.key).await?;
+        let mapping = self.mapping(store).await?;
+        let notices = Notices::parse(&String::from_utf8_lossy(&text), &object.key, &mapping);
+        notices.map(Some).map_err(|e| StoreError::Corrupt {
             key: object.key.clone(),
             why: e.to_string(),
         })

@@ -150,6 +150,7 @@ pub(crate) fn summary(report: &Report, place: &str) -> String {
             policy_sha256: String::new(),
             groups_sha256: None,
             undo_sha256: None,
+            texts_sha256: None,
             notices_sha256: None,
             state_sha256: String::new(),
             tenant_sha256: String::new(),
