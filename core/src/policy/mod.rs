@@ -19,6 +19,9 @@ mod stayer;
 #[cfg(test)]
 mod tests;
 mod undone;
+#[cfg(test)]
+mod workflow_tests;
+mod workflows;
 
 pub use decide::{
     Context, Decision, GrantTerms, Matching, NoRules, Rules, Seen, Subject, Target, decide,
@@ -31,3 +34,7 @@ pub use file::{
     Managers, Mover, Pass, Policy, PolicyFileError, Protected, Rescinded, StatusClass, Statuses,
 };
 pub(crate) use grants::giving;
+pub use workflows::{
+    AbsenceChanges, Chosen, DeviceChanges, JoinerChanges, LeaveChanges, LeaverChanges,
+    MoverChanges, OrNever, RescindedChanges, Workflow, WorkflowError, Workflows, scope_lines,
+};

@@ -11,7 +11,7 @@ use rollcall_core::digest::EvidenceKey;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::SourceName;
-use rollcall_core::policy::Policy;
+use rollcall_core::policy::{Policy, Workflows, scope_lines};
 use rollcall_core::workers::ProtectedRule;
 use serde::Deserialize;
 
@@ -379,6 +379,13 @@ impl Settings {
         {
             let file = name(&config.policy);
             problems.push(format!("{file}: `protected.rule`, {}: {error}", error.kind));
+        }
+        if let (Some(policy), Some(text), Some(mapping)) = (&policy, &policy_text, &mapping)
+            && let Err(error) = Workflows::compile(policy, mapping)
+        {
+            let (file, lines) = (name(&config.policy), scope_lines(text));
+            let line = lines.get(error.at).copied().unwrap_or_default();
+            problems.push(format!("{file}: line {line}: {error}"));
         }
         if let Some(policy) = &policy {
             let file = name(&config.policy);

@@ -24,7 +24,7 @@ use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity, SourceName};
 use rollcall_core::notice;
 use rollcall_core::plan::{Counts, Forecast, Inputs, PlanSummary};
-use rollcall_core::policy::{Context, GrantTerms, Policy, Target as Kind};
+use rollcall_core::policy::{Context, GrantTerms, Policy, Target as Kind, Workflows};
 use rollcall_core::state::account_behind;
 use rollcall_core::workers::ProtectedRule;
 
@@ -55,7 +55,7 @@ pub enum PlanError {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// A rule of the policy is none for this mapping.
-    #[error("policy, `protected.rule`: {0}")]
+    #[error("policy: {0}")]
     Rule(String),
     /// A temporary file failed.
     #[error("temporary file: {0}")]
@@ -219,9 +219,12 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         missing: &missing,
     });
     let mut rules = grants.map(|grants| GrantRules::new(grants.groups));
+    let workflows = Workflows::compile(request.policy, request.mapping);
+    let workflows = workflows.map_err(|e| PlanError::Rule(e.to_string()))?;
     let cx = Context {
         now: request.now,
         policy: request.policy,
+        workflows: workflows.as_ref(),
         target: &request.kind,
         first_load: request.first_load,
         stale: request.stale,
@@ -232,7 +235,8 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     desk.open(comparison.touched.len(), request.state.hot().len())
         .await?;
     let protected = ProtectedRule::compile(request.policy, request.mapping);
-    let mut drafts = Drafts::new(protected.map_err(|e| PlanError::Rule(e.to_string()))?);
+    let mut drafts =
+        Drafts::new(protected.map_err(|e| PlanError::Rule(format!("`protected.rule`: {e}")))?);
     drafts.hold(&findings);
     for chunk in comparison.touched.chunks(CHUNK) {
         let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut findings)?;
