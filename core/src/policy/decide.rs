@@ -280,8 +280,9 @@ pub fn decide(
         withdrawn: Vec::new(),
     };
     // What holds by the newest accepted row, also for whoever stands in no row any more.
-    if let Some(known) = desk.person.wanted.clone()
+    if cx.workflows.is_some()
         && !matches!(seen, Seen::Row { .. })
+        && let Some(known) = desk.person.wanted.clone()
     {
         desk.choose(&known);
     }

@@ -507,6 +507,7 @@ impl Policy {
     }
 
     /// What held under the name that a plan says ([`Chosen::label`]).
+    #[must_use]
     pub fn under(&self, label: Option<&str>) -> Self {
         let Some(label) = label else {
             return self.for_everybody();

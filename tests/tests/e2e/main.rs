@@ -31,6 +31,7 @@ mod rules;
 mod sample;
 mod scenarios;
 mod undo;
+mod workflows;
 mod world;
 
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         rules::trials(),
         scenarios::trials(),
         undo::trials(),
+        workflows::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
