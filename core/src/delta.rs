@@ -180,7 +180,8 @@ fn absent(proves: bool, hot: &Hot, awaited: bool, terms: Terms<'_>) -> Option<Ca
         Some(Cause::Due)
     } else if hot.unfinished || hot.held || awaited {
         Some(Cause::Unfinished)
-    } else if terms.rules_changed && open {
+    } else if terms.rules_changed && (open || hot.due.is_some()) {
+        // Of somebody who was cut off, what is still to come may come at another time.
         Some(Cause::Rules)
     } else {
         None

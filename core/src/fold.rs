@@ -433,6 +433,7 @@ mod tests {
             scheduled,
             other_names: Vec::new(),
             adopted: None,
+            workflow: None,
         };
         let salt = EvidenceKey::new(*b"k").salt(&draft.person);
         seal(&draft, 0, &SourceRow::default(), &salt).0

@@ -10,6 +10,7 @@ pub mod fold;
 pub mod grants;
 pub mod groups;
 pub mod guards;
+pub mod lifecycle;
 pub mod mapping;
 pub mod model;
 pub mod notice;

@@ -156,6 +156,10 @@ pub struct WorkOrder {
     /// What becomes of the person's groups.
     #[serde(skip_serializing_if = "Impact::is_empty", default)]
     pub impact: Impact,
+    /// The workflow of the policy that holds for the person, with a `?` where nobody can say;
+    /// `None`: what holds for everybody.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub workflow: Option<String>,
     /// The order is about this group, and about nobody.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub group: Option<Box<Shape>>,
@@ -313,6 +317,7 @@ pub fn seal(
         scheduled,
         held: Vec::new(),
         impact: Impact::default(),
+        workflow: draft.workflow.clone(),
         group: None,
     };
     (order, values)

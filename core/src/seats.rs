@@ -197,6 +197,7 @@ mod tests {
             scheduled: Vec::new(),
             other_names: Vec::new(),
             adopted: None,
+            workflow: None,
         }
     }
 

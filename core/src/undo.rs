@@ -460,6 +460,7 @@ impl Taking<'_> {
             scheduled: Vec::new(),
             other_names: Vec::new(),
             adopted: None,
+            workflow: None,
         });
         // Nothing to carry out: the hold alone.
         let person = match (&draft, &settled) {
@@ -551,6 +552,7 @@ mod tests {
             scheduled: Vec::new(),
             other_names: Vec::new(),
             adopted: None,
+            workflow: None,
         };
         let salt = EvidenceKey::new(*b"k").salt(&draft.person);
         let (order, values) = seal(&draft, 4, &SourceRow::default(), &salt);

@@ -339,3 +339,77 @@ died                     | 03-01 W: {status: deceased}                     | 03-
 ";
     assert_eq!(check(table, state, ""), 6);
 }
+
+/// What holds for some people otherwise; the first that is for somebody counts.
+const WORKFLOWS: &str = "policy:
+  workflow:
+    - name: contractors
+      scope: worker.employeeType -eq \"contractor\"
+      joiner: {create_days: 3, groups_days: 0, notify_manager_days: never, pass: never, welcome: false}
+      mover: {overlap_days: 0}
+      leaver: {licence_days: 7, methods_days: 7, delete_days: 14}
+      leave: {unpaid_block_from_days: 5}
+      rescinded: {delete_days: 1}
+    - name: no deletion in Spain
+      scope: worker.country -eq \"ES\"
+      leaver: {delete_days: never, roles: false}
+    - name: executives
+      scope: worker.department -in [\"EXEC\", \"BOARD\"]
+      joiner: {groups_days: 4, enable_local: \"06:00:00\"}
+      mover: {overlap_days: 30}
+      absence: {second_miss_disables: false}
+";
+
+/// The same people under workflows of their own.
+#[test]
+fn workflows() {
+    let table = "
+whom none is for         | 02-01 W: {hire: 2027-03-15}                     | 02-28T23 create manager; 03-07T23 told; 03-13T23 +SALES +LIC; 03-14T23 enable pass welcome
+a contractor             | 02-01 W: {hire: 2027-03-15, type: contractor}   | 03-11T23 create manager; 03-14T23 +SALES +LIC enable
+an executive             | 02-01 W: {hire: 2027-03-15, dept: EXEC}         | 02-28T23 create manager; 03-07T23 told; 03-10T23 +EXEC +LIC; 03-15T05 enable pass welcome
+of two the first counts  | 02-01 W: {hire: 2027-03-15, type: contractor, dept: EXEC} | 03-11T23 create manager; 03-14T23 +EXEC +LIC enable
+called off               | 02-01 W: {hire: 2027-03-15, type: contractor}; 03-13 W: {status: rescinded, hire: 2027-03-15, type: contractor} | 03-11T23 create manager; 03-13T02 cancel; 03-14T02 delete
+an employee after all    | 02-01 W: {hire: 2027-03-15, type: contractor}; 02-20 W: {hire: 2027-03-15} | 02-28T23 create manager; 03-07T23 told; 03-13T23 +SALES +LIC; 03-14T23 enable pass welcome
+a contractor after all   | 02-01 W: {hire: 2027-03-15}; 03-03 W: {hire: 2027-03-15, type: contractor} | 02-28T23 create manager; 03-03T02 cancel update; 03-14T23 +SALES +LIC enable
+";
+    let mut count = check(table, "", WORKFLOWS);
+    let state = BASE.replace("ZONE", "Europe/Berlin");
+    let table = "
+leaves, none for them    | 03-01 W: {last_day: 2027-03-04}                 | 03-04T23 disable revoke -SALES; 04-03T23 -LIC methods; 05-03T23 delete
+ten days away            | 03-01 W: {status: leave, leave: unpaid, leave_from: 2027-03-08, leave_to: 2027-03-17} |
+becomes an executive     | 03-01 W: {dept: EXEC}                           | 03-01T02 update +EXEC; 03-31T02 -SALES
+left, now a contractor   | 03-01 W: {last_day: 2027-03-04}; 03-20 W: {type: contractor, last_day: 2027-03-04} | 03-04T23 disable revoke -SALES; 03-20T02 -LIC methods delete
+";
+    count += check(table, &state, WORKFLOWS);
+    let state = "  - {who: W, base: true, row: {tz: Europe/Berlin, type: contractor}}\n";
+    let table = "
+leaves                   | 03-01 W: {type: contractor, last_day: 2027-03-04} | 03-04T23 disable revoke -SALES; 03-11T23 -LIC methods; 03-18T23 delete
+without a date           | 03-01 W: {type: contractor, status: terminated} | 03-01T02 disable revoke -SALES; 03-08T02 -LIC methods; 03-15T02 delete
+for cause                | 03-01 W: {type: contractor, status: terminated, reason: for_cause, last_day: 2027-03-01} | 03-01T02 disable revoke password -SALES methods security; 03-08T02 -LIC; 03-15T02 delete
+in Spain, the first counts | 03-01 W: {type: contractor, country: ES}; 03-02 W: {type: contractor, country: ES, last_day: 2027-03-04} | 03-01T02 update; 03-04T23 disable revoke -SALES; 03-11T23 -LIC methods; 03-18T23 delete
+gone from the file       | 03-01 W: {type: contractor, last_day: 2027-03-04}; 03-06 absent; 03-07 absent | 03-04T23 disable revoke -SALES; 03-11T23 -LIC methods; 03-18T23 delete
+an employee, HR says later | 03-01 W: {type: contractor, last_day: 2027-03-04}; 03-06 W: {last_day: 2027-03-04} | 03-04T23 disable revoke -SALES; 04-03T23 -LIC methods; 05-03T23 delete
+and back again           | 03-01 W: {type: contractor, last_day: 2027-03-04}; 03-06 W: {last_day: 2027-03-04}; 03-09 W: {type: contractor, last_day: 2027-03-04} | 03-04T23 disable revoke -SALES; 03-11T23 -LIC methods; 03-18T23 delete
+moves                    | 03-01 W: {type: contractor, dept: MKT}          | 03-01T02 update +MKT -SALES
+ten days away            | 03-01 W: {type: contractor, status: leave, leave: unpaid, leave_from: 2027-03-08, leave_to: 2027-03-17} | 03-07T23 disable revoke; 03-17T23 enable
+becomes an employee      | 03-01 W: {}                                     | 03-01T02 update
+a contract, then a job   | 03-01 W: {type: contractor, last_day: 2027-03-31} & X: {person: P-W, hire: 2027-04-01, dept: MKT} | 03-31T22 update +MKT; 04-07T22 -SALES
+missing twice            | 03-03 absent; 03-04 absent                      | 03-03T02 report:MISSING_ONCE; 03-04T02 disable revoke report:MISSING_DISABLED; 04-03T02 report:MISSING_UNRESOLVED
+";
+    count += check(table, state, WORKFLOWS);
+    let state = "  - {who: W, base: true, row: {tz: Europe/Berlin, dept: EXEC}}\n";
+    let table = "
+an executive no more     | 03-01 W: {}                                     | 03-01T02 update +SALES; 03-08T02 -EXEC
+missing twice, only told | 03-03 absent; 03-04 absent                      | 03-03T02 report:MISSING_ONCE
+missing, and leaves      | 03-01 W: {dept: EXEC, last_day: 2027-03-04}; 03-03 absent; 03-04 absent | 03-03T02 report:MISSING_ONCE; 03-04T23 disable revoke -EXEC; 04-03T23 -LIC methods; 05-03T23 delete
+";
+    count += check(table, state, WORKFLOWS);
+    let state = "  - {who: W, base: true, groups: [G-SALES, G-LIC], roles: [Helpdesk], row: {tz: \
+                 Europe/Berlin, country: ES}}\n";
+    let table = "
+nothing is deleted       | 03-01 W: {country: ES, last_day: 2027-03-04}    | 03-04T23 disable revoke -SALES; 04-03T23 -LIC methods
+moves out of Spain       | 03-01 W: {}; 03-02 W: {last_day: 2027-03-04}    | 03-01T02 update; 03-04T23 disable revoke role -SALES; 04-03T23 -LIC methods; 05-03T23 delete
+";
+    count += check(table, state, WORKFLOWS);
+    assert_eq!(count, 28);
+}

@@ -220,6 +220,7 @@ fn order(shape: Shape, steps: Vec<(Op, Vec<String>)>, now: Timestamp) -> WorkOrd
         scheduled: Vec::new(),
         held: Vec::new(),
         impact: super::Impact::default(),
+        workflow: None,
         group: Some(Box::new(shape)),
     }
 }

@@ -123,6 +123,8 @@ pub enum FindingKind {
     LicenceRefused,
     /// Services of two licences exclude each other.
     LicenceConflict,
+    /// Nobody can say whether a workflow of the policy is for a worker.
+    WorkflowUndecided,
     /// Nobody can say whether a worker is to have something.
     GrantUndecided,
     /// A group is of another kind in the target.

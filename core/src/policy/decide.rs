@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::Policy;
 use super::desk::{Desk, after};
 use super::draft::Draft;
+use super::{Policy, Workflows};
 use crate::grants::{Belongs, GrantRules};
 use crate::groups::{Catalogue, Groups};
 use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Severity};
@@ -190,8 +190,10 @@ pub enum Matching {
 pub struct Context<'a> {
     /// The plan's instant.
     pub now: Timestamp,
-    /// The policy.
+    /// The policy: what holds for everybody.
     pub policy: &'a Policy,
+    /// What holds for some instead; `None` where that is nothing.
+    pub workflows: Option<&'a Workflows>,
     /// The target.
     pub target: &'a Target,
     /// No intake was ever accepted: whoever is in it did not join late.
@@ -257,7 +259,8 @@ pub fn decide(
     let open = std::mem::take(&mut person.unfinished);
     person.held = false;
     let mut desk = Desk {
-        cx,
+        cx: *cx,
+        workflow: None,
         rules,
         belongs: Belongs::default(),
         keys,
@@ -276,6 +279,13 @@ pub fn decide(
         wakes: Vec::new(),
         withdrawn: Vec::new(),
     };
+    // What holds by the newest accepted row, also for whoever stands in no row any more.
+    if cx.workflows.is_some()
+        && !matches!(seen, Seen::Row { .. })
+        && let Some(known) = desk.person.wanted.clone()
+    {
+        desk.choose(&known);
+    }
     match seen {
         Seen::Row {
             row,

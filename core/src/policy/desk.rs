@@ -34,7 +34,10 @@ pub(super) type Steps = Option<(DeltaKind, Option<ObjectId>, Vec<DraftAction>)>;
     reason = "each is a fact of its own about what is decided, and any may go with any other"
 )]
 pub(super) struct Desk<'a> {
-    pub(super) cx: &'a Context<'a>,
+    /// What holds for all persons; its policy is that of this one once it is chosen.
+    pub(super) cx: Context<'a>,
+    /// The workflow that it is of, as plans call it.
+    pub(super) workflow: Option<String>,
     /// What rules give workers.
     pub(super) rules: &'a mut dyn Rules,
     /// What they give this one now.
@@ -100,6 +103,28 @@ impl Desk<'_> {
         None
     }
 
+    /// From here on the policy is what holds for a worker: the first workflow whose scope does, or
+    /// what holds for everybody.
+    pub(super) fn choose(&mut self, identity: &Identity) {
+        let Some(workflows) = self.cx.workflows else {
+            return;
+        };
+        let chosen = workflows.choose(identity, self.cx.now);
+        self.cx.policy = chosen.policy;
+        self.workflow = chosen.label();
+        self.wakes.extend(chosen.flips);
+        let kind = FindingKind::WorkflowUndecided;
+        let said = self.findings.iter().any(|it| it.kind == kind);
+        if let Some(name) = chosen.name.filter(|_| chosen.doubt && !said) {
+            let note = format!(
+                "nobody can say whether workflow `{name}` is for the worker: a pattern of its \
+                 scope takes too many steps for one of the values, or a value is none; of it and \
+                 of what may hold instead, each parameter is the careful one"
+            );
+            self.find(kind, Severity::Warning, None, note);
+        }
+    }
+
     /// The steps that rows ask for; `None` also where they are in doubt.
     pub(super) fn work(&mut self, rows: Vec<Identity>, answers: &[Vec<Account>]) -> Option<Draft> {
         let all = rows.clone();
@@ -109,6 +134,7 @@ impl Desk<'_> {
             return None;
         }
         let identity = career.spell.first().identity.clone();
+        self.choose(&identity);
         let class = self.cx.policy.class(&identity.status);
         self.remember(&career, all);
         if identity.out_of_scope && !self.leaving {
@@ -285,6 +311,7 @@ impl Desk<'_> {
             scheduled,
             other_names: std::mem::take(&mut self.other_names),
             adopted: self.adopted.take(),
+            workflow: self.workflow.clone(),
         })
     }
 

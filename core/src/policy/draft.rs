@@ -297,6 +297,9 @@ pub struct Draft {
     /// The sign-in name of the account that it takes over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<AccountName>,
+    /// The workflow that holds for the person; `None`: what holds for everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
 }
 
 impl Draft {

@@ -7,6 +7,7 @@ use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 use super::slices::{self, Slice};
+use super::workflows::{self, Workflow};
 use crate::digest::sha256;
 use crate::model::Op;
 
@@ -60,6 +61,9 @@ pub struct Policy {
     /// How many people have to agree.
     #[serde(default)]
     pub approvals: Approvals,
+    /// What is otherwise for some people; the first whose scope holds counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workflow: Vec<Workflow>,
 }
 
 /// Status values by meaning; compared exactly.
@@ -530,6 +534,7 @@ impl Policy {
         let policy: Self = toml::from_str(text).map_err(|e| refuse(vec![format!("\n{e}")]))?;
         let mut problems = policy.problems();
         problems.extend(slices::problems(&policy.budgets.slice, text));
+        problems.extend(workflows::problems(&policy.workflow, text));
         if problems.is_empty() {
             Ok(policy)
         } else {
@@ -564,14 +569,8 @@ impl Policy {
                 freeze.to, freeze.from
             ));
         }
-        if let Some(pass) = &self.joiner.pass
-            && !(10..=43_200).contains(&pass.minutes)
-        {
-            out.push(format!(
-                "`joiner.pass.minutes` is {}; the directory takes 10 to 43,200",
-                pass.minutes
-            ));
-        }
+        let pass = self.joiner.pass.as_ref();
+        out.extend(pass.and_then(|pass| minutes_problem(pass, "joiner.pass.minutes")));
         if let Some(zone) = &self.default_zone
             && jiff::tz::db().get(zone).is_err()
         {
@@ -628,8 +627,16 @@ impl Policy {
         listed.map_or(StatusClass::Unknown, |(_, class, _)| *class)
     }
 
-    /// Operations that the policy asks of a target beside those that every target has.
+    /// Operations that the policy asks of a target beside those that every target has, for
+    /// anybody.
     pub fn needs(&self) -> BTreeSet<Op> {
+        let workflows = self.workflow.iter();
+        let mut out = self.needs_for_everybody();
+        out.extend(workflows.flat_map(|it| it.over(self).needs_for_everybody()));
+        out
+    }
+
+    fn needs_for_everybody(&self) -> BTreeSet<Op> {
         let (joiner, leaver) = (&self.joiner, &self.leaver);
         let wanted = [
             (joiner.notify_manager_days.is_some(), Op::NotifyManager),
@@ -653,6 +660,13 @@ impl Policy {
     pub fn hash(&self) -> String {
         sha256(&serde_json::to_vec(self).expect("a policy is always JSON"))
     }
+}
+
+/// What is wrong with how long a pass is good.
+pub(super) fn minutes_problem(pass: &Pass, key: &str) -> Option<String> {
+    let minutes = pass.minutes;
+    let fits = (10..=43_200).contains(&minutes);
+    (!fits).then(|| format!("`{key}` is {minutes}; the directory takes 10 to 43,200"))
 }
 
 #[cfg(test)]

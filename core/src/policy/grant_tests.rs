@@ -121,6 +121,7 @@ impl World {
         let cx = Context {
             now,
             policy: &self.policy,
+            workflows: None,
             target: &self.target,
             first_load: false,
             stale: false,
@@ -396,6 +397,7 @@ fn a_leaver_keeps_the_mailbox_for_a_while() {
     let cx = Context {
         now: "2027-03-20T02:00:00Z".parse().unwrap(),
         policy: &world.policy,
+        workflows: None,
         target: &world.target,
         first_load: false,
         stale: false,
@@ -435,6 +437,7 @@ fn absence_takes_no_group() {
     let cx = Context {
         now: NOW.parse().unwrap(),
         policy: &world.policy,
+        workflows: None,
         target: &world.target,
         first_load: false,
         stale: false,

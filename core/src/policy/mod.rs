@@ -20,6 +20,9 @@ mod stayer;
 #[cfg(test)]
 mod tests;
 mod undone;
+#[cfg(test)]
+mod workflow_tests;
+mod workflows;
 
 pub use decide::{
     Context, Decision, GrantTerms, Matching, NoRules, Rules, Seen, Subject, Target, decide,
@@ -34,3 +37,7 @@ pub use file::{
 pub(crate) use grants::giving;
 pub(crate) use slices::last_part;
 pub use slices::{Limit, PARTS, Slice, place as slice_place};
+pub use workflows::{
+    AbsenceChanges, Chosen, DeviceChanges, JoinerChanges, LeaveChanges, LeaverChanges,
+    MoverChanges, OrNever, RescindedChanges, Workflow, WorkflowError, Workflows, scope_lines,
+};

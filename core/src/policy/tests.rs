@@ -38,6 +38,7 @@ fn context<'a>(now: Timestamp, policy: &'a Policy, target: &'a Target) -> Contex
     Context {
         now,
         policy,
+        workflows: None,
         target,
         first_load: false,
         stale: false,

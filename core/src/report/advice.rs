@@ -204,6 +204,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "A rule cannot be evaluated for this worker: write its pattern so that it takes fewer \
              steps. Until then the worker keeps what they have."
         }
+        FindingKind::WorkflowUndecided => {
+            "The scope of a workflow cannot be evaluated for this worker: write its pattern so that \
+             it takes fewer steps, or mend the value. Until then the careful parameters hold."
+        }
         FindingKind::GroupDiffers => {
             "A group keeps its kind: rename the key in the file so that a new one is made, or turn \
              the group in the tenant by hand, knowing that its members go."

@@ -77,6 +77,13 @@ impl Assumption {
     }
 }
 
+/// A text as rules write it.
+pub(crate) fn quote(text: &str) -> String {
+    let mut out = String::new();
+    print::quoted(&mut out, text);
+    out
+}
+
 impl Rule {
     /// Reads and checks a rule.
     ///

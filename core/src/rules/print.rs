@@ -156,7 +156,7 @@ fn text_of(out: &mut String, text: &Quoted) {
 
 /// In double quotes, but for the one text that cannot stand in them: a backtick before the closing
 /// one escapes it.
-fn quoted(out: &mut String, text: &str) {
+pub(super) fn quoted(out: &mut String, text: &str) {
     if text.ends_with('`') {
         out.push('\'');
         out.push_str(&text.replace('\'', "''"));

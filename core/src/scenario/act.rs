@@ -407,6 +407,7 @@ const fn code(kind: FindingKind) -> Option<(&'static str, &'static str)> {
             Some(("report.exception", "ACCESS_AFTER_TERMINATION"))
         }
         FindingKind::BridgedGap => Some(("report.exception", "BRIDGED_GAP")),
+        FindingKind::WorkflowUndecided => Some(("report.exception", "WORKFLOW_UNDECIDED")),
         FindingKind::DeviceUnresponsive => Some(("report.exception", "DEVICE_UNRESPONSIVE")),
         FindingKind::DeviceUnresolved => Some(("report.exception", "DEVICE_UNRESOLVED")),
         FindingKind::PendingRowMissing => Some(("hold", "PENDING_ROW_MISSING")),

@@ -369,6 +369,16 @@ pub(super) struct Reported {
 }
 
 impl Case {
+    /// The policy that it plays.
+    ///
+    /// # Errors
+    /// What it says otherwise than P0 is nothing that P0 has.
+    pub fn policy(&self) -> Result<crate::policy::Policy, super::PlayError> {
+        let params = super::params::Params::of(&self.policy);
+        let params = params.map_err(|problems| super::PlayError { problems })?;
+        Ok(params.policy)
+    }
+
     /// Reads one file.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ mod turn;
 
 pub use case::{Case, CaseError};
 pub use compare::{Verdict, judge};
+pub use params::p0;
 pub use play::{Entry, PlayError, Played, play};
 
 /// The group of P0 that carries a licence.

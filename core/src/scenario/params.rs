@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::policy::{
     Absence, Approvals, Budget, Budgets, Devices, Freeze, Gates, Joiner, LeavePolicy, Leaver,
-    Managers, Mover, Pass, Policy, Protected, Rescinded, Statuses,
+    Managers, Mover, Pass, Policy, Protected, Rescinded, Statuses, Workflow,
 };
 
 /// P0 as it ships.
@@ -136,7 +136,8 @@ impl Params {
     pub(super) fn of(over: &Json) -> Result<Self, Vec<String>> {
         let base: Json = serde_saphyr::from_str(P0).map_err(|e| vec![e.to_string()])?;
         let mut problems = Vec::new();
-        let all = merge(base.clone(), over, "", &mut problems);
+        let (workflow, over) = workflows(over, &mut problems);
+        let all = merge(base.clone(), &over, "", &mut problems);
         prose(&base, &all, "", &mut problems);
         let mut read = Reader { all, problems };
         let list = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
@@ -232,7 +233,9 @@ impl Params {
                 rule: None,
             },
             approvals: Approvals::default(),
+            workflow,
         };
+        read.problems.extend(policy.workflow_problems());
         let hours = |hours: u32| SignedDuration::from_hours(i64::from(hours));
         let out = Self {
             nightly: read.time("nightly_utc"),
@@ -271,6 +274,27 @@ impl Params {
             Err(read.problems)
         }
     }
+}
+
+/// The shipped policy, as scenarios play it.
+///
+/// # Panics
+/// Never: a test reads it.
+pub fn p0() -> Policy {
+    let params = Params::of(&Json::Null).expect("P0 is read by a test");
+    params.policy
+}
+
+/// The workflows of a case, as `[[workflow]]` of a policy file has them, and the rest.
+fn workflows(over: &Json, problems: &mut Vec<String>) -> (Vec<Workflow>, Json) {
+    let mut rest = over.clone();
+    let list = rest.as_object_mut().and_then(|map| map.remove("workflow"));
+    let read = list.map_or_else(|| Ok(Vec::new()), serde_json::from_value);
+    let read = read.unwrap_or_else(|error| {
+        problems.push(format!("`policy.workflow`: {error}"));
+        Vec::new()
+    });
+    (read, rest)
 }
 
 fn map<V: serde::de::DeserializeOwned>(value: &Json) -> BTreeMap<String, V> {

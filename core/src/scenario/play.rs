@@ -18,7 +18,7 @@ use crate::digest::worker_hash;
 use crate::groups::{Catalogue, Groups};
 use crate::mapping::Mapping;
 use crate::model::{FindingKind, Op, PersonKey, SourceName, WorkerId};
-use crate::policy::Target;
+use crate::policy::{Target, Workflows};
 use crate::state::{Parking, Person};
 
 /// The mapping of P0 as far as rules of groups have to know it.
@@ -27,7 +27,12 @@ const MAPPING: &str = "format_version = 1\n[worker]\nkey = \"K\"\nstatus = \"S\"
     [[attribute]]\ntarget = \"employeeId\"\nsource = \"K\"\n\
     [[attribute]]\ntarget = \"userPrincipalName\"\nconstant = \"a@x.example\"\n\
     [[attribute]]\ntarget = \"mailNickname\"\nconstant = \"a\"\n\
-    [[attribute]]\ntarget = \"displayName\"\nsource = \"N\"\n";
+    [[attribute]]\ntarget = \"displayName\"\nsource = \"N\"\n\
+    [[attribute]]\ntarget = \"department\"\nsource = \"D\"\n\
+    [[attribute]]\ntarget = \"companyName\"\nsource = \"C\"\n\
+    [[attribute]]\ntarget = \"country\"\nsource = \"L\"\n\
+    [[attribute]]\ntarget = \"usageLocation\"\nsource = \"L\"\n\
+    [[attribute]]\ntarget = \"employeeType\"\nsource = \"T\"\n";
 
 /// Days that go on after the last listed instant.
 const AFTERMATH: i32 = 90;
@@ -140,6 +145,8 @@ pub(super) enum Hold {
 pub(super) struct Play<'c> {
     pub(super) case: &'c Case,
     pub(super) params: Params,
+    /// What is otherwise for some.
+    pub(super) workflows: Option<Workflows>,
     pub(super) groups: Groups,
     /// Key of a group by its name, and the other way round.
     pub(super) keys: BTreeMap<String, String>,
@@ -229,11 +236,14 @@ impl<'c> Play<'c> {
         let (keys, toml) = groups_of(case, &params);
         let mapping = Mapping::parse(MAPPING, "P0").map_err(|e| refuse(e.to_string()))?;
         let groups = Groups::parse(&toml, "P0", &mapping).map_err(|e| refuse(e.to_string()))?;
+        let workflows = Workflows::compile(&params.policy, &mapping);
+        let workflows = workflows.map_err(|e| refuse(format!("`policy`: {e}")))?;
         let titles = keys.iter().map(|(name, key)| (key.clone(), name.clone()));
         let mut play = Self {
             case,
             catalogue: Catalogue::new(None, Some(&groups)),
             groups,
+            workflows,
             titles: titles.collect(),
             target: Target {
                 key_attribute: "employeeId".to_owned(),

@@ -41,7 +41,7 @@ macro_rules! shipped {
 }
 
 /// The cases that ship beside the policy.
-const SHIPPED: [(&str, &str); 27] = shipped![
+const SHIPPED: [(&str, &str); 28] = shipped![
     "absence",
     "absence-on-leave",
     "budget",
@@ -69,6 +69,7 @@ const SHIPPED: [(&str, &str); 27] = shipped![
     "rescinded-made",
     "reversal",
     "transfer",
+    "workflows",
 ];
 
 #[test]

@@ -80,6 +80,7 @@ impl Play<'_> {
         let cx = Context {
             now: self.now,
             policy: &self.params.policy,
+            workflows: self.workflows.as_ref(),
             target: &self.target,
             first_load: false,
             stale,

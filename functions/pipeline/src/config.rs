@@ -12,7 +12,7 @@ use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Op, SourceName};
 use rollcall_core::notices::Notices;
-use rollcall_core::policy::{Policy, slice_place};
+use rollcall_core::policy::{Policy, Workflows, scope_lines, slice_place};
 use rollcall_core::slices::Slices;
 use rollcall_core::workers::ProtectedRule;
 use serde::Deserialize;
@@ -410,6 +410,13 @@ impl Settings {
                 let place = slice_place(text, error.at, error.key);
                 format!("{file}: {place}{error}")
             }));
+        }
+        if let (Some(policy), Some(text), Some(mapping)) = (&policy, &policy_text, &mapping)
+            && let Err(error) = Workflows::compile(policy, mapping)
+        {
+            let (file, lines) = (name(&config.policy), scope_lines(text));
+            let line = lines.get(error.at).copied().unwrap_or_default();
+            problems.push(format!("{file}: line {line}: {error}"));
         }
         if let Some(policy) = &policy {
             let file = name(&config.policy);

@@ -161,6 +161,9 @@ pub struct Planned {
     pub set_aside: Option<String>,
     /// What happened to the worker; `None`: it had nothing to do for them.
     pub delta: Option<DeltaKind>,
+    /// The workflow of the policy that held, with a `?` where nobody could say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
     /// The account that it saw.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectId>,
@@ -584,6 +587,7 @@ impl Pipeline {
             plan_sha256: stored.planned.plan_sha256.clone(),
             set_aside: None,
             delta: None,
+            workflow: None,
             object: None,
             impact: Impact::default(),
             rules: BTreeMap::new(),
@@ -601,6 +605,7 @@ impl Pipeline {
             if order.workers.iter().any(|w| w.as_str() == worker) {
                 let since = self.since(head, stored).await?;
                 out.delta = Some(order.delta);
+                out.workflow.clone_from(&order.workflow);
                 out.object.clone_from(&order.object);
                 out.impact.clone_from(&order.impact);
                 if !order.impact.is_empty()
@@ -628,7 +633,7 @@ impl Pipeline {
             values.iter().map(|v| (&v.id, v)).collect();
         let outcomes = apply::outcomes(&self.store, &stored.run).await?;
         let policy = stored.policy(&self.store).await?;
-        let create_days = policy.joiner.create_days;
+        let create_days = policy.under(order.workflow.as_deref()).joiner.create_days;
         let seen = |action: &Action, standing: Standing| ActionSeen {
             why: why(action, stored.planned.now, create_days),
             standing,

@@ -16,7 +16,7 @@ use rollcall_core::model::{Account, Ending, Lookup, Op, RunId};
 use rollcall_core::plan::{GroupCounts, SourceRow, seal};
 use rollcall_core::policy::{
     Context, DeltaKind, Draft, DraftAction, GrantTerms, NoRules, Reason, Rules, Seen, Subject,
-    Target, decide,
+    Target, Workflows, decide,
 };
 use rollcall_core::state::{BlockCause, Person};
 use serde::Serialize;
@@ -129,9 +129,15 @@ impl Pipeline {
         let kind = self.target.kind();
         let catalogue = Catalogue::new(seats, groups);
         let missing = BTreeSet::new();
+        let workflows = Workflows::compile(&self.settings.policy, &self.settings.mapping);
+        let workflows = workflows.map_err(|error| StoreError::Corrupt {
+            key: "policy.toml".to_owned(),
+            why: error.to_string(),
+        })?;
         let cx = Context {
             now,
             policy: &self.settings.policy,
+            workflows: workflows.as_ref(),
             target: &kind,
             first_load: false,
             stale: false,

@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Policy(PolicyCommand),
     /// Make a mapping file of an exported synchronizationSchema
     ImportSchema(ImportSchema),
+    /// Make a policy file of Lifecycle Workflows, and list what cannot be carried over
+    ImportWorkflow(ImportWorkflow),
     /// Make a synchronizationSchema of a mapping file
     ExportSchema(ExportSchema),
     /// Try and judge mapping files
@@ -294,6 +296,22 @@ pub(crate) struct ImportSchema {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ImportWorkflow {
+    /// Workflows as Graph gives them (JSON): one a file, or lists of them
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Scopes are said by what this configuration's mapping writes, and its policy is added to
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Carry over what deletes accounts, too
+    #[arg(long)]
+    pub(crate) keep_deletes: bool,
+    /// What has a scope that cannot be said here holds for everybody, instead of being left out
+    #[arg(long)]
+    pub(crate) for_everybody: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExportSchema {
     /// The mapping file
     pub(crate) file: PathBuf,
@@ -417,6 +435,8 @@ pub(crate) struct RuleMembers {
 pub(crate) enum PolicyCommand {
     /// What is odd about groups and their rules, all of them
     Lint(At),
+    /// What a policy does, as Microsoft's Lifecycle Workflows: day by day, task by task
+    Workflows(PolicyWorkflows),
     /// Play scenarios over days, and compare what happens with what they say
     Test(PolicyTest),
     /// Make stored runs again by the mapping, policy and groups of today: what would have been
@@ -434,6 +454,13 @@ pub(crate) struct PolicyDiff {
     /// The newest runs of a delivery, so many
     #[arg(long, value_name = "N", conflicts_with = "against", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) last: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyWorkflows {
+    /// The configuration whose policy it is; without it, the shipped policy P0
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,7 @@ mod sample;
 mod scenarios;
 mod telling;
 mod undo;
+mod workflows;
 mod world;
 
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         rules::trials(),
         scenarios::trials(),
         undo::trials(),
+        workflows::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -26,7 +26,7 @@ use rollcall_core::guards;
 use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity};
 use rollcall_core::notice;
 use rollcall_core::plan::{Counts, Inputs, PlanSummary};
-use rollcall_core::policy::{Context, GrantTerms};
+use rollcall_core::policy::{Context, GrantTerms, Workflows};
 use rollcall_core::profile;
 use rollcall_core::slices::Slices;
 use rollcall_core::state::account_behind;
@@ -194,9 +194,12 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         missing: &missing,
     });
     let mut rules = grants.map(|grants| GrantRules::new(grants.groups));
+    let workflows = Workflows::compile(request.policy, request.mapping);
+    let workflows = workflows.map_err(|e| PlanError::Rule(e.to_string()))?;
     let cx = Context {
         now: request.now,
         policy: request.policy,
+        workflows: workflows.as_ref(),
         target: &request.kind,
         first_load: request.first_load,
         stale: request.stale,

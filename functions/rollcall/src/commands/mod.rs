@@ -10,6 +10,7 @@ mod explain;
 mod forecast;
 mod groups;
 mod halt;
+mod lifecycle;
 mod mappings;
 mod notice;
 mod pass;
@@ -65,6 +66,8 @@ pub(crate) fn dispatch(
         Command::Policy(PolicyCommand::Lint(args)) => policy::lint(&args, printer),
         Command::Policy(PolicyCommand::Test(args)) => policy::test(&args, printer),
         Command::Policy(PolicyCommand::Diff(args)) => compare::diff(&args, printer, wrap),
+        Command::Policy(PolicyCommand::Workflows(args)) => lifecycle::workflows(&args, printer),
+        Command::ImportWorkflow(args) => lifecycle::import_workflow(&args, printer),
         Command::ImportSchema(args) => schema::import(&args, printer),
         Command::ExportSchema(args) => schema::export(&args, printer),
         Command::Mappings(Mappings::Test(args)) => mappings::test(&args, printer),

@@ -31,6 +31,11 @@ fn rules(settings: &Settings) -> Vec<(String, &str, Mode)> {
     }
     let protected = settings.policy.protected.rule.as_deref();
     out.extend(protected.map(|rule| ("protected.rule".to_owned(), rule, Mode::Assigned)));
+    let workflows = settings.policy.workflow.iter();
+    out.extend(workflows.map(|it| {
+        let name = format!("workflow `{}`", it.name);
+        (name, it.scope.as_str(), Mode::Assigned)
+    }));
     out
 }
 

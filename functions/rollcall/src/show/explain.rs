@@ -382,6 +382,9 @@ impl Page<'_> {
         } else {
             self.line(1, &format!("by {of}"));
         }
+        if let Some(workflow) = &plan.workflow {
+            self.line(1, &format!("under workflow {}", visible(workflow)));
+        }
         if let Some(why) = &plan.set_aside {
             self.line(1, &format!("! the run was set aside: {why}"));
         }
