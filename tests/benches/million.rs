@@ -206,8 +206,6 @@ fn prepare(dir: &Path) {
             slices: std::collections::BTreeMap::new(),
             without: std::collections::BTreeMap::new(),
             next_due: None,
-            undoes: None,
-            notices: Vec::new(),
             rules,
         };
         let events = [

@@ -11,9 +11,9 @@ use rollcall_core::digest::EvidenceKey;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Op, SourceName};
-use rollcall_core::notices::Notices;
 use rollcall_core::policy::{Policy, Workflows, scope_lines, slice_place};
 use rollcall_core::slices::Slices;
+use rollcall_core::texts::Texts;
 use rollcall_core::workers::ProtectedRule;
 use serde::Deserialize;
 
@@ -318,7 +318,7 @@ pub struct Settings {
     pub policy_text: String,
     /// The groups, and their file's text: sealed with each plan.
     pub groups: Option<Arc<(Groups, String)>>,
-    /// Notices, and where they go.
+    /// Texts, and where they go.
     pub notify: Option<Arc<NotifySettings>>,
     /// What evidence is protected with.
     pub key: Key,
@@ -359,7 +359,7 @@ impl Settings {
         let mapping_text = load(&config.mapping);
         let policy_text = load(&config.policy);
         let groups_text = config.groups.as_deref().and_then(&mut load);
-        let notices_text = config.notify.as_ref().and_then(|it| load(&it.notices));
+        let notices_text = config.notify.as_ref().and_then(|it| load(&it.texts));
         let key_file = config.evidence.key_file.as_deref();
         let key = match (key_file, &config.evidence.key_secret) {
             (Some(file), None) => load(file).map(KeyText::File),
@@ -387,7 +387,7 @@ impl Settings {
         let notify = config.notify.as_ref().zip(notices_text);
         let notify = notify.zip(mapping.as_ref());
         let notify = notify.and_then(|((table, notices), mapping)| {
-            let read = Notices::parse(&notices, &name(&table.notices), mapping);
+            let read = Texts::parse(&notices, &name(&table.texts), mapping);
             let read = read.map_err(|e| problems.push(e.to_string())).ok()?;
             let checked = table.check(&text, read, notices, &config.target);
             let wrong = |it: Vec<String>| {

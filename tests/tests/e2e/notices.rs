@@ -211,8 +211,8 @@ fn over_budget() {
         assert!(!enabled(&world, worker), "{worker}");
     }
     // The next ones do not; three of them go all the same.
-    let keys: String = (10_011..=10_019).map(|key| format!("{key}\n")).collect();
-    world.drop_file("dismiss.csv", format!("WorkerID\n{keys}"));
+    let keys: Vec<String> = (10_011..=10_019).map(|key| key.to_string()).collect();
+    world.drop_file("dismiss.csv", format!("WorkerID\n{}\n", keys.join("\n")));
     let now = at(3, "10:00:00");
     world.at(&now, &["release"]).expect(3);
     let open: Vec<String> = (10_011..=10_019)

@@ -23,16 +23,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 const FIRST: &str = "2026-03-14T02:00:00Z";
 const SECOND: &str = "2026-03-15T02:00:00Z";
-const TEXTS: &str = include_str!("../../../mappings/p0/notices.toml");
+const TEXTS: &str = include_str!("../../../mappings/p0/texts.toml");
 
 /// A policy that tells people, and files that they are told by.
 fn world() -> World {
     let world = World::new();
-    std::fs::write(world.dir().join("notices.toml"), TEXTS).unwrap();
-    configure(
-        &world,
-        "[notify]\nnotices = \"notices.toml\"\n[notify.file]\n",
-    );
+    std::fs::write(world.dir().join("texts.toml"), TEXTS).unwrap();
+    configure(&world, "[notify]\ntexts = \"texts.toml\"\n[notify.file]\n");
     ask(&world);
     world.edit("policy.toml", "row_count_pct = 5.0", "row_count_pct = 50.0");
     // HR says nothing new for days.
@@ -81,7 +78,8 @@ fn roster(night: u32) -> String {
 fn told(world: &World) -> (BTreeMap<(String, String), Value>, usize) {
     let files = world.files("values");
     // What was half written when a process died is no notice: its name goes on behind this.
-    let named = |key: &str| key.contains("/notices/") && key.split('.').next_back() == Some("json");
+    let named =
+        |key: &str| key.contains("/notifications/") && key.split('.').next_back() == Some("json");
     let notices = files.iter().filter(|(key, _)| named(key));
     let mut out = BTreeMap::new();
     let mut count = 0;
@@ -154,7 +152,7 @@ fn killed() {
 fn gaps() {
     let world = world();
     world.edit(
-        "notices.toml",
+        "texts.toml",
         "{worker.jobTitle|new colleague}",
         "{worker.jobTitle}",
     );
@@ -199,10 +197,10 @@ fn asked() {
         "{}",
         refused.err
     );
-    std::fs::write(world.dir().join("notices.toml"), TEXTS).unwrap();
+    std::fs::write(world.dir().join("texts.toml"), TEXTS).unwrap();
     configure(
         &world,
-        "[notify]\nnotices = \"notices.toml\"\nops = [\"notify.welcome\"]\n[notify.file]\n",
+        "[notify]\ntexts = \"texts.toml\"\nops = [\"notify.welcome\"]\n[notify.file]\n",
     );
     let refused = world.at(FIRST, &["check"]).expect(2);
     assert!(
@@ -280,10 +278,10 @@ fn mistakes() {
         ),
     ] {
         let world = World::new();
-        std::fs::write(world.dir().join("notices.toml"), TEXTS).unwrap();
+        std::fs::write(world.dir().join("texts.toml"), TEXTS).unwrap();
         configure(
             &world,
-            &format!("[notify]\nnotices = \"notices.toml\"\n{table}"),
+            &format!("[notify]\ntexts = \"texts.toml\"\n{table}"),
         );
         let refused = world.at(FIRST, &["check"]).expect(2);
         assert!(
@@ -294,7 +292,7 @@ fn mistakes() {
     }
     let world = world();
     world.edit(
-        "notices.toml",
+        "texts.toml",
         "{manager.displayName},\n\nthe hire",
         "{manager.displayNam},\n\nthe hire",
     );
@@ -302,7 +300,7 @@ fn mistakes() {
     assert!(
         refused
             .err
-            .contains("notices.toml: line 39: {manager.displayNam}: the mapping has no attribute")
+            .contains("texts.toml: line 39: {manager.displayNam}: the mapping has no attribute")
             && refused.err.contains("did you mean `displayName`?"),
         "{}",
         refused.err
@@ -318,10 +316,10 @@ fn shipped() {
         world
             .command(&["init", &place, "--source", starter])
             .expect(0);
-        std::fs::write(dir.join("notices.toml"), TEXTS).unwrap();
+        std::fs::write(dir.join("texts.toml"), TEXTS).unwrap();
         let config = dir.join("rollcall.toml");
         let text = std::fs::read_to_string(&config).unwrap();
-        let table = "[notify]\nnotices = \"notices.toml\"\n[notify.file]\n\n[evidence]\n";
+        let table = "[notify]\ntexts = \"texts.toml\"\n[notify.file]\n\n[evidence]\n";
         std::fs::write(&config, text.replace("[evidence]\n", table)).unwrap();
         let config = config.display().to_string();
         world.command(&["check", "-c", &config]).expect(0);

@@ -8,7 +8,7 @@
 )]
 
 mod giving_way;
-mod notices;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

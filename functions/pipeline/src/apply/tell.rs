@@ -1,8 +1,8 @@
 //! Operations that tell somebody: handed over once, or not at all.
 
 use rollcall_core::model::{Ending, Op, StepResult};
-use rollcall_core::notices::Notice;
 use rollcall_core::plan::{Action, ActionValues, WorkOrder};
+use rollcall_core::texts::Notification;
 
 use super::order::{Hands, cut_meanwhile, ended};
 use super::{ApplyError, journal};
@@ -28,7 +28,7 @@ impl Hands<'_, '_> {
         let Some(notifier) = self.notifier.filter(|it| it.tells(action.op)) else {
             return Ok(ended(no_way(action.op)));
         };
-        let Some(notice) = values.and_then(|it| Notice::of(&it.after)) else {
+        let Some(notice) = values.and_then(|it| Notification::of(&it.after)) else {
             let why = "its text is no longer stored: plan again".to_owned();
             return Ok(ended(Ending::Stale { why }));
         };

@@ -325,6 +325,7 @@ mod tests {
             due: due.unwrap().timestamp(),
             source: SourceRow::default(),
             destructive: false,
+            undo: Vec::new(),
             after: None,
             place: 0,
         }
@@ -336,6 +337,7 @@ mod tests {
             ops: vec![action.op],
             why: String::new(),
             actions: vec![action],
+            also: Vec::new(),
         });
         WorkOrder {
             order: OrderId::new("o-1"),
@@ -349,6 +351,7 @@ mod tests {
             held: held.collect(),
             impact: Impact::default(),
             group: None,
+            workflow: None,
         }
     }
 

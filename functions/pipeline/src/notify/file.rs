@@ -33,7 +33,7 @@ impl FileNotifier {
     fn key(&self, outgoing: &Outgoing) -> String {
         let name = &outgoing.action;
         if self.beside_values {
-            format!("values/{}/notices/{name}.json", outgoing.run)
+            format!("values/{}/notifications/{name}.json", outgoing.run)
         } else {
             format!("{name}.json")
         }

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use rollcall_core::model::{ActionId, Ending, Op, RunId, StepResult, WorkerId};
-use rollcall_core::notices::Notice;
 use rollcall_core::plan::Action;
+use rollcall_core::texts::Notification;
 use serde_json::{Map, Value, json};
 
 pub use self::file::FileNotifier;
@@ -53,7 +53,7 @@ pub struct Outgoing {
     /// What it is about: `task`, `device`, `template`, `hire`.
     pub about: BTreeMap<String, String>,
     /// What it says, to whom.
-    pub notice: Notice,
+    pub notice: Notification,
 }
 
 /// What of the facts of an action goes out with it; the rest is digests.
@@ -61,7 +61,12 @@ const ABOUT: [&str; 4] = ["device", "hire", "task", "template"];
 
 impl Outgoing {
     /// An action with what it says.
-    pub fn new(action: &Action, run: &RunId, worker: Option<&WorkerId>, notice: Notice) -> Self {
+    pub fn new(
+        action: &Action,
+        run: &RunId,
+        worker: Option<&WorkerId>,
+        notice: Notification,
+    ) -> Self {
         let reason = serde_json::to_value(&action.reason).unwrap_or_default();
         let about = action
             .args

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use rollcall_core::model::Op;
-use rollcall_core::notices::Notices;
 use rollcall_core::policy::Policy;
+use rollcall_core::texts::Texts;
 use rollcall_http::{Origin, OriginError};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -20,7 +20,7 @@ use crate::config::Target;
 #[serde(deny_unknown_fields)]
 pub struct NotifyTable {
     /// The texts, relative to the configuration.
-    pub notices: PathBuf,
+    pub texts: PathBuf,
     /// What may be told; without it, whatever there is a text for.
     #[serde(default)]
     pub ops: Option<Spanned<Vec<Op>>>,
@@ -101,7 +101,7 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotifySettings {
     /// The texts.
-    pub notices: Notices,
+    pub texts: Texts,
     /// Their file: sealed with each plan.
     pub text: String,
     /// The ways; no operation goes two.
@@ -142,7 +142,7 @@ impl NotifySettings {
             };
             out.extend(route.ops.iter().map(|op| Sent {
                 op: *op,
-                to: self.notices.recipient(*op),
+                to: self.texts.recipient(*op),
                 by: by.clone(),
                 asked: asked.contains(op),
             }));
@@ -165,7 +165,7 @@ impl NotifyTable {
     pub fn check(
         &self,
         config: &str,
-        notices: Notices,
+        texts: Texts,
         text: String,
         target: &Target,
     ) -> Result<NotifySettings, Vec<String>> {
@@ -173,7 +173,7 @@ impl NotifyTable {
             config,
             problems: Vec::new(),
         };
-        let written = notices.ops();
+        let written = texts.ops();
         let mut left = match &self.ops {
             None => written.clone(),
             Some(ops) => check.ops(ops, &written, "it has no text in the notices"),
@@ -221,7 +221,7 @@ impl NotifyTable {
         routes.extend(rest.map(|to| Route { ops: left, to }));
         if check.problems.is_empty() {
             Ok(NotifySettings {
-                notices,
+                texts,
                 text,
                 routes,
             })

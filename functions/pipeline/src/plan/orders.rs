@@ -11,7 +11,6 @@ use rollcall_core::guards;
 use rollcall_core::model::{
     Account, ActionId, Finding, FindingKind, Op, Place, RunId, Severity, WorkerId,
 };
-use rollcall_core::notices;
 use rollcall_core::plan::{
     Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Held, Inputs,
     LicenceCounts, PlanHasher, PlanSummary, SourceRow, Verdict, WorkOrder, seal,
@@ -21,6 +20,7 @@ use rollcall_core::references::{self, Reference};
 use rollcall_core::seats::Losers;
 use rollcall_core::slices::{self, Judged};
 use rollcall_core::state::{Person, account_behind, key_prefix};
+use rollcall_core::texts;
 
 use super::drafts::{Brief, Drafts, Laid};
 use super::read::Scan;
@@ -158,7 +158,7 @@ impl<'a> Orders<'a> {
                 findings.extend(found);
                 laid.changed |= laid.person.waits_for != before;
             }
-            let told = self.notices(&mut laid)?;
+            let told = self.written(&mut laid)?;
             findings.extend(told);
             let worker = (laid.person.worker.clone(), laid.row);
             if self.person(place, &brief, laid)? {
@@ -255,12 +255,12 @@ impl<'a> Orders<'a> {
     }
 
     /// Writes what somebody is to be told now, once it is settled what the account is called.
-    fn notices(&self, laid: &mut Laid) -> Result<Vec<Finding>, PlanError> {
-        let (Some(notices), Some(draft)) = (self.request.texts, &mut laid.draft) else {
+    fn written(&self, laid: &mut Laid) -> Result<Vec<Finding>, PlanError> {
+        let (Some(written), Some(draft)) = (self.request.texts, &mut laid.draft) else {
             return Ok(Vec::new());
         };
         let (state, source) = (self.request.state, &self.request.source);
-        let manager = notices::manager_of(draft, &laid.person);
+        let manager = texts::manager_of(draft, &laid.person);
         let place = manager.and_then(|it| state.place_of(source, &it));
         let manager = match place {
             Some(place) => state.persons(&[place])?.pop(),
@@ -268,7 +268,7 @@ impl<'a> Orders<'a> {
         };
         let person = &mut laid.person;
         let kind = &self.request.kind;
-        let found = notices::fill(notices, draft, person, manager.as_ref(), laid.row, kind);
+        let found = texts::fill(written, draft, person, manager.as_ref(), laid.row, kind);
         laid.changed |= !found.is_empty();
         Ok(found)
     }

@@ -9,10 +9,10 @@ use rollcall_core::groups::Groups;
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::SourceName;
-use rollcall_core::notices::Notices;
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Policy, Target as Kind};
 use rollcall_core::profile::Profile;
+use rollcall_core::texts::Texts;
 
 use super::Undo;
 use crate::log::{Intake, Rules, Standing};
@@ -62,7 +62,7 @@ pub struct Request<'a> {
     /// Groups, to predict what becomes of them.
     pub groups: Option<&'a Groups>,
     /// What people are told.
-    pub texts: Option<&'a Notices>,
+    pub texts: Option<&'a Texts>,
     /// What hides values in evidence.
     pub key: &'a EvidenceKey,
     /// What core has to know of the target.
@@ -105,7 +105,7 @@ pub(crate) struct Book<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) groups: Option<&'a Groups>,
     /// What people are told.
-    pub(crate) texts: Option<&'a Notices>,
+    pub(crate) texts: Option<&'a Texts>,
     /// What they mean, as hashes.
     pub(crate) rules: &'a Rules,
 }

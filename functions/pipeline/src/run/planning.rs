@@ -78,7 +78,7 @@ impl Pipeline {
             mapping: &self.settings.mapping,
             policy: &self.settings.policy,
             groups: self.settings.groups.as_ref().map(|groups| &groups.0),
-            texts: self.settings.notify.as_ref().map(|it| &it.notices),
+            texts: self.settings.notify.as_ref().map(|it| &it.texts),
             rules,
         }
     }
@@ -131,7 +131,7 @@ impl Pipeline {
         ];
         evidence.extend(groups.map(|groups| ("groups.toml", groups)));
         if let Some(notify) = &self.settings.notify {
-            evidence.push(("notices.toml", of(notify.text.as_bytes())?));
+            evidence.push(("texts.toml", of(notify.text.as_bytes())?));
         }
         let values = [
             ("actions.jsonl", made.values),

@@ -7,10 +7,10 @@ use rollcall_core::fold::Outcomes;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Finding, RunId};
-use rollcall_core::notices::Notices;
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
 use rollcall_core::policy::Policy;
 use rollcall_core::report::Report;
+use rollcall_core::texts::Texts;
 
 use super::{Pipeline, RunError, corrupt};
 use crate::apply::{self, Lines};
@@ -96,13 +96,13 @@ impl Stored {
     ///
     /// # Errors
     /// When this version cannot read them.
-    pub async fn texts(&self, store: &Store) -> Result<Option<Notices>, StoreError> {
-        let Some(object) = self.evidence.iter().find(|o| o.is("notices.toml")) else {
+    pub async fn texts(&self, store: &Store) -> Result<Option<Texts>, StoreError> {
+        let Some(object) = self.evidence.iter().find(|o| o.is("texts.toml")) else {
             return Ok(None);
         };
         let text = store.get(&object.key).await?;
         let mapping = self.mapping(store).await?;
-        let notices = Notices::parse(&String::from_utf8_lossy(&text), &object.key, &mapping);
+        let notices = Texts::parse(&String::from_utf8_lossy(&text), &object.key, &mapping);
         notices.map(Some).map_err(|e| StoreError::Corrupt {
             key: object.key.clone(),
             why: e.to_string(),

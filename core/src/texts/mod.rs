@@ -14,7 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use self::file::Entry;
-pub use self::file::NoticesFileError;
+pub use self::file::TextsFileError;
 pub use self::fill::{fill, manager_of};
 use self::template::{Slot, Whose};
 use crate::model::{Attributes, Op, Value};
@@ -44,7 +44,7 @@ impl Kind {
 
 /// A read and checked file of notices.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Notices {
+pub struct Texts {
     entries: Vec<Entry>,
     language: String,
     /// The attribute that is somebody's address; the sign-in name without it.
@@ -54,7 +54,7 @@ pub struct Notices {
     hash: String,
 }
 
-impl Notices {
+impl Texts {
     /// Operations that it has texts for.
     pub fn ops(&self) -> BTreeSet<Op> {
         self.entries.iter().map(|entry| entry.op).collect()
@@ -100,7 +100,7 @@ impl Notices {
     ///
     /// # Errors
     /// What is missing.
-    fn write(&self, op: Op, told: &Told<'_>) -> Result<Notice, Gap> {
+    fn write(&self, op: Op, told: &Told<'_>) -> Result<Notification, Gap> {
         let reader = match addressee(op) {
             Addressee::Manager => Some(told.manager.as_ref().ok_or(Gap::Manager)?),
             Addressee::Worker => Some(&told.worker),
@@ -128,7 +128,7 @@ impl Notices {
         if !missing.is_empty() {
             return Err(Gap::Values(missing));
         }
-        Ok(Notice {
+        Ok(Notification {
             to,
             subject,
             text,
@@ -256,7 +256,7 @@ impl Gap {
 
 /// One notice: what is told to whom. Personal; `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Notice {
+pub struct Notification {
     /// The address.
     pub to: String,
     /// The subject: one line.
@@ -267,13 +267,13 @@ pub struct Notice {
     pub content_type: String,
 }
 
-impl fmt::Debug for Notice {
+impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[notice]")
     }
 }
 
-impl Notice {
+impl Notification {
     /// As a plan keeps it, among the values of its action.
     pub fn values(&self) -> Attributes {
         let named = [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Gap, Notices, Told, Who};
+use super::{Gap, Texts, Told, Who};
 use crate::model::{Finding, FindingKind, Op, Place, Severity, WorkerId};
 use crate::policy::{Draft, DraftAction, Target};
 use crate::state::{Lifecycle, Person};
@@ -20,7 +20,7 @@ pub fn manager_of(draft: &Draft, person: &Person) -> Option<WorkerId> {
 ///
 /// `manager` is what is known of whom [`manager_of`] names.
 pub fn fill(
-    notices: &Notices,
+    notices: &Texts,
     draft: &mut Draft,
     person: &mut Person,
     manager: Option<&Person>,
@@ -53,7 +53,7 @@ pub fn fill(
 }
 
 fn write(
-    notices: &Notices,
+    notices: &Texts,
     step: &DraftAction,
     person: &Person,
     name: Option<&str>,

@@ -1,4 +1,4 @@
-//! `notices.toml`: strict, every mistake reported with its line.
+//! `texts.toml`: strict, every mistake reported with its line.
 //!
 //! ```toml
 //! format_version = 1
@@ -9,7 +9,7 @@
 //! tasks = "servicedesk@woodgrove.example"
 //! address = "mail"                  # whose attribute is the address; the sign-in name without it
 //!
-//! [[notice]]
+//! [[text]]
 //! op = "notify.manager"
 //! when = "hire_moved"               # without it: the first time
 //! language = "de"                   # without it: the one above
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::template::{Slot, Template, Whose};
-use super::{Addressee, Kind, Notices, addressee, any_occasion, is_address, occasions};
+use super::{Addressee, Kind, Texts, addressee, any_occasion, is_address, occasions};
 use crate::digest::sha256;
 use crate::mapping::Mapping;
 use crate::model::Op;
@@ -39,14 +39,14 @@ const OF_ACTION: [&str; 5] = ["task", "device", "hire", "template", "reason"];
 /// The file as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NoticesFile {
+struct TextsFile {
     format_version: u32,
     #[serde(default = "english")]
     language: Spanned<String>,
     #[serde(default)]
     to: ToFile,
     #[serde(default)]
-    notice: Vec<NoticeFile>,
+    text: Vec<NoticeFile>,
 }
 
 fn english() -> Spanned<String> {
@@ -90,25 +90,24 @@ pub(super) struct Entry {
 /// Why a file of notices cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {}", problems.join("\n  "))]
-pub struct NoticesFileError {
+pub struct TextsFileError {
     /// The file.
     pub file: String,
     /// Every mistake, each with its line.
     pub problems: Vec<String>,
 }
 
-impl Notices {
+impl Texts {
     /// Reads a file for the workers of a mapping. `file` is what mistakes are shown with.
     ///
     /// # Errors
     /// Every mistake, where the syntax allows going on.
-    pub fn parse(text: &str, file: &str, mapping: &Mapping) -> Result<Self, NoticesFileError> {
-        let fail = |problems: Vec<String>| NoticesFileError {
+    pub fn parse(text: &str, file: &str, mapping: &Mapping) -> Result<Self, TextsFileError> {
+        let fail = |problems: Vec<String>| TextsFileError {
             file: file.to_owned(),
             problems,
         };
-        let written: NoticesFile =
-            toml::from_str(text).map_err(|e| fail(vec![format!("\n{e}")]))?;
+        let written: TextsFile = toml::from_str(text).map_err(|e| fail(vec![format!("\n{e}")]))?;
         let words = workers::vocabulary(mapping);
         let mut reader = Reader {
             words: words.iter().map(|(name, _)| name.as_str()).collect(),
@@ -137,7 +136,7 @@ impl Reader<'_> {
         self.problems.push(format!("line {line}: {why}"));
     }
 
-    fn file(&mut self, file: NoticesFile) -> Notices {
+    fn file(&mut self, file: TextsFile) -> Texts {
         if file.format_version != 1 {
             let version = file.format_version;
             self.wrong(
@@ -160,7 +159,7 @@ impl Reader<'_> {
             }
         }
         let mut entries: Vec<Entry> = Vec::new();
-        for notice in file.notice {
+        for notice in file.text {
             let at = notice.op.span().start;
             let Some(entry) = self.notice(notice, &language) else {
                 continue;
@@ -189,7 +188,7 @@ impl Reader<'_> {
         }
         self.complete(&entries, &language);
         let plain = |it: Option<Spanned<String>>| it.map(Spanned::into_inner);
-        Notices {
+        Texts {
             entries,
             language,
             address: plain(address),
@@ -370,17 +369,17 @@ mod tests {
         [[attribute]]\ntarget = \"mailNickname\"\nconstant = \"a\"\n\
         [[attribute]]\ntarget = \"displayName\"\nsource = \"N\"\n";
 
-    fn parse(text: &str) -> Result<Notices, NoticesFileError> {
+    fn parse(text: &str) -> Result<Texts, TextsFileError> {
         let mapping = Mapping::parse(MAPPING, "mapping.toml").unwrap();
-        Notices::parse(
+        Texts::parse(
             &format!("format_version = 1\n{text}"),
-            "notices.toml",
+            "texts.toml",
             &mapping,
         )
     }
 
     fn welcome(rest: &str) -> String {
-        format!("[[notice]]\nop = \"notify.welcome\"\n{rest}")
+        format!("[[text]]\nop = \"notify.welcome\"\n{rest}")
     }
 
     /// What is written → what is said of it, with its line.
@@ -413,15 +412,15 @@ mod tests {
                 "line 5: notify.welcome: the text is empty",
             ),
             (
-                "[[notice]]\nop = \"user.disable\"\nsubject = \"x\"\ntext = \"x\"\n".to_owned(),
+                "[[text]]\nop = \"user.disable\"\nsubject = \"x\"\ntext = \"x\"\n".to_owned(),
                 "line 3: user.disable tells nobody anything",
             ),
             (
-                "[[notice]]\nop = \"task.manual\"\nsubject = \"x\"\ntext = \"x\"\n".to_owned(),
+                "[[text]]\nop = \"task.manual\"\nsubject = \"x\"\ntext = \"x\"\n".to_owned(),
                 "line 3: task.manual: say in `[to]` who `tasks` is",
             ),
             (
-                "[[notice]]\nop = \"notify.manager\"\nsubject = \"x\"\ntext = \"x\"\n".to_owned(),
+                "[[text]]\nop = \"notify.manager\"\nsubject = \"x\"\ntext = \"x\"\n".to_owned(),
                 "notify.manager has no text with `when = \"hire_moved\"` in the language `en`",
             ),
             (

@@ -41,8 +41,8 @@ fn roster(night: usize) -> String {
 /// A place with texts, whose policy tells people, and the receiver that they go to.
 fn place() -> (Place, Receiver) {
     let mut place = Place::new();
-    let texts = include_str!("../../../mappings/p0/notices.toml");
-    std::fs::write(place.dir().join("notices.toml"), texts).unwrap();
+    let texts = include_str!("../../../mappings/p0/texts.toml");
+    std::fs::write(place.dir().join("texts.toml"), texts).unwrap();
     let edit = |file: &str, from: &str, to: &str| {
         let path = place.dir().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -63,7 +63,7 @@ fn place() -> (Place, Receiver) {
     edit(
         "rollcall.toml",
         "[evidence]\n",
-        "[notify]\nnotices = \"notices.toml\"\n[notify.file]\n\n[evidence]\n",
+        "[notify]\ntexts = \"texts.toml\"\n[notify.file]\n\n[evidence]\n",
     );
     let receiver = Receiver::new(place.clock);
     place.notifier = Some(posting(&place, &receiver, SECRET, false));
