@@ -387,6 +387,9 @@ pub struct PersonLine {
     pub row: Option<u32>,
     /// The person with the bookkeeping done.
     pub person: Person,
+    /// What people said of them was taken in: that is a change, whatever comes of the order.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub heard: bool,
     /// The person once the whole order is carried out, where that is not what folding it gives.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub settled: Option<Box<Person>>,

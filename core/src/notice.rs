@@ -4,6 +4,8 @@
 //! known of the person; what follows from that the same engine decides as from HR's data.
 //! Invariant: HR's next file, which may not know of it yet, does not take a dismissal back.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -78,14 +80,16 @@ pub struct Notice {
     pub reason: String,
 }
 
-/// Takes a notice in. Gives a finding where it says nothing new.
-pub fn heed(person: &mut Person, notice: &Notice) -> Option<Finding> {
+/// Takes a notice in, at an instant: what is said of a time to come holds now. Gives a finding where
+/// it says nothing new.
+pub fn heed(person: &mut Person, notice: &Notice, now: Timestamp) -> Option<Finding> {
+    let at = notice.at.min(now);
     let new = match notice.kind {
-        NoticeKind::Dismiss => dismiss(person, notice.at),
-        NoticeKind::LegalHold => hold(person, notice.at),
+        NoticeKind::Dismiss => dismiss(person, at),
+        NoticeKind::LegalHold => hold(person, at),
         NoticeKind::LiftDismissal => person.dismissed.take().is_some(),
-        NoticeKind::LiftLegalHold => lift(person, Parking::LegalHold, notice.at),
-        NoticeKind::LiftDeceasedReview => lift(person, Parking::DeceasedReview, notice.at),
+        NoticeKind::LiftLegalHold => lift(person, Parking::LegalHold, at),
+        NoticeKind::LiftDeceasedReview => lift(person, Parking::DeceasedReview, at),
         NoticeKind::LiftUndone => person.undone.take().is_some(),
     };
     if new {
@@ -125,10 +129,17 @@ pub fn unknown(notice: &Notice) -> Finding {
 fn dismiss(person: &mut Person, at: Timestamp) -> bool {
     // HR may be right about the rest; nobody stays inside for it.
     person.undone = None;
-    if person.dismissed.is_some() {
-        return false;
+    let known = person.wanted.iter().chain(&person.others);
+    let workers = known.map(|it| it.worker.clone());
+    let mut meant: BTreeSet<WorkerId> = workers.chain([person.worker.clone()]).collect();
+    if let Some(before) = &person.dismissed {
+        if meant.is_subset(&before.workers) {
+            return false;
+        }
+        // Hired again since: that is over, too.
+        meant.extend(before.workers.iter().cloned());
     }
-    person.dismissed = Some(Dismissed { at });
+    person.dismissed = Some(Dismissed { at, workers: meant });
     true
 }
 
@@ -173,6 +184,10 @@ mod tests {
     const MONDAY: &str = "2027-03-15T10:00:00Z";
     const TUESDAY: &str = "2027-03-16T10:00:00Z";
 
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
     fn somebody() -> Person {
         Person::new(SourceName::new("hr"), WorkerId::new("7"))
     }
@@ -180,18 +195,62 @@ mod tests {
     #[test]
     fn a_second_dismissal_does_not_move_the_first() {
         let mut person = somebody();
-        assert!(heed(&mut person, &notice(NoticeKind::Dismiss, MONDAY)).is_none());
-        let again = heed(&mut person, &notice(NoticeKind::Dismiss, TUESDAY)).unwrap();
+        assert!(
+            heed(
+                &mut person,
+                &notice(NoticeKind::Dismiss, MONDAY),
+                at(TUESDAY)
+            )
+            .is_none()
+        );
+        let again = heed(
+            &mut person,
+            &notice(NoticeKind::Dismiss, TUESDAY),
+            at(TUESDAY),
+        )
+        .unwrap();
         assert_eq!(again.kind, FindingKind::NoticeIdle);
         assert_eq!(person.dismissed.unwrap().at, MONDAY.parse().unwrap());
-        assert!(heed(&mut person, &notice(NoticeKind::LiftDismissal, TUESDAY)).is_none());
+        assert!(
+            heed(
+                &mut person,
+                &notice(NoticeKind::LiftDismissal, TUESDAY),
+                at(TUESDAY)
+            )
+            .is_none()
+        );
         assert!(person.dismissed.is_none());
+    }
+
+    /// Hired again by another key, and dismissed again; a word from the year 9999 counts now.
+    #[test]
+    fn another_employment_is_dismissed_too() {
+        let mut person = somebody();
+        let word = notice(NoticeKind::Dismiss, "9999-01-01T00:00:00Z");
+        assert!(heed(&mut person, &word, at(MONDAY)).is_none());
+        assert_eq!(person.dismissed.as_ref().unwrap().at, at(MONDAY));
+        person.worker = WorkerId::new("8");
+        assert!(
+            heed(
+                &mut person,
+                &notice(NoticeKind::Dismiss, TUESDAY),
+                at(TUESDAY)
+            )
+            .is_none()
+        );
+        let dismissed = person.dismissed.unwrap();
+        assert_eq!(dismissed.at, at(TUESDAY));
+        assert_eq!(dismissed.workers.len(), 2);
     }
 
     #[test]
     fn a_legal_hold_begins_again_after_it_was_lifted() {
         let mut person = somebody();
-        let idle = heed(&mut person, &notice(NoticeKind::LiftLegalHold, MONDAY));
+        let idle = heed(
+            &mut person,
+            &notice(NoticeKind::LiftLegalHold, MONDAY),
+            at(TUESDAY),
+        );
         assert!(idle.is_some(), "there is none");
         for kind in [
             NoticeKind::LegalHold,
@@ -199,7 +258,7 @@ mod tests {
             NoticeKind::LegalHold,
         ] {
             assert!(
-                heed(&mut person, &notice(kind, MONDAY)).is_none(),
+                heed(&mut person, &notice(kind, MONDAY), at(TUESDAY)).is_none(),
                 "{kind:?}"
             );
         }
@@ -215,7 +274,11 @@ mod tests {
             seen: None,
             absent: false,
         });
-        heed(&mut person, &notice(NoticeKind::Dismiss, TUESDAY));
+        heed(
+            &mut person,
+            &notice(NoticeKind::Dismiss, TUESDAY),
+            at(TUESDAY),
+        );
         assert!(person.undone.is_none());
     }
 }

@@ -238,10 +238,13 @@ pub struct Parked {
 }
 
 /// People said that somebody is dismissed for cause, whatever HR's file says yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dismissed {
     /// When they said so: employments that begin later are not meant.
     pub at: Timestamp,
+    /// The employments that were known then: they are meant whatever first day HR gives them later.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub workers: BTreeSet<WorkerId>,
 }
 
 /// A run was taken back for somebody: what HR said then is not done again before HR says something

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::grants::{Given, Grant, Granting};
+use crate::groups::Groups;
 use crate::model::{
     Account, Attributes, Finding, FindingKind, Op, Place, RunId, Severity, Value, WorkerId,
 };
@@ -112,6 +113,8 @@ pub struct Terms<'a> {
     pub now: Timestamp,
     /// The target.
     pub target: &'a Target,
+    /// Groups and licences as they are defined.
+    pub groups: Option<&'a Groups>,
 }
 
 /// Takes a deed back. `account` is the person's as the target has it now.
@@ -166,6 +169,12 @@ impl Taking<'_> {
     fn all(&mut self) -> Option<Person> {
         let again = self.person.undone.as_ref();
         let again = again.is_some_and(|undone| undone.run == *self.terms.run);
+        if self.person.dismissed.is_some() {
+            let note = "dismissed by notice: nothing is given back to them. If that is over, lift it \
+                        first (`rollcall lift --what dismissal`)";
+            self.find(FindingKind::ChangedSince, Severity::Held, note);
+            return None;
+        }
         let changed = u32::from(!self.deed.done.is_empty());
         if !again && self.person.revision != self.deed.revision + changed {
             let note = "a later run changed this person; take that one back first, or mend it by \
@@ -211,6 +220,10 @@ impl Taking<'_> {
                     self.step(action, *op);
                     if let (Some(step), Some(role)) = (self.steps.last_mut(), &role) {
                         step.args.insert("role".to_owned(), role.clone());
+                        if *op == Op::RoleAdd {
+                            step.args
+                                .insert("ask".to_owned(), "restore_role".to_owned());
+                        }
                     }
                 }
             }
@@ -330,7 +343,8 @@ impl Taking<'_> {
         let Some(granting) = Granting::of_args(&action.args) else {
             return;
         };
-        if self.person.grants.contains_key(&granting.grant) {
+        let has = self.person.grants.get(&granting.grant);
+        if has.is_some_and(|it| !it.unheard) {
             return;
         }
         let op = match &granting.grant {
@@ -352,9 +366,18 @@ impl Taking<'_> {
     }
 
     fn granting(&mut self, action: &Action, op: Op, granting: Granting) {
+        let definition = self
+            .terms
+            .groups
+            .and_then(|it| it.definition(&granting.grant));
+        let sensitive = definition.is_some_and(|it| it.sensitive());
         self.step(action, op);
         if let Some(step) = self.steps.last_mut() {
             step.granting = Some(granting);
+            if op.grants() && sensitive {
+                step.args
+                    .insert("ask".to_owned(), "restore_group".to_owned());
+            }
         }
     }
 
@@ -398,6 +421,9 @@ impl Taking<'_> {
         };
         let now = self.terms.now;
         out.due = out.due.filter(|due| *due > now);
+        // What people said since stands, whatever the run did.
+        out.dismissed.clone_from(&self.person.dismissed);
+        out.parked.clone_from(&self.person.parked);
         out.undone = Some(undone);
         out.unfinished = false;
         out.held = true;
@@ -584,6 +610,7 @@ mod tests {
             run: &run,
             now: at(NOW),
             target: &target,
+            groups: None,
         };
         take_back(person, deed, Some(account), &terms)
     }

@@ -12,7 +12,7 @@ use super::StatusClass;
 use super::desk::{Desk, day_start};
 use super::draft::Reason;
 use crate::model::WorkerId;
-use crate::state::{BlockCause, Cut, Identity};
+use crate::state::{BlockCause, Cut, Dismissed, Identity};
 
 /// How an employment ends, or a row of them together.
 #[derive(Debug, Clone, PartialEq)]
@@ -342,7 +342,8 @@ impl Desk<'_> {
         exit: Option<Exit>,
         zone: &TimeZone,
     ) -> Option<Exit> {
-        let dismissed = self.person.dismissed.filter(|it| start <= it.at);
+        let meant = |it: &&Dismissed| start <= it.at || it.workers.contains(&row.worker);
+        let dismissed = self.person.dismissed.as_ref().filter(meant);
         let Some(dismissed) = dismissed else {
             return exit;
         };

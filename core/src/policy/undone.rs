@@ -39,7 +39,7 @@ impl Desk<'_> {
 
     /// Whether the end of a career is what was taken back.
     pub(super) fn is_undone(&mut self, career: &Career) -> bool {
-        let Some(at) = self.taken_back else {
+        let Some(at) = self.taken_back.filter(|_| self.person.dismissed.is_none()) else {
             return false;
         };
         let exit = career.spell.exit.as_ref().filter(|_| career.over);

@@ -72,6 +72,8 @@ impl Approver {
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// How far the clock of who approves may be from that of the store.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
+/// Bytes of a reason.
+const REASON_MAX: usize = 1000;
 /// A note is a few lines. What is larger is none.
 const NOTE_MAX: u64 = 16_384;
 
@@ -114,9 +116,7 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<Vec<Granted>, RunError> {
         let refuse = |why: String| Err(RunError::Refused(why));
-        if request.reason.trim().is_empty() {
-            return refuse("an approval needs a reason: --reason TEXT".to_owned());
-        }
+        reasoned(request.reason)?;
         let head = log::head(&self.store).await?;
         let pending = head.standing.pending.iter();
         let waiting: Vec<&Pending> = pending.filter(|p| !p.waiting().is_empty()).collect();
@@ -336,6 +336,18 @@ impl Pipeline {
         }
         Ok(None)
     }
+}
+
+/// A reason is a line or two: what is longer would be too large to be read back.
+pub(crate) fn reasoned(reason: &str) -> Result<(), RunError> {
+    let why = if reason.trim().is_empty() {
+        "it needs a reason: --reason TEXT"
+    } else if reason.len() > REASON_MAX {
+        "the reason is too long: 1,000 bytes at most"
+    } else {
+        return Ok(());
+    };
+    Err(RunError::Refused(why.to_owned()))
 }
 
 /// What somebody wrote down; the error says why it is nothing.

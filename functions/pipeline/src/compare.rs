@@ -214,7 +214,8 @@ impl Pipeline {
             None => None,
         };
         let (entry, _) = log::entry(&self.store, stored.generation).await?;
-        let notices = notices::taken(&self.store, &entry).await?;
+        let policy = stored.policy(&self.store).await?;
+        let notices = notices::taken(&self.store, &entry, &policy).await?;
         let undo = match &planned.undoes {
             Some(run) => Some(self.undone(run, entry.generation).await?),
             None => None,

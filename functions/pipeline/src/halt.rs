@@ -1,8 +1,8 @@
 //! The kill switch: everything stops between two actions, until somebody lets it go on.
 //!
 //! It lies beside approvals (`approvals/<who>/halt-<nonce>.json`); the newest word counts. Planning goes
-//! on: nothing is touched by it. Invariant: nothing is written to the target while the newest word is
-//! "halt", but for the action that was under way when it was said.
+//! on: nothing is touched by it. Invariant: five seconds after it was said nothing is begun at the target,
+//! until somebody lets it go on.
 
 use std::fmt;
 use std::pin::Pin;
@@ -66,10 +66,7 @@ impl Pipeline {
         by: &Approver,
         at: Timestamp,
     ) -> Result<(), RunError> {
-        if reason.trim().is_empty() {
-            let why = "a reason is needed: --reason TEXT".to_owned();
-            return Err(RunError::Refused(why));
-        }
+        approve::reasoned(reason)?;
         let word = Word {
             halt,
             at,
@@ -86,7 +83,7 @@ impl Pipeline {
     /// # Errors
     /// When the store fails: then nobody knows, and nothing goes on.
     pub async fn halted(&self) -> Result<Option<Halted>, StoreError> {
-        let mut newest: Option<(Word, String)> = None;
+        let mut newest: Option<(Timestamp, Word, String)> = None;
         for listed in self.store.list(FOLDER).await? {
             let mut parts = listed.key.split('/').skip(1);
             let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -96,7 +93,10 @@ impl Pipeline {
                 continue;
             }
             let word = match approve::read_word(&self.store, &listed).await {
-                Ok((bytes, _)) => serde_json::from_slice(&bytes).map_err(|e| e.to_string()),
+                // What it says may be anything, and stays out of the log.
+                Ok((bytes, _)) => {
+                    serde_json::from_slice(&bytes).map_err(|_| "it is no word".to_owned())
+                }
                 Err(why) => Err(why),
             };
             let word: Word = match word {
@@ -106,15 +106,19 @@ impl Pipeline {
                     continue;
                 }
             };
-            // Of two words at once, to stop is the one that counts.
-            let later = |(known, _): &(Word, String)| (known.at, known.halt) < (word.at, word.halt);
+            // The store says which was said last: a clock that is ahead overrules nobody. Of two at
+            // once, to stop is the one that counts.
+            let at = listed.modified;
+            let later = |(known, other, _): &(Timestamp, Word, String)| {
+                (*known, other.halt) < (at, word.halt)
+            };
             if newest.as_ref().is_none_or(later) {
-                newest = Some((word, who.to_owned()));
+                newest = Some((at, word, who.to_owned()));
             }
         }
         Ok(newest
-            .filter(|(word, _)| word.halt)
-            .map(|(word, by)| Halted {
+            .filter(|(_, word, _)| word.halt)
+            .map(|(_, word, by)| Halted {
                 by,
                 at: word.at,
                 reason: word.reason,

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rollcall_core::model::WorkerId;
 use rollcall_core::notice::{Notice, NoticeKind};
+use rollcall_core::policy::Policy;
 
 use crate::approve::{self, Approver, FOLDER};
 use crate::log::{self, Entry, Head};
-use crate::pull::{Refusal, is_text, refusal};
+use crate::pull::{Refusal, is_finished, is_text, refusal};
 use crate::run::{Pipeline, RunError, nonce};
 use crate::state::State;
 use crate::store::{Listed, ObjectRef, Store, StoreError, parse};
@@ -47,6 +48,24 @@ pub struct Dropped {
     pub refused: Vec<Refusal>,
 }
 
+/// Whether somebody who put a file into the inbox meant to dismiss people.
+fn is_meant(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    lower.starts_with("dismiss") && !name.contains('/') && is_finished(name)
+}
+
+/// Of a form that is not read: nobody is to believe that it was.
+fn unreadable(name: &str) -> Refusal {
+    Refusal {
+        file: name.to_owned(),
+        kind: "wrong_format".to_owned(),
+        message: format!(
+            "{name}: dismissals are read from text with the key column, `dismiss….csv`; nobody in this \
+             file is dismissed"
+        ),
+    }
+}
+
 /// Whether a file of the inbox holds dismissals.
 pub(crate) fn is_drop(name: &str) -> bool {
     name.to_lowercase().starts_with("dismiss") && is_text(name)
@@ -66,9 +85,7 @@ impl Pipeline {
     /// [`RunError::Refused`] when nobody knows the worker, or no reason is given.
     pub async fn give_notice(&self, notice: &Notice, by: &Approver) -> Result<Said, RunError> {
         let refuse = |why: String| Err(RunError::Refused(why));
-        if notice.reason.trim().is_empty() {
-            return refuse("a notice needs a reason: --reason TEXT".to_owned());
-        }
+        approve::reasoned(&notice.reason)?;
         let head = log::head(&self.store).await?;
         let state = State::load(&self.store, &head.standing.state).await?;
         if person_of(&state, self, &notice.worker).is_none() {
@@ -104,13 +121,19 @@ impl Pipeline {
         let mut out = Dropped::default();
         let mut known = None;
         for listed in self.store.list("inbox").await? {
-            let Some(name) = listed.key.strip_prefix("inbox/").filter(|it| is_drop(it)) else {
+            let name = listed.key.strip_prefix("inbox/").unwrap_or_default();
+            let (mut rows, refused) = if is_drop(name) {
+                match self.read_drop(&listed.key, name).await? {
+                    Ok(rows) => (rows, None),
+                    Err(refusal) => (Vec::new(), Some(refusal)),
+                }
+            } else if is_meant(name) {
+                (Vec::new(), Some(unreadable(name)))
+            } else {
                 continue;
             };
-            let (rows, refused) = match self.read_drop(&listed.key, name).await? {
-                Ok(rows) => (rows, None),
-                Err(refusal) => (Vec::new(), Some(refusal)),
-            };
+            let mut seen = BTreeSet::new();
+            rows.retain(|(_, worker)| seen.insert(worker.clone()));
             if known.is_none() {
                 let head = log::head(&self.store).await?;
                 known = Some(State::load(&self.store, &head.standing.state).await?);
@@ -132,15 +155,22 @@ impl Pipeline {
                     file: name.to_owned(),
                     kind: "unknown_worker".to_owned(),
                     message: format!(
-                        "{name}: no accepted file ever had the workers of row {}; the others are \
-                         dismissed. Write the keys as HR does, with their leading zeros",
+                        "{name}: no accepted file ever had the workers of row {}; whoever else is in it \
+                         is dismissed. Write the keys as HR does, with their leading zeros",
                         strangers.join(", ")
                     ),
                 })
             });
             match refused {
                 Some(refusal) => out.refused.push(refusal),
-                None => self.store.delete(&listed.key).await?,
+                None => {
+                    // Another file stands under the name by now: it is read next time.
+                    let now = self.store.look(&listed.key).await?;
+                    let same = |now: &Listed| (now.bytes, &now.tag) == (listed.bytes, &listed.tag);
+                    if now.as_ref().is_some_and(same) {
+                        self.store.delete(&listed.key).await?;
+                    }
+                }
             }
         }
         Ok(out)
@@ -186,7 +216,10 @@ impl Pipeline {
             Some(aws) => aws.caller().await?,
             None => "inbox".to_owned(),
         };
-        let content = format!("{} {} {} {row}", listed.key, listed.modified, listed.bytes);
+        let content = format!(
+            "{} {} {} {worker}",
+            listed.key, listed.modified, listed.bytes
+        );
         let id = &rollcall_core::digest::sha256(content.as_bytes())[..16];
         let notice = Notice {
             kind: NoticeKind::Dismiss,
@@ -210,20 +243,25 @@ impl Pipeline {
     pub(crate) async fn notices(&self, head: &Head) -> Result<Vec<Noticed>, StoreError> {
         let words = self.words(head).await?;
         let mut about: BTreeMap<(WorkerId, NoticeKind), Vec<Word>> = BTreeMap::new();
+        let mut out = Vec::new();
         for word in words {
-            let key = (word.notice.worker.clone(), word.notice.kind);
-            about.entry(key).or_default().push(word);
+            let need = word.notice.kind.people(&self.settings.policy);
+            if need > 1 {
+                let key = (word.notice.worker.clone(), word.notice.kind);
+                about.entry(key).or_default().push(word);
+            } else {
+                // One after the other: a hold, its end, and another one are three words.
+                out.push(Noticed {
+                    notice: word.notice,
+                    stored: vec![word.stored],
+                });
+            }
         }
-        let mut out: Vec<Noticed> = about
-            .into_iter()
-            .filter_map(|((_, kind), words)| {
-                agreed(words, usize::from(kind.people(&self.settings.policy)))
-            })
-            .collect();
-        out.sort_by(|a, b| {
-            let key = |it: &Noticed| (it.notice.at, it.notice.worker.clone(), it.notice.kind);
-            key(a).cmp(&key(b))
+        let agreed = about.into_iter().filter_map(|((_, kind), words)| {
+            agreed(&words, usize::from(kind.people(&self.settings.policy)))
         });
+        out.extend(agreed);
+        out.sort_by(by_time);
         Ok(out)
     }
 
@@ -260,22 +298,30 @@ impl Pipeline {
 
     async fn word(&self, listed: &Listed) -> Result<(Notice, ObjectRef), String> {
         let (bytes, stored) = approve::read_word(&self.store, listed).await?;
-        let notice: Notice = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        // What it says may be anything, and stays out of the log.
+        let notice: Notice =
+            serde_json::from_slice(&bytes).map_err(|_| "it has not the form of one".to_owned())?;
         approve::timely(self, listed, notice.at)?;
         Ok((notice, stored))
     }
 }
 
-/// The words of enough people within a day, the newest first of those that are too old.
-fn agreed(words: Vec<Word>, need: usize) -> Option<Noticed> {
-    if need <= 1 {
-        let first = words.first()?.notice.clone();
-        let stored = words.into_iter().map(|it| it.stored).collect();
-        return Some(Noticed {
-            notice: first,
+/// In the order in which they were said.
+fn by_time(one: &Noticed, other: &Noticed) -> std::cmp::Ordering {
+    let key = |it: &Noticed| {
+        let stored = it.stored.first().map(|at| at.key.clone());
+        (
+            it.notice.at,
+            it.notice.worker.clone(),
+            it.notice.kind,
             stored,
-        });
-    }
+        )
+    };
+    key(one).cmp(&key(other))
+}
+
+/// The words of enough people within a day, the one that counts first.
+fn agreed(words: &[Word], need: usize) -> Option<Noticed> {
     let last = words.last()?.notice.clone();
     let fresh = words
         .iter()
@@ -297,14 +343,19 @@ fn person_of(state: &State, pipeline: &Pipeline, worker: &WorkerId) -> Option<us
 ///
 /// # Errors
 /// When one is no longer stored, or is not what it was.
-pub(crate) async fn taken(store: &Store, entry: &Entry) -> Result<Vec<Noticed>, StoreError> {
+pub(crate) async fn taken(
+    store: &Store,
+    entry: &Entry,
+    policy: &Policy,
+) -> Result<Vec<Noticed>, StoreError> {
     let mut out: Vec<Noticed> = Vec::new();
     let ours = entry.accepts.iter().filter(|it| it.key.starts_with(FOLDER));
     for object in ours {
         let notice: Notice = parse(&object.key, &store.get(&object.key).await?)?;
         let same =
             |it: &&mut Noticed| it.notice.kind == notice.kind && it.notice.worker == notice.worker;
-        match out.iter_mut().find(same) {
+        let alone = notice.kind.people(policy) <= 1;
+        match out.iter_mut().find(same).filter(|_| !alone) {
             Some(known) => known.stored.push(object.clone()),
             None => out.push(Noticed {
                 notice,

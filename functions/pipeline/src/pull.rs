@@ -510,7 +510,13 @@ pub(crate) fn is_text(name: &str) -> bool {
     let ending = lower.rsplit_once('.').map_or("", |(_, ending)| ending);
     let hidden = name.starts_with('.') || name.contains('/');
     let text = ["csv", "txt"].contains(&ending);
-    text && !hidden && !UNFINISHED.iter().any(|u| lower.ends_with(u))
+    text && !hidden && is_finished(name)
+}
+
+/// Whether the name of a file does not say that it is still being written.
+pub(crate) fn is_finished(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    !UNFINISHED.iter().any(|u| lower.ends_with(u))
 }
 
 pub(crate) fn refusal(name: &str, refused: &rollcall_files::Refused) -> Refusal {

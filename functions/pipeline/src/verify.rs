@@ -177,7 +177,7 @@ impl Pipeline {
             }
             None => None,
         };
-        let notices = notices::taken(&self.store, entry).await?;
+        let notices = notices::taken(&self.store, entry, &policy).await?;
         let undo = match &planned.undoes {
             Some(run) => match self.undone(run, entry.generation).await {
                 Ok(undo) => Some(undo),

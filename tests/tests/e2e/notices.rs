@@ -19,6 +19,17 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("notices::a_legal_hold_and_its_end", legal_hold),
         trial("notices::an_undo_is_let_go", undone),
         trial("notices::halted_between_two_actions", halted),
+        trial(
+            "notices::the_last_word_counts_not_the_latest_clock",
+            last_word,
+        ),
+        trial("notices::an_older_plan_overrules_no_dismissal", older_plan),
+        trial(
+            "notices::an_undo_gives_nothing_to_the_dismissed",
+            undo_of_dismissed,
+        ),
+        trial("notices::another_first_day_is_no_way_back", first_day),
+        trial("notices::words_are_heard_one_by_one", one_by_one),
     ]
 }
 
@@ -115,6 +126,13 @@ fn dropped() {
     world.at(&at(2, "15:10:00"), &["release"]).expect(0);
     assert!(!enabled(&world, "10013"));
     assert!(!world.dir().join("inbox/Dismissed-today.csv").exists());
+    world.drop_file("dismissal.xlsx", "PK");
+    let ran = world.at(&at(2, "15:15:00"), &["release"]).expect(2);
+    assert!(
+        ran.err.contains("nobody in this file is dismissed"),
+        "{ran:?}"
+    );
+    std::fs::remove_file(world.dir().join("inbox/dismissal.xlsx")).unwrap();
     for (text, word) in [
         ("", "0 bytes"),
         ("Key\n1\n", "WorkerID"),
@@ -305,4 +323,120 @@ fn halted() {
     );
     world.at(&at(2, "05:00:00"), &["verify"]).expect(0);
     assert!(Path::new(&world.config()).exists());
+}
+
+/// Somebody resumes by a clock that is years ahead; who halts after that is heard all the same.
+fn last_word() {
+    let world = World::new();
+    night(&world, 2, &Roster::of(20), 0);
+    say(&world, "2099-01-01T00:00:00Z", &["resume"]).expect(0);
+    say(&world, &at(2, "10:00:00"), &["halt"]).expect(0);
+    let ran = say(&world, &at(2, "10:01:00"), &["dismiss", "10015"]).expect(3);
+    assert!(ran.err.contains("rollcall resume"), "{ran:?}");
+    assert!(enabled(&world, "10015"));
+    let long = "x".repeat(1001);
+    let no = world
+        .at(&at(2, "10:02:00"), &["halt", "--reason", &long])
+        .expect(2);
+    assert!(no.err.contains("too long"), "{no:?}");
+    say(&world, &at(2, "10:03:00"), &["resume"]).expect(0);
+    world.at(&at(2, "10:04:00"), &["release"]).expect(0);
+    assert!(!enabled(&world, "10015"), "the word was kept");
+}
+
+/// A plan from before the word waits for an approval and would enable whom the word means.
+fn older_plan() {
+    let world = World::new();
+    let mut roster = Roster::of(60);
+    night(&world, 2, &roster, 0);
+    roster.0.get_mut(&10_030).unwrap().active = false;
+    night(&world, 3, &roster, 0);
+    assert!(!enabled(&world, "10030"));
+    // Half a file, in which the leaver is back: parked.
+    let mut half = roster.clone();
+    half.0.get_mut(&10_030).unwrap().active = true;
+    half.0.retain(|key, _| *key <= 10_040);
+    let report = night(&world, 4, &half, 3);
+    let now = at(4, "09:00:00");
+    say(&world, &now, &["dismiss", "10030"]);
+    say(&world, &now, &["hold", "10031"]);
+    let (run, plan) = (
+        report["run"].as_str().unwrap(),
+        report["plan_sha256"].as_str().unwrap(),
+    );
+    let args = ["approve", run, "--plan", plan, "--reason", "it is right"];
+    world.at(&at(4, "10:00:00"), &args);
+    world.at(&at(4, "10:01:00"), &["apply"]);
+    assert!(!enabled(&world, "10030"), "the newer word stands");
+    let lift = ["lift", "10031", "--what", "legal-hold"];
+    let lifted = say(&world, &at(4, "11:00:00"), &lift).last_json();
+    assert_eq!(
+        lifted["finding_counts"],
+        json!([]),
+        "there was a hold: {lifted}"
+    );
+}
+
+fn undo_of_dismissed() {
+    let world = World::new();
+    let mut roster = Roster::of(40);
+    night(&world, 2, &roster, 0);
+    roster.0.get_mut(&10_020).unwrap().active = false;
+    let report = night(&world, 3, &roster, 0);
+    let run = report["run"].as_str().unwrap();
+    say(&world, &at(3, "09:00:00"), &["dismiss", "10020"]);
+    let ran = world.at(&at(3, "10:00:00"), &["undo", run]);
+    let said = ran.first_json();
+    let left = said["not_taken_back"].to_string();
+    assert!(left.contains("dismissed by notice"), "{left}");
+    let undo = said["run"].as_str().unwrap();
+    let plan = ran.last_json()["plan"]["plan_sha256"].clone();
+    let args = [
+        "approve",
+        undo,
+        "--plan",
+        plan.as_str().unwrap(),
+        "--reason",
+        "x",
+    ];
+    world.at(&at(3, "10:01:00"), &args).expect(0);
+    world.at(&at(3, "10:02:00"), &["apply"]);
+    assert!(!enabled(&world, "10020"));
+}
+
+fn first_day() {
+    let world = World::new();
+    let roster = Roster::of(30);
+    night(&world, 2, &roster, 0);
+    say(&world, &at(2, "15:00:00"), &["dismiss", "10015"]).expect(0);
+    let text = roster.csv();
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("10015,"))
+        .unwrap();
+    let later = row.replace("2020-01-06", "2026-03-03");
+    assert_ne!(row, later);
+    world.drop_file("w-2026-03-04.csv", text.replace(row, &later));
+    world.at(&at(4, "02:00:00"), &["run"]);
+    assert!(!enabled(&world, "10015"), "an edit is no new employment");
+}
+
+fn one_by_one() {
+    let world = World::new();
+    night(&world, 2, &Roster::of(20), 0);
+    let folder = world.dir().join("approvals").join("os:legal:4711");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (at, kind) in [
+        ("2026-03-02T10:00:00Z", "legal_hold"),
+        ("2026-03-02T10:01:00Z", "lift_legal_hold"),
+        ("2026-03-02T10:02:00Z", "legal_hold"),
+    ] {
+        let word = json!({"kind": kind, "worker": "10015", "at": at, "reason": "x"});
+        let name = format!("notice-{kind}-{}.json", at.replace([':', '-'], ""));
+        std::fs::write(folder.join(name), word.to_string()).unwrap();
+    }
+    world.at(&at(2, "10:05:00"), &["release"]).expect(0);
+    let again = say(&world, &at(2, "10:06:00"), &["hold", "10015"]).last_json();
+    assert_eq!(again["findings"][0]["kind"], "notice_idle", "{again}");
+    world.at(&at(2, "10:07:00"), &["verify"]).expect(0);
 }

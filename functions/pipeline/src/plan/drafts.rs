@@ -144,7 +144,7 @@ impl Drafts {
         let before = subject.person.clone();
         let source = notices.first().map(|(_, key)| key.clone());
         for (notice, _) in &notices {
-            findings.extend(notice::heed(&mut subject.person, notice));
+            findings.extend(notice::heed(&mut subject.person, notice, cx.now));
         }
         let claimed = match cx.matching {
             Matching::Key => None,
@@ -156,6 +156,7 @@ impl Drafts {
                     run: &run,
                     now: cx.now,
                     target: cx.target,
+                    groups: cx.grants.map(|terms| terms.groups),
                 };
                 let account = answers.iter().flatten().next();
                 undo::take_back(subject.person, &deed, account, &terms)
@@ -207,7 +208,8 @@ impl Drafts {
             .as_ref()
             .is_some_and(|draft| guards::takes_anew(&person, draft));
         let counted = self.briefs.last().is_some_and(|brief| !brief.protected);
-        if draft.as_ref().is_some_and(guards::immediate) && counted {
+        let anew = !person.cut.is_some_and(|planned| planned.counted);
+        if draft.as_ref().is_some_and(guards::immediate) && counted && anew {
             self.immediate
                 .insert(person.worker.clone(), self.briefs.len() - 1);
         }

@@ -369,6 +369,7 @@ impl<'a> Orders<'a> {
             account,
             parts,
         } = laid;
+        let heard = source.is_some();
         let draft = draft.filter(|d| !d.actions.is_empty() || !d.scheduled.is_empty());
         let order = match draft {
             // Nothing new of somebody whose steps are all still to come: no order for that.
@@ -400,6 +401,7 @@ impl<'a> Orders<'a> {
             row,
             person,
             settled: settled.map(Box::new),
+            heard,
         };
         self.persons.line(&line)?;
         Ok(clash)

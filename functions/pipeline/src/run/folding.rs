@@ -27,7 +27,9 @@ impl Pipeline {
     ) -> Result<(), RunError> {
         self.unchanged(stored).await?;
         let queue = EmbeddedQueue::new(self.clock);
-        let brake = self.brake(Some(head));
+        // An undo is small and was agreed to as a whole: it gives way to nobody but who halts.
+        let gives_way = stored.planned.undoes.is_none();
+        let brake = self.brake(gives_way.then_some(head));
         let applier = Applier {
             store: &self.store,
             target: self.target.as_ref(),
@@ -116,13 +118,14 @@ impl Pipeline {
             let line = lines.next()?;
             let last = line.is_none();
             if let Some((_, line)) = line {
-                let PersonLine { person, .. } = parse(key, &line)?;
+                let PersonLine { person, heard, .. } = parse(key, &line)?;
                 let hash = person.hot().key;
                 let at = state.hot().binary_search_by_key(&hash, |h| h.key).ok();
                 if let Some(at) = at.filter(|at| !again || state.hot()[*at].held) {
                     places.push(at);
                     // Folded before by this run, or not yet: both are ours.
-                    let most = person.revision + u32::from(ours.contains(&person.person));
+                    let changed = heard || ours.contains(&person.person);
+                    let most = person.revision + u32::from(changed);
                     expected.push(person.revision..=most);
                 }
             }
@@ -284,8 +287,15 @@ impl Folding<'_> {
         if self.overtaken.voids(&line.person.person) {
             return None;
         }
+        let (before, heard) = (line.person.revision, line.heard);
+        let changed = |mut person: Person| {
+            if heard && person.revision == before {
+                person.revision += 1;
+            }
+            person
+        };
         let Some(order) = order else {
-            return Some(line.person);
+            return Some(changed(line.person));
         };
         let folded = fold(
             line.person,
@@ -296,10 +306,10 @@ impl Folding<'_> {
             self.outcomes,
             &self.kind,
         );
-        Some(match line.settled {
+        Some(changed(match line.settled {
             Some(settled) => settle(folded, *settled),
             None => folded,
-        })
+        }))
     }
 }
 

@@ -150,12 +150,13 @@ fn with_before(
             .any(|it| it.action.reason == Reason::AbsentTwice);
         let seen =
             (person.fingerprint != 0 && !absent).then(|| format!("{:032x}", person.fingerprint));
+        let nothing = done.is_empty();
         let key = format!("{:032x}", person.hot().key);
         let deed = Deed {
             done,
             values: recorded.values.into_values().collect(),
             before: before.map(Box::new),
-            revision: person.revision,
+            revision: person.revision + u32::from(recorded.line.heard && nothing),
             seen,
             absent,
         };
