@@ -210,7 +210,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(again.kind, FindingKind::NoticeIdle);
-        assert_eq!(person.dismissed.unwrap().at, MONDAY.parse().unwrap());
+        assert_eq!(person.dismissed.as_ref().unwrap().at, at(MONDAY));
         assert!(
             heed(
                 &mut person,

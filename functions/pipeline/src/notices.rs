@@ -161,16 +161,15 @@ impl Pipeline {
                     ),
                 })
             });
-            match refused {
-                Some(refusal) => out.refused.push(refusal),
-                None => {
-                    // Another file stands under the name by now: it is read next time.
-                    let now = self.store.look(&listed.key).await?;
-                    let same = |now: &Listed| (now.bytes, &now.tag) == (listed.bytes, &listed.tag);
-                    if now.as_ref().is_some_and(same) {
-                        self.store.delete(&listed.key).await?;
-                    }
-                }
+            if let Some(refusal) = refused {
+                out.refused.push(refusal);
+                continue;
+            }
+            // Where another file stands under the name by now, that one is read next time.
+            let now = self.store.look(&listed.key).await?;
+            let same = |now: &Listed| (now.bytes, &now.tag) == (listed.bytes, &listed.tag);
+            if now.as_ref().is_some_and(same) {
+                self.store.delete(&listed.key).await?;
             }
         }
         Ok(out)
