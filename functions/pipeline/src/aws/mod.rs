@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use futures::future::BoxFuture;
 use object_store::ObjectStore;
@@ -28,17 +28,27 @@ pub struct AwsError {
     why: String,
 }
 
-/// Code and message of a refusal, or what kept it from coming.
-fn because<E, R>(error: &SdkError<E, R>) -> String
+/// Code and message of a refusal, or what kept it from coming. An answer that cannot be read is not
+/// shown: it may be a token.
+fn because<E>(error: &SdkError<E>) -> String
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
 {
     match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => DisplayErrorContext(error).to_string(),
+        (Some(code), Some(message)) => return format!("{code}: {message}"),
+        (Some(code), None) => return code.to_owned(),
+        (None, _) => {}
     }
+    if let Some(answer) = error.raw_response() {
+        return format!("an answer {} that cannot be read", answer.status());
+    }
+    let mut why = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(deeper) = source {
+        why = format!("{why}: {deeper}");
+        source = deeper.source();
+    }
+    why
 }
 
 /// What every client is made from.
@@ -219,4 +229,49 @@ fn is_loopback(endpoint: &str) -> bool {
         .strip_prefix("http://")
         .and_then(|rest| rest.split(['/', ':']).next())
         .is_some_and(|host| host == "localhost" || host == "127.0.0.1")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use aws_config::Region;
+    use aws_credential_types::Credentials;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_cannot_be_read_is_not_shown() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _asked = stream.read(&mut [0; 8192]).unwrap();
+                let body = "<Other><Token>the-secret-itself</Token></Other>";
+                let length = body.len();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                stream
+                    .write_all(format!("{head}{body}").as_bytes())
+                    .unwrap();
+            }
+        });
+        let mine = Credentials::builder()
+            .access_key_id("mine")
+            .secret_access_key("not shown")
+            .provider_name("test")
+            .build();
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .region(Region::from_static("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(mine))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let aws = Aws { config };
+        let refused = aws.caller().await.unwrap_err();
+        let said = format!("{refused} {refused:?}");
+        assert!(said.contains("an answer 200 that cannot be read"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
 }

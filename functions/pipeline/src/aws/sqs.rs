@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
     SendMessageBatchRequestEntry,
@@ -156,19 +156,17 @@ fn seconds(time: Duration) -> i32 {
     i32::try_from(whole).unwrap_or(i32::MAX)
 }
 
-fn backend<E, R>(error: SdkError<E, R>) -> QueueError
+fn backend<E>(error: SdkError<E>) -> QueueError
 where
-    E: std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    QueueError::Backend(DisplayErrorContext(error).to_string())
+    QueueError::Backend(super::because(&error))
 }
 
 /// A receipt that is no longer ours is not a failure of the queue.
-fn lost<E, R>(error: SdkError<E, R>) -> QueueError
+fn lost<E>(error: SdkError<E>) -> QueueError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     let code = error.as_service_error().and_then(|e| e.code());
     match code {
