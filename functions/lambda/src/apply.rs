@@ -70,10 +70,12 @@ pub(crate) async fn apply(
         .collect();
     let work = pipeline.take_batch(&batch, time_left);
     let taken = queue::holding(queue, lane, &receipts, pipeline.clock, work).await?;
-    let (mut again, mut dead) = (Vec::new(), 0);
+    let (mut again, mut dead, mut halted) = (Vec::new(), 0, 0);
     for (record, taken) in event.records.iter().zip(taken) {
         match taken {
             Taken::Done => {}
+            // Not named as failed, it leaves the queue.
+            Taken::Halted => halted += 1,
             Taken::Again => {
                 // The source takes it off nobody's hands before its visibility ends: that is made
                 // short. Where it cannot be, it comes later.
@@ -90,11 +92,12 @@ pub(crate) async fn apply(
             }
         }
     }
-    let done = event.records.len() - again.len() - dead;
+    let done = event.records.len() - again.len() - dead - halted;
     connected.say(&[
         count("OrdersDone", done),
         count("OrdersAgain", again.len()),
         count("OrdersDead", dead),
+        count("OrdersHalted", halted),
     ]);
     Ok(json!({"batchItemFailures": again}))
 }

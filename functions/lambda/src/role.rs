@@ -136,7 +136,11 @@ async fn pull(connected: &Connected) -> Result<Value, FunctionError> {
         count("FilesTaken", taken.len()),
         count("FilesRefused", refused.len() + dropped.refused.len()),
     ]);
-    Ok(json!({"taken": taken, "refused": refused.len()}))
+    Ok(json!({
+        "taken": taken,
+        "dismissed": dropped.taken,
+        "refused": refused.len() + dropped.refused.len(),
+    }))
 }
 
 async fn plan(connected: &Connected) -> Result<Value, FunctionError> {

@@ -1,9 +1,10 @@
 //! The kill switch: everything stops between two actions, until somebody lets it go on.
 //!
-//! It lies beside approvals (`approvals/<who>/halt-<nonce>.json`); the newest word counts. Planning goes
-//! on: nothing is touched by it. Invariant: five seconds after it was said nothing is begun at the target,
-//! until somebody lets it go on.
+//! It lies beside approvals (`approvals/<who>/halt-<nonce>.json`) and counts until a word to go on
+//! names it: no clock overrules anybody, and who lets one go on has seen it. Planning goes on: nothing is
+//! touched by it. Invariant: five seconds after it was said nothing is begun at the target.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,9 @@ struct Word {
     halt: bool,
     at: Timestamp,
     reason: String,
+    /// The words to halt that this one ends.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    ends: BTreeSet<String>,
 }
 
 /// Everything stands still.
@@ -55,22 +59,49 @@ impl fmt::Display for Halted {
 }
 
 impl Pipeline {
-    /// Stops everything, or lets it go on.
+    /// Stops everything.
     ///
     /// # Errors
     /// [`RunError::Refused`] without a reason.
-    pub async fn say_halt(
+    pub async fn halt(&self, reason: &str, by: &Approver, at: Timestamp) -> Result<(), RunError> {
+        self.say(reason, by, at, None).await
+    }
+
+    /// Lets it go on: what was said before this is over. Returns how many had said so.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] without a reason, and when nothing stands still.
+    pub async fn resume(
         &self,
-        halt: bool,
         reason: &str,
         by: &Approver,
         at: Timestamp,
+    ) -> Result<usize, RunError> {
+        approve::reasoned(reason)?;
+        let ends: BTreeSet<String> = self.halts().await?.into_iter().map(|it| it.0).collect();
+        let count = ends.len();
+        if count == 0 {
+            let why = "nothing stands still: nobody has halted, or somebody let it go on before";
+            return Err(RunError::Refused(why.to_owned()));
+        }
+        self.say(reason, by, at, Some(ends)).await?;
+        Ok(count)
+    }
+
+    /// `ends`: what goes on.
+    async fn say(
+        &self,
+        reason: &str,
+        by: &Approver,
+        at: Timestamp,
+        ends: Option<BTreeSet<String>>,
     ) -> Result<(), RunError> {
         approve::reasoned(reason)?;
         let word = Word {
-            halt,
+            halt: ends.is_none(),
             at,
             reason: reason.to_owned(),
+            ends: ends.unwrap_or_default(),
         };
         let bytes = serde_json::to_vec_pretty(&word).expect("a word is always JSON");
         let key = format!("{FOLDER}/{}/{PREFIX}{}.json", by.0, nonce());
@@ -78,12 +109,18 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Whether everything stands still.
+    /// Whether everything stands still: the first who said so.
     ///
     /// # Errors
     /// When the store fails: then nobody knows, and nothing goes on.
     pub async fn halted(&self) -> Result<Option<Halted>, StoreError> {
-        let mut newest: Option<(Timestamp, Word, String)> = None;
+        let halts = self.halts().await?.into_iter().map(|it| it.1);
+        Ok(halts.min_by(|one, other| (one.at, &one.by).cmp(&(other.at, &other.by))))
+    }
+
+    /// The words to halt that nobody ended, by their keys.
+    async fn halts(&self) -> Result<Vec<(String, Halted)>, StoreError> {
+        let (mut halts, mut ended) = (Vec::new(), BTreeSet::new());
         for listed in self.store.list(FOLDER).await? {
             let mut parts = listed.key.split('/').skip(1);
             let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -99,30 +136,19 @@ impl Pipeline {
                 }
                 Err(why) => Err(why),
             };
-            let word: Word = match word {
-                Ok(word) => word,
-                Err(why) => {
-                    tracing::warn!("{} says nothing: {why}", listed.key);
-                    continue;
+            match word {
+                Ok(Word {
+                    halt: false, ends, ..
+                }) => ended.extend(ends),
+                Ok(Word { at, reason, .. }) => {
+                    let by = who.to_owned();
+                    halts.push((listed.key.clone(), Halted { by, at, reason }));
                 }
-            };
-            // The store says which was said last: a clock that is ahead overrules nobody. Of two at
-            // once, to stop is the one that counts.
-            let at = listed.modified;
-            let later = |(known, other, _): &(Timestamp, Word, String)| {
-                (*known, other.halt) < (at, word.halt)
-            };
-            if newest.as_ref().is_none_or(later) {
-                newest = Some((at, word, who.to_owned()));
+                Err(why) => tracing::warn!("{} says nothing: {why}", listed.key),
             }
         }
-        Ok(newest
-            .filter(|(_, word, _)| word.halt)
-            .map(|(_, word, by)| Halted {
-                by,
-                at: word.at,
-                reason: word.reason,
-            }))
+        halts.retain(|(key, _)| !ended.contains(key));
+        Ok(halts)
     }
 
     /// What is asked between two actions. `head`: a notice that it does not know stops too, so that

@@ -61,7 +61,7 @@ pub(crate) async fn a_file_becomes_accounts() {
         assert_eq!(taken["taken"].as_array().map(Vec::len), Some(1), "{taken}");
         // The file was announced twice.
         let again = place.call("pull", json!({"Records": []})).await;
-        assert_eq!(again, json!({"taken": [], "refused": 0}));
+        assert_eq!(again, json!({"taken": [], "dismissed": 0, "refused": 0}));
         let planned = place.call("plan", json!({})).await;
         assert!(planned["sent"].as_u64().unwrap() >= 12, "{planned}");
         let sent_again = place.call("plan", json!({})).await;
@@ -160,7 +160,7 @@ async fn an_inbox_of_the_past(place: &Deployment) {
     let (name, text) = &nights()[0];
     place.drop_file(name, &text.replace("Sales", "Other"));
     let answer = place.call("pull", json!({})).await;
-    assert_eq!(answer, json!({"taken": [], "refused": 1}));
+    assert_eq!(answer, json!({"taken": [], "dismissed": 0, "refused": 1}));
 }
 
 /// Logs are JSON, figures are there, and nothing of a person is in either.
@@ -448,6 +448,60 @@ fn forge(place: &Deployment, one: &str, other: &str) {
     ] {
         assert!(!may(key), "{key}");
     }
+}
+
+/// A dismissal that is dropped goes ahead without a file of HR, and not while somebody halts: messages
+/// stay in their lane until it goes on.
+pub(crate) async fn a_dismissal_and_a_halt() {
+    let place = Deployment::new("dismissed").await.unhurried();
+    let [(name, text), _] = nights();
+    place.drop_file(&name, &text);
+    place.call("pull", json!({})).await;
+    place.call("plan", json!({})).await;
+    finish(&place).await;
+    let enabled = || users(&place.tenant)["105"]["accountEnabled"].clone();
+    assert_eq!(enabled(), true);
+
+    // One who is known, and one of whom nobody heard: the file stays for the latter.
+    place.drop_file("dismiss-1.csv", "WorkerID\n105\n999\n");
+    let answer = place.call("pull", json!({})).await;
+    assert_eq!(answer["dismissed"], 1, "{answer}");
+    assert_eq!(answer["refused"], 1, "{answer}");
+    let said = place.log_of("pull");
+    assert!(said.contains("row 3"), "{said}");
+    place.drop_file("dismiss-1.csv", "WorkerID\n105\n");
+    let answer = place.call("pull", json!({})).await;
+    assert_eq!(answer["refused"], 0, "{answer}");
+    assert_eq!(place.store.list("inbox").await.unwrap(), []);
+
+    let released = place.call("release", json!({})).await;
+    assert!(released["planned"].is_string(), "{released}");
+    let ada = person("ada");
+    let words = ["--reason", "the wrong file was dropped"];
+    place.laptop(&ada, &[&["halt"], &words[..]].concat(), 0);
+    let batch = place.receive(Lane::Urgent, 10).await;
+    assert!(!batch.is_empty(), "{released}");
+    let ended = place
+        .invoke("apply-urgent", 0, place.event(Lane::Urgent, &batch))
+        .await;
+    let Ended::Answer(answer) = &ended else {
+        panic!("{ended:?}")
+    };
+    // It leaves the queue, where it would be given up in the end.
+    assert_eq!(*answer, json!({"batchItemFailures": []}));
+    place.settle(Lane::Urgent, &batch, &ended).await;
+    assert_eq!(enabled(), true, "it stands still");
+    let sent = place.call("release", json!({})).await;
+    assert_eq!(sent["sent"], 0, "{sent}");
+
+    place.laptop(&ada, &[&["resume"], &words[..]].concat(), 0);
+    let sent = place.call("release", json!({})).await;
+    let said = place.log_of("release");
+    assert!(sent["sent"].as_u64().unwrap() > 0, "{sent}\n{said}");
+    finish(&place).await;
+    assert_eq!(enabled(), false);
+    place.laptop(&ada, &["verify"], 0);
+    assert_eq!(place.gate.refused(), [] as [&str; 0]);
 }
 
 /// [A good, B garbage, C good, B good] through the function: A and C are done, the garbage is put aside

@@ -64,9 +64,9 @@ pub(crate) fn person(name: &str) -> String {
 const PERSON: &str = "person-";
 const OPERATOR: &str = "operator";
 
-/// What policies call `aws:userid`: role and session.
-pub(crate) fn user_id(person: &str) -> String {
-    let name = person.trim_start_matches(PERSON);
+/// What policies call `aws:userid` of a person or a function: role and session.
+pub(crate) fn user_id(who: &str) -> String {
+    let name = who.trim_start_matches(PERSON);
     format!("AROAOPERATORS:{name}@woodgrove.example")
 }
 
@@ -293,9 +293,10 @@ async fn pass(State(gate): State<Gate>, request: Request) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     gate.let_through(&function, &asked);
-    let answer = if service == "sts" && function.starts_with(PERSON) {
+    let is_asked = |what: &str| asked.iter().any(|(action, _)| action == what);
+    let answer = if is_asked("sts:GetCallerIdentity") {
         caller(&function)
-    } else if service == "sts" {
+    } else if is_asked("sts:GetWebIdentityToken") {
         identity(&function)
     } else {
         gate.forward(parts.method, &parts.uri, &parts.headers, body)

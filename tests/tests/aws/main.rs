@@ -47,6 +47,9 @@ fn main() -> ExitCode {
         trial("aws::newer_data_releases_and_approvals", || {
             Box::pin(end_to_end::newer_data_releases_and_approvals())
         }),
+        trial("aws::a_dismissal_and_a_halt", || {
+            Box::pin(end_to_end::a_dismissal_and_a_halt())
+        }),
         trial("aws::garbage_in_a_batch", || {
             Box::pin(end_to_end::garbage_in_a_batch())
         }),

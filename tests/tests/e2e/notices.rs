@@ -329,7 +329,12 @@ fn halted() {
 fn last_word() {
     let world = World::new();
     night(&world, 2, &Roster::of(20), 0);
+    let no = say(&world, &at(2, "09:00:00"), &["resume"]).expect(2);
+    assert!(no.err.contains("nothing stands still"), "{no:?}");
+    say(&world, &at(2, "09:00:00"), &["halt"]).expect(0);
     say(&world, "2099-01-01T00:00:00Z", &["resume"]).expect(0);
+    let status = world.at(&at(2, "09:30:00"), &["status"]).json();
+    assert_eq!(status["halted"], json!(null));
     say(&world, &at(2, "10:00:00"), &["halt"]).expect(0);
     let ran = say(&world, &at(2, "10:01:00"), &["dismiss", "10015"]).expect(3);
     assert!(ran.err.contains("rollcall resume"), "{ran:?}");

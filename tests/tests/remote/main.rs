@@ -209,7 +209,7 @@ async fn settle(place: &Place, lane: Lane, batch: &[Delivery], taken: &[Taken]) 
     for (delivery, taken) in batch.iter().zip(taken) {
         // A receipt that ran out meanwhile belongs to another taker by now.
         let _late = match taken {
-            Taken::Done => place.queue.acknowledge(lane, &delivery.receipt).await,
+            Taken::Done | Taken::Halted => place.queue.acknowledge(lane, &delivery.receipt).await,
             Taken::Again => {
                 let receipt = &delivery.receipt;
                 place.queue.extend(lane, receipt, Duration::ZERO).await

@@ -49,6 +49,9 @@ pub enum Taken {
     Done,
     /// Not dealt with: it comes again.
     Again,
+    /// Everything stands still: take it off the queue. The first release after the halt sends it
+    /// anew; on the queue it would be handed out until it is given up.
+    Halted,
     /// Never to be dealt with: put it aside, with the reason.
     Dead(String),
 }
@@ -325,9 +328,9 @@ impl Pipeline {
                 break;
             }
             let (taken, outcomes) = self.take_one(body, runs, (joint, brake), time_left).await;
-            let done = taken == Taken::Done;
+            let on = matches!(taken, Taken::Done | Taken::Halted);
             out.push((taken, outcomes));
-            if !done {
+            if !on {
                 break;
             }
         }
@@ -376,7 +379,11 @@ impl Pipeline {
         };
         match hands.carry_out(body).await {
             Ok(Carried::Done(outcomes)) => (Taken::Done, outcomes),
-            Ok(Carried::Unfinished(outcomes)) => (Taken::Again, outcomes),
+            Ok(Carried::Unfinished(outcomes)) => {
+                let halted = brake.pulled().await.unwrap_or(false);
+                let taken = if halted { Taken::Halted } else { Taken::Again };
+                (taken, outcomes)
+            }
             Ok(Carried::Dropped(outcomes)) => {
                 open.dropped.store(true, Ordering::Relaxed);
                 (Taken::Again, outcomes)

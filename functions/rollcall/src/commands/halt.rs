@@ -20,19 +20,18 @@ pub(crate) fn resume(args: &Halt, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
 fn say(args: &Halt, halt: bool, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
         let by = approver(pipeline).await?;
-        pipeline.say_halt(halt, &args.reason, &by, now).await?;
-        printer.say(&if halt {
-            format!(
-                "halted by {}: whatever is under way stops after the action that it is at; \
-                 `rollcall resume` lets it go on",
-                by.0
-            )
+        let reason = &args.reason;
+        let (was, more) = if halt {
+            pipeline.halt(reason, &by, now).await?;
+            let more = "whatever is under way stops after the action that it is at; `rollcall \
+                        resume` lets it go on";
+            ("halted", more)
         } else {
-            format!(
-                "resumed by {}: the next run or release plans anew what is left",
-                by.0
-            )
-        });
+            pipeline.resume(reason, &by, now).await?;
+            let more = "the next run or release plans anew what is left";
+            ("resumed", more)
+        };
+        printer.say(&format!("{was} by {}: {more}", by.0));
         if printer.json {
             printer.json(&serde_json::json!({
                 "format_version": 1, "by": by, "halted": pipeline.halted().await?,
