@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::grants::{self, Given, Granting};
+use crate::guards;
 use crate::model::{
     AccountName, ActionId, Attributes, Ending, ObjectId, Op, OrderId, PersonKey, RunId, WorkerId,
 };
@@ -148,6 +149,9 @@ pub fn fold(
         .partition(|h| h.waits_for(approved).is_none());
     // What planning itself kept back is kept back still, whatever else was done.
     person.held |= !held.is_empty();
+    let keeps = held.iter().flat_map(|it| it.guards());
+    let keeps = keeps.filter(|it| guards::goes_by_words(it));
+    person.kept_by = keeps.cloned().collect();
     if let Some(cut) = &mut person.cut
         && released.iter().any(|h| h.ops.contains(&Op::UserDisable))
     {

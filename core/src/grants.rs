@@ -312,9 +312,7 @@ impl<'g> GrantRules<'g> {
                 Err(_) => out.unknown.insert(grant),
             };
         });
-        // Of whom nobody can say now, the next intake asks again.
-        let flip = set.next_flip(&self.record, now, &mut self.scratch);
-        out.flips = flip.ok().flatten();
+        out.flips = set.next_flip(&self.record, now, &mut self.scratch);
         out
     }
 }

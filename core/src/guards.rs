@@ -105,6 +105,11 @@ pub fn kind(guard: &str) -> Option<Kind> {
     }
 }
 
+/// Whether what HR says of somebody decides that a guard counts them.
+pub fn goes_by_words(guard: &str) -> bool {
+    guard == PROTECTED || slices::kind_of(guard).is_some()
+}
+
 /// Whether a guard keeps back a whole plan.
 pub fn parks(guard: &str) -> bool {
     kind(guard).is_some_and(Kind::parks)

@@ -73,8 +73,8 @@ impl Action {
 
     /// Whether it must not go before another one of its order has: without an account nothing
     /// goes, what comes instead is there before anything is taken, nothing is given before what
-    /// stands before it was taken, nobody is welcomed who cannot sign in, and nobody is asked to
-    /// see to what was not written.
+    /// stands before it was taken, nobody is welcomed who cannot sign in, nobody is told of a block
+    /// that is not there, and nobody is asked to see to what was not written.
     pub fn waits_for(&self, other: &Self) -> bool {
         if matches!(other.op, Op::UserCreate | Op::GroupCreate) {
             return other.place < self.place;
@@ -84,7 +84,9 @@ impl Action {
         }
         if matches!(
             (self.op, other.op),
-            (Op::NotifyWelcome, Op::UserEnable) | (Op::TaskManual, Op::UserUpdate)
+            (Op::NotifyWelcome, Op::UserEnable)
+                | (Op::NotifySecurity | Op::NotifyManager, Op::UserDisable)
+                | (Op::TaskManual, Op::UserUpdate)
         ) {
             return other.place < self.place;
         }
@@ -596,5 +598,58 @@ pub fn plain(value: &Value) -> String {
         Value::Bool(_) | Value::Number(_) | Value::List(_) => {
             serde_json::to_string(value).expect("a value is always JSON")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(op: Op, place: u16) -> Action {
+        Action {
+            id: ActionId::new(format!("a-{op}")),
+            op,
+            args: BTreeMap::new(),
+            reason: Reason::ForCause,
+            rule: "leaver.cut".to_owned(),
+            due: Timestamp::UNIX_EPOCH,
+            source: SourceRow::default(),
+            destructive: op.cut(),
+            undo: Vec::new(),
+            after: None,
+            place,
+        }
+    }
+
+    /// Security reads that somebody was blocked: not while the block waits for people.
+    #[test]
+    fn nobody_is_told_of_a_block_that_is_kept_back() {
+        let told = Op::NotifySecurity;
+        let ops = [Op::UserDisable, Op::UserRevokeSessions, told];
+        let actions = (0..).zip(ops).map(|(place, op)| action(op, place));
+        let mut order = WorkOrder {
+            order: OrderId::new("o-1"),
+            person: PersonKey::new("P1"),
+            workers: Vec::new(),
+            delta: DeltaKind::Leaver,
+            object: None,
+            values: None,
+            actions: actions.collect(),
+            scheduled: Vec::new(),
+            held: Vec::new(),
+            impact: Impact::default(),
+            group: None,
+            workflow: None,
+        };
+        order.hold("disables", "too many", |action| action.op.cut());
+        order.hold_dependents();
+        assert!(order.actions.is_empty(), "{:?}", order.actions);
+        let now = Timestamp::UNIX_EPOCH;
+        let approved = ["disables".to_owned()];
+        let due = order.due(&approved, now);
+        let due: Vec<Op> = due.into_iter().map(|it| it.op).collect();
+        assert_eq!(due, ops);
+        // Of whom the account was blocked before, nothing is waited for.
+        assert!(!action(told, 1).waits_for(&action(Op::UserRevokeSessions, 0)));
     }
 }

@@ -168,6 +168,24 @@ impl Slices {
         self.part(slice, None)
     }
 
+    /// The part that a guard counts, where the file has such a slice.
+    pub fn part_of(&mut self, guard: &str) -> Option<usize> {
+        kind_of(guard)?;
+        let (_, name) = guard.split_once(':')?;
+        if let Some(at) = self.places.get(name) {
+            return Some(*at);
+        }
+        let (head, value) = match name.split_once(':') {
+            Some((head, value)) => (head, Some(value)),
+            None => (name, None),
+        };
+        let mut all = self.all.iter();
+        let at = all.position(|it| it.name == head && it.by.is_some() == value.is_some())?;
+        let words = value.zip(self.all[at].by.as_deref());
+        let words = words.map(|(value, by)| format!("{} {value}", last_part(by)));
+        Some(self.begin(at, name.to_owned(), words))
+    }
+
     fn part(&mut self, slice: usize, value: Option<&str>) -> usize {
         let it = &self.all[slice];
         let name = match value {
@@ -177,11 +195,18 @@ impl Slices {
         if let Some(at) = self.places.get(&name) {
             return *at;
         }
-        let words = match (value, &it.by, &it.under) {
-            (Some(value), Some(by), _) => format!("{} {value}", last_part(by)),
-            (_, _, Some(top)) => format!("the line below worker {top}"),
-            _ => it.name.clone(),
-        };
+        let words = value.zip(it.by.as_deref());
+        let words = words.map(|(value, by)| format!("{} {value}", last_part(by)));
+        self.begin(slice, name, words)
+    }
+
+    /// A part that nobody was in before; `words` of one of many.
+    fn begin(&mut self, slice: usize, name: String, words: Option<String>) -> usize {
+        let it = &self.all[slice];
+        let words = words.unwrap_or_else(|| match &it.under {
+            Some(top) => format!("the line below worker {top}"),
+            None => it.name.clone(),
+        });
         self.parts.push(Part {
             name: name.clone(),
             words,
@@ -279,9 +304,17 @@ impl Tally {
         }
     }
 
-    fn of(&self, kind: usize, part: usize) -> u32 {
-        let inside = self.planned.iter().filter(|(it, _)| it.contains(&part));
-        inside.map(|(_, counts)| counts[kind]).sum()
+    /// By part, how much of each kind.
+    fn by_part(&self) -> BTreeMap<usize, [u32; 2]> {
+        let mut out: BTreeMap<usize, [u32; 2]> = BTreeMap::new();
+        for (parts, [disables, removals]) in &self.planned {
+            for part in parts {
+                let [d, r] = out.entry(*part).or_default();
+                *d += disables;
+                *r += removals;
+            }
+        }
+        out
     }
 
     /// Whether the people of any slice have to be counted: it goes over its count, and has a
@@ -297,18 +330,19 @@ impl Tally {
         before: &'a BTreeMap<String, u32>,
     ) -> impl Iterator<Item = Seen> + 'a {
         let parts = 0..slices.parts.len();
+        let planned = self.by_part();
+        let planned = move |part| planned.get(&part).copied().unwrap_or_default();
         let kinds = KINDS.into_iter().enumerate();
-        kinds.flat_map(move |(at, kind)| {
-            parts.clone().filter_map(move |part| {
-                let guard = guard(kind, slices.name(part));
-                Some(Seen {
-                    kind,
-                    part,
-                    limit: slices.limit(kind, part)?,
-                    planned: self.of(at, part),
-                    before: before.get(&guard).copied().unwrap_or(0),
-                    guard,
-                })
+        let both = kinds.flat_map(move |kind| parts.clone().map(move |part| (kind, part)));
+        both.filter_map(move |((at, kind), part)| {
+            let guard = guard(kind, slices.name(part));
+            Some(Seen {
+                kind,
+                part,
+                limit: slices.limit(kind, part)?,
+                planned: planned(part)[at],
+                before: before.get(&guard).copied().unwrap_or(0),
+                guard,
             })
         })
     }
@@ -394,7 +428,8 @@ impl Seen {
 }
 
 /// A value as a name of a guard has it, without regard to case. What cannot be written plainly has
-/// a few digits of its hash behind it, so that two places never share a name.
+/// a few digits of its hash behind it, so that two places share a name only where one has a blank
+/// for the hyphen of the other.
 fn slug(value: &str) -> String {
     const MOST: usize = 32;
     let value: String = value.nfc().collect::<String>().to_lowercase();

@@ -338,6 +338,10 @@ pub struct Person {
     pub tries: u32,
     /// Kept back by a guard: planned again by the next intake, not by a release.
     pub held: bool,
+    /// The guards that keep something back and go by what HR says of somebody: until people agree,
+    /// or nothing waits any more, the person counts there whatever HR says meanwhile.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub kept_by: BTreeSet<String>,
     /// Whose account a manager reference waits for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waits_for: Option<WorkerId>,
@@ -427,6 +431,7 @@ impl Person {
             unfinished: false,
             tries: 0,
             held: false,
+            kept_by: BTreeSet::new(),
             waits_for: None,
             fingerprint: 0,
             due: None,
@@ -453,6 +458,11 @@ impl Person {
             undone: None,
             revision: 0,
         }
+    }
+
+    /// The newest accepted rows: the one whose values count first.
+    pub fn employments(&self) -> impl Iterator<Item = &Identity> {
+        self.wanted.iter().chain(&self.others)
     }
 
     /// The hot facts.

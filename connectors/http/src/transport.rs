@@ -47,17 +47,21 @@ pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// # Errors
 /// `Request` when the TLS set-up of this machine cannot be used.
 pub fn reqwest_exchange(timeout: Duration) -> Result<Exchange, TransportError> {
-    exchange(client(timeout))
+    exchange(client(timeout), Body::Whole)
 }
 
 /// The same for messages that must not be sent twice: no connection is used again, since one that
-/// the peer has closed meanwhile looks like a lost answer.
+/// the peer has closed meanwhile looks like a lost answer. The status says what became of a
+/// message: whatever the peer writes below it is not waited for, and the body is empty.
 ///
 /// # Errors
 /// `Request` when the TLS set-up of this machine cannot be used.
 pub fn posting_exchange(timeout: Duration) -> Result<Exchange, TransportError> {
     let fresh = client(timeout).pool_max_idle_per_host(0);
-    exchange(fresh.connect_timeout(timeout.min(CONNECT_MAX)))
+    exchange(
+        fresh.connect_timeout(timeout.min(CONNECT_MAX)),
+        Body::Unread,
+    )
 }
 
 /// Longest wait for a connection: whoever is not there by then has seen nothing.
@@ -71,7 +75,14 @@ fn client(timeout: Duration) -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
 }
 
-fn exchange(client: reqwest::ClientBuilder) -> Result<Exchange, TransportError> {
+/// What is read of the body of an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    Whole,
+    Unread,
+}
+
+fn exchange(client: reqwest::ClientBuilder, read: Body) -> Result<Exchange, TransportError> {
     let client = client
         .build()
         .map_err(|e| TransportError::Request(e.without_url().to_string()))?;
@@ -85,6 +96,11 @@ fn exchange(client: reqwest::ClientBuilder) -> Result<Exchange, TransportError> 
                 let mut builder = http::Response::builder().status(response.status());
                 if let Some(headers) = builder.headers_mut() {
                     headers.clone_from(response.headers());
+                }
+                if read == Body::Unread {
+                    return builder
+                        .body(Bytes::new())
+                        .map_err(|e| TransportError::Request(e.to_string()));
                 }
                 let body =
                     http_body_util::Limited::new(reqwest::Body::from(response), BODY_BYTES_MAX);

@@ -2,12 +2,14 @@
 //! never is.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use rollcall_http::{Clock, Exchange, Postbox, Posted, Repeat, TransportError};
+use rollcall_http::{Clock, Exchange, Postbox, Posted, Repeat, TransportError, posting_exchange};
 use tower::util::BoxCloneSyncService;
 
 type Answer = Result<(u16, Option<&'static str>), TransportError>;
@@ -117,6 +119,34 @@ async fn a_receiver_is_left_alone_for_as_long_as_it_asks() {
         until >= clock.now() + jiff::SignedDuration::from_mins(59),
         "{until}"
     );
+}
+
+/// A receiver that takes a message, and then neither ends its answer nor keeps it small.
+#[tokio::test]
+async fn a_status_counts_whatever_is_written_below_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let receiver = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let (mut request, mut some) = (Vec::new(), [0; 1024]);
+        while !request.ends_with(b"{}") {
+            let read = socket.read(&mut some).unwrap();
+            request.extend_from_slice(&some[..read]);
+        }
+        let head = b"HTTP/1.1 202 Accepted\r\ncontent-length: 100000000\r\n\r\n{";
+        socket.write_all(head).unwrap();
+        // Open for as long as the sender is.
+        let _ended = socket.read_to_end(&mut request);
+    });
+    let exchange = posting_exchange(Duration::from_secs(5)).unwrap();
+    let to = Postbox::new(&url, exchange, Clock::system()).unwrap();
+    let headers = |_: jiff::Timestamp| Vec::new();
+    let body = Bytes::from_static(b"{}");
+    let post = to.post(body, &headers, Repeat::NotTaken).await;
+    assert_eq!((post.posted, post.calls), (Posted::Accepted, 1));
+    // The connection is let go of, with what was still to come on it.
+    let ended = tokio::task::spawn_blocking(move || receiver.join());
+    ended.await.unwrap().unwrap();
 }
 
 #[test]

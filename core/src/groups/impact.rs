@@ -182,9 +182,8 @@ impl<'g> Impacts<'g> {
         loop {
             let [record, _] = &mut self.records;
             fill(record, set.slots(), Some(account));
-            // Of whom nobody can say, nobody can say when either.
             let flip = set.next_flip(record, at, &mut self.scratch[0]);
-            let Some(flip) = flip.ok().flatten().filter(|flip| *flip <= until) else {
+            let Some(flip) = flip.filter(|flip| *flip <= until) else {
                 return out;
             };
             let crossings =

@@ -1127,6 +1127,9 @@ fn a_policy_that_is_there_is_added_to() {
     };
     let all = imported_with(&leaver, options);
     assert!(all.policy.starts_with(there.trim_end()), "{}", all.policy);
+    // Whoever is in a scope of both is under the one that was there.
+    let told = notes_at(&all.notes, "$");
+    assert_eq!(told.len(), 1, "{:?}", all.notes);
     let policy = Policy::parse(&all.policy, "policy.toml").unwrap();
     let names: Vec<&str> = policy.workflow.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["Sales people", "Sales people 2"]);

@@ -403,3 +403,39 @@ fn a_scope_that_reads_the_clock_is_asked_again_in_time() {
     );
     assert_eq!(decision.person.due, None);
 }
+
+/// That nobody can say of one scope takes from no other that it is asked again; and where only the
+/// clock leaves it open, it is asked again when that is over.
+#[test]
+fn a_scope_in_doubt_does_not_stop_the_clock_of_the_others() {
+    let scopes = |first: &str, second: &str| {
+        policy(&format!(
+            "[[workflow]]\nname = \"one\"\nscope = '{first}'\nmover.overlap_days = 1\n\
+             [[workflow]]\nname = \"two\"\nscope = '{second}'\nmover.overlap_days = 2\n"
+        ))
+    };
+    let new = "worker.hireDate -ge system.now -minus P30D";
+    let endless = "worker.department -match \"(a|aa)+b|a+c\"";
+    let later = "worker.hireDate -ge system.now -minus P60D";
+    let both = format!("{later} -and {endless}");
+    let who = identity("Employee", &undecided(), |it| {
+        it.hire = Some("2027-03-01".parse().unwrap());
+    });
+    for (policy, name, flips) in [
+        (scopes(new, &both), "one", "2027-03-31"),
+        (scopes(&both, new), "one?", "2027-03-31"),
+    ] {
+        let workflows = Workflows::compile(&policy, &mapping()).unwrap().unwrap();
+        let now = "2027-03-15T02:00:00Z".parse().unwrap();
+        let chosen = workflows.choose(&who, now);
+        assert_eq!(chosen.label().as_deref(), Some(name));
+        let flips_at = chosen.flips.map(|at| at.to_string()[..10].to_owned());
+        assert_eq!(flips_at.as_deref(), Some(flips), "{name}");
+        // And when the last clock is over, nobody is in doubt any more.
+        let chosen = workflows.choose(&who, "2027-04-15T02:00:00Z".parse().unwrap());
+        let over = chosen.flips.map(|at| at.to_string()[..10].to_owned());
+        assert_eq!(over.as_deref(), Some("2027-04-30"), "{name}");
+        let after = "2027-05-01T02:00:00Z".parse().unwrap();
+        assert_eq!(workflows.choose(&who, after).label(), None, "{name}");
+    }
+}

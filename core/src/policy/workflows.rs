@@ -468,7 +468,6 @@ impl Workflows {
                     first = Some((at, said.is_err()));
                 }
             });
-        // Of whom nobody can say now, the next intake asks again.
         let flips = self.set.next_flip(&record, now, &mut scratch);
         let (policy, name, doubt) = match first {
             None => (&self.everybody, None, false),
@@ -481,7 +480,7 @@ impl Workflows {
             policy,
             name,
             doubt,
-            flips: flips.ok().flatten(),
+            flips,
         }
     }
 }

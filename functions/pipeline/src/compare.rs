@@ -43,7 +43,7 @@ pub struct Compared {
     pub now: Timestamp,
     /// The delivery; `None` for a release.
     pub file: Option<String>,
-    /// What of the rules is other than then: `mapping`, `policy`, `groups`.
+    /// What of the rules is other than then: `mapping`, `policy`, `groups`, `texts`.
     pub changed: Vec<&'static str>,
     /// Why it cannot be made again, where that is so: nothing below counts then.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -315,10 +315,12 @@ impl Pipeline {
 /// What of the rules is other than then.
 fn changed(then: &Rules, now: &Rules, plan: &PlanSummary, today: &Pipeline) -> Vec<&'static str> {
     let groups = today.settings.groups.as_ref().map(|it| it.0.hash());
+    let texts = today.settings.notify.as_ref().map(|it| it.texts.hash());
     let differ = [
         ("mapping", then.mapping_sha256 != now.mapping_sha256),
         ("policy", then.policy_sha256 != now.policy_sha256),
         ("groups", plan.inputs.groups_sha256.as_deref() != groups),
+        ("texts", plan.inputs.texts_sha256.as_deref() != texts),
     ];
     let differ = differ.into_iter().filter(|(_, differs)| *differs);
     differ.map(|(name, _)| name).collect()

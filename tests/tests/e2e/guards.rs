@@ -34,6 +34,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("guards::who_is_in_two_slices_waits_for_both", two_slices),
         trial(
+            "guards::an_edit_frees_nobody_on_the_second_night",
+            second_night,
+        ),
+        trial(
             "guards::slices_that_are_none_are_told_with_their_lines",
             no_slices,
         ),
@@ -558,6 +562,61 @@ fn two_slices() {
     agree("disables:dept:dept-3");
     assert_eq!(enabled(leavers), [false; 4]);
     world.at("2026-03-15T04:00:00Z", &["verify"]).expect(0);
+}
+
+/// HR's file moves two leavers out of what keeps them back: Dept 3, each of whom waits for people, and
+/// the protected Dept 4. So they wait in the nights after, too, until HR says that they stay.
+fn second_night() {
+    let (world, mut roster) = first_night(200);
+    let slice = "[[budgets.slice]]\nname = \"three\"\n\
+                 rule = 'worker.department -eq \"Dept 3\"'\ndisables = { count = 0 }\n\n\
+                 [protected]\nrule = 'worker.department -eq \"Dept 4\"'\n";
+    world.edit("policy.toml", "[protected]\n", slice);
+    world.edit("policy.toml", "protected = 2", "protected = 1");
+    for key in [10_004, 10_005] {
+        let row = roster.0.get_mut(&key).unwrap();
+        (row.active, row.department) = (false, "Elsewhere".to_owned());
+    }
+    let enabled = || {
+        let users = world.users();
+        ["10004", "10005"].map(|key| users[key]["accountEnabled"] == true)
+    };
+    for day in 15..18 {
+        // The same rows in another file.
+        let text = format!("{}{}", roster.csv(), "\n".repeat(day));
+        world.drop_file(&format!("b-2026-03-{day}.csv"), text);
+        let now = format!("2026-03-{day}T02:00:00Z");
+        let report = world.at(&now, &["run"]).expect(3).json();
+        let three = guard(&report, "disables:three");
+        assert_eq!(
+            (&three["counted"], &three["tripped"]),
+            (&json!(1.0), &json!(true)),
+            "night {day}"
+        );
+        assert_eq!(guard(&report, "protected")["counted"], 1.0, "night {day}");
+        assert_eq!(enabled(), [true, true], "night {day}");
+    }
+    world.at("2026-03-17T03:00:00Z", &["verify"]).expect(0);
+
+    // They stay after all, elsewhere: of the protected one that is agreed to.
+    let mut night = |day: usize, active: bool, code: i32| {
+        for key in [10_004, 10_005] {
+            roster.0.get_mut(&key).unwrap().active = active;
+        }
+        world.drop_file(&format!("b-2026-03-{day}.csv"), roster.csv());
+        let now = format!("2026-03-{day}T02:00:00Z");
+        world.at(&now, &["run"]).expect(code).last_json()
+    };
+    let report = night(18, true, 3);
+    let text = |name: &str| report[name].as_str().unwrap();
+    let (run, plan) = (text("run"), text("plan_sha256"));
+    let agree = ["approve", run, "--plan", plan, "--reason", "seen"];
+    world.at("2026-03-18T03:00:00Z", &agree).expect(0);
+    world.at("2026-03-18T03:05:00Z", &["apply"]).expect(0);
+    assert_eq!(world.users()["10005"]["department"], "Elsewhere");
+    // From there they go like anybody else.
+    night(19, false, 0);
+    assert_eq!(enabled(), [false, false]);
 }
 
 fn no_slices() {

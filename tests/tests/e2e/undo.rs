@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("undo::what_cannot_be_asked_for", refused),
         trial("undo::an_absence", absence),
         trial("undo::what_was_still_to_be_done", still_to_be_done),
+        trial("undo::a_line_of_managers_counts_it", in_a_line),
     ]
 }
 
@@ -350,4 +351,35 @@ fn still_to_be_done() {
     let ran = world.at(&at(3, 4), &["run"]).expect(1);
     assert_eq!(world.users().len(), made + 1, "{ran:?}");
     assert_eq!(world.users()[&key.to_string()]["department"], "Corrected");
+}
+
+/// Three come below a manager whose line may lose nobody: to block them again counts there, by whom
+/// the state says that they report to.
+fn in_a_line() {
+    let world = World::new();
+    let mut roster = Roster::of(40);
+    let slice = "[[budgets.slice]]\nname = \"line\"\nunder = \"10001\"\n\
+                 disables = { count = 0 }\n\n[protected]\n";
+    world.edit("policy.toml", "[protected]\n", slice);
+    world.drop_file("a-2026-03-14.csv", roster.csv());
+    world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);
+    let row = roster.0[&10_011].clone();
+    assert_eq!(row.manager, Some(10_001));
+    for key in 10_041..10_044 {
+        roster.0.insert(key, row.clone());
+    }
+    world.drop_file("b-2026-03-15.csv", roster.csv());
+    let report = world.at("2026-03-15T02:00:00Z", &["run"]);
+    let run = report.last_json()["run"].as_str().unwrap().to_owned();
+    assert_eq!(world.users().len(), 43);
+    let ran = world.at("2026-03-15T03:00:00Z", &["undo", &run]).expect(3);
+    let plan = ran.last_json()["plan"].clone();
+    let guards = plan["guards"].as_array().unwrap().iter();
+    let line = guards.clone().find(|it| it["name"] == "disables:line");
+    let line = line.unwrap_or_else(|| panic!("{plan}"));
+    assert_eq!(
+        (&line["counted"], &line["tripped"]),
+        (&json!(3.0), &json!(true))
+    );
+    world.at("2026-03-15T04:00:00Z", &["verify"]).expect(0);
 }

@@ -276,6 +276,12 @@ fn imported() {
             .unwrap()
             .contains(&json!("tap.issue"))
     );
+    // Mails are told to whoever `[notify]` says, and not to be taken out.
+    let untold = ran["not_told_yet"].as_array().unwrap();
+    let p0 = ["notify.manager", "notify.welcome"];
+    assert!(p0.iter().all(|op| untold.contains(&json!(op))), "{ran}");
+    let done = ran["not_done_yet"].as_array().unwrap();
+    assert!(!done.iter().any(|op| untold.contains(op)), "{ran}");
     // With a configuration: scopes by its mapping, and its policy is added to.
     let workflow = json!({
         "category": "leaver", "displayName": "Oslo", "isEnabled": true,

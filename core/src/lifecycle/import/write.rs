@@ -57,6 +57,12 @@ impl Importer<'_> {
             changes.name = unused(&draft.name, &mut names);
             workflow.push(changes);
         }
+        let there = base.as_ref().map_or(0, |base| base.workflow.len());
+        if there > 0 && !workflow.is_empty() {
+            let why = "those that the policy has stand before what is added: whoever is in a scope \
+                       of both is under theirs, whole. Put the narrower one first";
+            self.otherwise("$", &format!("{there} workflows of the policy"), why);
+        }
         let policy = write(
             (self.options.policy, base.as_ref()),
             for_everybody,

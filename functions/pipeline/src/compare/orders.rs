@@ -176,7 +176,9 @@ fn fates(order: Option<&WorkOrder>) -> Vec<Fate<'_>> {
 pub(super) fn count_held(order: &WorkOrder, by: &mut BTreeMap<String, u32>) {
     for held in &order.held {
         let count = u32::try_from(held.actions.len()).unwrap_or(u32::MAX);
-        *by.entry(held.by.clone()).or_default() += count;
+        for guard in held.guards() {
+            *by.entry(guard.clone()).or_default() += count;
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! at all: that is what lets a policy ask for it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 
 use rollcall_core::model::Op;
@@ -45,7 +46,7 @@ pub struct Folder {
 }
 
 /// An address that notices are posted to.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
     /// For a `[[notify.hook]]`: what goes there.
@@ -69,6 +70,13 @@ pub struct Webhook {
 
 fn half_a_minute() -> Spanned<u32> {
     Spanned::new(0..0, 30)
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Webhook");
+        shown.field("url", &self.origin()).finish_non_exhaustive()
+    }
 }
 
 impl Webhook {
@@ -297,5 +305,19 @@ impl Checker<'_> {
                 self.wrong(at, why);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_a_token() {
+        let text = "url = \"https://hooks.example/T0/B0/s3cr3t?key=s3cr3t\"\nsecret_env = \"S\"\n";
+        let webhook: Webhook = toml::from_str(text).unwrap();
+        let shown = format!("{webhook:?}");
+        assert!(shown.contains("https://hooks.example"), "{shown}");
+        assert!(!shown.contains("s3cr3t"), "{shown}");
     }
 }

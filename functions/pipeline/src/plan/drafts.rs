@@ -169,7 +169,11 @@ impl Drafts {
         findings.extend(decision.findings);
         findings
             .extend(withdrawn(&decision.withdrawn, row).map(|it| it.of(&decision.person.worker)));
-        let (draft, person) = (decision.draft, decision.person);
+        let (draft, mut person) = (decision.draft, decision.person);
+        if draft.is_none() && !decision.held {
+            // Nothing waits any more.
+            person.kept_by.clear();
+        }
         let settled = decision.settled.map(|it| *it);
         if person.object.is_none() && !draft.as_ref().is_some_and(creates) {
             self.claims
@@ -181,11 +185,12 @@ impl Drafts {
             return Ok(());
         }
         let name = draft.as_ref().and_then(|d| d.new_name(cx.target));
-        // By what HR says now, or said before: nobody is freed by an edit.
-        let said = [&person.wanted, &before.wanted];
+        // By what HR says now, or said before, of any employment: nobody is freed by an edit, and
+        // by none while something waits for people.
         let by_rule = self.protected.as_mut().is_some_and(|rule| {
-            let mut said = said.into_iter().flatten();
-            said.any(|identity| rule.holds(identity, cx.now))
+            let mut said = person.employments().chain(before.employments());
+            before.kept_by.contains(guards::PROTECTED)
+                || said.any(|identity| rule.holds(identity, cx.now))
         });
         self.briefs.push(Brief {
             worker: person.hot().worker,
@@ -235,10 +240,12 @@ impl Drafts {
             let disables = guards::new_disables(&person, ops);
             if let Some(slices) = self.slices.as_mut().filter(|_| takes || disables > 0) {
                 parts.extend(lines.into_iter().map(|slice| slices.line(slice)));
-                // By what HR says now, or said before: nobody gets out of a slice by an edit.
-                for identity in [&person.wanted, &before.wanted].into_iter().flatten() {
+                // As for who is protected.
+                for identity in person.employments().chain(before.employments()) {
                     slices.by_words(identity, cx.now, &mut parts);
                 }
+                let kept_by = before.kept_by.iter();
+                parts.extend(kept_by.filter_map(|guard| slices.part_of(guard)));
             }
             self.tally.add(&parts, disables, u32::from(takes));
         }

@@ -232,7 +232,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     if let Some(undo) = undo {
         let mut persons = read::Undoing::new(undo)?;
         loop {
-            let some = persons.next(CHUNK, &request)?;
+            let some = persons.next(CHUNK, &request, &mut lines)?;
             if some.is_empty() {
                 break;
             }

@@ -197,6 +197,7 @@ impl Undoing {
         &mut self,
         most: usize,
         request: &Request<'_>,
+        lines: &mut Lines,
     ) -> Result<Vec<Ready>, PlanError> {
         let state = request.state;
         let (mut places, mut deeds) = (Vec::new(), Vec::new());
@@ -214,19 +215,25 @@ impl Undoing {
             }
         }
         let persons = state.persons(&places)?;
-        let ready = persons.into_iter().zip(deeds).map(|(person, deed)| Ready {
-            subject: Subject {
+        let mut out = Vec::with_capacity(persons.len());
+        for (person, deed) in persons.into_iter().zip(deeds) {
+            let subject = Subject {
                 person,
                 seen: Seen::Before,
                 in_cycle: false,
-            },
-            row: None,
-            known: true,
-            deed: Some((self.run.clone(), deed)),
-            notices: Vec::new(),
-            lines: Vec::new(),
-        });
-        Ok(ready.collect())
+            };
+            // There is no delivery: everybody reports to whom the state knows.
+            let inside = lines.of(&subject, &Scan::default(), &mut None, request)?;
+            out.push(Ready {
+                subject,
+                row: None,
+                known: true,
+                deed: Some((self.run.clone(), deed)),
+                notices: Vec::new(),
+                lines: inside,
+            });
+        }
+        Ok(out)
     }
 }
 

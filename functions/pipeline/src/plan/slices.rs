@@ -66,7 +66,7 @@ fn people(
         for person in state.persons(chunk)? {
             let managed = person.hot().managed();
             let mut parts = BTreeSet::new();
-            if let Some(identity) = person.wanted.as_ref().filter(|_| managed) {
+            for identity in person.employments().filter(|_| managed) {
                 slices.by_words(identity, request.now, &mut parts);
             }
             for part in parts {

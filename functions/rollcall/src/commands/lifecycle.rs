@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use rollcall_core::lifecycle::{
     Listed, ListedTask, Options, Standing, Text, Trigger, graph, import, listing,
 };
+use rollcall_core::model::Op;
 use rollcall_core::policy::Policy;
 use rollcall_core::scenario::p0;
 use serde_json::json;
@@ -146,13 +147,16 @@ pub(crate) fn import_workflow(
     };
     let imported = import(&texts, options)?;
     let policy = Policy::parse(&imported.policy, "what was made")?;
-    let missing = policy.needs().into_iter();
-    let missing = missing.filter(|op| !rollcall_entra::does(*op));
-    let missing: Vec<&str> = missing.map(rollcall_core::model::Op::name).collect();
+    let notify = settings.as_ref().and_then(|it| it.notify.as_ref());
+    let goes = |op: &Op| rollcall_entra::does(*op) || notify.is_some_and(|it| it.tells(*op));
+    let missing = policy.needs().into_iter().filter(|op| !goes(op));
+    let (untold, missing): (Vec<Op>, Vec<Op>) = missing.partition(|op| op.tells());
+    let names = |ops: &[Op]| ops.iter().map(|op| op.name()).collect::<Vec<_>>();
+    let (untold, missing) = (names(&untold), names(&missing));
     if printer.json {
         printer.json(&json!({
             "format_version": 1, "policy": imported.policy, "notes": imported.notes,
-            "not_done_yet": missing,
+            "not_done_yet": missing, "not_told_yet": untold,
         }));
         return Ok(Exit::Done);
     }
@@ -170,6 +174,13 @@ pub(crate) fn import_workflow(
         count(Standing::Otherwise),
         count(Standing::LeftOut),
     ));
+    if !untold.is_empty() {
+        printer.say(&format!(
+            "nothing says yet how people are told: `[notify]` of rollcall.toml has to name where {} \
+             goes, and the file with the texts",
+            untold.join(", ")
+        ));
+    }
     if !missing.is_empty() {
         printer.say(&format!(
             "the Entra connector of this version does not do {}: take out the keys that ask for it \

@@ -52,7 +52,7 @@ fn one(out: &mut String, run: &Compared) {
         &format!("run {} of {of}, planned for {}", run.run, run.now),
     );
     let changed = match run.changed.as_slice() {
-        [] => "mapping, policy and groups mean the same as then".to_owned(),
+        [] => "mapping, policy, groups and texts mean the same as then".to_owned(),
         names => format!("not as then: {}", names.join(", ")),
     };
     line(out, 1, &changed);
