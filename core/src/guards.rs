@@ -30,6 +30,8 @@ pub const FILL: &str = "fill";
 pub const DISTINCT: &str = "distinct";
 /// Keeps back disables over the budget of a rolling 24 hours.
 pub const DISABLES: &str = "disables";
+/// Not a guard: what counts are dismissals for cause that went over a budget, in 24 hours.
+pub const IMMEDIATE: &str = "immediate";
 /// Keeps back what takes over an account that was found by its name.
 pub const ADOPTIONS: &str = "adoptions";
 /// Keeps back everything about a protected person.

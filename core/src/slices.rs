@@ -3,7 +3,8 @@
 //! A budget of everybody lets a site be emptied that is smaller than 2 % of the company. A slice
 //! counts a part by itself: those for whom a rule holds, each value of an attribute, or everybody
 //! below a manager. Invariant: nobody gets out of a slice by the edit that is judged (what HR said
-//! before counts too), and where nobody can say whether somebody is in it, they are.
+//! before counts too), and where nobody can say whether somebody is in it, they are. A value that
+//! nobody had before is not written down: in a file with its columns swapped it is a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,13 +65,15 @@ pub struct Slices {
 
 /// One slice that people are in: one of the file, or one value of its attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+struct Part {
     /// What its guards are named by: `warsaw`, or `site:warsaw` where it is one of many.
-    pub name: String,
+    name: String,
     /// In words.
     words: String,
     /// Which of the file.
     slice: usize,
+    /// Its name and words while nobody is known to have had the value before.
+    hidden: Option<(String, String)>,
 }
 
 impl Slices {
@@ -129,8 +132,15 @@ impl Slices {
             .collect()
     }
 
-    /// The parts that somebody is in by what HR says of them, added to `into`.
-    pub fn by_words(&mut self, identity: &Identity, now: Timestamp, into: &mut BTreeSet<usize>) {
+    /// The parts that somebody is in by what HR says of them, added to `into`; `before` where HR said
+    /// it before this run.
+    pub fn by_words(
+        &mut self,
+        identity: &Identity,
+        before: bool,
+        now: Timestamp,
+        into: &mut BTreeSet<usize>,
+    ) {
         let mut found = Vec::new();
         if !self.rules.is_empty() {
             workers::fill(&mut self.record, &self.set, identity);
@@ -151,21 +161,39 @@ impl Slices {
             }
         }
         for (slice, value) in found {
-            into.insert(self.part(slice, value.as_deref()));
+            let part = match value {
+                Some(value) => self.of_value(slice, &value, before),
+                None => self.line(slice),
+            };
+            into.insert(part);
         }
     }
 
     /// Says of a line of managers that nobody knows its top.
     pub fn without_top(&mut self, slice: usize) {
-        let part = self.part(slice, None);
+        let part = self.line(slice);
         self.parts[part]
             .words
             .push_str(", whom nobody knows, so that nobody is in it");
     }
 
-    /// The part that is the slice of a line of managers.
+    /// The part that is the slice as a whole, as one of a rule or a line of managers is.
     pub fn line(&mut self, slice: usize) -> usize {
-        self.part(slice, None)
+        let it = &self.all[slice];
+        if let Some(at) = self.places.get(&it.name) {
+            return *at;
+        }
+        let words = match &it.under {
+            Some(top) => format!("the line below worker {top}"),
+            None => it.name.clone(),
+        };
+        let name = it.name.clone();
+        self.begin(Part {
+            name,
+            words,
+            slice,
+            hidden: None,
+        })
     }
 
     /// The part that a guard counts, where the file has such a slice.
@@ -180,45 +208,72 @@ impl Slices {
             None => (name, None),
         };
         let mut all = self.all.iter();
-        let at = all.position(|it| it.name == head && it.by.is_some() == value.is_some())?;
-        let words = value.zip(self.all[at].by.as_deref());
-        let words = words.map(|(value, by)| format!("{} {value}", last_part(by)));
-        Some(self.begin(at, name.to_owned(), words))
-    }
-
-    fn part(&mut self, slice: usize, value: Option<&str>) -> usize {
-        let it = &self.all[slice];
-        let name = match value {
-            Some(value) => format!("{}:{}", it.name, slug(value)),
-            None => it.name.clone(),
+        let slice = all.position(|it| it.name == head && it.by.is_some() == value.is_some())?;
+        let Some(value) = value else {
+            return Some(self.line(slice));
         };
-        if let Some(at) = self.places.get(&name) {
-            return *at;
-        }
-        let words = value.zip(it.by.as_deref());
-        let words = words.map(|(value, by)| format!("{} {value}", last_part(by)));
-        self.begin(slice, name, words)
-    }
-
-    /// A part that nobody was in before; `words` of one of many.
-    fn begin(&mut self, slice: usize, name: String, words: Option<String>) -> usize {
-        let it = &self.all[slice];
-        let words = words.unwrap_or_else(|| match &it.under {
-            Some(top) => format!("the line below worker {top}"),
-            None => it.name.clone(),
-        });
-        self.parts.push(Part {
-            name: name.clone(),
+        let words = self.valued(slice, value);
+        let name = name.to_owned();
+        Some(self.begin(Part {
+            name,
             words,
             slice,
-        });
-        self.places.insert(name, self.parts.len() - 1);
+            hidden: None,
+        }))
+    }
+
+    /// In words, a value of a slice that is one of many.
+    fn valued(&self, slice: usize, value: &str) -> String {
+        let by = self.all[slice].by.as_deref().unwrap_or_default();
+        format!("{} {value}", last_part(by))
+    }
+
+    /// The part that is one value of a slice; `before` where somebody had it before this run.
+    fn of_value(&mut self, slice: usize, value: &str, before: bool) -> usize {
+        let of = &self.all[slice].name;
+        let name = format!("{of}:{}", slug(value));
+        let hidden = format!("{of}:new-{}", &sha256(key_of(value).as_bytes())[..8]);
+        let found = self.places.get(&name).or_else(|| self.places.get(&hidden));
+        let part = if let Some(at) = found {
+            *at
+        } else {
+            let words = self.valued(slice, "that nobody had before");
+            let hidden = Some((hidden.clone(), words));
+            let words = self.valued(slice, value);
+            let name = name.clone();
+            self.begin(Part {
+                name,
+                words,
+                slice,
+                hidden,
+            })
+        };
+        if before {
+            let words = self.valued(slice, value);
+            let it = &mut self.parts[part];
+            (it.name, it.words, it.hidden) = (name.clone(), words, None);
+        }
+        self.places.insert(name, part);
+        self.places.insert(hidden, part);
+        part
+    }
+
+    /// A part that nobody was in before.
+    fn begin(&mut self, part: Part) -> usize {
+        self.places.insert(part.name.clone(), self.parts.len());
+        self.parts.push(part);
         self.parts.len() - 1
     }
 
     /// A part's name.
     pub fn name(&self, part: usize) -> &str {
-        &self.parts[part].name
+        let part = &self.parts[part];
+        part.hidden.as_ref().map_or(&part.name, |(name, _)| name)
+    }
+
+    fn words(&self, part: usize) -> &str {
+        let part = &self.parts[part];
+        part.hidden.as_ref().map_or(&part.words, |(_, words)| words)
     }
 
     fn limit(&self, kind: &str, part: usize) -> Option<Limit> {
@@ -358,7 +413,7 @@ impl Tally {
         let mut out = Judged::default();
         for seen in self.each(slices, before) {
             let managed = managed.map(|it| it.get(&seen.part).copied().unwrap_or(0));
-            let verdict = seen.verdict(&slices.parts[seen.part].words, managed);
+            let verdict = seen.verdict(slices.words(seen.part), managed);
             let why = verdict.tripped.then(|| verdict.why.clone());
             let guard = (seen.guard, why);
             out.guards.insert((seen.kind, seen.part), guard);
@@ -432,7 +487,7 @@ impl Seen {
 /// for the hyphen of the other.
 fn slug(value: &str) -> String {
     const MOST: usize = 32;
-    let value: String = value.nfc().collect::<String>().to_lowercase();
+    let value = key_of(value);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == ' ';
     let exact = value.len() <= MOST && value.chars().all(plain);
     let kept = value.chars().map(|c| match c {
@@ -445,6 +500,11 @@ fn slug(value: &str) -> String {
     } else {
         format!("{kept}-{}", &sha256(value.as_bytes())[..8])
     }
+}
+
+/// A value as it is told from others: without case, and however its letters are composed.
+fn key_of(value: &str) -> String {
+    value.nfc().collect::<String>().to_lowercase()
 }
 
 fn said(error: &RuleError) -> String {
@@ -521,7 +581,7 @@ mod tests {
     fn parts(slices: &mut Slices, identity: &Identity) -> BTreeSet<usize> {
         let mut out = BTreeSet::new();
         let now = "2026-03-16T02:00:00Z".parse().unwrap();
-        slices.by_words(identity, now, &mut out);
+        slices.by_words(identity, true, now, &mut out);
         out
     }
 
@@ -562,6 +622,38 @@ mod tests {
         );
         let found = parts(&mut endless, &worker("", "", &"a".repeat(60)));
         assert_eq!(names(&endless, &found), ["odd"]);
+    }
+
+    /// In a file with its columns swapped a department is somebody's name.
+    #[test]
+    fn a_value_that_nobody_had_before_is_not_written_down() {
+        let mut slices = slices(SLICES);
+        let now = "2026-03-16T02:00:00Z".parse().unwrap();
+        let mut found = BTreeSet::new();
+        let odd = worker("", "Anna Svensson", "");
+        slices.by_words(&odd, false, now, &mut found);
+        let [name] = &names(&slices, &found)[..] else {
+            panic!("{found:?}")
+        };
+        assert!(name.starts_with("site:new-"), "{name}");
+        let mut tally = Tally::default();
+        for _ in 0..3 {
+            tally.add(&found, 1, 0);
+        }
+        let judged = tally.judge(&slices, &BTreeMap::new(), None);
+        let verdict = judged.verdicts.iter().find(|it| it.tripped).unwrap();
+        assert_eq!(verdict.name, format!("disables:{name}"));
+        assert!(!format!("{judged:?}").to_lowercase().contains("svensson"));
+        // The guard of a night before finds it again, also before its people come.
+        let mut next = super::tests::slices(SLICES);
+        let part = next.part_of(&verdict.name);
+        let mut again = BTreeSet::new();
+        next.by_words(&odd, false, now, &mut again);
+        assert_eq!(again, part.into_iter().collect());
+        assert_eq!(names(&next, &again), [name.clone()]);
+        // Once somebody had it, it is a value like others.
+        next.by_words(&odd, true, now, &mut again);
+        assert_eq!(names(&next, &again), ["site:anna-svensson"]);
     }
 
     /// Warsaw has 59 people, of whom 10 % are 5; the count alone would be 3.

@@ -119,6 +119,8 @@ pub enum FindingKind {
     LateHire,
     /// More people come into a group with a licence than the target has seats for.
     SeatsShort,
+    /// A slice of a budget is the line of somebody whom nobody knows.
+    SliceWithoutTop,
     /// A licence cannot be given to an account as it is.
     LicenceRefused,
     /// Services of two licences exclude each other.

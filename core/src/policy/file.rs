@@ -393,7 +393,7 @@ pub struct Budgets {
     pub disables: Budget,
     /// People who stay and lose groups or licences.
     pub removals: Budget,
-    /// So many dismissals for cause of a plan are cut off whatever else is over the budget: those
+    /// So many dismissals for cause in 24 hours are cut off whatever else is over a budget: those
     /// with the lowest worker ids.
     pub immediate_lane: u32,
     /// Parts of the company with budgets of their own.

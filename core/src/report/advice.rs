@@ -192,6 +192,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "Buy seats, or let fewer people into the groups that give the licence: until then \
              some of those who come in go without it."
         }
+        FindingKind::SliceWithoutTop => {
+            "A budget for the line of somebody whom nobody knows bounds nothing: correct `under` \
+             in [[budgets.slice]], or take the slice out."
+        }
         FindingKind::LicenceRefused => {
             "A licence needs the country of use: map `usageLocation` to two letters of ISO 3166 \
              that the worker's row has."

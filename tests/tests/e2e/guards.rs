@@ -515,6 +515,8 @@ fn two_slices() {
     let slices = "[[budgets.slice]]\nname = \"line\"\nunder = \"10001\"\n\
                   disables = { percent = 10 }\n\n\
                   [[budgets.slice]]\nname = \"dept\"\nby = \"department\"\n\
+                  disables = { count = 1 }\n\n\
+                  [[budgets.slice]]\nname = \"gone\"\nunder = \"99999\"\n\
                   disables = { count = 1 }\n\n[protected]\n";
     world.edit("policy.toml", "[protected]\n", slices);
     world.edit("policy.toml", "over_budget = 2", "over_budget = 1");
@@ -525,6 +527,8 @@ fn two_slices() {
     }
     world.drop_file("b-2026-03-15.csv", roster.csv());
     let report = world.at("2026-03-15T02:00:00Z", &["run"]).expect(3).json();
+    let found = report["findings"].to_string();
+    assert!(found.contains("slice_without_top"), "{found}");
     let line = guard(&report, "disables:line");
     assert_eq!(
         line["why"],

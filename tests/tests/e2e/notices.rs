@@ -239,6 +239,11 @@ fn over_budget() {
         .collect();
     let expected = ["10014", "10015", "10016", "10017", "10018", "10019"];
     assert_eq!(open, expected, "the lane is for three");
+    // A file for each of them is no way around it, until a day has passed.
+    world.drop_file("dismiss.csv", "WorkerID\n10024\n10025\n10026\n10027\n");
+    world.at(&at(3, "11:00:00"), &["release"]).expect(3);
+    assert!(enabled(&world, "10024"), "three in 24 hours");
+    world.at(&at(3, "12:00:00"), &["verify"]).expect(0);
 }
 
 fn legal_hold() {

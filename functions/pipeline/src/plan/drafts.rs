@@ -241,8 +241,10 @@ impl Drafts {
             if let Some(slices) = self.slices.as_mut().filter(|_| takes || disables > 0) {
                 parts.extend(lines.into_iter().map(|slice| slices.line(slice)));
                 // As for who is protected.
-                for identity in person.employments().chain(before.employments()) {
-                    slices.by_words(identity, cx.now, &mut parts);
+                let (now, then) = (person.employments(), before.employments());
+                let both = now.map(|it| (it, false)).chain(then.map(|it| (it, true)));
+                for (identity, before) in both {
+                    slices.by_words(identity, before, cx.now, &mut parts);
                 }
                 let kept_by = before.kept_by.iter();
                 parts.extend(kept_by.filter_map(|guard| slices.part_of(guard)));

@@ -242,7 +242,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
                 .await?;
         }
     }
-    let in_slices = slices::judge(&mut drafts, &lines, &request)?;
+    let in_slices = slices::judge(&mut drafts, &lines, &request, &mut findings)?;
     let [disables, removed] = in_slices.left;
     let budget = guards::disables(
         request.policy,

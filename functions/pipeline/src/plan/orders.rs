@@ -143,7 +143,9 @@ impl<'a> Orders<'a> {
             self.verdicts.removals.as_ref().is_some_and(|it| it.tripped)
                 || self.verdicts.slices.any(guards::REMOVALS),
         );
-        self.lane = drafts.lane(self.request.policy.budgets.immediate_lane);
+        let most = self.request.policy.budgets.immediate_lane;
+        let went = self.request.slices_before.get(guards::IMMEDIATE);
+        self.lane = drafts.lane(most.saturating_sub(went.copied().unwrap_or(0)));
         let mut settling = drafts.settle()?;
         while let Some((place, brief, mut laid, taken)) = settling.next(&self.request.kind)? {
             if taken {
@@ -436,9 +438,11 @@ impl<'a> Orders<'a> {
         }
         // What an earlier plan let go, and did not bring to its end, was counted then.
         let counted = person.cut.is_some_and(|planned| planned.counted);
+        let mut ahead = false;
         if !counted {
             let lane = self.lane.contains(&place);
             let slices = self.verdicts.slices.holding(guards::DISABLES, parts);
+            ahead = lane && (self.verdicts.budget.tripped || !slices.is_empty());
             guards::hold_destructive(&mut order, &slices, lane);
             if self.verdicts.budget.tripped {
                 let budget = &self.verdicts.budget;
@@ -456,6 +460,10 @@ impl<'a> Orders<'a> {
         self.disables.0 += free;
         self.disables.1 += over;
         self.let_through(guards::DISABLES, parts, free);
+        if ahead && free > 0 {
+            let lane = self.slices.entry(guards::IMMEDIATE.to_owned());
+            lane.or_default().through += free;
+        }
         for held in &order.held {
             let disables = guards::new_disables(person, ops(&held.actions));
             self.kept_back(guards::DISABLES, parts, &held.by, disables);

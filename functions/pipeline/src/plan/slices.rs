@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_core::circles::Below;
+use rollcall_core::model::{Finding, FindingKind, Place, Severity, WorkerId};
 use rollcall_core::slices::{Judged, Slices};
 use rollcall_core::state::key_prefix;
 
@@ -27,16 +28,18 @@ pub(super) fn judge(
     drafts: &mut Drafts,
     lines: &Lines,
     request: &Request<'_>,
+    findings: &mut Vec<Finding>,
 ) -> Result<Judged, PlanError> {
     let Some(slices) = &mut drafts.slices else {
         return Ok(drafts.tally.without_slices());
     };
     let known: Vec<(usize, u64)> = lines.known().collect();
-    for (slice, _) in slices.tops() {
+    for (slice, top) in slices.tops() {
         if known.iter().any(|(at, _)| *at == slice) {
             slices.line(slice);
         } else {
             slices.without_top(slice);
+            findings.push(without_top(&top));
         }
     }
     let before = &request.slices_before;
@@ -46,6 +49,16 @@ pub(super) fn judge(
         None
     };
     Ok(drafts.tally.judge(slices, before, people.as_ref()))
+}
+
+/// Nobody is in the slice, so that it bounds nothing.
+fn without_top(top: &str) -> Finding {
+    let note = format!(
+        "no accepted file has worker {top}, whose line a slice of the budget is: it holds nobody back; \
+         correct `under` in [[budgets.slice]]"
+    );
+    let kind = FindingKind::SliceWithoutTop;
+    Finding::new(kind, Severity::Warning, Place::default(), note).of(&WorkerId::new(top))
 }
 
 /// The managed accounts by part, as the state has them. Memory: 24 bytes for each person where a
@@ -67,7 +80,7 @@ fn people(
             let managed = person.hot().managed();
             let mut parts = BTreeSet::new();
             for identity in person.employments().filter(|_| managed) {
-                slices.by_words(identity, request.now, &mut parts);
+                slices.by_words(identity, true, request.now, &mut parts);
             }
             for part in parts {
                 *out.entry(part).or_default() += 1;
