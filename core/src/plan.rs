@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approvals::Approvals;
 use crate::digest::{Salt, sha256_parts};
 use crate::grants::Granting;
 use crate::groups::{Impact, Shape};
@@ -114,18 +115,15 @@ pub struct Held {
     /// Guards that keep the same back for reasons of their own: all of them have to be approved.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub also: Vec<String>,
+    /// Budgets of slices that keep nothing back and count it all the same, once it is let go.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub counted_by: Vec<String>,
 }
 
 impl Held {
     /// Every guard that has to be approved.
     pub fn guards(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.by).chain(&self.also)
-    }
-
-    /// The first guard that keeps it back still; `None` where all are approved.
-    pub fn waits_for(&self, approved: &[String]) -> Option<&str> {
-        let open = self.guards().find(|guard| !approved.contains(guard));
-        open.map(String::as_str)
     }
 }
 
@@ -166,20 +164,16 @@ pub struct WorkOrder {
 }
 
 impl WorkOrder {
-    /// What is to be carried out: what is due, and what an approval of these guards lets go.
-    /// Scheduled actions that were held with the rest stay where they are: released when due.
-    pub fn due<'a>(&'a self, approved: &'a [String], now: Timestamp) -> Vec<&'a Action> {
-        let (released, kept): (Vec<_>, Vec<_>) = self
-            .held
-            .iter()
-            .partition(|h| h.waits_for(approved).is_none());
-        let actions = |held: Vec<&'a Held>| {
-            let actions = held.into_iter().flat_map(|h| &h.actions);
-            actions.filter(|a| a.due <= now)
-        };
-        let mut due: Vec<&Action> = self.actions.iter().chain(actions(released)).collect();
+    /// What is to be carried out: what is due, and what approvals let go. Scheduled actions that
+    /// were held with the rest stay where they are: released when due.
+    pub fn due<'a>(&'a self, approved: &Approvals, now: Timestamp) -> Vec<&'a Action> {
+        let released = approved.released(self);
+        let goes = |action: &&Action| released.iter().any(|it| it.id == action.id);
+        let held = self.held.iter().flat_map(|held| &held.actions);
+        let held = held.filter(|action| action.due <= now);
+        let (released, mut kept): (Vec<_>, Vec<&Action>) = held.partition(goes);
+        let mut due: Vec<&Action> = self.actions.iter().chain(released).collect();
         // What one guard lets go may wait for what another one keeps.
-        let mut kept: Vec<&Action> = actions(kept).collect();
         while let Some(at) = due.iter().position(|a| kept.iter().any(|k| a.waits_for(k))) {
             kept.push(due.remove(at));
         }
@@ -249,6 +243,7 @@ impl WorkOrder {
                 why: why.to_owned(),
                 actions: kept_back,
                 also: Vec::new(),
+                counted_by: Vec::new(),
             });
         }
     }

@@ -518,6 +518,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::approvals::Approvals;
     use crate::digest::EvidenceKey;
     use crate::fold::{Outcome, Outcomes, fold};
     use crate::model::{AccountName, Ending, ObjectId, SourceName};
@@ -736,7 +737,7 @@ mod tests {
         let folded = fold(
             decision.person,
             &order,
-            &[],
+            &Approvals::default(),
             at(NOW),
             &none,
             &outcomes,

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use rollcall_core::approvals::Approvals;
 use rollcall_core::fold::{Outcome, Outcomes, PersonLine};
 use rollcall_core::grants::{Grant, Granting};
 use rollcall_core::guards;
@@ -41,8 +42,8 @@ pub struct Material<'a> {
     pub findings: &'a str,
     /// The journal.
     pub outcomes: &'a Outcomes,
-    /// Guards that were approved.
-    pub approved: &'a [String],
+    /// What was approved.
+    pub approved: &'a Approvals,
     /// When the report is written.
     pub finished: Timestamp,
     /// What the target counted.
@@ -67,7 +68,6 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
     while let Some((_, line)) = lines.next()? {
         let order: WorkOrder = parse(material.plan, &line)?;
         let due = order.due(material.approved, material.summary.now);
-        let due_ids: BTreeSet<&ActionId> = due.iter().map(|a| &a.id).collect();
         for action in due {
             let outcome = material.outcomes.get(&action.id);
             let (status, note) = if let Some(outcome) = outcome {
@@ -111,23 +111,17 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 note,
             ));
         }
+        let released = material.approved.released(&order);
+        let goes = |action: &Action| released.iter().any(|it| it.id == action.id);
         for held in &order.held {
-            let open: Vec<&Action> = held
-                .actions
-                .iter()
-                .filter(|a| !due_ids.contains(&a.id))
-                .collect();
-            let Some(by) = held
-                .waits_for(material.approved)
-                .filter(|_| !open.is_empty())
-            else {
-                continue;
-            };
-            let (hold, persons) = holds
-                .entry(by.to_owned())
-                .or_insert_with(|| (hold(material, by, &held.why), BTreeSet::new()));
-            persons.insert(order.person.clone());
-            for action in open {
+            for action in held.actions.iter().filter(|action| !goes(action)) {
+                let Some(by) = material.approved.keeps(held, &action.id) else {
+                    continue;
+                };
+                let (hold, persons) = holds
+                    .entry(by.to_owned())
+                    .or_insert_with(|| (hold(material, by, &held.why), BTreeSet::new()));
+                persons.insert(order.person.clone());
                 *hold.ops.entry(action.op.name().to_owned()).or_default() += 1;
                 if held.by == guards::SEATS {
                     seats.without(action);
@@ -141,7 +135,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         }
     }
     // A parked intake waits also where it would not act on anybody today.
-    let accepted = material.approved.iter().any(|g| guards::parks(g));
+    let accepted = material.approved.accepts();
     let gate = material
         .summary
         .guards

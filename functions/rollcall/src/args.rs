@@ -222,6 +222,9 @@ pub(crate) struct Approve {
     /// One guard; without it, all that keep something back
     #[arg(long, value_name = "NAME")]
     pub(crate) guard: Option<String>,
+    /// One action alone: its id, or how that begins; as often as needed
+    #[arg(long = "action", value_name = "ID")]
+    pub(crate) actions: Vec<String>,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,

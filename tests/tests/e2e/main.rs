@@ -13,6 +13,7 @@
 mod accidents;
 mod adoption;
 mod ahead;
+mod approvals;
 mod bad_input;
 mod child;
 mod compare;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         accidents::trials(),
         adoption::trials(),
         ahead::trials(),
+        approvals::trials(),
         bad_input::trials(),
         compare::trials(),
         determinism::trials(),

@@ -338,6 +338,7 @@ mod tests {
             why: String::new(),
             actions: vec![action],
             also: Vec::new(),
+            counted_by: Vec::new(),
         });
         WorkOrder {
             order: OrderId::new("o-1"),

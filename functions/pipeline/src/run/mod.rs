@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rollcall_core::guards;
+use rollcall_core::approvals::Approvals;
 use rollcall_core::model::RunId;
 use rollcall_core::report::Report;
 use rollcall_http::Clock;
@@ -373,16 +373,10 @@ impl Pipeline {
             .map_err(fail)
     }
 
-    fn approved(head: &Head, stored: &Stored) -> Vec<String> {
+    fn approved(head: &Head, stored: &Stored) -> Approvals {
         let mut pending = head.standing.pending.iter();
         let ours = pending.find(|p| p.plan_sha256 == stored.planned.plan_sha256);
-        let mut approved = ours.map(|p| p.approved.clone()).unwrap_or_default();
-        // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
-        if approved.iter().any(|g| guards::parks(g)) {
-            let all = stored.planned.guards.iter().filter(|g| guards::parks(g));
-            approved.extend(all.cloned());
-        }
-        approved
+        ours.map(log::Pending::approvals).unwrap_or_default()
     }
 
     /// Plans what fell due, stopped waiting or was not done. `None` when there is nothing.

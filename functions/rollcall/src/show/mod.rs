@@ -16,6 +16,9 @@ use rollcall_pipeline::status::Status;
 /// Orders that a diff shows in full; the rest is in `plan.jsonl`, and in `--json`.
 pub(crate) const ORDERS_SHOWN: usize = 200;
 
+/// How much of an action's id is shown: enough for `approve --action`.
+const ID_SHOWN: usize = 14;
+
 fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ready => "ready",
@@ -282,7 +285,8 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
     }
     for held in &order.held {
         for action in &held.actions {
-            show('!', action, format!(", kept back by {}", held.by));
+            let id: String = action.id.as_str().chars().take(ID_SHOWN).collect();
+            show('!', action, format!(", kept back by {} ({id})", held.by));
         }
     }
     for (sign, crossed) in [('+', &order.impact.enters), ('-', &order.impact.leaves)] {
