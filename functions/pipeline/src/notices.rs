@@ -305,6 +305,12 @@ impl Pipeline {
     }
 }
 
+fn is_notice(key: &str) -> bool {
+    let mut parts = key.split('/');
+    let name = parts.next_back().unwrap_or_default();
+    parts.next() == Some(FOLDER) && name.starts_with(PREFIX)
+}
+
 /// In the order in which they were said.
 fn by_time(one: &Noticed, other: &Noticed) -> std::cmp::Ordering {
     let key = |it: &Noticed| {
@@ -348,7 +354,7 @@ pub(crate) async fn taken(
     policy: &Policy,
 ) -> Result<Vec<Noticed>, StoreError> {
     let mut out: Vec<Noticed> = Vec::new();
-    let ours = entry.accepts.iter().filter(|it| it.key.starts_with(FOLDER));
+    let ours = entry.accepts.iter().filter(|it| is_notice(&it.key));
     for object in ours {
         let notice: Notice = parse(&object.key, &store.get(&object.key).await?)?;
         let same =

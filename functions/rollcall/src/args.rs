@@ -236,6 +236,9 @@ pub(crate) struct Undo {
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) at: At,
+    /// Why; needed where functions carry out what is planned
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

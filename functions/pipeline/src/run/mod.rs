@@ -24,6 +24,8 @@ use rollcall_http::Clock;
 pub use self::remote::{Incoming, Taken};
 pub use self::stored::Stored;
 pub(crate) use self::stored::named;
+pub use self::undoing::Asked;
+pub(crate) use self::undoing::unasked;
 use crate::apply::{self, ApplyError};
 use crate::aws::Aws;
 use crate::config::{ConfigError, Settings};
@@ -379,12 +381,14 @@ impl Pipeline {
         ours.map(log::Pending::approvals).unwrap_or_default()
     }
 
-    /// Plans what fell due, stopped waiting or was not done. `None` when there is nothing.
+    /// Plans what people asked to be taken back, then what fell due, stopped waiting or was not done.
+    /// Gives the last plan; `None` when there is nothing.
     ///
     /// # Errors
     /// See [`RunError`].
     pub async fn release(&self, now: Timestamp) -> Result<Option<Stored>, RunError> {
-        self.release_with(now, Freshness::ByAge).await
+        let asked = self.plan_asked(now).await?;
+        Ok(self.release_with(now, Freshness::ByAge).await?.or(asked))
     }
 
     pub(crate) async fn release_with(

@@ -416,6 +416,16 @@ pub(crate) fn status(status: &Status) -> String {
             format!("{} wait: the next release takes them in", status.notices),
         );
     }
+    for asked in &status.undoes {
+        line(
+            "undo",
+            format!(
+                "of run {}, asked for by {}: a release plans it once no run is under way",
+                visible(asked.undo.as_str()),
+                asked.by.0
+            ),
+        );
+    }
     line("source", source);
     line(
         "people",
