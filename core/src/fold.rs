@@ -452,6 +452,8 @@ mod tests {
             },
             counted: false,
             unheard: false,
+            entered: None,
+            seen: None,
         });
         person
     }

@@ -14,6 +14,7 @@ use crate::grants::Granting;
 use crate::groups::{Impact, Shape};
 use crate::model::{ActionId, Attributes, ObjectId, Op, OrderId, PersonKey, Value, WorkerId};
 use crate::policy::{DeltaKind, Draft, DraftAction, Reason};
+use crate::state::PlannedCut;
 use crate::undo::inverse;
 
 /// Version of every stored format of this crate.
@@ -57,9 +58,22 @@ pub struct Action {
     pub after: Option<PersonKey>,
     /// Its place in the order, whatever keeps it back.
     pub place: u16,
+    /// Of a disable: when HR entered what it follows from, where HR says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub entered: Option<Timestamp>,
+    /// Of a disable: when it was first planned, where that was in an older plan.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<Timestamp>,
 }
 
 impl Action {
+    /// When anybody could know of it: when HR entered it, else when it was first planned. `now` is
+    /// the instant of its plan.
+    pub fn known(&self, now: Timestamp) -> Timestamp {
+        let seen = self.seen.unwrap_or(now);
+        self.entered.map_or(seen, |entered| entered.min(seen))
+    }
+
     /// What it gives or takes.
     pub fn granting(&self) -> Option<Granting> {
         let concerns = self.op.grants() || self.op.takes();
@@ -185,6 +199,16 @@ impl WorkOrder {
     pub fn every(&self) -> impl Iterator<Item = &Action> {
         let held = self.held.iter().flat_map(|held| &held.actions);
         self.actions.iter().chain(&self.scheduled).chain(held)
+    }
+
+    /// Says of each disable since when it is known. `now` is the instant of the plan.
+    pub fn known_since(&mut self, planned: &PlannedCut, now: Timestamp) {
+        let all = self.actions.iter_mut().chain(&mut self.scheduled);
+        let ours = |it: &&mut Action| it.op == Op::UserDisable && it.due == planned.cut.due;
+        for action in all.filter(ours) {
+            action.entered = planned.entered;
+            action.seen = planned.seen.filter(|seen| *seen < now);
+        }
     }
 
     /// Keeps back with it what waits for something that is kept back.
@@ -365,6 +389,8 @@ fn seal_action(
         undo: inverse(action.op).ops().to_vec(),
         after: action.manager.as_ref().map(|m| PersonKey::new(m.as_str())),
         place: 0,
+        entered: None,
+        seen: None,
     }
 }
 

@@ -13,8 +13,8 @@ use rollcall_core::model::{ActionId, Ending, Finding, Op, PersonKey, RunId, Seve
 use rollcall_core::plan::{Action, ActionValues, FORMAT_VERSION, PlanSummary, WorkOrder};
 use rollcall_core::policy::DeltaKind;
 use rollcall_core::report::{
-    Change, Hold, IntakeFacts, Lateness, OutcomeCounts, ReceiptRow, Report, RunKind, SeatUse,
-    count_findings, html, receipt_header, receipt_line,
+    Change, Hold, IntakeFacts, Late, LateCause, Lateness, OutcomeCounts, ReceiptRow, Report,
+    RunKind, SeatUse, count_findings, html, receipt_header, receipt_line,
 };
 
 use crate::apply::Lines;
@@ -83,15 +83,21 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 last = last.max(Some(outcome.at));
             }
             seats.carried(action, outcome);
+            let mut change = change(&order, action, &values, status, note);
             if action.op == Op::UserDisable {
+                let known = action.known(material.summary.now);
+                change.entered = action.entered;
+                change.seen = Some(action.seen.unwrap_or(material.summary.now));
                 match outcome.filter(|o| o.ending.settled()) {
                     Some(o) => {
-                        lateness.push(o.at.duration_since(action.due).as_secs_f64().max(0.0));
+                        let late = Late::of(action.due, o.at, known);
+                        change.lateness_seconds = Some(late.whole.as_secs());
+                        change.lateness_cause = late.cause();
+                        lateness.push(late);
                     }
                     None => late_open += 1,
                 }
             }
-            let mut change = change(&order, action, &values, status, note);
             change.at = outcome.map(|o| o.at);
             change.request_id = outcome.and_then(|o| o.request_id.clone());
             changes.push(change);
@@ -187,7 +193,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         changes,
         finding_counts: count_findings(&findings),
         findings,
-        lateness: quantiles(lateness, late_open),
+        lateness: measured(&lateness, late_open),
         forecast: material.summary.forecast.clone(),
         target: material.usage.clone(),
         seats: seats.finish(material.summary.now),
@@ -279,6 +285,10 @@ fn change(
         note,
         at: None,
         request_id: None,
+        entered: None,
+        seen: None,
+        lateness_seconds: None,
+        lateness_cause: None,
     }
 }
 
@@ -300,9 +310,28 @@ fn note(ending: &Ending) -> String {
     }
 }
 
-fn quantiles(mut seconds: Vec<f64>, open: u32) -> Lateness {
+fn measured(all: &[Late], open: u32) -> Lateness {
+    let whole = quantiles(all.iter().map(|late| late.whole.as_secs_f64()).collect());
+    let ours = quantiles(all.iter().map(|late| late.ours().as_secs_f64()).collect());
+    let by_hr = |late: &&Late| late.cause() == Some(LateCause::HrEntry);
+    let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    Lateness {
+        disabled: number(all.len()),
+        p50_seconds: whole[0],
+        p95_seconds: whole[1],
+        max_seconds: whole[2],
+        open,
+        entered_late: number(all.iter().filter(by_hr).count()),
+        ours_p50_seconds: ours[0],
+        ours_p95_seconds: ours[1],
+        ours_max_seconds: ours[2],
+    }
+}
+
+/// The middle one, the one that 95 of 100 are below, and the last.
+fn quantiles(mut seconds: Vec<f64>) -> [f64; 3] {
     seconds.sort_by(f64::total_cmp);
-    let at = |share: f64| {
+    [0.5, 0.95, 1.0].map(|share: f64| {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -310,14 +339,7 @@ fn quantiles(mut seconds: Vec<f64>, open: u32) -> Lateness {
         )]
         let place = (share * seconds.len() as f64).ceil() as usize;
         seconds.get(place.saturating_sub(1)).copied().unwrap_or(0.0)
-    };
-    Lateness {
-        disabled: u32::try_from(seconds.len()).unwrap_or(u32::MAX),
-        p50_seconds: at(0.5),
-        p95_seconds: at(0.95),
-        max_seconds: at(1.0),
-        open,
-    }
+    })
 }
 
 /// Before and after of every action of a plan. Expired values are simply not there.

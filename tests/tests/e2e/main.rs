@@ -25,6 +25,7 @@ mod groups;
 mod guards;
 mod kill;
 mod language;
+mod lateness;
 mod notices;
 mod pair;
 mod persons;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         race::trials(),
         kill::trials(),
         language::trials(),
+        lateness::trials(),
         notices::trials(),
         telling::trials(),
         rules::trials(),

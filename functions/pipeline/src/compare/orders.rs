@@ -328,6 +328,8 @@ mod tests {
             undo: Vec::new(),
             after: None,
             place: 0,
+            entered: None,
+            seen: None,
         }
     }
 

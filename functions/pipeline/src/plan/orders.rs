@@ -417,6 +417,9 @@ impl<'a> Orders<'a> {
     ) -> Result<WorkOrder, PlanError> {
         let salt = self.request.key.salt(&person.person);
         let (mut order, values) = seal(draft, person.revision, source, &salt);
+        if let Some(cut) = &person.cut {
+            order.known_since(cut, self.request.now);
+        }
         let planned: Vec<ActionId> = order.actions.iter().map(|a| a.id.clone()).collect();
         if protected {
             guards::hold_protected(&mut order);
