@@ -6,8 +6,10 @@ pub(crate) mod explain;
 use std::fmt::Write as _;
 
 use rollcall_core::groups::Shape;
+use rollcall_core::guards;
 use rollcall_core::plan::{
-    Action, ActionValues, GroupCounts, LicenceCounts, PlanSummary, Verdict, WorkOrder, plain,
+    Action, ActionValues, GroupCounts, GuardVerdict, LicenceCounts, PlanSummary, Verdict,
+    WorkOrder, plain,
 };
 use rollcall_core::policy::Reason;
 use rollcall_core::report::Report;
@@ -19,10 +21,14 @@ pub(crate) const ORDERS_SHOWN: usize = 200;
 /// How much of an action's id is shown: enough for `approve --action`.
 const ID_SHOWN: usize = 14;
 
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
+fn verdict(plan: &PlanSummary) -> &'static str {
+    let undo = |guard: &GuardVerdict| guard.tripped && guard.name == guards::UNDO;
+    match plan.verdict {
         Verdict::Ready => "ready",
         Verdict::PartHeld => "part held: the rest goes",
+        Verdict::Held if plan.guards.iter().any(undo) => {
+            "HELD: nothing is taken back until the undo is approved"
+        }
         Verdict::Held => "HELD: nothing goes until the intake is approved",
         Verdict::Empty => "empty: nothing to do",
     }
@@ -51,7 +57,7 @@ fn numbers(plan: &PlanSummary, title: String) -> String {
         out.push_str(&text);
         out.push('\n');
     };
-    line(format!("  verdict    {}", verdict(plan.verdict)));
+    line(format!("  verdict    {}", verdict(plan)));
     line(format!(
         "  rows       {} rows, {} workers, {} unchanged, {} rows held",
         c.rows, c.workers, c.unchanged, c.held
