@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approvals::Approvals;
 use crate::grants::{self, Given, Granting};
 use crate::guards;
 use crate::model::{
     AccountName, ActionId, Attributes, Ending, ObjectId, Op, OrderId, PersonKey, RunId, WorkerId,
 };
-use crate::plan::{Action, ActionValues, WorkOrder};
+use crate::plan::{Action, ActionValues, Held, WorkOrder};
 use crate::policy::{DeltaKind, Reason, Target};
 use crate::state::{Block, BlockCause, Cut, Lifecycle, Person};
 
@@ -86,11 +87,11 @@ impl Outcomes {
 /// Where a person stands after the outcomes of one order. `person` is what the decision left:
 /// the bookkeeping done, nothing applied.
 ///
-/// `approved` are the guards of the plan that people overruled, `now` is the instant of the plan.
+/// `approved` is what people overruled of the plan's guards, `now` is the instant of the plan.
 pub fn fold(
     mut person: Person,
     order: &WorkOrder,
-    approved: &[String],
+    approved: &Approvals,
     now: Timestamp,
     values: &BTreeMap<ActionId, ActionValues>,
     outcomes: &Outcomes,
@@ -143,22 +144,23 @@ pub fn fold(
     } else {
         0
     };
-    let (released, held): (Vec<_>, Vec<_>) = order
-        .held
-        .iter()
-        .partition(|h| h.waits_for(approved).is_none());
+    let released = approved.released(order);
+    let held: usize = order.held.iter().map(|held| held.actions.len()).sum();
     // What planning itself kept back is kept back still, whatever else was done.
-    person.held |= !held.is_empty();
-    let keeps = held.iter().flat_map(|it| it.guards());
+    person.held |= released.len() < held;
+    let goes = |action: &Action| released.iter().any(|it| it.id == action.id);
+    let waits = order.held.iter();
+    let waits = waits.filter(|held| !held.actions.iter().all(goes));
+    let keeps = waits.flat_map(Held::guards);
     let keeps = keeps.filter(|it| guards::goes_by_words(it));
     person.kept_by = keeps.cloned().collect();
     if let Some(cut) = &mut person.cut
-        && released.iter().any(|h| h.ops.contains(&Op::UserDisable))
+        && released.iter().any(|it| it.op == Op::UserDisable)
     {
         // Who approves a plan over its budget approves its later steps too.
         cut.counted = true;
     }
-    if released.iter().any(|h| h.ops.iter().any(|op| op.takes())) {
+    if released.iter().any(|it| it.op.takes()) {
         grants::count(&mut person.grants);
     }
     if let Some(again) = retry {
@@ -457,6 +459,8 @@ mod tests {
             },
             counted: false,
             unheard: false,
+            entered: None,
+            seen: None,
         });
         person
     }
@@ -493,7 +497,8 @@ mod tests {
         };
         let now = NOW.parse().unwrap();
         let none = BTreeMap::new();
-        fold(person, order, approved, now, &none, &outcomes, &target)
+        let approved = Approvals::of_guards(approved);
+        fold(person, order, &approved, now, &none, &outcomes, &target)
     }
 
     /// Nobody is told twice: what may have come through counts as told, for what tells and for
@@ -537,7 +542,8 @@ mod tests {
             };
             let now = NOW.parse().unwrap();
             let values = BTreeMap::new();
-            let after = fold(welcomed, &order, &[], now, &values, &outcomes, &target);
+            let none = Approvals::default();
+            let after = fold(welcomed, &order, &none, now, &values, &outcomes, &target);
             assert_eq!(
                 (after.owed.is_empty(), after.unfinished),
                 (over, !over),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::delta::Comparison;
 use crate::grants;
-use crate::groups::Catalogue;
+use crate::groups::{Catalogue, waits_for_people};
 use crate::model::{AccountName, ObjectId, Op, WorkerId};
 use crate::plan::{Action, GuardVerdict, WorkOrder};
 use crate::policy::{Draft, DraftAction, Policy, Reason};
@@ -272,11 +272,7 @@ pub fn hold_adoption(order: &mut WorkOrder) {
 /// Keeps back a cut, with what goes with it, for these guards, each with why; of those in the
 /// immediate lane only what goes with it.
 pub fn hold_destructive(order: &mut WorkOrder, guards: &[(String, String)], lane: bool) {
-    let cuts = |a: &Action| {
-        let behind = a.destructive && a.reason.block_cause().is_some();
-        (a.op.cut() && !lane) || (behind && !a.op.cut())
-    };
-    order.hold_for(guards, cuts);
+    order.hold_for(guards, |a| cuts(a) && !(lane && a.op.cut()));
 }
 
 /// Whether a draft cuts somebody off now who is dismissed for cause: they do not wait for a budget.
@@ -390,21 +386,48 @@ pub fn hold_churn(
     (verdict, names): &(GuardVerdict, BTreeSet<String>),
 ) {
     if moved(policy, draft).iter().any(|name| names.contains(name)) {
-        order.hold(CHURN, &verdict.why, |action| {
-            let writes = matches!(
-                action.op,
-                Op::UserUpdate | Op::UserSetManager | Op::UserClearManager
-            );
-            let stays = action.reason.block_cause().is_none();
-            stays && (writes || action.op.grants() || action.op.takes())
-        });
+        order.hold(CHURN, &verdict.why, moves);
     }
 }
 
 /// Keeps back what is given back only with somebody's consent.
 pub fn hold_restores(order: &mut WorkOrder) {
     let why = "the person had it before an exit that is off now; it is sensitive";
-    order.hold(RESTORES, why, |action| action.args.contains_key("ask"));
+    order.hold(RESTORES, why, asks);
+}
+
+/// A cut, or what goes with one.
+fn cuts(action: &Action) -> bool {
+    action.op.cut() || (action.destructive && action.reason.block_cause().is_some())
+}
+
+/// What a move of somebody who stays writes, gives or takes.
+fn moves(action: &Action) -> bool {
+    let writes = matches!(
+        action.op,
+        Op::UserUpdate | Op::UserSetManager | Op::UserClearManager
+    );
+    let stays = action.reason.block_cause().is_none();
+    stays && (writes || action.op.grants() || action.op.takes())
+}
+
+/// Somebody is asked before it is given back.
+fn asks(action: &Action) -> bool {
+    action.args.contains_key("ask")
+}
+
+/// Whether a guard keeps an action back for what the action is. What else it keeps back only waits
+/// for such an action.
+pub fn means(guard: &str, action: &Action) -> bool {
+    match kind(guard) {
+        Some(Kind::Budget) if slices::kind_of(guard).unwrap_or(guard) == DISABLES => cuts(action),
+        Some(Kind::Budget) => action.takes_from_who_stays(),
+        Some(Kind::Groups) => waits_for_people(action),
+        Some(Kind::Seats) => action.op.grants() || action.op == Op::GroupLicense,
+        Some(Kind::Restores) => asks(action),
+        Some(Kind::Churn) => moves(action),
+        Some(Kind::Intake | Kind::Adoptions | Kind::Protected | Kind::Undo) | None => true,
+    }
 }
 
 /// Judges how much sensitive access would come back.

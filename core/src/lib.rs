@@ -2,6 +2,7 @@
 //!
 //! Invariant: no I/O, no clock, no randomness, no async. The same input gives the same bytes.
 
+pub mod approvals;
 pub mod base64;
 pub mod circles;
 pub mod delta;

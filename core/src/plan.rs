@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approvals::Approvals;
 use crate::digest::{Salt, sha256_parts};
 use crate::grants::Granting;
 use crate::groups::{Impact, Shape};
 use crate::model::{ActionId, Attributes, ObjectId, Op, OrderId, PersonKey, Value, WorkerId};
 use crate::policy::{DeltaKind, Draft, DraftAction, Reason};
+use crate::state::PlannedCut;
 use crate::undo::inverse;
 
 /// Version of every stored format of this crate.
@@ -56,9 +58,22 @@ pub struct Action {
     pub after: Option<PersonKey>,
     /// Its place in the order, whatever keeps it back.
     pub place: u16,
+    /// Of a disable: when HR entered what it follows from, where HR says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub entered: Option<Timestamp>,
+    /// Of a disable: when it was first planned, where that was in an older plan.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<Timestamp>,
 }
 
 impl Action {
+    /// When anybody could know of it: when HR entered it, else when it was first planned. `now` is
+    /// the instant of its plan.
+    pub fn known(&self, now: Timestamp) -> Timestamp {
+        let seen = self.seen.unwrap_or(now);
+        self.entered.map_or(seen, |entered| entered.min(seen))
+    }
+
     /// What it gives or takes.
     pub fn granting(&self) -> Option<Granting> {
         let concerns = self.op.grants() || self.op.takes();
@@ -116,18 +131,15 @@ pub struct Held {
     /// Guards that keep the same back for reasons of their own: all of them have to be approved.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub also: Vec<String>,
+    /// Budgets of slices that keep nothing back and count it all the same, once it is let go.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub counted_by: Vec<String>,
 }
 
 impl Held {
     /// Every guard that has to be approved.
     pub fn guards(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.by).chain(&self.also)
-    }
-
-    /// The first guard that keeps it back still; `None` where all are approved.
-    pub fn waits_for(&self, approved: &[String]) -> Option<&str> {
-        let open = self.guards().find(|guard| !approved.contains(guard));
-        open.map(String::as_str)
     }
 }
 
@@ -168,20 +180,16 @@ pub struct WorkOrder {
 }
 
 impl WorkOrder {
-    /// What is to be carried out: what is due, and what an approval of these guards lets go.
-    /// Scheduled actions that were held with the rest stay where they are: released when due.
-    pub fn due<'a>(&'a self, approved: &'a [String], now: Timestamp) -> Vec<&'a Action> {
-        let (released, kept): (Vec<_>, Vec<_>) = self
-            .held
-            .iter()
-            .partition(|h| h.waits_for(approved).is_none());
-        let actions = |held: Vec<&'a Held>| {
-            let actions = held.into_iter().flat_map(|h| &h.actions);
-            actions.filter(|a| a.due <= now)
-        };
-        let mut due: Vec<&Action> = self.actions.iter().chain(actions(released)).collect();
+    /// What is to be carried out: what is due, and what approvals let go. Scheduled actions that
+    /// were held with the rest stay where they are: released when due.
+    pub fn due<'a>(&'a self, approved: &Approvals, now: Timestamp) -> Vec<&'a Action> {
+        let released = approved.released(self);
+        let goes = |action: &&Action| released.iter().any(|it| it.id == action.id);
+        let held = self.held.iter().flat_map(|held| &held.actions);
+        let held = held.filter(|action| action.due <= now);
+        let (released, mut kept): (Vec<_>, Vec<&Action>) = held.partition(goes);
+        let mut due: Vec<&Action> = self.actions.iter().chain(released).collect();
         // What one guard lets go may wait for what another one keeps.
-        let mut kept: Vec<&Action> = actions(kept).collect();
         while let Some(at) = due.iter().position(|a| kept.iter().any(|k| a.waits_for(k))) {
             kept.push(due.remove(at));
         }
@@ -193,6 +201,16 @@ impl WorkOrder {
     pub fn every(&self) -> impl Iterator<Item = &Action> {
         let held = self.held.iter().flat_map(|held| &held.actions);
         self.actions.iter().chain(&self.scheduled).chain(held)
+    }
+
+    /// Says of each disable since when it is known. `now` is the instant of the plan.
+    pub fn known_since(&mut self, planned: &PlannedCut, now: Timestamp) {
+        let all = self.actions.iter_mut().chain(&mut self.scheduled);
+        let ours = |it: &&mut Action| it.op == Op::UserDisable && it.due == planned.cut.due;
+        for action in all.filter(ours) {
+            action.entered = planned.entered;
+            action.seen = planned.seen.filter(|seen| *seen < now);
+        }
     }
 
     /// Keeps back with it what waits for something that is kept back.
@@ -251,6 +269,7 @@ impl WorkOrder {
                 why: why.to_owned(),
                 actions: kept_back,
                 also: Vec::new(),
+                counted_by: Vec::new(),
             });
         }
     }
@@ -372,6 +391,8 @@ fn seal_action(
         undo: inverse(action.op).ops().to_vec(),
         after: action.manager.as_ref().map(|m| PersonKey::new(m.as_str())),
         place: 0,
+        entered: None,
+        seen: None,
     }
 }
 
@@ -618,6 +639,8 @@ mod tests {
             undo: Vec::new(),
             after: None,
             place,
+            entered: None,
+            seen: None,
         }
     }
 
@@ -645,7 +668,7 @@ mod tests {
         order.hold_dependents();
         assert!(order.actions.is_empty(), "{:?}", order.actions);
         let now = Timestamp::UNIX_EPOCH;
-        let approved = ["disables".to_owned()];
+        let approved = Approvals::of_guards(["disables"]);
         let due = order.due(&approved, now);
         let due: Vec<Op> = due.into_iter().map(|it| it.op).collect();
         assert_eq!(due, ops);

@@ -92,6 +92,12 @@ pub struct PlannedCut {
     /// A disable was let go, and nothing is on record of what came of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unheard: bool,
+    /// When HR entered it, where HR says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entered: Option<Timestamp>,
+    /// When it was first planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
 }
 
 /// A block in force.

@@ -136,6 +136,61 @@ pub fn take_back(
     taking.end(settled)
 }
 
+/// What can be told before the tenant is asked: why nothing is taken back of a person, or what has
+/// no way back. `person` is as the state has them now.
+pub fn foreseen(person: &Person, deed: &Deed, run: &RunId) -> Vec<Finding> {
+    if let Some(note) = barred(person, deed, run) {
+        let finding = Finding::new(
+            FindingKind::ChangedSince,
+            Severity::Held,
+            Place::default(),
+            note,
+        );
+        return vec![finding.of(&person.worker)];
+    }
+    let lost = deed.done.iter().rev();
+    let lost = lost.filter_map(|done| Some((done.action.op, lost_by(done)?)));
+    lost.map(|(op, left)| irreversible(&person.worker, op, left))
+        .collect()
+}
+
+/// Why nothing of a deed is taken back, whatever the tenant has.
+fn barred(person: &Person, deed: &Deed, run: &RunId) -> Option<&'static str> {
+    if person.dismissed.is_some() {
+        return Some(
+            "dismissed by notice: nothing is given back to them. If that is over, lift it first \
+             (`rollcall lift --what dismissal`)",
+        );
+    }
+    let again = person.undone.as_ref();
+    let again = again.is_some_and(|undone| undone.run == *run);
+    let changed = u32::from(!deed.done.is_empty());
+    (!again && person.revision != deed.revision + changed).then_some(
+        "a later run changed this person; take that one back first, or mend it by hand: nothing of \
+         this one is taken back",
+    )
+}
+
+fn irreversible(worker: &WorkerId, op: Op, left: &str) -> Finding {
+    let note = format!("{op} is not taken back: {left}");
+    let kind = FindingKind::Irreversible;
+    let mut finding = Finding::new(kind, Severity::Warning, Place::default(), note).of(worker);
+    finding.argue("op", op.name());
+    finding.argue("left", left);
+    finding
+}
+
+/// What stays of an action whatever is undone; `None` where there is a way back.
+fn lost_by(done: &Done) -> Option<&'static str> {
+    match inverse(done.action.op) {
+        Inverse::Never(left) => Some(left),
+        Inverse::By(_) if done.already && done.action.op.grants() => {
+            Some("the tenant had it so already: it may be somebody else's doing")
+        }
+        Inverse::By(_) => None,
+    }
+}
+
 /// Where a person stands once the steps of an undo are over. `folded` is what came of them.
 pub fn settle(folded: Person, settled: Person) -> Person {
     if folded.unfinished || folded.held {
@@ -167,18 +222,7 @@ struct Taking<'a> {
 impl Taking<'_> {
     /// `None`: the person is left as they are.
     fn all(&mut self) -> Option<Person> {
-        let again = self.person.undone.as_ref();
-        let again = again.is_some_and(|undone| undone.run == *self.terms.run);
-        if self.person.dismissed.is_some() {
-            let note = "dismissed by notice: nothing is given back to them. If that is over, lift it \
-                        first (`rollcall lift --what dismissal`)";
-            self.find(FindingKind::ChangedSince, Severity::Held, note);
-            return None;
-        }
-        let changed = u32::from(!self.deed.done.is_empty());
-        if !again && self.person.revision != self.deed.revision + changed {
-            let note = "a later run changed this person; take that one back first, or mend it by \
-                        hand: nothing of this one is taken back";
+        if let Some(note) = barred(&self.person, self.deed, self.terms.run) {
             self.find(FindingKind::ChangedSince, Severity::Held, note);
             return None;
         }
@@ -188,16 +232,9 @@ impl Taking<'_> {
             return None;
         }
         for done in self.deed.done.iter().rev() {
-            let op = done.action.op;
-            match inverse(op) {
-                Inverse::Never(left) => self.never(op, left),
-                Inverse::By(_) if done.already && op.grants() => {
-                    self.never(
-                        op,
-                        "the tenant had it so already: it may be somebody else's doing",
-                    );
-                }
-                Inverse::By(_) => self.reverse(&done.action),
+            match lost_by(done) {
+                Some(left) => self.never(done.action.op, left),
+                None => self.reverse(&done.action),
             }
         }
         Some(self.settled())
@@ -453,15 +490,8 @@ impl Taking<'_> {
     }
 
     fn never(&mut self, op: Op, left: &str) {
-        self.find(
-            FindingKind::Irreversible,
-            Severity::Warning,
-            format!("{op} is not taken back: {left}"),
-        );
-        if let Some(finding) = self.findings.last_mut() {
-            finding.argue("op", op.name());
-            finding.argue("left", left);
-        }
+        let finding = irreversible(&self.person.worker, op, left);
+        self.findings.push(finding);
     }
 
     fn find(&mut self, kind: FindingKind, severity: Severity, note: impl Into<String>) {
@@ -518,6 +548,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::approvals::Approvals;
     use crate::digest::EvidenceKey;
     use crate::fold::{Outcome, Outcomes, fold};
     use crate::model::{AccountName, Ending, ObjectId, SourceName};
@@ -736,7 +767,7 @@ mod tests {
         let folded = fold(
             decision.person,
             &order,
-            &[],
+            &Approvals::default(),
             at(NOW),
             &none,
             &outcomes,

@@ -201,6 +201,8 @@ fn order(shape: Shape, steps: Vec<(Op, Vec<String>)>, now: Timestamp) -> WorkOrd
                 undo: Vec::new(),
                 after: None,
                 place,
+                entered: None,
+                seen: None,
             }
         })
         .collect();

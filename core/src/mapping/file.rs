@@ -19,6 +19,7 @@
 //! person = "PersonID"                       # of people who may have several employments
 //! termination_date = { column = "TerminationDate" }       # where it is not the last day of work
 //! effective_date = { column = "EffectiveDate" }           # from when on the row's values hold
+//! entered = { column = "EnteredOn", zone = "Europe/Berlin" } # when HR entered it: whose delay it is
 //! for_cause = { column = "Reason", values = ["DISMISSAL"] }
 //! leave = { column = "Leave", unpaid = ["U"], garden = ["G"], from = { column = "LeaveFrom" } }
 //! facts = { site = "Site" }                 # what rules read as `worker.site`; nothing is written
@@ -156,6 +157,8 @@ pub(super) struct WorkerRules {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) effective_date: Option<DateRule>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entered: Option<EnteredRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) for_cause: Option<ValueRule>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) secondary: Option<ValueRule>,
@@ -205,6 +208,7 @@ impl WorkerRules {
         let flags = self.for_cause.iter().chain(&self.secondary);
         flags
             .map(|rule| &rule.column)
+            .chain(self.entered.iter().map(|rule| &rule.column))
             .chain(self.leave.iter().map(|rule| &rule.column))
             .chain(self.facts.values())
     }
@@ -220,6 +224,20 @@ pub(super) struct DateRule {
     /// Values that mean "no date".
     #[serde(default)]
     pub(super) open: Vec<String>,
+}
+
+/// A column of instants at which HR entered what the row says. It only says whose delay a late cut
+/// is, so what cannot be read holds nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnteredRule {
+    pub(super) column: String,
+    /// An instant, or a time without an offset, where it is `iso`; a day in the other forms.
+    #[serde(default)]
+    pub(super) format: DateFormat,
+    /// Where HR's clock stands, for what has no offset; UTC where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) zone: Option<String>,
 }
 
 /// How dates are written: one form a column, anything else holds the row.
@@ -362,6 +380,15 @@ impl Mapping {
             && jiff::tz::db().get(zone).is_err()
         {
             problems.push(format!("`worker.time_zone`: `{zone}` is no IANA time zone"));
+        }
+        if let Some(zone) = parsed
+            .worker
+            .entered
+            .as_ref()
+            .and_then(|it| it.zone.as_ref())
+            && jiff::tz::db().get(zone).is_err()
+        {
+            problems.push(format!("`worker.entered`: `{zone}` is no IANA time zone"));
         }
         if let Some(domain) = &parsed.default_domain
             && !is_domain(domain)

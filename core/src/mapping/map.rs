@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::expression::{
     ErrorKind, EvalContext, Evaluated, Expression, ExpressionError, Input, Lookup, Step,
 };
 use super::file::{
-    Apply, AttributeRule, DateFormat, DateRule, EmptyCells, From, Mapping, ValueRule, ZoneRule,
+    Apply, AttributeRule, DateFormat, DateRule, EmptyCells, EnteredRule, From, Mapping, ValueRule,
+    ZoneRule,
 };
 use super::properties::Kind;
 use crate::digest::EvidenceKey;
@@ -44,6 +46,7 @@ pub struct Bound {
 struct TermColumns {
     termination: Option<usize>,
     effective: Option<usize>,
+    entered: Option<usize>,
     for_cause: Option<usize>,
     secondary: Option<usize>,
     leave: Option<usize>,
@@ -91,6 +94,7 @@ impl Mapping {
             terms: TermColumns {
                 termination: worker.termination_date.as_ref().map(|d| find(&d.column)),
                 effective: worker.effective_date.as_ref().map(|d| find(&d.column)),
+                entered: worker.entered.as_ref().map(|rule| find(&rule.column)),
                 for_cause: worker.for_cause.as_ref().map(|rule| find(&rule.column)),
                 secondary: worker.secondary.as_ref().map(|rule| find(&rule.column)),
                 leave: worker.leave.as_ref().map(|rule| find(&rule.column)),
@@ -213,13 +217,17 @@ impl Bound {
             let to = date(&rule.to, at.leave_to);
             Some(Leave { kind, from, to })
         });
+        let entered = rules.entered.as_ref().zip(at.entered);
+        let entered = entered.map(|(rule, at)| (rule, parse_entered(rule, value(at))));
         let terms = Terms {
             termination: date(&rules.termination_date, at.termination),
             for_cause: says(&rules.for_cause, at.for_cause),
             leave,
             secondary: says(&rules.secondary, at.secondary),
             effective: date(&rules.effective_date, at.effective),
-            entered: None,
+            entered: entered
+                .as_ref()
+                .and_then(|(_, read)| read.clone().ok().flatten()),
         };
         let facts = self.facts.iter();
         let facts = facts.map(|(name, at)| (name.clone(), Value::text(value(*at))));
@@ -251,15 +259,18 @@ impl Bound {
             other_names: Vec::new(),
             out_of_scope: in_scope == Ok(false),
         };
+        let facts_sound = findings.is_empty();
+        if let Some((rule, Err((kind, note)))) = entered {
+            let at = Place::cell(row, &rule.column);
+            findings.push(Finding::new(kind, Severity::Warning, at, note));
+        }
         if identity.out_of_scope {
-            let facts_sound = findings.is_empty();
             return Mapped {
                 identity,
                 facts_sound,
                 findings,
             };
         }
-        let facts_sound = findings.is_empty();
         let mut hold = |kind, column: &str, note: String| {
             let at = Place::cell(row, column);
             findings.push(Finding::new(kind, Severity::Held, at, note));
@@ -459,6 +470,7 @@ impl Bound {
             ("hire date", self.hire),
             ("last day", self.last_day),
             ("time zone", self.zone),
+            ("entered", self.terms.entered),
         ]
         .into_iter()
         .filter_map(|(name, at)| {
@@ -718,6 +730,46 @@ fn parse_date(rule: &DateRule, text: &str) -> Result<Option<Date>, Doubt> {
     }
 }
 
+/// When HR entered something. Of a day alone, its first instant: nobody is said to be later than is
+/// certain.
+fn parse_entered(rule: &EnteredRule, text: &str) -> Result<Option<Timestamp>, Doubt> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let zone = jiff::tz::db().get(rule.zone.as_deref().unwrap_or("UTC"));
+    let zone = zone.unwrap_or(TimeZone::UTC);
+    if rule.format == DateFormat::Iso
+        && let Ok(at) = text.parse::<Timestamp>()
+    {
+        return Ok(Some(at));
+    }
+    let time = match rule.format {
+        DateFormat::Iso => text.parse::<DateTime>().ok(),
+        DateFormat::DayFirst | DateFormat::MonthFirst | DateFormat::Compact => None,
+    };
+    let time = if let Some(time) = time.filter(|it| YEARS.contains(&it.year())) {
+        time
+    } else {
+        let rule = DateRule {
+            column: rule.column.clone(),
+            format: rule.format,
+            open: Vec::new(),
+        };
+        let Some(date) = parse_date(&rule, text)? else {
+            return Ok(None);
+        };
+        date.to_datetime(Time::midnight())
+    };
+    let at = zone.to_ambiguous_timestamp(time).compatible();
+    let far = || {
+        (
+            FindingKind::DateInvalid,
+            format!("{}: no such time", text_shape(text)),
+        )
+    };
+    at.map(Some).map_err(|_| far())
+}
+
 /// Years that a date of somebody's work can lie in. What lies outside stands for something else:
 /// no end, not known.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
@@ -838,6 +890,103 @@ mod tests {
         ] {
             assert_eq!(date(format, text), expected, "{format:?} {text}");
         }
+    }
+
+    #[test]
+    fn when_hr_entered_it() {
+        use DateFormat::{DayFirst, Iso};
+        let at = |text: &str| Ok(Some(text.parse::<Timestamp>().unwrap()));
+        for (format, zone, text, expected) in [
+            (Iso, None, "", Ok(None)),
+            (
+                Iso,
+                None,
+                "2026-04-03T10:00:00Z",
+                at("2026-04-03T10:00:00Z"),
+            ),
+            // An offset says where, whatever the zone of the column.
+            (
+                Iso,
+                Some("Europe/Berlin"),
+                "2026-04-03T10:00:00-07:00",
+                at("2026-04-03T17:00:00Z"),
+            ),
+            (
+                Iso,
+                Some("Europe/Berlin"),
+                "2026-04-03 10:00:00",
+                at("2026-04-03T08:00:00Z"),
+            ),
+            (Iso, None, "2026-04-03 10:00", at("2026-04-03T10:00:00Z")),
+            // Of a day its first instant: in Cairo there is no midnight on that one.
+            (
+                Iso,
+                Some("Africa/Cairo"),
+                "2026-04-24",
+                at("2026-04-23T22:00:00Z"),
+            ),
+            (
+                DayFirst,
+                Some("Asia/Tokyo"),
+                "03/04/2026",
+                at("2026-04-02T15:00:00Z"),
+            ),
+            (Iso, None, "yesterday", Err(FindingKind::DateFormat)),
+            (Iso, None, "2026-02-30", Err(FindingKind::DateInvalid)),
+            (
+                Iso,
+                None,
+                "9999-12-31T00:00:00",
+                Err(FindingKind::DateInvalid),
+            ),
+        ] {
+            let rule = EnteredRule {
+                column: "E".to_owned(),
+                format,
+                zone: zone.map(str::to_owned),
+            };
+            let read = parse_entered(&rule, text).map_err(|(kind, note)| {
+                assert!(!note.contains(text), "{note}");
+                kind
+            });
+            assert_eq!(read, expected, "{format:?} {zone:?} {text}");
+        }
+    }
+
+    /// It says whose delay something is, and holds nothing where it cannot be read.
+    #[test]
+    fn an_unreadable_entry_holds_nothing() {
+        let text = "format_version = 1\n[worker]\nkey = \"K\"\nstatus = \"S\"\n\
+                    entered = { column = \"E\" }\n[[attribute]]\ntarget = \"employeeId\"\nsource = \"K\"\n\
+                    [[attribute]]\ntarget = \"userPrincipalName\"\nconstant = \"a@x.example\"\n\
+                    [[attribute]]\ntarget = \"mailNickname\"\nconstant = \"a\"\n\
+                    [[attribute]]\ntarget = \"displayName\"\nconstant = \"A\"\n";
+        let mapping = Mapping::parse(text, "mapping.toml").unwrap();
+        assert!(mapping.columns().contains("E"));
+        let header = ["K", "S", "E"].map(str::to_owned);
+        let bound = mapping.bind(&header).unwrap();
+        let key = EvidenceKey::new(*b"k");
+        let given = Given {
+            now: "2026-04-03T12:00:00Z".parse().unwrap(),
+            key: &key,
+        };
+        let cells = ["1", "A", "soon"];
+        let mapped = bound.map(&|at| cells[at], 2, &given);
+        assert!(mapped.facts_sound);
+        assert_eq!(mapped.identity.terms.entered, None);
+        let found: Vec<_> = mapped.findings.iter().map(|it| it.severity).collect();
+        assert_eq!(found, [Severity::Warning]);
+        let wrong = text.replace(
+            "{ column = \"E\" }",
+            "{ column = \"E\", zone = \"Berlin\" }",
+        );
+        let error = Mapping::parse(&wrong, "mapping.toml")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`worker.entered`: `Berlin` is no IANA time zone"),
+            "{error}"
+        );
     }
 
     /// What becomes of an attribute of one row, by the mapping's lines for it.

@@ -117,6 +117,8 @@ pub enum FindingKind {
     OutOfScope,
     /// The start day had passed when the worker was first seen.
     LateHire,
+    /// HR entered the end of somebody's access after it.
+    LeaverBackdated,
     /// More people come into a group with a licence than the target has seats for.
     SeatsShort,
     /// A slice of a budget is the line of somebody whom nobody knows.

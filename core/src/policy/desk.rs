@@ -131,6 +131,8 @@ impl Desk<'_> {
         let career = self.career(rows)?;
         self.leaving = career.over;
         if self.is_undone(&career) {
+            // What HR says stands: it is done as soon as the hold ends, not with the next file.
+            self.remember(&career, all);
             return None;
         }
         let identity = career.spell.first().identity.clone();

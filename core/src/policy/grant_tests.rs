@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{Context, Decision, GrantTerms, Matching, Policy, Seen, Subject, Target};
+use crate::approvals::Approvals;
 use crate::fold::{Outcome, Outcomes, fold};
 use crate::grants::{Given, Grace, Grant, GrantRules};
 use crate::groups::{Catalogue, Groups};
@@ -189,7 +190,8 @@ impl World {
             });
         }
         let person = decision.person.clone();
-        fold(person, &order, &[], now, &values, &outcomes, &self.target)
+        let none = Approvals::default();
+        fold(person, &order, &none, now, &values, &outcomes, &self.target)
     }
 }
 
@@ -643,7 +645,7 @@ fn an_approval_lets_go_what_waits_for_nothing_else() {
     };
     let now: Timestamp = NOW.parse().unwrap();
     let ops = |order: &crate::plan::WorkOrder, approved: &[&str]| {
-        let approved: Vec<String> = approved.iter().map(|it| (*it).to_owned()).collect();
+        let approved = Approvals::of_guards(approved.iter().copied());
         let due = order.due(&approved, now);
         let name = |action: &&crate::plan::Action| {
             let grant = action.granting().map(|it| it.grant.to_string());
@@ -668,6 +670,31 @@ fn an_approval_lets_go_what_waits_for_nothing_else() {
             "licence.assign licence:EXO1",
             "licence.remove licence:VISIO"
         ]
+    );
+    // Agreed to by name, the licence goes with what was only kept back for it.
+    let id_of = |order: &crate::plan::WorkOrder, op: crate::model::Op| {
+        let held = &order.held[0].actions;
+        held.iter().find(|it| it.op == op).unwrap().id.clone()
+    };
+    let named = |order: &crate::plan::WorkOrder, guard: &str, op: crate::model::Op| {
+        let mut approved = Approvals::default();
+        approved.add_action(guard, &id_of(order, op));
+        let due = order.due(&approved, now);
+        due.iter().map(|it| it.op.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        named(&order, "seats", crate::model::Op::LicenceAssign),
+        ["group.add", "licence.assign", "licence.remove"]
+    );
+    assert_eq!(
+        named(&order, "seats", crate::model::Op::LicenceRemove),
+        ["group.add"],
+        "what it waits for is kept back still"
+    );
+    assert_eq!(
+        named(&order, "removals", crate::model::Op::LicenceAssign),
+        ["group.add"],
+        "another guard keeps it"
     );
     // Both kept back, by different guards: each approval alone moves nothing that waits.
     let mut order = moved(&active(&["group:office", "licence:VISIO"]));

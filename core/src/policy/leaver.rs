@@ -108,14 +108,47 @@ impl Desk<'_> {
             .collect()
     }
 
-    /// Remembers the cut that is planned; the same one again was counted already.
+    /// Remembers the cut that is planned; the same one again was counted already, and is known since
+    /// then.
     pub(super) fn plan_cut(&mut self, cut: Option<Cut>) {
         let before = self.person.cut;
-        self.person.cut = cut.map(|cut| PlannedCut {
-            cut,
-            counted: before.is_some_and(|planned| planned.cut == cut && planned.counted),
-            unheard: false,
+        let Some(cut) = cut else {
+            self.person.cut = None;
+            return;
+        };
+        let now = self.cx.now;
+        let same = before.filter(|planned| planned.cut == cut);
+        let row = self.person.wanted.as_ref();
+        // Nobody enters anything after it was seen.
+        let entered = row.and_then(|row| row.terms.entered).map(|it| it.min(now));
+        self.person.cut = Some(match same {
+            Some(planned) => PlannedCut {
+                unheard: false,
+                ..planned
+            },
+            None => PlannedCut {
+                cut,
+                counted: false,
+                unheard: false,
+                entered,
+                seen: Some(now),
+            },
         });
+        if let Some(entered) = entered.filter(|it| *it > cut.due)
+            && same.is_none()
+            && cut.cause.exit()
+            && !self.cx.first_load
+        {
+            let hours = entered.duration_since(cut.due).as_hours();
+            let note = format!(
+                "HR entered it {hours} hours after access was to end; the worker is cut off now, and \
+                 that delay is not ours"
+            );
+            let kind = FindingKind::LeaverBackdated;
+            self.find(kind, Severity::Info, None, note);
+            self.argue("entered", entered.to_string());
+            self.argue("due", cut.due.to_string());
+        }
     }
 
     /// Everything that an exit asks for, from the cut to the bin. `before` are steps that go

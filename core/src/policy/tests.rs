@@ -1017,6 +1017,8 @@ fn a_disable_that_nobody_heard_of_is_ours() {
         },
         counted: true,
         unheard: true,
+        entered: None,
+        seen: None,
     });
     let gone = || Some(account(false, "IT"));
     let (steps, found, _) = one(&lost, row("dept=IT"), gone(), true);
@@ -1249,6 +1251,8 @@ fn a_cut_is_late_from_its_first_day_on() {
         },
         counted: true,
         unheard: false,
+        entered: None,
+        seen: None,
     });
     let (_, _, after) = one(&tried, row("status=I"), Some(account(true, "")), true);
     assert_eq!(after.cut, tried.cut);

@@ -241,6 +241,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
              address. Complete the row, or write in the notices what stands instead \
              (`{worker.jobTitle|new}`). It is planned again with the next delivery."
         }
+        FindingKind::LeaverBackdated => {
+            "HR entered the end after it: the worker could sign in until then. Look at what was done \
+             with the account in between; HR may enter leavers earlier."
+        }
         FindingKind::LateHire => {
             "The first day had passed before HR sent the worker. Nothing to do here; HR may enter \
              hires earlier."

@@ -616,7 +616,7 @@ fn lateness(report: &Report) -> Vec<Labelled> {
     if late.disabled == 0 {
         return Vec::new();
     }
-    vec![
+    let mut out = vec![
         count("Accounts disabled", late.disabled),
         Labelled {
             label: "Half of them within",
@@ -630,7 +630,15 @@ fn lateness(report: &Report) -> Vec<Labelled> {
             label: "The latest after",
             value: duration(late.max_seconds),
         },
-    ]
+    ];
+    if late.entered_late > 0 {
+        out.push(count("Entered late by HR", late.entered_late));
+        out.push(Labelled {
+            label: "The latest after it was known",
+            value: duration(late.ours_max_seconds),
+        });
+    }
+    out
 }
 
 fn forecast(report: &Report) -> Vec<Labelled> {

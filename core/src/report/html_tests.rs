@@ -28,6 +28,10 @@ fn change(person: &str, delta: DeltaKind, op: Op, status: &str) -> Change {
         note: String::new(),
         at: Some(at("2026-03-16T02:00:09Z")),
         request_id: Some(format!("req-{person}")),
+        entered: None,
+        seen: None,
+        lateness_seconds: None,
+        lateness_cause: None,
     }
 }
 
@@ -177,6 +181,10 @@ fn eventful() -> Report {
             p95_seconds: 3_700.0,
             max_seconds: 100_000.0,
             open: 2,
+            entered_late: 1,
+            ours_p50_seconds: 41.0,
+            ours_p95_seconds: 120.0,
+            ours_max_seconds: 130.0,
         },
         forecast: Forecast {
             calls: 1_243,

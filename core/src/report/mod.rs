@@ -5,6 +5,7 @@
 
 mod advice;
 mod html;
+mod lateness;
 mod receipt;
 mod statistics;
 mod words;
@@ -21,6 +22,7 @@ use crate::policy::DeltaKind;
 
 pub use advice::advice;
 pub use html::html;
+pub use lateness::{Late, LateCause};
 pub use receipt::{receipt_header, receipt_line};
 
 /// `report.json`.
@@ -173,6 +175,26 @@ pub struct Change {
     pub at: Option<Timestamp>,
     /// Id of the last call in the vendor's logs.
     pub request_id: Option<String>,
+    /// Of a disable: when HR entered what it follows from, where HR says so.
+    #[serde(
+        rename = "event_entered_utc",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub entered: Option<Timestamp>,
+    /// Of a disable: when it was first planned.
+    #[serde(
+        rename = "event_first_seen_utc",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub seen: Option<Timestamp>,
+    /// Of a disable that was carried out: seconds from due to done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness_seconds: Option<i64>,
+    /// Whose part of that is the larger one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness_cause: Option<LateCause>,
 }
 
 /// What one guard keeps back.
@@ -216,6 +238,19 @@ pub struct Lateness {
     pub max_seconds: f64,
     /// Due and not disabled.
     pub open: u32,
+    /// Accounts of which HR's part of the delay is the larger one: entered, or sent, after it was due.
+    #[serde(default)]
+    pub entered_late: u32,
+    /// Seconds from when it was known (entered, or where HR does not say, first planned), or due, where
+    /// that is later: the middle one of what is ours.
+    #[serde(default)]
+    pub ours_p50_seconds: f64,
+    /// The same, 95 of 100 are below.
+    #[serde(default)]
+    pub ours_p95_seconds: f64,
+    /// The same, the latest one.
+    #[serde(default)]
+    pub ours_max_seconds: f64,
 }
 
 /// One row of `receipt.csv`: what became of a row that HR sent.

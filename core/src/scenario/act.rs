@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::devices::Taken;
 use super::play::{Hold, Play};
 use super::tenant::Reserved;
+use crate::approvals::Approvals;
 use crate::digest::EvidenceKey;
 use crate::fold::{Outcome, Outcomes, fold};
 use crate::grants::Grant;
@@ -358,7 +359,8 @@ impl Play<'_> {
             });
         }
         let target = &self.target;
-        let mut after = fold(person, &order, &[], self.now, &values, &outcomes, target);
+        let none = Approvals::default();
+        let mut after = fold(person, &order, &none, self.now, &values, &outcomes, target);
         if let Some(cut) = &mut after.cut {
             cut.counted = true;
         }

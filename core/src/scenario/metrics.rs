@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use super::play::Play;
 use crate::model::{Op, PersonKey};
 use crate::policy::{Decision, DraftAction, Reason};
+use crate::report::{Late, LateCause};
 use crate::state::{BlockCause, Lifecycle};
 
 /// What is known of one person's last event.
@@ -159,17 +160,12 @@ impl Metrics {
                 say("hours_blocked", number(hours));
             }
             if let (Some(due), Some(acted)) = (record.due, record.acted) {
-                let late = acted.duration_since(due).as_secs().max(0);
                 let known = record.entered.or(record.seen).unwrap_or(due);
-                let hr = known.duration_since(due).as_secs().clamp(0, late);
-                say("lateness_seconds", json!(late));
-                say("lateness_hr_seconds", json!(hr));
-                say("lateness_pipeline_seconds", json!(late - hr));
-                let cause = match (late, hr) {
-                    (0, _) => "none",
-                    (late, hr) if hr * 2 >= late => "hr_entry",
-                    _ => "pipeline",
-                };
+                let late = Late::of(due, acted, known);
+                say("lateness_seconds", json!(late.whole.as_secs()));
+                say("lateness_hr_seconds", json!(late.hr.as_secs()));
+                say("lateness_pipeline_seconds", json!(late.ours().as_secs()));
+                let cause = late.cause().map_or("none", LateCause::name);
                 say("lateness_cause", json!(cause));
                 let sla = play.sla(person, record.kind);
                 let met = sla.map(|sla| acted.duration_since(due) <= sla);

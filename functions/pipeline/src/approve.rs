@@ -1,19 +1,22 @@
 //! Approval: names the plan by its hash, and is given by whom the credentials prove (P14).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::guards::{self, Kind};
-use rollcall_core::model::RunId;
+use rollcall_core::model::{ActionId, Op, RunId};
+use rollcall_core::plan::{Action, Held, WorkOrder};
 use rollcall_core::policy::Policy;
+use rollcall_core::slices;
 use serde::{Deserialize, Serialize};
 
+use crate::apply::Lines;
 pub use crate::log::Approver;
 use crate::log::{
-    self, Agreed, Approved, Entry, Event, Head, Objects, OpenRun, Pending, Stage, Standing,
+    self, Agreed, Approved, Entry, Event, Head, LetGo, Objects, OpenRun, Pending, Stage, Standing,
 };
 use crate::run::{Pipeline, RunError, Step, named, nonce};
-use crate::store::{Listed, ObjectRef, Store, StoreError, reference};
+use crate::store::{Listed, ObjectRef, Store, StoreError, parse, reference};
 
 /// Where what people say is written down.
 pub(crate) const FOLDER: &str = "approvals";
@@ -27,6 +30,8 @@ pub struct Request<'a> {
     pub plan: &'a str,
     /// One guard; all that wait when absent.
     pub guard: Option<&'a str>,
+    /// Ids of single actions, or how they begin; whatever the guards keep back where there are none.
+    pub actions: &'a [String],
     /// Why.
     pub reason: &'a str,
 }
@@ -36,6 +41,9 @@ pub struct Request<'a> {
 pub struct Granted {
     /// The guard.
     pub guard: String,
+    /// The action, where it was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionId>,
     /// Distinct people that agree now.
     pub have: u8,
     /// How many it takes.
@@ -50,6 +58,8 @@ struct Note {
     run: RunId,
     plan_sha256: String,
     guard: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    action: Option<ActionId>,
     at: Timestamp,
     reason: String,
 }
@@ -74,6 +84,8 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 /// Bytes of a reason.
 const REASON_MAX: usize = 1000;
+/// Digits of an action's id that are enough to name it.
+const PREFIX_MIN: usize = 6;
 /// A note is a few lines. What is larger is none.
 const NOTE_MAX: u64 = 16_384;
 
@@ -82,11 +94,23 @@ pub(crate) fn within_a_day(one: Timestamp, other: Timestamp) -> bool {
     one.duration_since(other).abs() <= DAY
 }
 
-/// The people who agree to a guard around an instant, as the log has it.
-pub(crate) fn fresh<'a>(pending: &'a Pending, guard: &str, at: Timestamp) -> BTreeSet<&'a str> {
+/// The people who agree around an instant to all that a guard keeps back, or to one action of it,
+/// as the log has it. Who agrees to all agrees to each.
+pub(crate) fn fresh<'a>(
+    pending: &'a Pending,
+    guard: &str,
+    action: Option<&ActionId>,
+    at: Timestamp,
+) -> BTreeSet<&'a str> {
     let agreed = pending.agreed.iter();
+    let about = |a: &&Agreed| covers(a.action.as_ref(), action);
     let fresh = agreed.filter(|a| a.guard == guard && within_a_day(at, a.at));
-    fresh.map(|a| a.by.person()).collect()
+    fresh.filter(about).map(|a| a.by.person()).collect()
+}
+
+/// Whether a word about an action, or about all of them, is one about another.
+fn covers(said: Option<&ActionId>, wanted: Option<&ActionId>) -> bool {
+    said.is_none() || said == wanted
 }
 
 impl Pipeline {
@@ -148,6 +172,12 @@ impl Pipeline {
         }
         let mut open = pending.waiting();
         open.retain(|g| request.guard.is_none_or(|wanted| wanted == *g));
+        let whole = |guard: &str| (guard.to_owned(), None);
+        let mut open: Vec<(String, Option<ActionId>)> = open.into_iter().map(whole).collect();
+        if !request.actions.is_empty() {
+            let named = named_actions(&self.store, pending, request).await?;
+            open = named.map_err(RunError::Refused)?;
+        }
         if open.is_empty() {
             return refuse(format!(
                 "guard {} keeps nothing back in this plan; waiting: {}",
@@ -158,12 +188,12 @@ impl Pipeline {
         let noted = self.notes(&head).await?;
         let mut out = Vec::new();
         let mut already = None;
-        for guard in open {
-            let Some(kind) = guards::kind(guard) else {
+        for (guard, action) in open {
+            let Some(kind) = guards::kind(&guard) else {
                 continue;
             };
             let need = needed(&self.store, pending, kind).await?;
-            let mut agree = fresh(pending, guard, now);
+            let mut agree = fresh(pending, &guard, action.as_ref(), now);
             if agree.contains(by.person()) {
                 already = Some(format!(
                     "{} agreed to {guard} already; it takes {need} different people",
@@ -175,6 +205,7 @@ impl Pipeline {
                 let note = &found.note;
                 note.plan_sha256 == pending.plan_sha256
                     && note.guard == guard
+                    && covers(note.action.as_ref(), action.as_ref())
                     && within_a_day(now, note.at)
             });
             agree.extend(said.map(|found| found.by.person()));
@@ -183,14 +214,16 @@ impl Pipeline {
                 let note = Note {
                     run: pending.run.clone(),
                     plan_sha256: pending.plan_sha256.clone(),
-                    guard: guard.to_owned(),
+                    guard: guard.clone(),
+                    action: action.clone(),
                     at: now,
                     reason: request.reason.to_owned(),
                 };
                 self.put_note(&note, by).await?;
             }
             out.push(Granted {
-                guard: guard.to_owned(),
+                guard,
+                action,
                 have: u8::try_from(agree.len()).unwrap_or(u8::MAX),
                 need,
             });
@@ -242,7 +275,10 @@ impl Pipeline {
             };
             let (note, stored) = note;
             let by = Approver(who.to_owned());
-            let counted = |a: &Agreed| a.by == by && a.guard == note.guard && a.at == note.at;
+            let counted = |a: &Agreed| {
+                let same = a.guard == note.guard && a.action == note.action;
+                a.by == by && same && a.at == note.at
+            };
             if !pending.agreed.iter().any(counted) {
                 out.push(Found { by, note, stored });
             }
@@ -308,8 +344,9 @@ impl Pipeline {
             let Some(pending) = pending.find(ours) else {
                 continue;
             };
-            let mut agree = fresh(pending, &note.guard, note.at);
-            let again = !agree.insert(found.by.person());
+            let action = note.action.as_ref();
+            let agree = fresh(pending, &note.guard, action, note.at);
+            let again = agree.contains(found.by.person());
             let too_old = !within_a_day(now, note.at);
             let waits = pending.waiting().contains(&note.guard.as_str());
             let Some(kind) = guards::kind(&note.guard).filter(|_| waits && !again && !too_old)
@@ -324,15 +361,21 @@ impl Pipeline {
             {
                 continue;
             }
-            let need = needed(&self.store, pending, kind).await?;
-            let event = Event::Approval(Approved {
+            let mut approval = Approved {
                 plan_sha256: note.plan_sha256.clone(),
                 guard: note.guard.clone(),
+                action: note.action.clone(),
                 by: found.by.clone(),
                 given: note.at,
-                complete: agree.len() >= usize::from(need),
-            });
-            return Ok(Some((event, found)));
+                complete: false,
+                lets_go: Vec::new(),
+            };
+            // Whoever may write notes may name what that guard does not keep back.
+            let Some(brought) = brought(&self.store, pending, &approval, kind).await? else {
+                continue;
+            };
+            (approval.complete, approval.lets_go) = brought;
+            return Ok(Some((Event::Approval(approval), found)));
         }
         Ok(None)
     }
@@ -386,6 +429,235 @@ async fn needed(store: &Store, pending: &Pending, kind: Kind) -> Result<u8, Stor
     Ok(guards::approvers(&policy, kind))
 }
 
+/// The orders of a plan of which something is kept back and whose lines have a text in them.
+struct Kept {
+    lines: Lines,
+    key: String,
+    text: String,
+}
+
+impl Kept {
+    async fn open(store: &Store, pending: &Pending, text: String) -> Result<Self, StoreError> {
+        let (entry, _) = log::entry(store, pending.generation).await?;
+        let key = named(&entry.accepts, "plan.jsonl")?.key.clone();
+        Ok(Self {
+            lines: Lines::open(store, &key).await?,
+            key,
+            text,
+        })
+    }
+
+    fn next(&mut self) -> Result<Option<WorkOrder>, StoreError> {
+        let text = self.text.as_bytes();
+        while let Some((_, line)) = self.lines.next()? {
+            if line.windows(text.len()).any(|part| part == text) {
+                return parse(&self.key, &line).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What an approval brings about: whether its guard keeps nothing back any more, and which actions
+/// go where it does. `None` where it names an action that the guard does not keep back.
+async fn brought(
+    store: &Store,
+    pending: &Pending,
+    approval: &Approved,
+    kind: Kind,
+) -> Result<Option<(bool, Vec<LetGo>)>, StoreError> {
+    let need = usize::from(needed(store, pending, kind).await?);
+    let (guard, at) = (approval.guard.as_str(), approval.given);
+    let enough = |action: Option<&ActionId>| {
+        let mut agree = fresh(pending, guard, action, at);
+        agree.insert(approval.by.person());
+        agree.len() >= need
+    };
+    if approval.action.is_none() && enough(None) {
+        return Ok(Some((true, Vec::new())));
+    }
+    // One who agrees to all may be the last one whom an action waited for that others named.
+    let named = pending.agreed.iter().filter(|it| it.guard == guard);
+    let named = named.filter_map(|it| it.action.as_ref());
+    let goes: BTreeSet<&ActionId> = match &approval.action {
+        Some(action) => BTreeSet::from([action]),
+        None => named.filter(|action| enough(Some(action))).collect(),
+    };
+    if goes.is_empty() {
+        return Ok(Some((false, Vec::new())));
+    }
+    if kind.parks() {
+        return Ok(None);
+    }
+    let before = |id: &ActionId| {
+        let mut known = pending.let_go.iter();
+        known.find(|it| it.guard == guard && it.action == *id)
+    };
+    let (mut out, mut found, mut others) = (Vec::new(), false, false);
+    let mut orders = Kept::open(store, pending, format!("\"{guard}\"")).await?;
+    while let Some(order) = orders.next()? {
+        for held in order
+            .held
+            .iter()
+            .filter(|it| it.guards().any(|it| it == guard))
+        {
+            let mut gone = held.actions.iter().filter_map(|it| before(&it.id));
+            let mut counted = gone.any(|it| !it.counts.is_empty());
+            for action in &held.actions {
+                if before(&action.id).is_some() {
+                    continue;
+                }
+                if !goes.contains(&action.id) {
+                    others |= guards::means(guard, action);
+                    continue;
+                }
+                found = true;
+                if enough(Some(&action.id)) {
+                    out.push(LetGo {
+                        guard: guard.to_owned(),
+                        action: action.id.clone(),
+                        counts: counts(guard, held, action, &mut counted),
+                    });
+                } else {
+                    others = true;
+                }
+            }
+        }
+    }
+    let nobody_else = !others && !out.is_empty();
+    Ok(match approval.action {
+        Some(_) if !found => None,
+        // Nothing is left behind: the guard is done with.
+        Some(_) | None if nobody_else => Some((true, Vec::new())),
+        Some(_) | None => Some((false, out)),
+    })
+}
+
+/// What an action counts into budgets once it goes: a disable each, who loses something once.
+fn counts(guard: &str, held: &Held, action: &Action, counted: &mut bool) -> BTreeMap<String, u32> {
+    let of = slices::kind_of(guard).unwrap_or(guard);
+    let counts = match of {
+        guards::DISABLES => action.op == Op::UserDisable,
+        guards::REMOVALS => !*counted && action.takes_from_who_stays(),
+        _ => false,
+    };
+    // Where several slices keep it back, it counts with the first, as for whole guards.
+    if !counts || held.by != guard {
+        return BTreeMap::new();
+    }
+    *counted = true;
+    let budgets = held.guards().chain(&held.counted_by).cloned();
+    let budgets = budgets.chain(std::iter::once(of.to_owned()));
+    budgets.map(|budget| (budget, 1)).collect()
+}
+
+/// The actions that a request names, each with a guard that is to be overruled for it; the inner
+/// error says why one of them cannot be agreed to.
+async fn named_actions(
+    store: &Store,
+    pending: &Pending,
+    request: &Request<'_>,
+) -> Result<Result<Vec<(String, Option<ActionId>)>, String>, StoreError> {
+    let approvals = pending.approvals();
+    let mut orders = Vec::new();
+    let mut ids: BTreeSet<ActionId> = BTreeSet::new();
+    for wanted in request.actions {
+        let prefix = match wanted.strip_prefix("a-") {
+            Some(_) => wanted.clone(),
+            None => format!("a-{wanted}"),
+        };
+        if prefix.len() < "a-".len() + PREFIX_MIN {
+            return Ok(Err(format!(
+                "`{wanted}` is too short: give {PREFIX_MIN} digits of an action's id at least"
+            )));
+        }
+        let mut with = Kept::open(store, pending, format!("\"{prefix}")).await?;
+        let mut found: Vec<ActionId> = Vec::new();
+        while let Some(order) = with.next()? {
+            let fits = |action: &&Action| action.id.as_str().starts_with(&prefix);
+            let before = found.len();
+            found.extend(order.every().filter(fits).map(|it| it.id.clone()));
+            if found.len() > before && !orders.contains(&order) {
+                orders.push(order);
+            }
+        }
+        match found.as_slice() {
+            [] => {
+                return Ok(Err(format!(
+                    "no action of this plan has an id that begins with `{prefix}`; `rollcall show {}` \
+                     has the ids of what is kept back",
+                    request.run
+                )));
+            }
+            [id] => ids.insert(id.clone()),
+            [one, other, ..] => {
+                return Ok(Err(format!(
+                    "{} actions of this plan have ids that begin with `{prefix}`, {one} and {other} \
+                     among them; write more of it",
+                    found.len()
+                )));
+            }
+        };
+    }
+    let mut out = Vec::new();
+    for id in &ids {
+        let ours = |order: &&WorkOrder| order.every().any(|it| it.id == *id);
+        let Some(order) = orders.iter().find(ours) else {
+            continue;
+        };
+        let held = order
+            .held
+            .iter()
+            .find_map(|held| Some((held, held.actions.iter().find(|it| it.id == *id)?)));
+        let Some((held, action)) = held else {
+            return Ok(Err(format!(
+                "action {id} needs no approval: nothing keeps it back"
+            )));
+        };
+        let mut open: Vec<&String> = held.guards().collect();
+        open.retain(|guard| !approvals.overrules(guard, id));
+        if open.is_empty() {
+            return Ok(Err(format!(
+                "action {id} needs no approval any more: it is let go already"
+            )));
+        }
+        if let Some(guard) = open.iter().find(|guard| guards::parks(guard)) {
+            return Ok(Err(format!(
+                "guard {guard} keeps the plan back as a whole: agree to it with --guard {guard}, or \
+                 to nothing; single actions do not go before"
+            )));
+        }
+        let keeping = open.clone();
+        open.retain(|guard| request.guard.is_none_or(|wanted| wanted == *guard));
+        if open.is_empty() {
+            return Ok(Err(format!(
+                "guard {} does not keep {id} back; {} does",
+                request.guard.unwrap_or_default(),
+                keeping.into_iter().cloned().collect::<Vec<_>>().join(", ")
+            )));
+        }
+        let released = approvals.released(order);
+        let all = order.held.iter();
+        let mut others = all.flat_map(|held| held.actions.iter().map(move |it| (held, it)));
+        let before = others.find(|(by, other)| {
+            let goes = ids.contains(&other.id) || released.iter().any(|it| it.id == other.id);
+            let parked = by.guards().any(|guard| guards::parks(guard));
+            action.waits_for(other) && !goes && !parked
+        });
+        if let Some((by, other)) = before {
+            return Ok(Err(format!(
+                "action {id} ({}) waits for {} ({}), which guard {} keeps back: agree to that one, too",
+                action.op, other.id, other.op, by.by
+            )));
+        }
+        out.extend(
+            open.into_iter()
+                .map(|guard| (guard.clone(), Some(id.clone()))),
+        );
+    }
+    Ok(Ok(out))
+}
+
 /// What is wrong with an approval that the log names: it is to be what its approver wrote down
 /// themselves, counted once, and complete when enough people agree.
 ///
@@ -402,15 +674,17 @@ pub(crate) async fn unproved(
     let (Some(pending), Some(kind)) = (pending.find(ours), guards::kind(&approval.guard)) else {
         return Ok(Some("no plan waited for this approval".to_owned()));
     };
-    let mut agree = fresh(pending, &approval.guard, approval.given);
-    if !agree.insert(approval.by.person()) {
+    let action = approval.action.as_ref();
+    let agree = fresh(pending, &approval.guard, action, approval.given);
+    if agree.contains(approval.by.person()) {
         return Ok(Some(format!("{} agreed already", approval.by.0)));
     }
-    let need = needed(store, pending, kind).await?;
-    if approval.complete != (agree.len() >= usize::from(need)) {
+    let brought = brought(store, pending, approval, kind).await?;
+    if brought.as_ref() != Some(&(approval.complete, approval.lets_go.clone())) {
+        let need = needed(store, pending, kind).await?;
         return Ok(Some(format!(
-            "{} people agree of {need} that the plan's policy asks for",
-            agree.len()
+            "{} people agree of {need} that the plan's policy asks for, and that lets go something else",
+            agree.len() + 1
         )));
     }
     let by = &approval.by.0;
@@ -424,7 +698,8 @@ pub(crate) async fn unproved(
     };
     let same = serde_json::from_slice::<Note>(&bytes).is_ok_and(|note| {
         let plan = note.run == entry.run && note.plan_sha256 == approval.plan_sha256;
-        plan && note.guard == approval.guard && note.at == approval.given
+        let about = note.guard == approval.guard && note.action == approval.action;
+        plan && about && note.at == approval.given
     });
     Ok((!same).then(|| format!("{} approves something else", stored.key)))
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::apply::{self, Lines};
 use crate::approve::fresh;
-use crate::log::{self, Agreed, Event, Head};
+use crate::log::{self, Agreed, Event, Head, Pending};
 use crate::plan::answers_about;
 use crate::rows::{Fetched, OpenError, SealedRows};
 use crate::run::{Pipeline, RunError, Stored};
@@ -645,12 +645,16 @@ impl Pipeline {
             action: action.clone(),
         };
         let due = order.actions.iter().map(|a| seen(a, Standing::Due));
+        let now = self.clock.now();
         let held = order.held.iter().flat_map(|held| {
             let needs = kind(&held.by).map_or(0, |kind| guards::approvers(&policy, kind));
             let mut verdicts = stored.summary.guards.iter();
             let verdict = verdicts.find(|it| it.name == held.by);
             let actions = held.actions.iter();
-            actions.map(move |action| (action, since.standing(held, action, verdict, needs)))
+            actions.map(move |action| {
+                let standing = since.standing(held, action, verdict, needs, now);
+                (action, standing)
+            })
         });
         let held = held.map(|(action, standing)| seen(action, standing));
         let later = order.scheduled.iter();
@@ -664,11 +668,7 @@ impl Pipeline {
         let mut pending = head.standing.pending.iter();
         let mut out = Since::default();
         if let Some(pending) = pending.find(|p| p.plan_sha256 == *plan) {
-            for guard in pending.waiting() {
-                let agree = fresh(pending, guard, self.clock.now()).len();
-                let agree = u8::try_from(agree).unwrap_or(u8::MAX);
-                out.waits.insert(guard.to_owned(), agree);
-            }
+            out.pending = Some(pending.clone());
         }
         for generation in stored.generation + 1..=head.generation {
             let (entry, _) = log::entry(&self.store, generation).await?;
@@ -677,8 +677,12 @@ impl Pipeline {
                     if approval.complete {
                         out.approved.insert(approval.guard.clone());
                     }
+                    let named = approval.lets_go.iter();
+                    out.named
+                        .extend(named.map(|it| (it.guard.clone(), it.action.clone())));
                     out.agreed.push(Agreed {
                         guard: approval.guard,
+                        action: approval.action,
                         by: approval.by,
                         at: approval.given,
                     });
@@ -745,8 +749,10 @@ struct Since {
     agreed: Vec<Agreed>,
     /// Guards that enough people overruled.
     approved: BTreeSet<String>,
-    /// Guards that wait, and how many people have agreed in the last 24 hours.
-    waits: BTreeMap<String, u8>,
+    /// Actions for which enough people overruled a guard by name.
+    named: BTreeSet<(String, ActionId)>,
+    /// What waits of it still.
+    pending: Option<Pending>,
     set_aside: Option<String>,
 }
 
@@ -757,17 +763,28 @@ impl Since {
         action: &Action,
         verdict: Option<&GuardVerdict>,
         needs: u8,
+        now: Timestamp,
     ) -> Standing {
         // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
         let gate = guards::parks;
         let same = |guard: &str, by: &str| guard == by || (gate(guard) && gate(by));
         let of = |guard: &str| held.guards().any(|by| same(guard, by));
-        let let_go = |by: &String| self.approved.iter().any(|guard| same(guard, by));
-        let agreed = self.agreed.iter().filter(|a| of(&a.guard));
-        let mut waits = self.waits.iter().filter(|(guard, _)| of(guard));
+        let let_go = |by: &String| {
+            let named = (by.clone(), action.id.clone());
+            self.approved.iter().any(|guard| same(guard, by)) || self.named.contains(&named)
+        };
+        let about = |a: &&Agreed| {
+            let ours = a.action.as_ref().is_none_or(|it| *it == action.id);
+            of(&a.guard) && ours
+        };
+        let agreed = self.agreed.iter().filter(about);
+        let waiting = self.pending.as_ref().map(Pending::waiting);
+        let mut waits = waiting.iter().flatten().filter(|guard| of(guard));
         let keeps = held.guards().find(|by| !let_go(by));
-        let has = keeps.and_then(|by| self.waits.get(by)).copied();
-        let has = has.unwrap_or_default();
+        let has = keeps.zip(self.pending.as_ref()).map_or(0, |(by, pending)| {
+            fresh(pending, by, Some(&action.id), now).len()
+        });
+        let has = u8::try_from(has).unwrap_or(u8::MAX);
         let mut before = held.actions.iter().filter(|it| action.waits_for(it));
         Standing::Held {
             by: keeps.unwrap_or(&held.by).clone(),

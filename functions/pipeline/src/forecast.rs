@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use rollcall_core::approvals::Approvals;
 use rollcall_core::digest::EvidenceKey;
 use rollcall_core::fold::{Outcome, Outcomes, fold};
 use rollcall_core::grants::{Given, Grant, GrantRules};
@@ -253,7 +254,8 @@ fn done(person: Person, draft: &Draft, account: Option<&Account>, cx: &Context<'
             object: account.map(|account| account.id.clone()),
         });
     }
-    fold(person, &order, &[], cx.now, &values, &outcomes, cx.target)
+    let none = Approvals::default();
+    fold(person, &order, &none, cx.now, &values, &outcomes, cx.target)
 }
 
 /// What the target would answer, by what the state knows of it.

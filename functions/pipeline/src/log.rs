@@ -8,10 +8,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rollcall_core::approvals::Approvals;
 use rollcall_core::delta::Coverage;
 use rollcall_core::digest::sha256;
 use rollcall_core::guards::{DISABLES, Kind, REMOVALS, kind, parks};
-use rollcall_core::model::RunId;
+use rollcall_core::model::{ActionId, RunId};
 use rollcall_core::profile::Profile;
 use serde::{Deserialize, Serialize};
 
@@ -169,12 +170,30 @@ pub struct Approved {
     pub plan_sha256: String,
     /// The guard.
     pub guard: String,
+    /// The action that it is about; whatever the guard keeps back when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionId>,
     /// Who.
     pub by: Approver,
     /// When they agreed. (An entry has an `at` of its own, beside these fields.)
     pub given: Timestamp,
-    /// This approval is the last one needed.
+    /// This approval is the last one needed: the guard keeps nothing back any more.
     pub complete: bool,
+    /// Actions that it is the last one needed for, where the guard keeps others back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lets_go: Vec<LetGo>,
+}
+
+/// An action for which people overruled a guard by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetGo {
+    /// The guard.
+    pub guard: String,
+    /// The action.
+    pub action: ActionId,
+    /// What of it counts into which budgets, by guard.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, u32>,
 }
 
 /// Where the state stands after a fold.
@@ -324,6 +343,9 @@ pub struct Pending {
     pub approved: Vec<String>,
     /// Who agreed to what so far.
     pub agreed: Vec<Agreed>,
+    /// Actions of the other guards that are approved by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub let_go: Vec<LetGo>,
     /// A gate parked the intake.
     pub parked: bool,
     /// Since when.
@@ -337,6 +359,9 @@ pub struct Pending {
 pub struct Agreed {
     /// The guard.
     pub guard: String,
+    /// See [`Approved::action`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionId>,
     /// Who.
     pub by: Approver,
     /// When.
@@ -348,6 +373,20 @@ impl Pending {
     pub fn waiting(&self) -> Vec<&str> {
         let open = self.guards.iter().filter(|g| !self.approved.contains(g));
         open.map(String::as_str).collect()
+    }
+
+    /// What people agreed to.
+    pub fn approvals(&self) -> Approvals {
+        let mut guards = self.approved.clone();
+        // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
+        if guards.iter().any(|guard| parks(guard)) {
+            guards.extend(self.guards.iter().filter(|guard| parks(guard)).cloned());
+        }
+        let mut out = Approvals::of_guards(guards);
+        for it in &self.let_go {
+            out.add_action(&it.guard, &it.action);
+        }
+        out
     }
 
     /// Whether the intake counts: it was not parked, or people let it in.
@@ -457,16 +496,29 @@ impl Standing {
         }
     }
 
-    /// What people let through that a guard kept back.
-    fn count_over(&mut self, guard: &str, run: &RunId, at: Timestamp, plan: &Planned) {
-        match guard {
-            DISABLES => self.count(DISABLES, run, at, plan.disables_held),
-            REMOVALS => self.count(REMOVALS, run, at, plan.removals_held),
-            _ => {}
-        }
+    /// What people let through that a guard kept back, but for what was let go by name before.
+    fn count_over(&mut self, guard: &str, pending: &Pending, at: Timestamp, plan: &Planned) {
+        let before = |counter: &str| -> u32 {
+            let named = pending.let_go.iter().filter(|it| it.guard == guard);
+            named.filter_map(|it| it.counts.get(counter)).sum()
+        };
+        let run = &pending.run;
+        let everybody = match guard {
+            DISABLES => plan.disables_held,
+            REMOVALS => plan.removals_held,
+            _ => 0,
+        };
+        self.count(guard, run, at, everybody.saturating_sub(before(guard)));
         for (counter, slice) in &plan.slices {
             let held = slice.held.get(guard).copied().unwrap_or(0);
-            self.count(counter, run, at, held);
+            self.count(counter, run, at, held.saturating_sub(before(counter)));
+        }
+    }
+
+    /// What people let through by name.
+    fn count_named(&mut self, named: &[LetGo], run: &RunId, at: Timestamp) {
+        for (counter, count) in named.iter().flat_map(|it| &it.counts) {
+            self.count(counter, run, at, *count);
         }
     }
 
@@ -519,6 +571,7 @@ impl Standing {
                         guards: plan.guards.clone(),
                         approved: Vec::new(),
                         agreed: Vec::new(),
+                        let_go: Vec::new(),
                         parked: plan.parked,
                         since: plan.now,
                         delivery: plan.intake.as_ref().map(Into::into),
@@ -536,11 +589,15 @@ impl Standing {
                 if let Some(pending) = pending.filter(|p| p.plan_sha256 == approval.plan_sha256) {
                     pending.agreed.push(Agreed {
                         guard: approval.guard.clone(),
+                        action: approval.action.clone(),
                         by: approval.by.clone(),
                         at: approval.given,
                     });
                     if approval.complete {
                         pending.approved.push(approval.guard.clone());
+                    }
+                    pending.let_go.extend(approval.lets_go.iter().cloned());
+                    if approval.complete || !approval.lets_go.is_empty() {
                         let plan = pending.generation;
                         let delivery = pending.delivery.clone();
                         if pending.accepted() {
@@ -791,9 +848,16 @@ pub async fn accept_approved(
 ) -> Result<(), StoreError> {
     let mut pending = before.pending.iter();
     let pending = pending.find(|p| p.run == *run && p.plan_sha256 == approval.plan_sha256);
-    let Some(pending) = pending.filter(|_| approval.complete) else {
+    let Some(pending) = pending else {
         return Ok(());
     };
+    if !approval.complete {
+        // While the intake is parked nothing goes, whoever agrees to what else.
+        if pending.accepted() {
+            standing.count_named(&approval.lets_go, run, at);
+        }
+        return Ok(());
+    }
     let (planned, _) = entry(store, pending.generation).await?;
     let Event::Plan(plan) = planned.event else {
         return Ok(());
@@ -806,13 +870,14 @@ pub async fn accept_approved(
                 standing.rules = Some(plan.rules.clone());
             }
             standing.count_through(&pending.run, at, &plan);
+            standing.count_named(&pending.let_go, run, at);
             for guard in pending.approved.iter().filter(|guard| over_budget(guard)) {
-                standing.count_over(guard, &pending.run, at, &plan);
+                standing.count_over(guard, pending, at, &plan);
             }
         }
         // While the intake is parked nothing goes, whoever agrees to what else.
         Some(Kind::Budget) if pending.accepted() => {
-            standing.count_over(&approval.guard, &pending.run, at, &plan);
+            standing.count_over(&approval.guard, pending, at, &plan);
         }
         Some(
             Kind::Intake

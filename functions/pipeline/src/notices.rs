@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_core::model::WorkerId;
-use rollcall_core::notice::{Notice, NoticeKind};
+use rollcall_core::notice::{Notice, NoticeKind, heed};
 use rollcall_core::policy::Policy;
 
 use crate::approve::{self, Approver, FOLDER};
@@ -37,6 +37,8 @@ pub struct Said {
     pub have: u8,
     /// How many it takes.
     pub need: u8,
+    /// It is so already, as far as the state knows: nothing follows from it.
+    pub idle: bool,
 }
 
 /// What lay in the inbox of dismissals.
@@ -88,13 +90,16 @@ impl Pipeline {
         approve::reasoned(&notice.reason)?;
         let head = log::head(&self.store).await?;
         let state = State::load(&self.store, &head.standing.state).await?;
-        if person_of(&state, self, &notice.worker).is_none() {
+        let Some(place) = person_of(&state, self, &notice.worker) else {
             return refuse(format!(
                 "no accepted file ever had a worker {}; write the key as HR does, with its leading \
                  zeros",
                 notice.worker
             ));
-        }
+        };
+        let mut known = state.persons(&[place])?;
+        let heeded = |person| heed(person, notice, notice.at);
+        let idle = known.first_mut().and_then(heeded).is_some();
         let bytes = serde_json::to_vec_pretty(notice).expect("a notice is always JSON");
         let kind = notice.kind.name();
         let key = format!("{FOLDER}/{}/{PREFIX}{kind}-{}.json", by.0, nonce());
@@ -108,6 +113,7 @@ impl Pipeline {
         Ok(Said {
             have: u8::try_from(people.len()).unwrap_or(u8::MAX),
             need: notice.kind.people(&self.settings.policy),
+            idle,
         })
     }
 
@@ -305,6 +311,12 @@ impl Pipeline {
     }
 }
 
+fn is_notice(key: &str) -> bool {
+    let mut parts = key.split('/');
+    let name = parts.next_back().unwrap_or_default();
+    parts.next() == Some(FOLDER) && name.starts_with(PREFIX)
+}
+
 /// In the order in which they were said.
 fn by_time(one: &Noticed, other: &Noticed) -> std::cmp::Ordering {
     let key = |it: &Noticed| {
@@ -348,7 +360,7 @@ pub(crate) async fn taken(
     policy: &Policy,
 ) -> Result<Vec<Noticed>, StoreError> {
     let mut out: Vec<Noticed> = Vec::new();
-    let ours = entry.accepts.iter().filter(|it| it.key.starts_with(FOLDER));
+    let ours = entry.accepts.iter().filter(|it| is_notice(&it.key));
     for object in ours {
         let notice: Notice = parse(&object.key, &store.get(&object.key).await?)?;
         let same =

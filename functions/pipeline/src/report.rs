@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use rollcall_core::approvals::Approvals;
 use rollcall_core::fold::{Outcome, Outcomes, PersonLine};
 use rollcall_core::grants::{Grant, Granting};
 use rollcall_core::guards;
@@ -12,8 +13,8 @@ use rollcall_core::model::{ActionId, Ending, Finding, Op, PersonKey, RunId, Seve
 use rollcall_core::plan::{Action, ActionValues, FORMAT_VERSION, PlanSummary, WorkOrder};
 use rollcall_core::policy::DeltaKind;
 use rollcall_core::report::{
-    Change, Hold, IntakeFacts, Lateness, OutcomeCounts, ReceiptRow, Report, RunKind, SeatUse,
-    count_findings, html, receipt_header, receipt_line,
+    Change, Hold, IntakeFacts, Late, LateCause, Lateness, OutcomeCounts, ReceiptRow, Report,
+    RunKind, SeatUse, count_findings, html, receipt_header, receipt_line,
 };
 
 use crate::apply::Lines;
@@ -41,8 +42,8 @@ pub struct Material<'a> {
     pub findings: &'a str,
     /// The journal.
     pub outcomes: &'a Outcomes,
-    /// Guards that were approved.
-    pub approved: &'a [String],
+    /// What was approved.
+    pub approved: &'a Approvals,
     /// When the report is written.
     pub finished: Timestamp,
     /// What the target counted.
@@ -67,7 +68,6 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
     while let Some((_, line)) = lines.next()? {
         let order: WorkOrder = parse(material.plan, &line)?;
         let due = order.due(material.approved, material.summary.now);
-        let due_ids: BTreeSet<&ActionId> = due.iter().map(|a| &a.id).collect();
         for action in due {
             let outcome = material.outcomes.get(&action.id);
             let (status, note) = if let Some(outcome) = outcome {
@@ -83,15 +83,21 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 last = last.max(Some(outcome.at));
             }
             seats.carried(action, outcome);
+            let mut change = change(&order, action, &values, status, note);
             if action.op == Op::UserDisable {
+                let known = action.known(material.summary.now);
+                change.entered = action.entered;
+                change.seen = Some(action.seen.unwrap_or(material.summary.now));
                 match outcome.filter(|o| o.ending.settled()) {
                     Some(o) => {
-                        lateness.push(o.at.duration_since(action.due).as_secs_f64().max(0.0));
+                        let late = Late::of(action.due, o.at, known);
+                        change.lateness_seconds = Some(late.whole.as_secs());
+                        change.lateness_cause = late.cause();
+                        lateness.push(late);
                     }
                     None => late_open += 1,
                 }
             }
-            let mut change = change(&order, action, &values, status, note);
             change.at = outcome.map(|o| o.at);
             change.request_id = outcome.and_then(|o| o.request_id.clone());
             changes.push(change);
@@ -111,23 +117,17 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 note,
             ));
         }
+        let released = material.approved.released(&order);
+        let goes = |action: &Action| released.iter().any(|it| it.id == action.id);
         for held in &order.held {
-            let open: Vec<&Action> = held
-                .actions
-                .iter()
-                .filter(|a| !due_ids.contains(&a.id))
-                .collect();
-            let Some(by) = held
-                .waits_for(material.approved)
-                .filter(|_| !open.is_empty())
-            else {
-                continue;
-            };
-            let (hold, persons) = holds
-                .entry(by.to_owned())
-                .or_insert_with(|| (hold(material, by, &held.why), BTreeSet::new()));
-            persons.insert(order.person.clone());
-            for action in open {
+            for action in held.actions.iter().filter(|action| !goes(action)) {
+                let Some(by) = material.approved.keeps(held, &action.id) else {
+                    continue;
+                };
+                let (hold, persons) = holds
+                    .entry(by.to_owned())
+                    .or_insert_with(|| (hold(material, by, &held.why), BTreeSet::new()));
+                persons.insert(order.person.clone());
                 *hold.ops.entry(action.op.name().to_owned()).or_default() += 1;
                 if held.by == guards::SEATS {
                     seats.without(action);
@@ -141,7 +141,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         }
     }
     // A parked intake waits also where it would not act on anybody today.
-    let accepted = material.approved.iter().any(|g| guards::parks(g));
+    let accepted = material.approved.accepts();
     let gate = material
         .summary
         .guards
@@ -193,7 +193,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         changes,
         finding_counts: count_findings(&findings),
         findings,
-        lateness: quantiles(lateness, late_open),
+        lateness: measured(&lateness, late_open),
         forecast: material.summary.forecast.clone(),
         target: material.usage.clone(),
         seats: seats.finish(material.summary.now),
@@ -285,6 +285,10 @@ fn change(
         note,
         at: None,
         request_id: None,
+        entered: None,
+        seen: None,
+        lateness_seconds: None,
+        lateness_cause: None,
     }
 }
 
@@ -306,9 +310,28 @@ fn note(ending: &Ending) -> String {
     }
 }
 
-fn quantiles(mut seconds: Vec<f64>, open: u32) -> Lateness {
+fn measured(all: &[Late], open: u32) -> Lateness {
+    let whole = quantiles(all.iter().map(|late| late.whole.as_secs_f64()).collect());
+    let ours = quantiles(all.iter().map(|late| late.ours().as_secs_f64()).collect());
+    let by_hr = |late: &&Late| late.cause() == Some(LateCause::HrEntry);
+    let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    Lateness {
+        disabled: number(all.len()),
+        p50_seconds: whole[0],
+        p95_seconds: whole[1],
+        max_seconds: whole[2],
+        open,
+        entered_late: number(all.iter().filter(by_hr).count()),
+        ours_p50_seconds: ours[0],
+        ours_p95_seconds: ours[1],
+        ours_max_seconds: ours[2],
+    }
+}
+
+/// The middle one, the one that 95 of 100 are below, and the last.
+fn quantiles(mut seconds: Vec<f64>) -> [f64; 3] {
     seconds.sort_by(f64::total_cmp);
-    let at = |share: f64| {
+    [0.5, 0.95, 1.0].map(|share: f64| {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -316,14 +339,7 @@ fn quantiles(mut seconds: Vec<f64>, open: u32) -> Lateness {
         )]
         let place = (share * seconds.len() as f64).ceil() as usize;
         seconds.get(place.saturating_sub(1)).copied().unwrap_or(0.0)
-    };
-    Lateness {
-        disabled: u32::try_from(seconds.len()).unwrap_or(u32::MAX),
-        p50_seconds: at(0.5),
-        p95_seconds: at(0.95),
-        max_seconds: at(1.0),
-        open,
-    }
+    })
 }
 
 /// Before and after of every action of a plan. Expired values are simply not there.

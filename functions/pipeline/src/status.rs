@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::apply;
 use crate::halt::Halted;
 use crate::log::{self, OpenRun, Pending, Stage};
-use crate::run::{Pipeline, RunError};
+use crate::run::{Asked, Pipeline, RunError};
 use crate::state::State;
 
 /// How things stand.
@@ -54,6 +54,9 @@ pub struct Status {
     pub halted: Option<Halted>,
     /// Notices that nothing has taken in yet.
     pub notices: u32,
+    /// Runs that people want taken back, which no plan has heard yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undoes: Vec<Asked>,
 }
 
 impl Pipeline {
@@ -91,6 +94,7 @@ impl Pipeline {
             pending: waiting.cloned().collect(),
             halted: self.halted().await?,
             notices: u32::try_from(self.notices(&head).await?.len()).unwrap_or(u32::MAX),
+            undoes: self.asked(&head).await?,
         };
         // What a plan under way schedules is not in the state before it is folded.
         for due in self.scheduled(&out.open).await? {
@@ -181,5 +185,6 @@ impl Status {
             || !self.open.is_empty()
             || self.halted.is_some()
             || self.notices > 0
+            || !self.undoes.is_empty()
     }
 }

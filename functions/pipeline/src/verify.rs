@@ -15,7 +15,7 @@ use crate::log::{self, Entry, Event, Standing};
 use crate::notices;
 use crate::plan::{self, Answers, Book, Common, Freshness, Ground, Request};
 use crate::rows::OpenError;
-use crate::run::{Pipeline, RunError, named};
+use crate::run::{Pipeline, RunError, named, unasked};
 use crate::state::State;
 use crate::store::{ObjectRef, Store, StoreError, parse};
 
@@ -178,6 +178,11 @@ impl Pipeline {
             None => None,
         };
         let notices = notices::taken(&self.store, entry, &policy).await?;
+        if let Some(run) = &planned.undoes
+            && let Some(why) = unasked(&self.store, entry, run).await?
+        {
+            return Ok(Some(why));
+        }
         let undo = match &planned.undoes {
             Some(run) => match self.undone(run, entry.generation).await {
                 Ok(undo) => Some(undo),

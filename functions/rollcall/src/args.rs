@@ -222,6 +222,9 @@ pub(crate) struct Approve {
     /// One guard; without it, all that keep something back
     #[arg(long, value_name = "NAME")]
     pub(crate) guard: Option<String>,
+    /// One action alone: its id, or how that begins; as often as needed
+    #[arg(long = "action", value_name = "ID")]
+    pub(crate) actions: Vec<String>,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
@@ -233,6 +236,9 @@ pub(crate) struct Undo {
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) at: At,
+    /// Why; needed where functions carry out what is planned
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -389,11 +389,37 @@ pub(crate) async fn newer_data_releases_and_approvals() {
     finish(&place).await;
     assert_eq!(enabled(), 20);
     assert_eq!(users(&place.tenant)["125"]["department"], "Docks");
+    taken_back(&place, run, (&ada, &ben)).await;
+    assert_eq!(enabled(), 31);
+    assert_eq!(users(&place.tenant)["125"]["department"], "Works");
     place.laptop(&ben, &["verify"], 0);
     assert_eq!(place.gate.refused(), [] as [&str; 0]);
     let report = format!("/{}/runs/{run}/report/report.html", place.values);
     let said = crate::stand_in::ask(place.gate_port, &ada, ("s3", "GET"), &report, "");
     assert!(said.contains("<!doctype html>"), "{said}");
+}
+
+/// From a laptop somebody asks for a run to be taken back; the next release plans it, two agree: one of
+/// those who moved is protected.
+async fn taken_back(place: &Deployment, run: &str, (ada, ben): (&str, &str)) {
+    let args = ["undo", run, "--reason", "the plant is not closed", "--json"];
+    let said = place.laptop(ada, &args, 3);
+    let said: Value = serde_json::from_str(said.trim()).unwrap();
+    assert_eq!(said["asked_by"], user_id(ada));
+    let signed_out = said["not_taken_back"].as_array().unwrap().len();
+    assert_eq!(signed_out, 11, "{said}");
+    place.call("release", json!({})).await;
+    let status = place.laptop(ben, &["status", "--json"], 3);
+    let status: Value = serde_json::from_str(status.trim()).unwrap();
+    let pending = status["pending"].as_array().unwrap().last().unwrap();
+    assert_eq!(pending["guards"], json!(["protected", "undo"]), "{status}");
+    let text = |name: &str| pending[name].as_str().unwrap();
+    let (undo, plan) = (text("run"), text("plan_sha256"));
+    let args = ["approve", undo, "--plan", plan, "--reason", "seen"];
+    place.laptop(ben, &args, 3);
+    place.laptop(ada, &args, 0);
+    place.call("release", json!({})).await;
+    finish(place).await;
 }
 
 /// Once all of the state is in one file, what it was before goes, and everything still works.

@@ -22,6 +22,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("grants::another_rule_waits_for_people", another_rule),
         trial("grants::a_mass_removal_waits_for_people", mass_removal),
         trial("grants::guards_keep_what_depends_together", together),
+        trial("grants::a_slice_counts_what_is_taken", slice),
+        trial("grants::an_undo_asks_for_what_is_sensitive", undone),
         trial("grants::a_group_that_was_deleted_is_filled_again", deleted),
         trial("grants::members_need_seats_too", members_need_seats),
         trial(
@@ -394,6 +396,146 @@ fn another_rule() {
     let report = world.at(&now, &["run"]).expect(0).last_json();
     assert_eq!(report["counts"]["actions"], json!({}), "{report}");
     world.at(&now, &["verify"]).expect(0);
+}
+
+/// The plan that waits, by a run's report: what `approve` takes.
+fn waiting(report: &Value) -> [String; 2] {
+    ["run", "plan_sha256"].map(|name| report[name].as_str().unwrap().to_owned())
+}
+
+/// Three leave Finance, which may lose one a day; somebody moves elsewhere. By name one of the three
+/// goes, with what comes instead; then people let the others go.
+fn slice() {
+    let world = World::new();
+    define(&world, THREE);
+    seats_of(&world, "SPE_E3 = 90, POWER_BI_PRO = 90");
+    let slice = "[[budgets.slice]]\nname = \"finance\"\n\
+                 rule = 'worker.department -eq \"Finance\"'\nremovals = { count = 1 }\n\n\
+                 [protected]\n";
+    world.edit("policy.toml", "[protected]\n", slice);
+    world.edit("policy.toml", "over_budget = 2", "over_budget = 1");
+    let all = |moved: bool| -> Vec<Row> {
+        let department = |n: usize| match (n, moved) {
+            (0..3, false) => "Finance",
+            (0..3, true) | (3, false) => "Sales",
+            _ => "Works",
+        };
+        let rows = (0..24).map(|n| Row(1_000_001 + n, "Active", "2015-01-10", department(n)));
+        rows.collect()
+    };
+    let now = night(&world, 16, &all(false));
+    world.at(&now, &["run"]).expect(0);
+    let three = ["1000001", "1000002", "1000003"];
+    assert_eq!(members(&world, &now)["ledger"], set(&three));
+
+    let now = night(&world, 17, &all(true));
+    let report = world.at(&now, &["run"]).expect(3).last_json();
+    let guards = report["guards"].as_array().unwrap();
+    let guard = |name: &str| guards.iter().find(|it| it["name"] == name).unwrap();
+    let finance = guard("removals:finance");
+    assert_eq!(
+        (&finance["counted"], &finance["limit"], &finance["tripped"]),
+        (&json!(3.0), &json!(1.0), &json!(true))
+    );
+    assert_eq!(
+        guard("removals")["counted"],
+        1.0,
+        "the one who moves elsewhere"
+    );
+    let there = members(&world, &now);
+    assert_eq!(there["ledger"], set(&three));
+    assert_eq!(
+        there["sales"],
+        set(&["1000004"]),
+        "nothing is given before it is taken"
+    );
+
+    let [run, plan] = waiting(&report);
+    let shown = world.at(&now, &["show", &run]).json();
+    let orders = shown["orders"].as_array().unwrap().iter();
+    let mut held = orders
+        .filter(|it| it[0]["person"] == three[0])
+        .flat_map(|it| it[0]["held"].as_array().unwrap())
+        .flat_map(|it| it["actions"].as_array().unwrap());
+    let ledger = |it: &&Value| it["op"] == "group.remove" && it["args"]["group"] == "ledger";
+    let id = held.find(ledger).unwrap()["id"].as_str().unwrap();
+    let approve = |more: [&str; 2], code: i32| {
+        let mut args = vec!["approve", &run, "--plan", &plan, "--reason", "seen"];
+        args.extend(more);
+        world.at(&now, &args).expect(code);
+        world.at(&now, &["apply"])
+    };
+    approve(["--action", id], 0).expect(3);
+    let there = members(&world, &now);
+    assert_eq!(there["ledger"], set(&three[1..]));
+    assert_eq!(
+        there["sales"],
+        set(&["1000001", "1000004"]),
+        "what waited for it goes with it"
+    );
+    approve(["--guard", "removals:finance"], 0).expect(0);
+    let there = members(&world, &now);
+    assert!(
+        !there.contains_key("ledger") || there["ledger"].is_empty(),
+        "{there:?}"
+    );
+    assert_eq!(there["sales"].len(), 4);
+    let log = world.files("log");
+    let newest: Value = serde_json::from_slice(log.last_key_value().unwrap().1).unwrap();
+    let counted = |list: &Value| -> u64 {
+        let all = list.as_array().unwrap().iter();
+        all.map(|it| it["count"].as_u64().unwrap()).sum()
+    };
+    let standing = &newest["standing"];
+    assert_eq!(counted(&standing["slices"]["removals:finance"]), 3);
+    assert_eq!(counted(&standing["removals"]), 4);
+    world.at(&now, &["verify"]).expect(0);
+}
+
+/// A move took a sensitive group; the move is taken back. The rest goes once the undo is agreed to,
+/// the group once somebody agrees to that.
+fn undone() {
+    let world = World::new();
+    define(&world, THREE);
+    seats_of(&world, "SPE_E3 = 10, POWER_BI_PRO = 10");
+    world.edit("policy.toml", "[gates]\n", "[gates]\nchurn_pct = 100.0\n");
+    let who = |department| [Row(1_000_001, "Active", "2015-01-10", department)];
+    let now = night(&world, 16, &who("Finance"));
+    world.at(&now, &["run"]).expect(0);
+    let now = night(&world, 17, &who("Sales"));
+    let report = world.at(&now, &["run"]).expect(0).last_json();
+    let there = members(&world, &now);
+    assert!(
+        !there.contains_key("ledger") || there["ledger"].is_empty(),
+        "{there:?}"
+    );
+
+    let now = "2026-03-17T09:00:00Z";
+    let ran = world
+        .at(now, &["undo", report["run"].as_str().unwrap()])
+        .expect(3);
+    let undo = ran.first_json()["run"].as_str().unwrap().to_owned();
+    let last = ran.last_json();
+    let plan = last["plan"]["plan_sha256"].as_str().unwrap();
+    let status = world.at(now, &["status"]).json();
+    assert_eq!(status["pending"][0]["guards"], json!(["restores", "undo"]));
+    let approve = |guard: &str| {
+        let args = [
+            "approve", &undo, "--plan", plan, "--guard", guard, "--reason", "wrong",
+        ];
+        world.at(now, &args).expect(0);
+        world.at(now, &["apply"])
+    };
+    approve("undo");
+    assert_eq!(world.users()["1000001"]["department"], "Finance");
+    let there = members(&world, now);
+    assert!(
+        !there.contains_key("ledger") || there["ledger"].is_empty(),
+        "{there:?}"
+    );
+    approve("restores").expect(0);
+    assert_eq!(members(&world, now)["ledger"], set(&["1000001"]));
+    world.at(now, &["verify"]).expect(0);
 }
 
 /// A rule that is edited so that everybody loses a group: kept back, then let go by two people.

@@ -13,6 +13,7 @@
 mod accidents;
 mod adoption;
 mod ahead;
+mod approvals;
 mod bad_input;
 mod child;
 mod compare;
@@ -24,6 +25,7 @@ mod groups;
 mod guards;
 mod kill;
 mod language;
+mod lateness;
 mod notices;
 mod pair;
 mod persons;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         accidents::trials(),
         adoption::trials(),
         ahead::trials(),
+        approvals::trials(),
         bad_input::trials(),
         compare::trials(),
         determinism::trials(),
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         race::trials(),
         kill::trials(),
         language::trials(),
+        lateness::trials(),
         notices::trials(),
         telling::trials(),
         rules::trials(),

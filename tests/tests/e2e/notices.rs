@@ -6,7 +6,7 @@ use std::path::Path;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::child::MOVE_AT;
+use crate::child::{DOWN, MOVE_AT};
 use crate::trial;
 use crate::world::{Ran, Roster, World};
 
@@ -14,8 +14,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("notices::a_dismissal_is_carried_out_at_once", dismissed),
         trial("notices::a_dropped_file_dismisses", dropped),
+        trial("notices::a_file_replaced_while_it_is_read_stays", replaced),
         trial("notices::a_batch_gives_way_to_a_dismissal", gives_way),
         trial("notices::a_dismissal_goes_before_a_budget", over_budget),
+        trial("notices::what_was_let_go_takes_no_place_in_the_lane", lane),
         trial("notices::a_legal_hold_and_its_end", legal_hold),
         trial("notices::an_undo_is_let_go", undone),
         trial("notices::halted_between_two_actions", halted),
@@ -101,6 +103,15 @@ fn dismissed() {
     world.at(&at(5, "11:01:00"), &["release"]).expect(0);
     assert!(enabled(&world, "10020"));
 
+    let (again, once_more) = (at(5, "11:30:00"), at(5, "11:31:00"));
+    let first = say(&world, &again, &["dismiss", "10021"]).expect(0);
+    assert!(!first.err.contains("is so already"), "{first:?}");
+    let second = say(&world, &once_more, &["dismiss", "10021"]).expect(0);
+    assert!(
+        second.err.contains("10021: that is so already"),
+        "{second:?}"
+    );
+
     let no = say(&world, &at(5, "12:00:00"), &["dismiss", "99999"]).expect(2);
     assert!(no.err.contains("no accepted file ever had"), "{no:?}");
     let verified = world.at(&at(5, "13:00:00"), &["verify"]).expect(0).json();
@@ -117,6 +128,10 @@ fn dropped() {
     );
     let ran = world.at(&at(2, "15:00:00"), &["release"]).expect(2);
     assert!(ran.err.contains("row 3"), "{ran:?}");
+    assert!(
+        !ran.err.contains("nothing was changed"),
+        "two are dismissed: {ran:?}"
+    );
     assert!(!enabled(&world, "10011") && !enabled(&world, "10012") && enabled(&world, "10013"));
     // The file stays until it is mended; nobody is dismissed twice by it.
     let before = world.files("log").len();
@@ -160,6 +175,61 @@ pub(crate) fn run_with(world: &World, now: &str, args: &[&str], moves: &str) -> 
     let full: Vec<&str> = full.iter().map(String::as_str).collect();
     let output = world.prepared(&full).env(MOVE_AT, moves).output().unwrap();
     output.into()
+}
+
+/// Another file comes under the name of one that is just being read: it is read next time.
+fn replaced() {
+    let world = World::new();
+    night(&world, 2, &Roster::of(40), 0);
+    world.drop_file("dismiss.csv", "WorkerID\n10011\n");
+    let (newer, inbox) = (
+        world.dir().join("newer.csv"),
+        world.dir().join("inbox/dismiss.csv"),
+    );
+    std::fs::write(&newer, "WorkerID\n10012\n10013\n").unwrap();
+    // The first thing that is stored is what the first row says.
+    let moves = format!("store:1:{}:{}", newer.display(), inbox.display());
+    run_with(&world, &at(2, "15:00:00"), &["release"], &moves).expect(0);
+    assert!(!enabled(&world, "10011") && enabled(&world, "10012"));
+    assert_eq!(
+        std::fs::read_to_string(&inbox).unwrap(),
+        "WorkerID\n10012\n10013\n"
+    );
+    world.at(&at(2, "15:01:00"), &["release"]).expect(0);
+    assert!(!enabled(&world, "10012") && !enabled(&world, "10013"));
+    assert!(!inbox.exists());
+}
+
+/// Three dismissals went by the lane, and the tenant did not answer; they were counted. The next three
+/// have the whole lane.
+fn lane() {
+    let world = World::new();
+    let share = "inactive_share_points = 5.0";
+    world.edit("policy.toml", share, "inactive_share_points = 90.0");
+    let mut roster = Roster::of(60);
+    night(&world, 2, &roster, 0);
+    for key in 10_031..=10_040 {
+        roster.0.get_mut(&key).unwrap().active = false;
+    }
+    night(&world, 3, &roster, 0);
+    assert!(!enabled(&world, "10031"), "ten are the budget of a day");
+    world.drop_file("dismiss.csv", "WorkerID\n10011\n10012\n10013\n");
+    let full = world.full(&at(3, "09:00:00"), &["release"]);
+    let full: Vec<&str> = full.iter().map(String::as_str).collect();
+    let ran: Ran = world
+        .prepared(&full)
+        .env(DOWN, "/v1.0/users/")
+        .output()
+        .unwrap()
+        .into();
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    let is_out = |key: u32| !enabled(&world, &key.to_string());
+    assert!(!(10_011..=10_013).any(is_out), "{ran:?}");
+    world.drop_file("dismiss.csv", "WorkerID\n10014\n10015\n10016\n");
+    world.at(&at(3, "11:00:00"), &["release"]);
+    let left: Vec<u32> = (10_011..=10_016).filter(|key| !is_out(*key)).collect();
+    assert_eq!(left, [0; 0]);
+    world.at(&at(3, "12:00:00"), &["verify"]).expect(0);
 }
 
 /// Three hundred moves are under way when somebody is dismissed: that goes first, and the rest is

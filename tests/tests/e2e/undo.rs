@@ -261,6 +261,14 @@ fn refused() {
     let idle = second["run"].as_str().unwrap().to_owned();
     let no = world.at(&at(17, 6), &["undo", &idle]).expect(2);
     assert!(no.err.contains("nothing to take back"), "{no:?}");
+    // A plan that only waits for people is no run under way, and says what waits.
+    let (_, first_undo, _) = undo(&world, &run, &at(17, 7));
+    let config = world.config().display().to_string();
+    let shown = world
+        .command(&["show", &first_undo, "-c", &config])
+        .expect(3);
+    let held = "HELD: nothing is taken back until the undo is approved";
+    assert!(shown.out.contains(held), "{}", shown.out);
     // A first load: 61 disables are over every budget, so that two people have to agree.
     let (_, undo_run, plan) = undo(&world, &run, &at(17, 7));
     let args = [

@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("workflows::another_parameter_looks_at_everybody", everybody),
         trial("workflows::mistakes_have_a_line", mistakes),
         trial("workflows::listed_and_imported", imported),
+        trial("workflows::an_undo_and_its_end", undone),
     ]
 }
 
@@ -313,4 +314,63 @@ fn imported() {
     let ran = world.command(&["import-workflow", &oslo]).expect(2);
     assert!(ran.err.contains("oslo.json:2:14"), "{}", ran.err);
     assert!(ran.err.contains("hint: "), "{}", ran.err);
+}
+
+/// A contractor's exit is taken back: nothing of it comes by their workflow while they are on hold,
+/// and all of it by the same clocks once the hold ends.
+fn undone() {
+    let world = world();
+    let now = night(&world, 2, &people("Active"));
+    world.at(&now, &["run"]).expect(0);
+    let mut rows = people("Active");
+    rows[1].1 = "Inactive";
+    let now = night(&world, 3, &rows);
+    let report = world.at(&now, &["run"]).expect(0).last_json();
+    let run = report["run"].as_str().unwrap();
+    let who = "1000002";
+    let order = |run: &str| orders(&world, run)[who].clone();
+    assert_eq!(order(run).0, "contractors");
+    assert!(order(run).1.starts_with("2026-03-10"), "{:?}", order(run));
+    let enabled = || world.users()[who]["accountEnabled"].clone();
+    assert_eq!(enabled(), false);
+
+    let ran = world.at("2026-03-03T09:00:00Z", &["undo", run]).expect(3);
+    let text = |value: Value| value.as_str().unwrap().to_owned();
+    let undo = text(ran.first_json()["run"].clone());
+    let plan = text(ran.last_json()["plan"]["plan_sha256"].clone());
+    let args = ["approve", &undo, "--plan", &plan, "--reason", "he stays"];
+    world.at("2026-03-03T09:00:00Z", &args).expect(0);
+    world.at("2026-03-03T09:00:00Z", &["apply"]).expect(0);
+    assert_eq!(enabled(), true);
+    for day in [4, 11] {
+        let now = night(&world, day, &rows);
+        let report = world.at(&now, &["run"]).expect(1).last_json();
+        assert_eq!(report["counts"]["actions"], json!({}), "day {day}");
+        assert_eq!(enabled(), true);
+    }
+
+    let lift = [
+        "lift",
+        who,
+        "--what",
+        "undone",
+        "--reason",
+        "he left after all",
+    ];
+    let report = world
+        .at("2026-03-11T09:00:00Z", &lift)
+        .expect(0)
+        .last_json();
+    assert_eq!(enabled(), false, "{report}");
+    let again = order(report["run"].as_str().unwrap());
+    assert_eq!(again.0, "contractors");
+    assert!(
+        again.1.starts_with("2026-03-18"),
+        "a week from the new block: {again:?}"
+    );
+    let verified = world
+        .at("2026-03-11T10:00:00Z", &["verify"])
+        .expect(0)
+        .json();
+    assert_eq!(verified["plans_not_replayed"], 0);
 }

@@ -22,7 +22,7 @@ async fn opening(process: &Pipeline) -> (rollcall_core::model::RunId, u64) {
     (open.run.clone(), open.opening())
 }
 
-async fn pending(process: &Pipeline) -> Pending {
+pub(super) async fn pending(process: &Pipeline) -> Pending {
     let standing = log::head(&process.store).await.unwrap().standing;
     standing.pending.last().unwrap().clone()
 }
@@ -34,6 +34,7 @@ async fn approve(process: &Pipeline, pending: &Pending) {
             run: pending.run.as_str(),
             plan: &pending.plan_sha256,
             guard: None,
+            actions: &[],
             reason: "agreed",
         };
         let (by, now) = (Approver(who.to_owned()), process.clock.now());
@@ -50,7 +51,7 @@ fn protect(place: &Place, worker: &str) {
 }
 
 /// A process with forty accounts of the first night behind it, one day later.
-async fn the_next_night(place: &Place) -> Pipeline {
+pub(super) async fn the_next_night(place: &Place) -> Pipeline {
     let process = place.process(true);
     let text = crowd(40, &[]);
     place.plan(&process, "workers-2026-03-14.csv", &text).await;
@@ -65,7 +66,7 @@ async fn the_next_night(place: &Place) -> Pipeline {
     process
 }
 
-fn enabled(place: &Place) -> usize {
+pub(super) fn enabled(place: &Place) -> usize {
     let users = place.users();
     let enabled = users.values().filter(|u| u["accountEnabled"] == true);
     enabled.count()

@@ -8,6 +8,7 @@
 )]
 
 mod giving_way;
+mod taking_back;
 mod telling;
 
 use std::collections::BTreeMap;

@@ -49,6 +49,9 @@ pub fn export(
             );
         }
     }
+    if worker.entered.is_some() {
+        note("worker.entered", "a schema has no place for it");
+    }
     if checked.date_diff != DateDiffReading::Elapsed {
         note("date_diff", "a schema has no place for it");
     }

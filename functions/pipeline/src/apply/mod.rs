@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
+use rollcall_core::approvals::Approvals;
 use rollcall_core::fold::{Outcome, Outcomes};
 use rollcall_core::model::{ObjectId, PersonKey, RunId};
 use rollcall_core::plan::{Action, WorkOrder};
@@ -74,8 +75,8 @@ pub struct Job {
     pub plan: ObjectRef,
     /// Where their values lie.
     pub values: ObjectRef,
-    /// Guards that were approved.
-    pub approved: Vec<String>,
+    /// What was approved.
+    pub approved: Approvals,
     /// The plan's instant.
     pub now: Timestamp,
     /// It was folded before and opened again by an approval: only what that lets go is left.

@@ -72,7 +72,7 @@ impl SqsQueue {
                 .attribute_names(QueueAttributeName::RedrivePolicy)
                 .send()
                 .await
-                .map_err(backend)?;
+                .map_err(|error| backend(&error))?;
             let policy = found
                 .attributes()
                 .and_then(|a| a.get(&QueueAttributeName::RedrivePolicy))
@@ -85,7 +85,7 @@ impl SqsQueue {
                     QueueError::Backend("the queue has no queue for its dead letters".to_owned())
                 })?;
             let url = self.client.get_queue_url().queue_name(name).send().await;
-            let url = url.map_err(backend)?;
+            let url = url.map_err(|error| backend(&error))?;
             url.queue_url()
                 .map(str::to_owned)
                 .ok_or_else(|| QueueError::Backend("the dead letters have no address".to_owned()))
@@ -110,7 +110,7 @@ impl SqsQueue {
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
             .send()
             .await
-            .map_err(backend)?;
+            .map_err(|error| backend(&error))?;
         if let Some(refused) = sent.failed().iter().find(|f| f.sender_fault()) {
             return Err(QueueError::Backend(format!(
                 "a message was refused: {}",
@@ -140,7 +140,7 @@ impl SqsQueue {
             .message_attribute_names(REASON)
             .send()
             .await
-            .map_err(backend)?;
+            .map_err(|error| backend(&error))?;
         Ok(taken.messages.unwrap_or_default())
     }
 }
@@ -156,15 +156,15 @@ fn seconds(time: Duration) -> i32 {
     i32::try_from(whole).unwrap_or(i32::MAX)
 }
 
-fn backend<E>(error: SdkError<E>) -> QueueError
+fn backend<E>(error: &SdkError<E>) -> QueueError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    QueueError::Backend(super::because(&error))
+    QueueError::Backend(super::because(error))
 }
 
 /// A receipt that is no longer ours is not a failure of the queue.
-fn lost<E>(error: SdkError<E>) -> QueueError
+fn lost<E>(error: &SdkError<E>) -> QueueError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
@@ -249,7 +249,7 @@ impl Queue for SqsQueue {
                 .set_attribute_names(Some(counts.to_vec()))
                 .send()
                 .await
-                .map_err(backend)?;
+                .map_err(|error| backend(&error))?;
             let found = found.attributes.unwrap_or_default();
             let count = |name| found.get(name).and_then(|n| n.parse::<usize>().ok());
             Ok(counts.iter().filter_map(count).sum())
@@ -264,7 +264,7 @@ impl Queue for SqsQueue {
         Box::pin(async move {
             let delete = self.client.delete_message().queue_url(self.url(lane));
             let deleted = delete.receipt_handle(receipt).send().await;
-            deleted.map(|_| ()).map_err(lost)
+            deleted.map(|_| ()).map_err(|error| lost(&error))
         })
     }
 
@@ -282,7 +282,7 @@ impl Queue for SqsQueue {
                 .visibility_timeout(seconds(visibility))
                 .send()
                 .await;
-            changed.map(|_| ()).map_err(lost)
+            changed.map(|_| ()).map_err(|error| lost(&error))
         })
     }
 
@@ -309,7 +309,7 @@ impl Queue for SqsQueue {
                 .message_attributes(REASON, value)
                 .send()
                 .await
-                .map_err(backend)?;
+                .map_err(|error| backend(&error))?;
             self.acknowledge(lane, &delivery.receipt).await
         })
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_core::model::{ActionId, Op, PersonKey, Value, WorkerId};
-use rollcall_core::plan::{Action, ActionValues, WorkOrder};
+use rollcall_core::plan::{Action, ActionValues, Held, WorkOrder};
 use rollcall_core::policy::DeltaKind;
 use serde::Serialize;
 
@@ -79,6 +79,9 @@ pub struct Side {
     /// The guard that keeps it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_by: Option<String>,
+    /// Others that keep it back as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// Why, in words.
     pub why: String,
     /// The rule of the policy.
@@ -131,7 +134,7 @@ impl Shift {
 #[derive(Clone, Copy)]
 struct Fate<'a> {
     action: &'a Action,
-    held_by: Option<&'a str>,
+    held: Option<&'a Held>,
 }
 
 impl Fate<'_> {
@@ -146,10 +149,16 @@ impl Fate<'_> {
         objects.next().map(String::as_str)
     }
 
+    /// Every guard that keeps it back.
+    fn guards(&self) -> BTreeSet<&String> {
+        self.held.into_iter().flat_map(Held::guards).collect()
+    }
+
     fn side(&self) -> Side {
         Side {
             due: self.action.due,
-            held_by: self.held_by.map(str::to_owned),
+            held_by: self.held.map(|held| held.by.clone()),
+            also: self.held.map(|held| held.also.clone()).unwrap_or_default(),
             why: self.action.reason.words(),
             rule: self.action.rule.clone(),
         }
@@ -164,9 +173,9 @@ fn fates(order: Option<&WorkOrder>) -> Vec<Fate<'_>> {
     let free = free.map(|action| (action, None));
     let held = order.held.iter().flat_map(|held| {
         let actions = held.actions.iter();
-        actions.map(|action| (action, Some(held.by.as_str())))
+        actions.map(move |action| (action, Some(held)))
     });
-    let fate = |(action, held_by)| Fate { action, held_by };
+    let fate = |(action, held)| Fate { action, held };
     let mut out: Vec<Fate<'_>> = free.chain(held).map(fate).collect();
     out.sort_by_key(|it| it.action.place);
     out
@@ -269,10 +278,10 @@ fn kinds(then: Option<&Fate<'_>>, now: Option<&Fate<'_>>) -> Vec<Kind> {
     if then.action.args != now.action.args {
         out.push(Kind::Changed);
     }
-    match (then.held_by, now.held_by) {
-        (Some(_), None) => out.push(Kind::Freed),
-        (before, Some(guard)) if before != Some(guard) => out.push(Kind::Held),
-        (_, Some(_)) | (None, None) => {}
+    match (then.guards(), now.guards()) {
+        (before, after) if before == after => {}
+        (_, after) if after.is_empty() => out.push(Kind::Freed),
+        _ => out.push(Kind::Held),
     }
     out
 }
@@ -310,7 +319,7 @@ fn values(then: Option<&ActionValues>, now: Option<&ActionValues>) -> BTreeMap<S
 mod tests {
     use rollcall_core::groups::Impact;
     use rollcall_core::model::OrderId;
-    use rollcall_core::plan::{Held, SourceRow};
+    use rollcall_core::plan::SourceRow;
     use rollcall_core::policy::Reason;
 
     use super::*;
@@ -330,6 +339,8 @@ mod tests {
             undo: Vec::new(),
             after: None,
             place: 0,
+            entered: None,
+            seen: None,
         }
     }
 
@@ -340,6 +351,7 @@ mod tests {
             why: String::new(),
             actions: vec![action],
             also: Vec::new(),
+            counted_by: Vec::new(),
         });
         WorkOrder {
             order: OrderId::new("o-1"),
@@ -397,6 +409,24 @@ mod tests {
                 "group.add both [Held]",
             ]
         );
+    }
+
+    /// One that goes once two guards are approved is not what it was when one of them is gone.
+    #[test]
+    fn every_guard_that_keeps_it_back_counts() {
+        let add = |group: &str| action(Op::GroupAdd, group, 1);
+        let held = |also: &[&str]| {
+            let mut order = order(vec![], vec![("disables:one", add("a"))]);
+            order.held[0].also = also.iter().map(|it| (*it).to_owned()).collect();
+            order
+        };
+        let (both, one) = (held(&["disables:two"]), held(&[]));
+        assert_eq!(told(&both, &both), Vec::<String>::new());
+        assert_eq!(told(&both, &one), ["group.add a [Held]"]);
+        let mut by = BTreeMap::new();
+        count_held(&both, &mut by);
+        let expected = [("disables:one", 1), ("disables:two", 1)];
+        assert_eq!(by, expected.map(|(guard, n)| (guard.to_owned(), n)).into());
     }
 
     #[test]

@@ -419,6 +419,9 @@ impl<'a> Orders<'a> {
     ) -> Result<WorkOrder, PlanError> {
         let salt = self.request.key.salt(&person.person);
         let (mut order, values) = seal(draft, person.revision, source, &salt);
+        if let Some(cut) = &person.cut {
+            order.known_since(cut, self.request.now);
+        }
         let planned: Vec<ActionId> = order.actions.iter().map(|a| a.id.clone()).collect();
         if protected {
             guards::hold_protected(&mut order);
@@ -452,6 +455,7 @@ impl<'a> Orders<'a> {
         }
         self.hold_grants(&mut order, draft, person, (place, protected, parts));
         order.hold_dependents();
+        self.counted_elsewhere(&mut order, parts);
         let ops = |actions: &[Action]| actions.iter().map(|a| a.op).collect::<Vec<_>>();
         let free = ops(&order.actions).into_iter().chain(ops(&order.scheduled));
         let free = guards::new_disables(person, free);
@@ -500,6 +504,16 @@ impl<'a> Orders<'a> {
         {
             let slice = self.slices.entry(guard.clone()).or_default();
             slice.through += count;
+        }
+    }
+
+    /// Names the budgets of slices that count what is kept back by another one of the same kind.
+    fn counted_elsewhere(&self, order: &mut WorkOrder, parts: &[usize]) {
+        for held in &mut order.held {
+            let kind = slices::kind_of(&held.by).unwrap_or(&held.by).to_owned();
+            let counters = self.verdicts.slices.guards(&kind, parts);
+            let others = counters.filter(|it| held.guards().all(|guard| guard != *it));
+            held.counted_by = others.cloned().collect();
         }
     }
 

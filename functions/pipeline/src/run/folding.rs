@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use rollcall_core::approvals::Approvals;
 use rollcall_core::fold::{Outcome, Outcomes, PersonLine, fold};
 use rollcall_core::model::{ObjectId, Op, PersonKey, RunId, WorkerId};
 use rollcall_core::plan::{Action, WorkOrder};
@@ -266,7 +267,7 @@ impl Pipeline {
 /// Persons after their outcomes, in the order of the plan.
 struct Folding<'a> {
     records: Records,
-    approved: Vec<String>,
+    approved: Approvals,
     now: Timestamp,
     outcomes: &'a Outcomes,
     kind: rollcall_core::policy::Target,

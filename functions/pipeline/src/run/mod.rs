@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rollcall_core::guards;
+use rollcall_core::approvals::Approvals;
 use rollcall_core::model::RunId;
 use rollcall_core::report::Report;
 use rollcall_http::Clock;
@@ -24,6 +24,8 @@ use rollcall_http::Clock;
 pub use self::remote::{Incoming, Taken};
 pub use self::stored::Stored;
 pub(crate) use self::stored::named;
+pub use self::undoing::Asked;
+pub(crate) use self::undoing::unasked;
 use crate::apply::{self, ApplyError};
 use crate::aws::Aws;
 use crate::config::{ConfigError, Settings};
@@ -373,24 +375,20 @@ impl Pipeline {
             .map_err(fail)
     }
 
-    fn approved(head: &Head, stored: &Stored) -> Vec<String> {
+    fn approved(head: &Head, stored: &Stored) -> Approvals {
         let mut pending = head.standing.pending.iter();
         let ours = pending.find(|p| p.plan_sha256 == stored.planned.plan_sha256);
-        let mut approved = ours.map(|p| p.approved.clone()).unwrap_or_default();
-        // Any gate that is approved accepts the intake, whichever of them the hold is filed under.
-        if approved.iter().any(|g| guards::parks(g)) {
-            let all = stored.planned.guards.iter().filter(|g| guards::parks(g));
-            approved.extend(all.cloned());
-        }
-        approved
+        ours.map(log::Pending::approvals).unwrap_or_default()
     }
 
-    /// Plans what fell due, stopped waiting or was not done. `None` when there is nothing.
+    /// Plans what people asked to be taken back, then what fell due, stopped waiting or was not done.
+    /// Gives the last plan; `None` when there is nothing.
     ///
     /// # Errors
     /// See [`RunError`].
     pub async fn release(&self, now: Timestamp) -> Result<Option<Stored>, RunError> {
-        self.release_with(now, Freshness::ByAge).await
+        let asked = self.plan_asked(now).await?;
+        Ok(self.release_with(now, Freshness::ByAge).await?.or(asked))
     }
 
     pub(crate) async fn release_with(

@@ -24,6 +24,7 @@ pub(crate) fn approve(
             run: &args.run,
             plan: &args.plan,
             guard: args.guard.as_deref(),
+            actions: &args.actions,
             reason: &args.reason,
         };
         let granted = pipeline.approve(&request, &by, now).await?;
@@ -35,8 +36,10 @@ pub(crate) fn approve(
             printer.json(&value);
         }
         for one in &granted {
+            let action = one.action.as_ref();
+            let action = action.map_or_else(String::new, |id| format!(", action {id}"));
             printer.say(&format!(
-                "{}: {} of {} approvals, by {}",
+                "{}{action}: {} of {} approvals, by {}",
                 one.guard, one.have, one.need, by.0
             ));
         }

@@ -62,6 +62,12 @@ fn say(
             said.have,
             said.need
         ));
+        if said.idle {
+            printer.say(&format!(
+                "{}: that is so already; nothing follows from saying it again",
+                args.worker
+            ));
+        }
         if said.have < said.need {
             printer.say("\nhint: another person has to say the same within 24 hours");
             return Ok(Exit::Waits);

@@ -87,7 +87,8 @@ async fn dismissals(
         ));
     }
     for refusal in &dropped.refused {
-        refused(refusal, printer);
+        // Whoever else is in the file is dismissed all the same: the message says so.
+        refused_as(refusal, &refusal.message, printer);
     }
     Ok(if dropped.refused.is_empty() {
         Exit::Done
@@ -201,13 +202,18 @@ fn show_all(pipeline: &Pipeline, finished: &[Finished], printer: &Printer) -> Ex
 }
 
 pub(crate) fn refused(refusal: &Refusal, printer: &Printer) {
+    let told = format!("{}\nnothing was changed", refusal.message);
+    refused_as(refusal, &told, printer);
+}
+
+fn refused_as(refusal: &Refusal, told: &str, printer: &Printer) {
     if printer.json {
         printer.json(&serde_json::json!({
             "format_version": 1,
             "error": {"file": refusal.file, "kind": refusal.kind, "message": refusal.message},
         }));
     }
-    printer.error(&format!("{}\nnothing was changed", refusal.message));
+    printer.error(told);
 }
 
 /// Takes deliveries and stops there.

@@ -1,11 +1,15 @@
-//! `undo`: plans to take a run back, and says first what cannot be.
+//! `undo`: plans to take a run back, and says first what cannot be. Where functions carry out what is
+//! planned, it writes down that they are to plan it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rollcall_core::model::{Finding, FindingKind, RunId};
+use rollcall_pipeline::run::Pipeline;
 
+use super::approve::approver;
 use super::pass::{show_plans, with};
 use crate::args::Undo;
 use crate::exit::Exit;
@@ -14,6 +18,9 @@ use crate::wiring::Wrap;
 
 pub(crate) fn undo(args: &Undo, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
+        if pipeline.queue.is_some() {
+            return ask(args, pipeline, now, printer).await;
+        }
         let stored = pipeline.undo(&RunId::new(&args.run), now).await?;
         let findings = pipeline.findings(&stored).await?;
         if printer.json {
@@ -37,6 +44,39 @@ pub(crate) fn undo(args: &Undo, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
         printer.say(&approve);
         Ok(exit)
     })
+}
+
+/// Who undoes here may not write the log: a function plans it.
+async fn ask(
+    args: &Undo,
+    pipeline: &Pipeline,
+    now: Timestamp,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let by = approver(pipeline).await?;
+    let reason = args.reason.as_deref().unwrap_or_default();
+    let run = RunId::new(&args.run);
+    let findings = pipeline.ask_undo(&run, reason, &by, now).await?;
+    if printer.json {
+        printer.json(&serde_json::json!({
+            "format_version": 1,
+            "undoes": args.run,
+            "asked_by": by,
+            "not_taken_back": findings,
+        }));
+    } else {
+        printer.data(&announcement(&args.run, &findings));
+    }
+    printer.say(&format!(
+        "nothing was touched. Written down by {}: the next release plans it, and sees then what somebody \
+         else changed since",
+        by.0
+    ));
+    printer.say(
+        "\nhint: in a few minutes `rollcall status` names the plan that waits; read it, then agree \
+         to it",
+    );
+    Ok(Exit::Waits)
 }
 
 fn about_undo(finding: &Finding) -> bool {

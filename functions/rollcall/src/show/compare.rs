@@ -153,7 +153,7 @@ fn changed(out: &mut String, change: &Change) {
 /// An action that is in one of the plans only.
 fn planned(side: &Side) -> String {
     let held = match &side.held_by {
-        Some(guard) => format!(", kept back by {guard}"),
+        Some(_) => format!(", kept back by {}", guards(side)),
         None => String::new(),
     };
     format!(
@@ -165,8 +165,6 @@ fn planned(side: &Side) -> String {
 }
 
 fn differs(kind: Kind, change: &Change, then: &Side, now: &Side) -> Option<String> {
-    let nobody = String::new();
-    let guard = |side: &Side| side.held_by.as_ref().unwrap_or(&nobody).clone();
     match kind {
         Kind::Moved => Some(format!(
             "{} instead of {} because {} (rule {})",
@@ -176,18 +174,29 @@ fn differs(kind: Kind, change: &Change, then: &Side, now: &Side) -> Option<Strin
             now.rule
         )),
         Kind::Held if then.held_by.is_none() => {
-            Some(format!("would be kept back by {}", guard(now)))
+            Some(format!("would be kept back by {}", guards(now)))
         }
         Kind::Held => Some(format!(
             "would be kept back by {}, was by {}",
-            guard(now),
-            guard(then)
+            guards(now),
+            guards(then)
         )),
-        Kind::Freed => Some(format!("would go; {} kept it back", guard(then))),
+        Kind::Freed => Some(format!("would go; {} kept it back", guards(then))),
         Kind::Changed => Some(format!("otherwise: {}", change.differs.join(", "))),
         // Told by the sign.
         Kind::Added | Kind::Removed => None,
     }
+}
+
+/// Every guard that keeps an action back.
+fn guards(side: &Side) -> String {
+    let all: Vec<&str> = side
+        .held_by
+        .iter()
+        .chain(&side.also)
+        .map(String::as_str)
+        .collect();
+    all.join(" and ")
 }
 
 fn due(due: Timestamp) -> String {

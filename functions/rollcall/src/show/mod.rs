@@ -6,8 +6,10 @@ pub(crate) mod explain;
 use std::fmt::Write as _;
 
 use rollcall_core::groups::Shape;
+use rollcall_core::guards;
 use rollcall_core::plan::{
-    Action, ActionValues, GroupCounts, LicenceCounts, PlanSummary, Verdict, WorkOrder, plain,
+    Action, ActionValues, GroupCounts, GuardVerdict, LicenceCounts, PlanSummary, Verdict,
+    WorkOrder, plain,
 };
 use rollcall_core::policy::Reason;
 use rollcall_core::report::Report;
@@ -16,10 +18,17 @@ use rollcall_pipeline::status::Status;
 /// Orders that a diff shows in full; the rest is in `plan.jsonl`, and in `--json`.
 pub(crate) const ORDERS_SHOWN: usize = 200;
 
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
+/// How much of an action's id is shown: enough for `approve --action`.
+const ID_SHOWN: usize = 14;
+
+fn verdict(plan: &PlanSummary) -> &'static str {
+    let undo = |guard: &GuardVerdict| guard.tripped && guard.name == guards::UNDO;
+    match plan.verdict {
         Verdict::Ready => "ready",
         Verdict::PartHeld => "part held: the rest goes",
+        Verdict::Held if plan.guards.iter().any(undo) => {
+            "HELD: nothing is taken back until the undo is approved"
+        }
         Verdict::Held => "HELD: nothing goes until the intake is approved",
         Verdict::Empty => "empty: nothing to do",
     }
@@ -48,7 +57,7 @@ fn numbers(plan: &PlanSummary, title: String) -> String {
         out.push_str(&text);
         out.push('\n');
     };
-    line(format!("  verdict    {}", verdict(plan.verdict)));
+    line(format!("  verdict    {}", verdict(plan)));
     line(format!(
         "  rows       {} rows, {} workers, {} unchanged, {} rows held",
         c.rows, c.workers, c.unchanged, c.held
@@ -282,7 +291,8 @@ fn write_order(out: &mut String, order: &WorkOrder, values: &[ActionValues]) {
     }
     for held in &order.held {
         for action in &held.actions {
-            show('!', action, format!(", kept back by {}", held.by));
+            let id: String = action.id.as_str().chars().take(ID_SHOWN).collect();
+            show('!', action, format!(", kept back by {} ({id})", held.by));
         }
     }
     for (sign, crossed) in [('+', &order.impact.enters), ('-', &order.impact.leaves)] {
@@ -410,6 +420,16 @@ pub(crate) fn status(status: &Status) -> String {
         line(
             "notices",
             format!("{} wait: the next release takes them in", status.notices),
+        );
+    }
+    for asked in &status.undoes {
+        line(
+            "undo",
+            format!(
+                "of run {}, asked for by {}: a release plans it once no run is under way",
+                visible(asked.undo.as_str()),
+                asked.by.0
+            ),
         );
     }
     line("source", source);
