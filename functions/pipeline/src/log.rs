@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rollcall_core::delta::Coverage;
 use rollcall_core::digest::sha256;
-use rollcall_core::guards::{DISABLES, Kind, REMOVALS, kind, parks};
+use rollcall_core::guards::{DISABLES, Kind, ORPHANS, REMOVALS, kind, parks};
 use rollcall_core::model::RunId;
 use rollcall_core::profile::Profile;
 use serde::{Deserialize, Serialize};
@@ -130,6 +130,10 @@ pub struct Planned {
     /// know it before this is folded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Timestamp>,
+    /// From this instant on a plan looks again at whatever this one keeps back for want of an owner
+    /// (guard `orphans`); `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Timestamp>,
     /// Meaning of mapping, policy and groups that it was made with.
     pub rules: Rules,
 }
@@ -330,6 +334,9 @@ pub struct Pending {
     pub since: Timestamp,
     /// The delivery behind it; `None` for a release.
     pub delivery: Option<Delivered>,
+    /// See [`Planned::again`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Timestamp>,
 }
 
 /// One person's agreement to one guard.
@@ -348,6 +355,12 @@ impl Pending {
     pub fn waiting(&self) -> Vec<&str> {
         let open = self.guards.iter().filter(|g| !self.approved.contains(g));
         open.map(String::as_str).collect()
+    }
+
+    /// Whether a plan of this instant has looked again at everything that it waits for, so that there
+    /// is nothing left to agree to.
+    fn looked_at_again(&self, now: Timestamp) -> bool {
+        self.waiting() == [ORPHANS] && self.again.is_some_and(|again| again <= now)
     }
 
     /// Whether the intake counts: it was not parked, or people let it in.
@@ -511,6 +524,9 @@ impl Standing {
                         next.rules = Some(plan.rules.clone());
                     }
                 }
+                if !plan.parked && plan.undoes.is_none() {
+                    next.pending.retain(|p| !p.looked_at_again(plan.now));
+                }
                 if !plan.guards.is_empty() {
                     next.pending.push(Pending {
                         run: run.clone(),
@@ -522,6 +538,7 @@ impl Standing {
                         parked: plan.parked,
                         since: plan.now,
                         delivery: plan.intake.as_ref().map(Into::into),
+                        again: plan.again,
                     });
                 }
                 if plan.intake.is_some() && !plan.parked {
@@ -823,6 +840,7 @@ pub async fn accept_approved(
             | Kind::Groups
             | Kind::Seats
             | Kind::Restores
+            | Kind::Orphans
             | Kind::Churn,
         )
         | None => {}
