@@ -360,7 +360,14 @@ fn apply(
             }
         }
         // About nobody, or nothing that anybody remembers.
-        Op::GroupCreate | Op::GroupUpdate | Op::GroupLicense | Op::AppRoleRemove => {}
+        // What somebody else answers for now is nothing of the person either.
+        Op::GroupCreate
+        | Op::GroupUpdate
+        | Op::GroupLicense
+        | Op::AppRoleRemove
+        | Op::OwnerAdd
+        | Op::SponsorAdd
+        | Op::ReportHandOver => {}
     }
 }
 
@@ -422,6 +429,7 @@ mod tests {
             rule: "leaver.status".to_owned(),
             before: Attributes::new(),
             after: Attributes::new(),
+            heir: None,
             manager: None,
             granting: None,
             args: BTreeMap::new(),

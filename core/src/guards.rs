@@ -45,6 +45,9 @@ pub const SEATS: &str = "seats";
 /// Keeps back sensitive access that somebody had before an exit that is off.
 pub const RESTORES: &str = "restores";
 
+/// Keeps back the deletion of an account while something is left that nobody else answers for.
+pub const ORPHANS: &str = "orphans";
+
 /// Keeps back the whole of an undo until somebody agrees.
 pub const UNDO: &str = "undo";
 /// Keeps back moves where the same attribute of a great many people changes at once.
@@ -67,6 +70,8 @@ pub enum Kind {
     Seats,
     /// Sensitive access that comes back.
     Restores,
+    /// What nobody would answer for.
+    Orphans,
     /// Moves by the hundred.
     Churn,
     /// The whole of an undo.
@@ -84,6 +89,7 @@ impl Kind {
             | Self::Groups
             | Self::Seats
             | Self::Restores
+            | Self::Orphans
             | Self::Churn => false,
         }
     }
@@ -99,6 +105,7 @@ pub fn kind(guard: &str) -> Option<Kind> {
         GROUPS => Some(Kind::Groups),
         SEATS => Some(Kind::Seats),
         RESTORES => Some(Kind::Restores),
+        ORPHANS => Some(Kind::Orphans),
         CHURN => Some(Kind::Churn),
         UNDO => Some(Kind::Undo),
         ADOPTIONS => Some(Kind::Adoptions),
@@ -128,6 +135,7 @@ pub fn approvers(policy: &Policy, kind: Kind) -> u8 {
         Kind::Groups => policy.approvals.groups,
         Kind::Seats => policy.approvals.seats,
         Kind::Restores => policy.approvals.restores,
+        Kind::Orphans => policy.approvals.orphans,
     }
 }
 
@@ -426,6 +434,7 @@ pub fn means(guard: &str, action: &Action) -> bool {
         Some(Kind::Seats) => action.op.grants() || action.op == Op::GroupLicense,
         Some(Kind::Restores) => asks(action),
         Some(Kind::Churn) => moves(action),
+        Some(Kind::Orphans) => action.op == Op::UserDeleteSoft,
         Some(Kind::Intake | Kind::Adoptions | Kind::Protected | Kind::Undo) | None => true,
     }
 }
@@ -438,6 +447,24 @@ pub fn restores(planned: u32) -> GuardVerdict {
         limit: 0.0,
         tripped: planned > 0,
         why: format!("{planned} people would get sensitive access back that an exit took"),
+    }
+}
+
+/// Keeps back a deletion that is due while something is left that nobody else answers for.
+pub fn hold_orphans(order: &mut WorkOrder, why: &str, now: Timestamp) {
+    order.hold(ORPHANS, why, |action| {
+        action.op == Op::UserDeleteSoft && action.due <= now
+    });
+}
+
+/// Judges how many accounts would leave something behind that nobody answers for.
+pub fn orphans(planned: u32) -> GuardVerdict {
+    GuardVerdict {
+        name: ORPHANS.to_owned(),
+        counted: f64::from(planned),
+        limit: 0.0,
+        tripped: planned > 0,
+        why: format!("{planned} accounts would leave something behind that nobody answers for"),
     }
 }
 

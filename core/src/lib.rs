@@ -28,6 +28,7 @@ pub mod scenario;
 pub mod seats;
 pub mod slices;
 pub mod state;
+pub mod succession;
 mod suggest;
 pub mod texts;
 pub mod undo;

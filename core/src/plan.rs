@@ -88,13 +88,14 @@ impl Action {
 
     /// Whether it must not go before another one of its order has: without an account nothing
     /// goes, what comes instead is there before anything is taken, nothing is given before what
-    /// stands before it was taken, nobody is welcomed who cannot sign in, nobody is told of a block
-    /// that is not there, and nobody is asked to see to what was not written.
+    /// stands before it was taken, nothing is handed over of somebody who is not cut off, nobody is
+    /// welcomed who cannot sign in, nobody is told of a block that is not there, and nobody is asked
+    /// to see to what was not written.
     pub fn waits_for(&self, other: &Self) -> bool {
         if matches!(other.op, Op::UserCreate | Op::GroupCreate) {
             return other.place < self.place;
         }
-        if self.op.grants() && other.op.takes() {
+        if (self.op.grants() && other.op.takes()) || (self.op.hands_over() && other.op.cut()) {
             return other.place < self.place;
         }
         if matches!(
@@ -360,6 +361,9 @@ fn seal_action(
     if let Some(manager) = &action.manager {
         args.insert("manager".to_owned(), manager.as_str().to_owned());
     }
+    if let Some(heir) = &action.heir {
+        args.insert("heir".to_owned(), heir.as_str().to_owned());
+    }
     args.extend(action.granting.iter().flat_map(Granting::args));
     args.extend(action.args.clone());
     let wanted = serde_json::to_vec(&args).expect("a map of texts is always JSON");
@@ -389,7 +393,11 @@ fn seal_action(
         source: source.clone(),
         destructive: action.op.destructive(),
         undo: inverse(action.op).ops().to_vec(),
-        after: action.manager.as_ref().map(|m| PersonKey::new(m.as_str())),
+        after: action
+            .manager
+            .as_ref()
+            .or(action.heir.as_ref())
+            .map(|m| PersonKey::new(m.as_str())),
         place: 0,
         entered: None,
         seen: None,

@@ -179,6 +179,7 @@ mod tests {
             rule: String::new(),
             before: Attributes::new(),
             after: Attributes::new(),
+            heir: None,
             manager: None,
             granting: Some(Granting {
                 licences: licences.iter().map(|it| (*it).to_owned()).collect(),

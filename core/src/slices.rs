@@ -650,7 +650,7 @@ mod tests {
         let mut again = BTreeSet::new();
         next.by_words(&odd, false, now, &mut again);
         assert_eq!(again, part.into_iter().collect());
-        assert_eq!(names(&next, &again), [name.clone()]);
+        assert_eq!(names(&next, &again), std::slice::from_ref(name));
         // Once somebody had it, it is a value like others.
         next.by_words(&odd, true, now, &mut again);
         assert_eq!(names(&next, &again), ["site:anna-svensson"]);

@@ -65,6 +65,9 @@ pub const fn inverse(op: Op) -> Inverse {
         Op::RoleRemove => Inverse::By(&[Op::RoleAdd]),
         Op::RoleAdd => Inverse::By(&[Op::RoleRemove]),
         Op::AppRoleRemove => Inverse::Never("whoever owns the application assigns the role anew"),
+        Op::OwnerAdd | Op::SponsorAdd | Op::ReportHandOver => Inverse::Never(
+            "whoever took over stays responsible; take it from them by hand if it was not meant",
+        ),
         Op::NotifyManager | Op::NotifyWelcome | Op::NotifySecurity | Op::TaskManual => {
             Inverse::Never("what was told was told")
         }
@@ -278,6 +281,9 @@ impl Taking<'_> {
             | Op::TapIssue
             | Op::AuthMethodsRemove
             | Op::AppRoleRemove
+            | Op::OwnerAdd
+            | Op::SponsorAdd
+            | Op::ReportHandOver
             | Op::NotifyManager
             | Op::NotifyWelcome
             | Op::NotifySecurity

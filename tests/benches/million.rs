@@ -206,6 +206,7 @@ fn prepare(dir: &Path) {
             slices: std::collections::BTreeMap::new(),
             without: std::collections::BTreeMap::new(),
             next_due: None,
+            again: None,
             rules,
         };
         let events = [

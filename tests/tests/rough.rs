@@ -29,6 +29,7 @@ async fn no_call_comes_before_its_retry_after() {
         write: Attributes::new(),
         before: Attributes::new(),
         manager: None,
+        handed: None,
         group: None,
         licence: None,
     };

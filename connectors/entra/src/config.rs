@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rollcall_core::model::{AccessOp, AccountOp, Area, GroupOp, ObjectId, Op};
+use rollcall_core::model::{AccessOp, AccountOp, Area, BinOp, EstateOp, GroupOp, ObjectId, Op};
 use rollcall_core::plan::Forecast;
 use rollcall_http::{
     CallError, Chance, Client, Clock, Credential, Exchange, Origin, OriginError, Quotas, Retry,
@@ -244,7 +244,7 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
         Area::Account(AccountOp::Update | AccountOp::Enable | AccountOp::Disable) => {
             &[READ, ("PATCH", "/users/{id}")]
         }
-        Area::Account(AccountOp::SetManager) => {
+        Area::Account(AccountOp::SetManager) | Area::Estate(EstateOp::HandOver) => {
             &[READ, READ_MANAGER, ("PUT", "/users/{id}/manager/$ref")]
         }
         Area::Account(AccountOp::ClearManager) => {
@@ -263,7 +263,17 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
         }
         Area::Group(GroupOp::Create | GroupOp::Update) => &[READ_GROUP, ("PATCH", "/groups/{id}")],
         Area::Group(GroupOp::License) => &[READ_GROUP, ("POST", "/groups/{id}/assignLicense")],
+        Area::Bin(BinOp::Delete) => &[READ, ("DELETE", "/users/{id}")],
+        Area::Bin(BinOp::Restore) => &[
+            (
+                "GET",
+                "/directory/deletedItems/microsoft.graph.user?$select",
+            ),
+            ("POST", "/directory/deletedItems/{id}/restore"),
+        ],
+        Area::Estate(EstateOp::AddOwner) => &[READ, ("POST", "/groups/{id}/owners/$ref")],
+        Area::Estate(EstateOp::AddSponsor) => &[READ, ("POST", "/users/{id}/sponsors/$ref")],
         // Not done by this connector: no policy that it is used with asks for it.
-        Area::Bin | Area::SignIn | Area::Role | Area::Message | Area::Device => &[],
+        Area::SignIn | Area::Role | Area::Message | Area::Device => &[],
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing that comes from data reaches a URL unencoded, and no quote ends a literal.
 
-use rollcall_core::model::{AccountName, GroupName, Licence, ObjectId};
+use rollcall_core::model::{AccountName, Asset, GroupName, Licence, ObjectId};
 use rollcall_http::{Call, CallSpec, Lane, Origin, encode_segment};
 use serde_json::{Value as Json, json};
 
@@ -189,6 +189,99 @@ pub(crate) fn set_manager(id: &ObjectId, manager_url: &str, lane: Lane) -> Call 
 pub(crate) fn clear_manager(id: &ObjectId, lane: Lane) -> Call {
     let path = format!("{}/manager/$ref", user_path(id));
     Call::new(spec("DELETE", "/users/{id}/manager/$ref", lane), path)
+}
+
+pub(crate) fn delete_user(id: &ObjectId, lane: Lane) -> Call {
+    Call::new(spec("DELETE", "/users/{id}", lane), user_path(id))
+}
+
+/// One account that lies in the bin, as a list of none or one.
+pub(crate) fn find_deleted(id: &ObjectId, lane: Lane) -> Call {
+    let template = "/directory/deletedItems/microsoft.graph.user";
+    let path = "/v1.0/directory/deletedItems/microsoft.graph.user";
+    Call::new(spec("GET", template, lane), path)
+        .query("$filter", format!("id eq {}", literal(id.as_str())))
+        .query("$select", "id,employeeId")
+}
+
+pub(crate) fn restore_user(id: &ObjectId, lane: Lane) -> Call {
+    let id = encode_segment(id.as_str());
+    let path = format!("/v1.0/directory/deletedItems/{id}/restore");
+    let template = "/directory/deletedItems/{id}/restore";
+    Call::new(spec("POST", template, lane), path)
+}
+
+/// Template of [`list_owned`].
+pub(crate) const OWNED: &str = "/users/{id}/ownedObjects";
+
+pub(crate) fn list_owned(id: &ObjectId, top: &str) -> Call {
+    let path = format!("{}/ownedObjects", user_path(id));
+    Call::new(spec("GET", OWNED, Lane::Bulk), path)
+        .query("$select", "id")
+        .query("$top", top)
+}
+
+/// Template of [`list_reports`].
+pub(crate) const REPORTS: &str = "/users/{id}/directReports";
+
+pub(crate) fn list_reports(id: &ObjectId, top: &str) -> Call {
+    let path = format!("{}/directReports", user_path(id));
+    Call::new(spec("GET", REPORTS, Lane::Bulk), path)
+        .query("$select", "id,accountEnabled")
+        .query("$top", top)
+}
+
+/// Template of [`list_sponsored`].
+pub(crate) const SPONSORED: &str = "/users/{id}/sponsorOf";
+
+pub(crate) fn list_sponsored(id: &ObjectId, top: &str) -> Call {
+    let path = format!("{}/sponsorOf", user_path(id));
+    Call::new(spec("GET", SPONSORED, Lane::Bulk), path)
+        .query("$select", "id,accountEnabled")
+        .query("$top", top)
+}
+
+/// Where a thing is, and where those are who answer for it.
+fn kept(asset: Asset, id: &ObjectId) -> (&'static str, &'static str, String) {
+    let id = encode_segment(id.as_str());
+    let (list, add, path) = match asset {
+        Asset::Group => (
+            "/groups/{id}/owners",
+            "/groups/{id}/owners/$ref",
+            format!("groups/{id}/owners"),
+        ),
+        Asset::Application => (
+            "/applications/{id}/owners",
+            "/applications/{id}/owners/$ref",
+            format!("applications/{id}/owners"),
+        ),
+        Asset::Service => (
+            "/servicePrincipals/{id}/owners",
+            "/servicePrincipals/{id}/owners/$ref",
+            format!("servicePrincipals/{id}/owners"),
+        ),
+        Asset::Guest | Asset::Report => (
+            "/users/{id}/sponsors",
+            "/users/{id}/sponsors/$ref",
+            format!("users/{id}/sponsors"),
+        ),
+    };
+    (list, add, format!("/v1.0/{path}"))
+}
+
+/// Owners of a group or an application (100 at most), sponsors of a guest: all on one page.
+pub(crate) fn list_keepers(asset: Asset, id: &ObjectId) -> Call {
+    let (template, _, path) = kept(asset, id);
+    Call::new(spec("GET", template, Lane::Bulk), path)
+        .query("$select", "id,accountEnabled")
+        .query("$top", "100")
+}
+
+/// One more owner or sponsor.
+pub(crate) fn add_keeper(asset: Asset, id: &ObjectId, reference: &str) -> Call {
+    let (_, template, path) = kept(asset, id);
+    Call::new(spec("POST", template, Lane::Bulk), format!("{path}/$ref"))
+        .body(json!({ "@odata.id": reference }))
 }
 
 pub(crate) fn batch(body: Json) -> Call {

@@ -45,9 +45,10 @@ impl Entra {
             Area::Group(GroupOp::License) => sender.license_group(step).await,
             Area::Account(_)
             | Area::Access(_)
-            | Area::Bin
+            | Area::Bin(_)
             | Area::SignIn
             | Area::Role
+            | Area::Estate(_)
             | Area::Message
             | Area::Device => Ok((invalid("a step about an account names a group alone"), None)),
         };

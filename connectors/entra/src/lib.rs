@@ -7,9 +7,11 @@
 mod account;
 mod assign;
 mod batch;
+mod bin;
 mod config;
 mod create;
 mod current;
+mod estate;
 mod graph;
 mod groups;
 mod keep;

@@ -3,6 +3,8 @@
 //! Invariant: nothing is written, and the token is read, not kept.
 
 use rollcall_core::groups::{Groups, Mode};
+use rollcall_core::model::{Asset, Op};
+use rollcall_core::policy::{Handing, Policy};
 use std::fmt;
 
 use rollcall_http::Secret;
@@ -44,6 +46,15 @@ const NEEDS_OF_KEEPING: [&[&str]; 1] = [&["Group.ReadWrite.All"]];
 /// To give licences, to groups or to accounts.
 const NEEDS_OF_ASSIGNING: [&[&str]; 1] = [&["LicenseAssignment.ReadWrite.All"]];
 
+/// To put accounts into the bin and to bring them back.
+const NEEDS_OF_DELETING: [&[&str]; 1] = [&["User.DeleteRestore.All", "User.ReadWrite.All"]];
+
+/// To see who owns applications.
+const NEEDS_OF_APPS: [&[&str]; 1] = [&["Application.Read.All", "Application.ReadWrite.All"]];
+
+/// To add owners to them.
+const NEEDS_OF_OWNING_APPS: [&[&str]; 1] = [&["Application.ReadWrite.All"]];
+
 /// What a configuration has besides users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(
@@ -61,6 +72,16 @@ pub struct Wants {
     pub keeps_groups: bool,
     /// Licences that we give.
     pub assigns: bool,
+    /// Accounts that we delete.
+    pub deletes: bool,
+    /// Groups whose owners we look at.
+    pub group_owners: bool,
+    /// The same of applications.
+    pub app_owners: bool,
+    /// Groups that we add owners to.
+    pub owns_groups: bool,
+    /// The same of applications.
+    pub owns_apps: bool,
 }
 
 impl Wants {
@@ -74,6 +95,23 @@ impl Wants {
             members: all.any(|group| group.mode == Mode::Assigned),
             keeps_groups: groups.ours().next().is_some(),
             assigns: !groups.licensed().is_empty() || ours.any(|group| !group.licences.is_empty()),
+            ..Self::default()
+        }
+    }
+
+    /// The same, with what a policy needs.
+    #[must_use]
+    pub fn with(self, policy: &Policy) -> Self {
+        let succession = policy.succession();
+        let of = |asset: Asset| succession.as_ref().map_or(Handing::Off, |it| it.of(asset));
+        let (groups, apps) = (of(Asset::Group), of(Asset::Application));
+        Self {
+            deletes: policy.needs().contains(&Op::UserDeleteSoft),
+            group_owners: groups != Handing::Off,
+            app_owners: apps != Handing::Off,
+            owns_groups: groups == Handing::Assign,
+            owns_apps: apps == Handing::Assign,
+            ..self
         }
     }
 }
@@ -161,6 +199,11 @@ fn missing(roles: &[String], wants: Wants) -> Vec<String> {
         (wants.members, NEEDS_OF_MEMBERS),
         (wants.keeps_groups, NEEDS_OF_KEEPING),
         (wants.assigns, NEEDS_OF_ASSIGNING),
+        (wants.deletes, NEEDS_OF_DELETING),
+        (wants.group_owners && !wants.groups, NEEDS_OF_GROUPS),
+        (wants.app_owners, NEEDS_OF_APPS),
+        (wants.owns_groups && !wants.keeps_groups, NEEDS_OF_KEEPING),
+        (wants.owns_apps, NEEDS_OF_OWNING_APPS),
     ];
     let of_features = of_features.iter().filter(|(wanted, _)| *wanted);
     let mut missing: Vec<String> = NEEDS
@@ -300,6 +343,7 @@ mod tests {
             members: true,
             keeps_groups: true,
             assigns: true,
+            ..Wants::default()
         };
         let table: [(&[&str], &[&str]); 3] = [
             (
@@ -327,6 +371,24 @@ mod tests {
             let roles: Vec<String> = roles.map(|role| (*role).to_owned()).collect();
             assert_eq!(missing(&roles, wants), expected, "{roles:?}");
         }
+    }
+
+    /// Deleting accounts asks what they own, of groups and of applications.
+    #[test]
+    fn deleting_needs_more() {
+        let text = "format_version = 1\n[status]\nactive = [\"A\"]\ninactive = [\"I\"]\n\
+                    [leaver]\ndelete_days = 30\n";
+        let policy = |more: &str| Policy::parse(&format!("{text}{more}"), "p.toml").unwrap();
+        let roles = ["User.ReadWrite.All".to_owned()];
+        let asked = |more: &str| missing(&roles, Wants::default().with(&policy(more)));
+        assert_eq!(asked(""), ["GroupMember.Read.All", "Application.Read.All"]);
+        let off = "[succession]\ngroups = \"off\"\napps = \"off\"\n";
+        assert!(asked(off).is_empty());
+        let assign = "[succession]\ngroups = \"assign\"\napps = \"off\"\n";
+        assert_eq!(
+            asked(assign),
+            ["GroupMember.Read.All", "Group.ReadWrite.All"]
+        );
     }
 
     /// A token that is not a JWT is not an error, and a JWT without the claim has no permission.

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use rollcall_core::model::{
-    AccessOp, AccountOp, ActionId, Area, Attributes, Ending, ObjectId, Op, Step, StepResult, Value,
+    AccessOp, AccountOp, ActionId, Area, Attributes, BinOp, Ending, ObjectId, Op, Step, StepResult,
+    Value,
 };
 use rollcall_http::{Call, CallError, CallErrorKind, Clock, Lane, Reply, Situation, TokenError};
 use serde_json::{Value as Json, json};
@@ -67,7 +68,10 @@ impl Entra {
                 invalid("a step about a group itself names an account"),
                 None,
             )),
-            Area::Bin | Area::SignIn | Area::Role | Area::Message | Area::Device => {
+            Area::Bin(BinOp::Delete) => sender.delete(step).await,
+            Area::Bin(BinOp::Restore) => sender.restore(step).await,
+            Area::Estate(op) => sender.hand_over(step, op).await,
+            Area::SignIn | Area::Role | Area::Message | Area::Device => {
                 Ok((invalid("this connector cannot do that"), None))
             }
         };
@@ -282,7 +286,10 @@ impl Sender<'_> {
     }
 
     /// The manager as the directory has it now.
-    async fn manager_now(&mut self, object: &ObjectId) -> Result<Option<String>, CallError> {
+    pub(crate) async fn manager_now(
+        &mut self,
+        object: &ObjectId,
+    ) -> Result<Option<String>, CallError> {
         match self.send(graph::read_manager(object, self.lane)).await {
             Ok(reply) => Ok(reply
                 .body

@@ -1,6 +1,6 @@
 //! What two tenants share when they ended up the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -27,6 +27,12 @@ pub(crate) fn digest(directory: &Directory, groups: &Groups, ledger: &Ledger) ->
             text(record, "userPrincipalName")
         )
     };
+    let named = |ids: &BTreeSet<String>| {
+        let there = ids.iter().filter_map(|id| directory.current(id));
+        let mut names: Vec<String> = there.map(|user| name(user)).collect();
+        names.sort_unstable();
+        names
+    };
     let mut sorted: BTreeMap<(String, bool, String), Json> = BTreeMap::new();
     for record in directory.all() {
         let mut user = record.properties.clone();
@@ -42,6 +48,10 @@ pub(crate) fn digest(directory: &Directory, groups: &Groups, ledger: &Ledger) ->
         let manager = manager(directory, record);
         if let Some(manager) = manager.and_then(|id| directory.current(id)) {
             user.insert("manager".to_owned(), name(manager).into());
+        }
+        let sponsors = named(&record.sponsors);
+        if !sponsors.is_empty() {
+            user.insert("sponsors".to_owned(), sponsors.into());
         }
         let user = Json::Object(user);
         let mut key = (name(record), record.deleted.is_some(), user.to_string());
@@ -62,6 +72,10 @@ pub(crate) fn digest(directory: &Directory, groups: &Groups, ledger: &Ledger) ->
             let mut members: Vec<String> = members.map(|user| name(user)).collect();
             members.sort_unstable();
             out.insert("members".to_owned(), members.into());
+            let owners = named(&group.owners);
+            if !owners.is_empty() {
+                out.insert("owners".to_owned(), owners.into());
+            }
             Json::Object(out)
         })
         .collect();

@@ -23,6 +23,9 @@ pub(crate) struct Record {
     /// Object id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) manager: Option<String>,
+    /// Object ids.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub(crate) sponsors: BTreeSet<String>,
     pub(crate) password_set: bool,
     /// Those that were assigned directly, by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]

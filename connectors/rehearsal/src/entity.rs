@@ -162,10 +162,10 @@ fn without_nulls(value: Json) -> Option<Json> {
 
 /// An object as the only thing in an answer.
 pub(crate) fn entity<E: Entity>(call: &Call<'_>, query: &Query, object: &E) -> Json {
-    let mut shown = show(query, object);
+    let mut members = shown(query, object);
     let context = format!("{}/v1.0/$metadata#{}/$entity", call.origin, E::SET);
-    shown.insert("@odata.context".to_owned(), context.into());
-    Json::Object(shown)
+    members.insert("@odata.context".to_owned(), context.into());
+    Json::Object(members)
 }
 
 /// One page of a list of one kind of object: of those found, in order of id, as many as are asked
@@ -191,6 +191,39 @@ pub(crate) fn related<'a, E: Entity + 'a>(
     })
 }
 
+/// The same of several kinds of objects: id, type and members of each, in order of id, from behind the
+/// page before.
+pub(crate) fn related_any(
+    call: &Call<'_>,
+    query: &Query,
+    path: &str,
+    mut found: Vec<(String, &str, Map<String, Json>)>,
+) -> Json {
+    let more = found.len() > query.top;
+    found.truncate(query.top);
+    let last = found.last().map(|(id, ..)| id.clone()).filter(|_| more);
+    let value = found.into_iter().map(|(_, type_name, mut members)| {
+        members.insert("@odata.type".to_owned(), format!("#{type_name}").into());
+        Json::Object(members)
+    });
+    let mut page = json!({
+        "@odata.context": format!("{}/v1.0/$metadata#directoryObjects", call.origin),
+        "value": value.collect::<Vec<Json>>(),
+    });
+    if let Some(last) = last {
+        page["@odata.nextLink"] = next_link(call, query, path, &last).into();
+    }
+    page
+}
+
+fn next_link(call: &Call<'_>, query: &Query, path: &str, last: &str) -> String {
+    let token = skip_token_after(last);
+    format!(
+        "{}/v1.0/{path}?{}$skiptoken={token}",
+        call.origin, query.kept
+    )
+}
+
 fn paged<'a, E: Entity + 'a>(
     call: &Call<'_>,
     query: &Query,
@@ -205,9 +238,9 @@ fn paged<'a, E: Entity + 'a>(
     let value: Vec<Json> = found
         .iter()
         .map(|object| {
-            let mut shown = show(query, &**object);
-            tag(&mut shown);
-            Json::Object(shown)
+            let mut members = shown(query, &**object);
+            tag(&mut members);
+            Json::Object(members)
         })
         .collect();
     let mut page = json!({
@@ -215,17 +248,12 @@ fn paged<'a, E: Entity + 'a>(
         "value": value,
     });
     if let Some(last) = found.last().filter(|_| more) {
-        let token = skip_token_after(last.id());
-        let link = format!(
-            "{}/v1.0/{path}?{}$skiptoken={token}",
-            call.origin, query.kept
-        );
-        page["@odata.nextLink"] = link.into();
+        page["@odata.nextLink"] = next_link(call, query, path, last.id()).into();
     }
     page
 }
 
-fn show<E: Entity>(query: &Query, object: &E) -> Map<String, Json> {
+pub(crate) fn shown<E: Entity>(query: &Query, object: &E) -> Map<String, Json> {
     let named = |name: &str| (name.to_owned(), value_of(object, name));
     match &query.select {
         None => E::DEFAULT.iter().map(|name| named(name)).collect(),

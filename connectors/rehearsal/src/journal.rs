@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::Record;
 use crate::groups::{Group, Moves};
 use crate::licences::ledger::Grants;
+use crate::ownership::AppRecord;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -33,6 +34,7 @@ pub(crate) enum Line {
     Group(Group),
     Members(Moves),
     Licences(Grants),
+    App(AppRecord),
 }
 
 /// Why a journal cannot be used.

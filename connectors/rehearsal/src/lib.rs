@@ -21,6 +21,7 @@ mod groups;
 mod journal;
 mod licences;
 mod options;
+mod ownership;
 mod query;
 mod refusal;
 mod roles;

@@ -97,6 +97,7 @@ impl Default for TenantOptions {
             "Group.ReadWrite.All",
             "LicenseAssignment.ReadWrite.All",
             "Organization.Read.All",
+            "Application.ReadWrite.All",
         ];
         Self {
             tenant_id: "00000000-7e57-4000-8000-000000000001".to_owned(),

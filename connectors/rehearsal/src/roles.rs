@@ -20,6 +20,8 @@ pub(crate) const GROUP_READ: &[&str] = &[
 pub(crate) const GROUP_CREATE: &[&str] = &["Group.Create", "Group.ReadWrite.All"];
 pub(crate) const GROUP_WRITE: &[&str] = &["Group.ReadWrite.All"];
 pub(crate) const MEMBER_WRITE: &[&str] = &["GroupMember.ReadWrite.All", "Group.ReadWrite.All"];
+pub(crate) const APP_READ: &[&str] = &["Application.Read.All", "Application.ReadWrite.All"];
+pub(crate) const APP_WRITE: &[&str] = &["Application.ReadWrite.All"];
 pub(crate) const ROLE_ASSIGNABLE: &[&str] = &["RoleManagement.ReadWrite.Directory"];
 pub(crate) const LICENCE_READ: &[&str] = &[
     "LicenseAssignment.Read.All",

@@ -6,6 +6,7 @@
 use http::{Method, StatusCode};
 
 use crate::encoding::{decode, is_guid};
+use crate::ownership::{App, Ownership};
 use crate::query::literal;
 use crate::refusal::Refusal;
 
@@ -44,6 +45,8 @@ pub(crate) enum GroupRoute {
     CheckMembers(Key),
     AssignLicense(GroupKey),
     LicenseErrors(GroupKey),
+    /// About its owners.
+    Owned(Ownership),
 }
 
 /// What a path names, and with its method what is asked.
@@ -61,6 +64,11 @@ pub(crate) enum Route {
     RevokeSessions(Key),
     AssignLicense(Key),
     Group(GroupRoute),
+    Ownership(Ownership),
+    /// Users in the bin.
+    ListBin,
+    /// Object id, lower case.
+    Restore(String),
     ReadOrganization,
     ListSkus,
 }
@@ -94,6 +102,9 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
     let mut parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     if parts[0] == "groups" || parts[0].starts_with("groups(") {
         return group_route(method, &parts);
+    }
+    if matches!(parts[0], "applications" | "servicePrincipals" | "directory") {
+        return other_route(method, &parts);
     }
     // users('…') is users/…
     let literal = parts[0]
@@ -162,6 +173,50 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
         ] => {
             let make: [Offer; 1] = [(Method::POST, Route::AssignLicense)];
             named("/users/{id}/assignLicense", method, &make)
+        }
+        ["users", _, "ownedObjects"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| {
+                Route::Ownership(Ownership::OwnedObjects(key))
+            })];
+            named("/users/{id}/ownedObjects", method, &make)
+        }
+        ["users", _, "directReports"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| {
+                Route::Ownership(Ownership::DirectReports(key))
+            })];
+            named("/users/{id}/directReports", method, &make)
+        }
+        ["users", _, "sponsorOf"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| {
+                Route::Ownership(Ownership::SponsorOf(key))
+            })];
+            named("/users/{id}/sponsorOf", method, &make)
+        }
+        ["users", _, "sponsors"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| {
+                Route::Ownership(Ownership::Sponsors(key))
+            })];
+            named("/users/{id}/sponsors", method, &make)
+        }
+        ["users", _, "sponsors", "$ref"] => {
+            let make: [Offer; 1] = [(Method::POST, |key| {
+                Route::Ownership(Ownership::AddSponsor(key))
+            })];
+            named("/users/{id}/sponsors/$ref", method, &make)
+        }
+        ["users", key, "sponsors", sponsor, "$ref"] => {
+            let route = if *method == Method::DELETE {
+                key_of(key).and_then(|key| {
+                    let sponsor = guid(sponsor)?;
+                    Ok(Route::Ownership(Ownership::RemoveSponsor(key, sponsor)))
+                })
+            } else {
+                Err(Refusal::method_not_allowed())
+            };
+            Routed {
+                template: "/users/{id}/sponsors/{id}/$ref",
+                route,
+            }
         }
         ["users", _, "memberOf"] => {
             let make: [Offer; 1] = [(Method::GET, |key| Route::Group(GroupRoute::MemberOf(key)))];
@@ -257,6 +312,32 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
             let make: [GroupOffer; 1] = [(Method::GET, GroupRoute::LicenseErrors)];
             named("/groups/{id}/membersWithLicenseErrors", &make)
         }
+        ["owners"] => named(
+            "/groups/{id}/owners",
+            &[(Method::GET, |key| {
+                GroupRoute::Owned(Ownership::GroupOwners(key))
+            })],
+        ),
+        ["owners", "$ref"] => named(
+            "/groups/{id}/owners/$ref",
+            &[(Method::POST, |key| {
+                GroupRoute::Owned(Ownership::AddGroupOwner(key))
+            })],
+        ),
+        ["owners", owner, "$ref"] => {
+            let route = if *method == Method::DELETE {
+                key.and_then(|key| {
+                    let owner = guid(owner)?;
+                    Ok(Route::Ownership(Ownership::RemoveGroupOwner(key, owner)))
+                })
+            } else {
+                Err(Refusal::method_not_allowed())
+            };
+            Routed {
+                template: "/groups/{id}/owners/{id}/$ref",
+                route,
+            }
+        }
         ["members", "$ref"] => {
             let make: [GroupOffer; 1] = [(Method::POST, GroupRoute::AddMember)];
             named("/groups/{id}/members/$ref", &make)
@@ -278,6 +359,73 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
             }
         }
         [other, ..] => unknown(other),
+    }
+}
+
+/// Below `/applications`, `/servicePrincipals` and `/directory`.
+fn other_route(method: &Method, parts: &[&str]) -> Routed {
+    let only = |allowed: Method, template, route: Result<Route, Refusal>| Routed {
+        template,
+        route: if *method == allowed {
+            route
+        } else {
+            Err(Refusal::method_not_allowed())
+        },
+    };
+    let app = |id: &str, make: fn(App) -> Ownership| {
+        let service = parts[0] == "servicePrincipals";
+        guid(id).map(|id| Route::Ownership(make(App { service, id })))
+    };
+    match parts {
+        ["applications", id, "owners"] => only(
+            Method::GET,
+            "/applications/{id}/owners",
+            app(id, Ownership::AppOwners),
+        ),
+        ["servicePrincipals", id, "owners"] => only(
+            Method::GET,
+            "/servicePrincipals/{id}/owners",
+            app(id, Ownership::AppOwners),
+        ),
+        ["applications", id, "owners", "$ref"] => only(
+            Method::POST,
+            "/applications/{id}/owners/$ref",
+            app(id, Ownership::AddAppOwner),
+        ),
+        ["servicePrincipals", id, "owners", "$ref"] => only(
+            Method::POST,
+            "/servicePrincipals/{id}/owners/$ref",
+            app(id, Ownership::AddAppOwner),
+        ),
+        ["directory", "deletedItems", "microsoft.graph.user"] => only(
+            Method::GET,
+            "/directory/deletedItems/microsoft.graph.user",
+            Ok(Route::ListBin),
+        ),
+        [
+            "directory",
+            "deletedItems",
+            id,
+            "restore" | "microsoft.graph.restore",
+        ] => only(
+            Method::POST,
+            "/directory/deletedItems/{id}/restore",
+            guid(id).map(Route::Restore),
+        ),
+        [.., last] => unknown(last),
+        [] => unknown(""),
+    }
+}
+
+/// An object id, lower case.
+///
+/// # Errors
+/// 404: it is none, so nothing has it.
+fn guid(text: &str) -> Result<String, Refusal> {
+    if is_guid(text) {
+        Ok(text.to_lowercase())
+    } else {
+        Err(Refusal::not_found(None))
     }
 }
 
@@ -506,7 +654,27 @@ mod tests {
             ("DELETE", format!("/groups/{ID}/members/x/$ref"), Err(404)),
             // What would delete the user elsewhere is not served.
             ("DELETE", format!("/groups/{ID}/members/{ID}"), Err(404)),
-            ("GET", format!("/groups/{ID}/owners"), Err(404)),
+            ("GET", format!("/groups/{ID}/photo"), Err(404)),
+            (
+                "GET",
+                format!("/groups/{ID}/owners"),
+                group(GroupRoute::Owned(Ownership::GroupOwners(of()))),
+            ),
+            // The same of an owner.
+            ("DELETE", format!("/groups/{ID}/owners/{ID}"), Err(404)),
+            ("DELETE", format!("/users/{ID}/sponsors/{ID}"), Err(404)),
+            (
+                "DELETE",
+                format!("/applications/{ID}/owners/$ref"),
+                Err(405),
+            ),
+            (
+                "POST",
+                format!("/directory/deletedItems/{ID}/restore"),
+                Ok(Route::Restore(ID.to_lowercase())),
+            ),
+            // Nothing is removed from the bin for good.
+            ("DELETE", format!("/directory/deletedItems/{ID}"), Err(404)),
             ("GET", "/".to_owned(), Err(404)),
         ];
         for (method, path, expected) in table {

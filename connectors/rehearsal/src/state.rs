@@ -20,10 +20,12 @@ use crate::journal::{Journal, JournalError, Line};
 use crate::licences::Sku;
 use crate::licences::ledger::Ledger;
 use crate::options::{Size, TenantOptions, Throttle};
+use crate::ownership::AppRecord;
 use crate::refusal::Refusal;
 use crate::route::{Routed, route};
 use crate::seeded::Seeded;
 use crate::served::Served;
+use crate::shelf::Shelf;
 use crate::throttle::{Charge, Cost, Covers, Exhausted, Meters};
 use crate::token::Tokens;
 use crate::users::Done;
@@ -54,6 +56,7 @@ pub(crate) struct State {
     pub(crate) options: TenantOptions,
     pub(crate) directory: Directory,
     pub(crate) groups: Groups,
+    pub(crate) apps: Shelf<AppRecord>,
     /// By id.
     pub(crate) skus: BTreeMap<String, Sku>,
     pub(crate) ledger: Ledger,
@@ -106,13 +109,16 @@ impl State {
             match (&line, at) {
                 (Line::Members(_), None) => self.groups.looked(),
                 (Line::User(_) | Line::Group(_), None) => self.groups.touched(),
-                (Line::Licences(_), None) | (_, Some(_)) => {}
+                (Line::Licences(_) | Line::App(_), None) | (_, Some(_)) => {}
             }
             match line {
                 Line::User(record) => self.keep_user(record, at),
                 Line::Group(group) => self.keep_group(group, at),
                 Line::Members(moves) => self.keep_moves(&moves, at, at),
                 Line::Licences(grants) => self.keep_grants(grants, at),
+                Line::App(app) => {
+                    self.apps.put(std::sync::Arc::new(app), None);
+                }
             }
         }
     }

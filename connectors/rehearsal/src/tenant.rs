@@ -37,7 +37,7 @@ use crate::options::TenantOptions;
 use crate::refusal::Refusal;
 use crate::seeded::Seeded;
 use crate::served::Served;
-use crate::shelf::Kept as _;
+use crate::shelf::{Kept as _, Shelf};
 use crate::state::{Call, State};
 use crate::throttle::{Charge, Cost, Meters};
 use crate::token::Tokens;
@@ -84,7 +84,8 @@ impl Tenant {
         let seed = Seeded::from_text(&options.tenant_id);
         let directory = Directory::new(options.replication_delay, seed.at(1));
         let (delay, evaluation) = (options.replication_delay, options.evaluation_delay);
-        let groups = Groups::new(delay, evaluation, seed.at(3));
+        // Far apart: ids count from these places, and no two objects may share one.
+        let groups = Groups::new(delay, evaluation, seed.at(3 << 32));
         let (journal, lines) = match options.journal.clone() {
             None => (None, Vec::new()),
             Some(path) => {
@@ -100,6 +101,7 @@ impl Tenant {
         let mut state = State {
             directory,
             groups,
+            apps: Shelf::new(std::time::Duration::ZERO, seed.at(4 << 32)),
             skus: licences::bought(&options),
             ledger: Ledger::new(evaluation),
             journal,
@@ -305,6 +307,77 @@ impl Tenant {
         let mut state = self.state();
         state
             .alone(now, |state| state.seed_group(group, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
+    /// Puts the registration of an application into the tenant; gives its object id. `owners@odata.bind`
+    /// are its owners.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] for an owner who is not there.
+    pub fn put_application(&self, app: &Json) -> Result<String, TenantError> {
+        self.put_app(false, app)
+    }
+
+    /// The same of a service principal.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] for an owner who is not there.
+    pub fn put_service(&self, app: &Json) -> Result<String, TenantError> {
+        self.put_app(true, app)
+    }
+
+    fn put_app(&self, service: bool, app: &Json) -> Result<String, TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_app(service, app, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
+    /// Who answers for something, as object ids: owners of a group or an application, sponsors of a
+    /// user. Those in the bin are left out.
+    pub fn keepers(&self, id: &str) -> Vec<String> {
+        let state = self.caught_up();
+        let of_user = state
+            .directory
+            .current(id)
+            .map(|user| user.sponsors.clone());
+        let of_group = || state.groups.current(id).map(|group| group.owners.clone());
+        let of_app = || state.apps.current(id).map(|app| app.owners.clone());
+        let all = of_user
+            .or_else(of_group)
+            .or_else(of_app)
+            .unwrap_or_default();
+        all.into_iter()
+            .filter(|id| state.directory.current(id).is_some())
+            .collect()
+    }
+
+    /// Makes a user a sponsor of another one, as `POST /users/{id}/sponsors/$ref` would.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where one of them is not there.
+    pub fn put_sponsor(&self, guest: &str, sponsor: &str) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_sponsor(guest, sponsor, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
+    /// Makes a user an owner of a group, as `POST /groups/{id}/owners/$ref` would.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where one of them is not there.
+    pub fn put_owner(&self, group: &str, owner: &str) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_owner(group, owner, now))
             .and_then(|seeded| seeded)
             .map_err(refused)
     }

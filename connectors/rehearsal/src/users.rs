@@ -4,7 +4,7 @@
 //! "user: revokeSignInSessions" (learn.microsoft.com/graph/api). Invariant: a write that is
 //! answered with success is in the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -147,6 +147,9 @@ impl State {
             }
             Route::AssignLicense(key) => self.assign_to_user(&key, call, now),
             Route::Group(route) => self.execute_group(route, call, now),
+            Route::Ownership(route) => self.execute_ownership(route, call, now),
+            Route::ListBin => self.list_bin(call, now),
+            Route::Restore(id) => self.restore(&id, call, now),
             Route::ReadOrganization => self.organization(call),
             Route::ListSkus => self.list_skus(call),
         }
@@ -233,6 +236,7 @@ impl State {
             id: self.directory.next_id(),
             properties: Map::new(),
             manager,
+            sponsors: BTreeSet::new(),
             password_set: false,
             licences: BTreeMap::new(),
             deleted: None,
@@ -298,6 +302,22 @@ impl State {
         record
             .map(|record| record.id.clone())
             .ok_or_else(|| Refusal::not_found(None))
+    }
+
+    /// Keeps a user that writes do not see yet: one that comes back.
+    pub(crate) fn store_new(
+        &mut self,
+        record: Record,
+        now: Timestamp,
+        answer: Answer,
+    ) -> Result<Done, Refusal> {
+        let object = Some(record.id.clone());
+        self.commit(record, Some(now))?;
+        Ok(Done {
+            answer,
+            object,
+            changed: true,
+        })
     }
 
     pub(crate) fn store(

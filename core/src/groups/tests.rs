@@ -102,6 +102,7 @@ fn step(op: Op, after: &[(&str, Option<&str>)]) -> DraftAction {
         rule: "mover.update".to_owned(),
         before: Attributes::new(),
         after: attributes(after),
+        heir: None,
         manager: None,
         granting: None,
     }

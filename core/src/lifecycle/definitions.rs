@@ -383,6 +383,9 @@ pub(super) fn of_op(op: Op) -> Option<&'static Definition> {
         | Op::RoleRemove
         | Op::RoleAdd
         | Op::AppRoleRemove
+        | Op::OwnerAdd
+        | Op::SponsorAdd
+        | Op::ReportHandOver
         | Op::NotifySecurity
         | Op::TaskManual
         | Op::DeviceDisable

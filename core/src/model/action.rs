@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, ActionId, Attributes, Holdings, ObjectId, PersonKey};
+use super::{AccountName, ActionId, Asset, Attributes, Holdings, ObjectId, PersonKey};
 
 /// What an action does. The names are those of the scenario format (`user.create` ...).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,6 +76,15 @@ pub enum Op {
     /// Take the role in an application away.
     #[serde(rename = "appRole.remove")]
     AppRoleRemove,
+    /// Make somebody an owner of what only the account owns.
+    #[serde(rename = "owner.add")]
+    OwnerAdd,
+    /// Make somebody a sponsor of a guest whom only the account sponsors.
+    #[serde(rename = "sponsor.add")]
+    SponsorAdd,
+    /// Point somebody who reports to the account at another manager.
+    #[serde(rename = "report.handOver")]
+    ReportHandOver,
     /// Tell the manager of somebody who comes.
     #[serde(rename = "notify.manager")]
     NotifyManager,
@@ -113,7 +122,7 @@ pub enum Op {
 
 impl Op {
     /// Every operation, in the order of the scenario format's list.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserSetManager,
@@ -136,6 +145,9 @@ impl Op {
         Self::RoleRemove,
         Self::RoleAdd,
         Self::AppRoleRemove,
+        Self::OwnerAdd,
+        Self::SponsorAdd,
+        Self::ReportHandOver,
         Self::NotifyManager,
         Self::NotifyWelcome,
         Self::NotifySecurity,
@@ -174,6 +186,9 @@ impl Op {
             Self::RoleRemove => "role.remove",
             Self::RoleAdd => "role.add",
             Self::AppRoleRemove => "appRole.remove",
+            Self::OwnerAdd => "owner.add",
+            Self::SponsorAdd => "sponsor.add",
+            Self::ReportHandOver => "report.handOver",
             Self::NotifyManager => "notify.manager",
             Self::NotifyWelcome => "notify.welcome",
             Self::NotifySecurity => "notify.security",
@@ -205,9 +220,13 @@ impl Op {
             Self::GroupCreate => Area::Group(GroupOp::Create),
             Self::GroupUpdate => Area::Group(GroupOp::Update),
             Self::GroupLicense => Area::Group(GroupOp::License),
-            Self::UserRestore | Self::UserDeleteSoft => Area::Bin,
+            Self::UserRestore => Area::Bin(BinOp::Restore),
+            Self::UserDeleteSoft => Area::Bin(BinOp::Delete),
             Self::UserResetPassword | Self::TapIssue | Self::AuthMethodsRemove => Area::SignIn,
             Self::RoleRemove | Self::RoleAdd | Self::AppRoleRemove => Area::Role,
+            Self::OwnerAdd => Area::Estate(EstateOp::AddOwner),
+            Self::SponsorAdd => Area::Estate(EstateOp::AddSponsor),
+            Self::ReportHandOver => Area::Estate(EstateOp::HandOver),
             Self::NotifyManager | Self::NotifyWelcome | Self::NotifySecurity | Self::TaskManual => {
                 Area::Message
             }
@@ -241,6 +260,11 @@ impl Op {
     /// Is done to a device.
     pub const fn on_device(self) -> bool {
         matches!(self.area(), Area::Device)
+    }
+
+    /// Gives somebody else what only the account answers for.
+    pub const fn hands_over(self) -> bool {
+        matches!(self.area(), Area::Estate(_))
     }
 
     /// Changes nothing anywhere: somebody is told.
@@ -293,6 +317,9 @@ impl Op {
             | Self::RoleRemove
             | Self::RoleAdd
             | Self::AppRoleRemove
+            | Self::OwnerAdd
+            | Self::SponsorAdd
+            | Self::ReportHandOver
             | Self::DeviceDisable
             | Self::DeviceRemoveUser
             | Self::DeviceEscrowCheck
@@ -335,11 +362,13 @@ pub enum Area {
     /// A group itself.
     Group(GroupOp),
     /// Whether an account lies in the bin.
-    Bin,
+    Bin(BinOp),
     /// What somebody signs in with.
     SignIn,
     /// Roles in the directory and in applications.
     Role,
+    /// What an account answers for.
+    Estate(EstateOp),
     /// Nothing: somebody is told.
     Message,
     /// A device.
@@ -376,6 +405,26 @@ pub enum AccessOp {
     AssignLicence,
     /// [`Op::LicenceRemove`].
     RemoveLicence,
+}
+
+/// What is done about the bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BinOp {
+    /// [`Op::UserRestore`].
+    Restore,
+    /// [`Op::UserDeleteSoft`].
+    Delete,
+}
+
+/// What is done about things that only one account answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EstateOp {
+    /// [`Op::OwnerAdd`].
+    AddOwner,
+    /// [`Op::SponsorAdd`].
+    AddSponsor,
+    /// [`Op::ReportHandOver`].
+    HandOver,
 }
 
 /// What is done to a group itself.
@@ -560,8 +609,10 @@ pub struct Step {
     /// Update: what each written attribute was at plan time (missing = null). The action is
     /// `stale` when the target has something that is neither this nor the wanted value.
     pub before: Attributes,
-    /// The manager's account, for `user.setManager`.
+    /// The manager's account, for `user.setManager`; the heir's, where something is handed over.
     pub manager: Option<ObjectId>,
+    /// What is handed over, for `owner.add`, `sponsor.add` and `report.handOver`.
+    pub handed: Option<(Asset, ObjectId)>,
     /// The group, for `group.add` and `group.remove`.
     pub group: Option<ObjectId>,
     /// The licence, for `licence.assign` and `licence.remove`.

@@ -145,6 +145,10 @@ pub enum FindingKind {
     NoticeUnknown,
     /// A notice says nothing new.
     NoticeIdle,
+    /// Nobody but somebody who leaves answers for something.
+    OnlyOwner,
+    /// The target did not say what somebody who leaves answers for.
+    EstateUnread,
     /// Somebody is to be told something, and a value of the text or the address is missing.
     NotificationHeld,
 }

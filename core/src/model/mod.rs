@@ -1,15 +1,18 @@
 //! The words of the house as types. No behaviour beyond what a type must guarantee.
 
 mod action;
+mod estate;
 mod finding;
 mod holdings;
 mod ids;
 mod value;
 
 pub use action::{
-    AccessOp, Account, AccountOp, Area, Ending, GroupName, GroupOp, GroupStep, Licence,
-    LicenceState, Lookup, Op, Seats, SeenGroup, ServicePlan, Step, StepResult, WantedGroup,
+    AccessOp, Account, AccountOp, Area, BinOp, Ending, EstateOp, GroupName, GroupOp, GroupStep,
+    Licence, LicenceState, Lookup, Op, Seats, SeenGroup, ServicePlan, Step, StepResult,
+    WantedGroup,
 };
+pub use estate::{Asset, Estate, Keeper, Owned};
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub use holdings::{Device, Enrolment, HeldGroup, Holdings, Join, Ownership, Platform};
 pub use ids::{AccountName, ActionId, ObjectId, OrderId, PersonKey, RunId, SourceName, WorkerId};

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::decide::Target;
 use super::name_key;
 use crate::grants::Granting;
-use crate::model::{AccountName, ActionId, Attributes, ObjectId, Op, PersonKey, Value, WorkerId};
+use crate::model::{
+    AccountName, ActionId, Asset, Attributes, ObjectId, Op, PersonKey, Value, WorkerId,
+};
 use crate::state::{BlockCause, Promise};
 
 /// What happened to a person.
@@ -104,6 +106,11 @@ pub enum Reason {
         /// What it reads of workers: what changed of that, where anything did.
         names: Vec<String>,
     },
+    /// Nobody but whoever leaves answers for something.
+    NobodyElse {
+        /// What.
+        asset: Asset,
+    },
     /// A run is taken back.
     Undo {
         /// That run.
@@ -147,6 +154,7 @@ impl Reason {
             | Self::Reappeared
             | Self::RuleHolds { .. }
             | Self::RuleEnded { .. }
+            | Self::NobodyElse { .. }
             | Self::GroupDiffers { .. } => None,
         }
     }
@@ -176,6 +184,9 @@ impl Reason {
             Self::OldAccess => "access of the old employment".to_owned(),
             Self::InForceAgain => "in force again after a block".to_owned(),
             Self::Reappeared => "in the file again after a block for absence".to_owned(),
+            Self::NobodyElse { asset } => {
+                format!("nobody else answers for this {}", asset.name())
+            }
             Self::Undo { run, op, .. } => format!("takes back {op} of run {run}"),
             Self::RuleHolds { names } => format!("its rule holds{}", by(names)),
             Self::RuleEnded { names } => format!("its rule no longer holds{}", by(names)),
@@ -215,6 +226,9 @@ pub struct DraftAction {
     pub after: Attributes,
     /// Whose report the person becomes.
     pub manager: Option<WorkerId>,
+    /// Who takes over what the person alone answers for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heir: Option<WorkerId>,
     /// What is given or taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granting: Option<Granting>,
@@ -237,6 +251,7 @@ impl DraftAction {
             before: Attributes::new(),
             after: Attributes::new(),
             manager: None,
+            heir: None,
             granting: None,
             args: BTreeMap::new(),
             anchor: None,
@@ -260,7 +275,7 @@ impl DraftAction {
         if let Some(granting) = &self.granting {
             return granting.grant.to_string();
         }
-        let names = ["device", "role", "app"];
+        let names = ["device", "role", "app", "id"];
         let mut named = names.iter().filter_map(|name| self.args.get(*name));
         named.next().cloned().unwrap_or_default()
     }

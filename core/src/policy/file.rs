@@ -7,9 +7,10 @@ use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 use super::slices::{self, Slice};
+use super::succession::Succession;
 use super::workflows::{self, Workflow};
 use crate::digest::sha256;
-use crate::model::Op;
+use crate::model::{Asset, Op};
 
 /// What the file says. Unknown keys are errors; absent ones have the defaults of P0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,10 @@ pub struct Policy {
     /// How many people have to agree.
     #[serde(default)]
     pub approvals: Approvals,
+    /// What becomes of what only somebody who leaves answers for; where the table is missing,
+    /// nobody looks, unless accounts are deleted: see [`Policy::succession`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succession: Option<Succession>,
     /// What is otherwise for some people; the first whose scope holds counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workflow: Vec<Workflow>,
@@ -491,6 +496,8 @@ pub struct Approvals {
     pub legal_hold: u8,
     /// The end of the hold after a death.
     pub deceased_review: u8,
+    /// The deletion of an account though something is left that nobody else answers for.
+    pub orphans: u8,
 }
 
 impl Default for Approvals {
@@ -507,6 +514,7 @@ impl Default for Approvals {
             dismissal: 2,
             legal_hold: 1,
             deceased_review: 2,
+            orphans: 2,
         }
     }
 }
@@ -569,6 +577,7 @@ impl Policy {
                 freeze.to, freeze.from
             ));
         }
+        out.extend(self.succession.as_ref().and_then(Succession::problems));
         let pass = self.joiner.pass.as_ref();
         out.extend(pass.and_then(|pass| minutes_problem(pass, "joiner.pass.minutes")));
         if let Some(zone) = &self.default_zone
@@ -608,6 +617,7 @@ impl Policy {
             ("approvals.dismissal", self.approvals.dismissal),
             ("approvals.legal_hold", self.approvals.legal_hold),
             ("approvals.deceased_review", self.approvals.deceased_review),
+            ("approvals.orphans", self.approvals.orphans),
         ] {
             if count == 0 {
                 out.push(format!(
@@ -627,6 +637,18 @@ impl Policy {
         listed.map_or(StatusClass::Unknown, |(_, class, _)| *class)
     }
 
+    /// What becomes of what only somebody who leaves answers for: as the file says, or, where it
+    /// does not and accounts are deleted, all of it is reported.
+    pub fn succession(&self) -> Option<Succession> {
+        let deletes = || {
+            let needs = self.needs();
+            needs
+                .contains(&Op::UserDeleteSoft)
+                .then(Succession::default)
+        };
+        self.succession.clone().or_else(deletes)
+    }
+
     /// Operations that the policy asks of a target beside those that every target has, for
     /// anybody.
     pub fn needs(&self) -> BTreeSet<Op> {
@@ -638,6 +660,7 @@ impl Policy {
 
     fn needs_for_everybody(&self) -> BTreeSet<Op> {
         let (joiner, leaver) = (&self.joiner, &self.leaver);
+        let hands = |kinds: &[Asset]| self.succession.as_ref().is_some_and(|it| it.hands(kinds));
         let wanted = [
             (joiner.notify_manager_days.is_some(), Op::NotifyManager),
             (joiner.pass.is_some(), Op::TapIssue),
@@ -651,6 +674,9 @@ impl Policy {
             (leaver.for_cause, Op::UserResetPassword),
             (leaver.for_cause, Op::NotifySecurity),
             (leaver.devices, Op::DeviceDisable),
+            (hands(&[Asset::Group, Asset::Application]), Op::OwnerAdd),
+            (hands(&[Asset::Guest]), Op::SponsorAdd),
+            (hands(&[Asset::Report]), Op::ReportHandOver),
         ];
         let wanted = wanted.into_iter().filter(|(wanted, _)| *wanted);
         wanted.map(|(_, op)| op).collect()

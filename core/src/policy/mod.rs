@@ -17,6 +17,7 @@ mod joiner;
 mod leaver;
 mod slices;
 mod stayer;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod undone;
@@ -37,6 +38,7 @@ pub use file::{
 pub(crate) use grants::giving;
 pub(crate) use slices::last_part;
 pub use slices::{Limit, PARTS, Slice, place as slice_place};
+pub use succession::{Handing, HeirRule, Succession};
 pub use workflows::{
     AbsenceChanges, Chosen, DeviceChanges, JoinerChanges, LeaveChanges, LeaverChanges,
     MoverChanges, OrNever, RescindedChanges, Workflow, WorkflowError, Workflows, scope_lines,

@@ -236,6 +236,14 @@ pub const fn advice(kind: FindingKind) -> &'static str {
              key: if it was a dismissal, somebody may still be inside."
         }
         FindingKind::NoticeIdle => "It was so already. Nothing to do.",
+        FindingKind::OnlyOwner => {
+            "Make somebody else owner, manager or sponsor: the heir that is proposed, or whoever \
+             fits. The account is deleted by itself once nothing is left that nobody answers for."
+        }
+        FindingKind::EstateUnread => {
+            "Give the application the permissions that `check --online` names, or switch the kind \
+             off in `[succession]`. Until then the account is not deleted."
+        }
         FindingKind::NotificationHeld => {
             "Nobody was told: the text asks for a value that HR's row does not have, or there is no \
              address. Complete the row, or write in the notices what stands instead \

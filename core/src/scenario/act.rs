@@ -314,6 +314,9 @@ impl Play<'_> {
         if let Some(manager) = &step.manager {
             args.insert("manager".to_owned(), json!(manager.as_str()));
         }
+        if let Some(heir) = &step.heir {
+            args.insert("heir".to_owned(), json!(heir.as_str()));
+        }
         if let Some(granting) = &step.granting {
             args.insert("group".to_owned(), json!(self.title(&granting.grant)));
         }
@@ -389,7 +392,7 @@ fn finding_args(finding: &Finding, code: &str) -> Json {
     for (name, value) in finding.args.iter().flat_map(|it| it.iter()) {
         args[name] = match name.as_str() {
             "ops" => json!(value.split(',').collect::<Vec<_>>()),
-            "days" | "sign_ins" => json!(value.parse::<u32>().unwrap_or_default()),
+            "days" | "sign_ins" | "count" => json!(value.parse::<u32>().unwrap_or_default()),
             _ => json!(value),
         };
     }
@@ -408,6 +411,7 @@ const fn code(kind: FindingKind) -> Option<(&'static str, &'static str)> {
         FindingKind::AccessAfterTermination => {
             Some(("report.exception", "ACCESS_AFTER_TERMINATION"))
         }
+        FindingKind::OnlyOwner => Some(("report.exception", "ONLY_OWNER")),
         FindingKind::BridgedGap => Some(("report.exception", "BRIDGED_GAP")),
         FindingKind::WorkflowUndecided => Some(("report.exception", "WORKFLOW_UNDECIDED")),
         FindingKind::DeviceUnresponsive => Some(("report.exception", "DEVICE_UNRESPONSIVE")),

@@ -158,6 +158,16 @@ impl Play<'_> {
             sign_ins: before.sign_ins.clone(),
         };
         let id = self.tenant.add(login);
+        for text in &before.owns {
+            let thing = super::estate::thing(text);
+            let thing = thing.ok_or_else(|| {
+                format!(
+                    "`{text}` is nothing that somebody owns: write `group:`, `application:`, \
+                     `service:` or `guest:` and a name"
+                )
+            })?;
+            self.tenant.keep(thing, &id);
+        }
         self.fleet.add(&person_key, &before.devices);
         self.names
             .accounts

@@ -113,6 +113,9 @@ pub(super) struct Before {
     pub(super) blocked_at: Option<Timestamp>,
     pub(super) was: Option<AccountState>,
     pub(super) deleted_at: Option<Timestamp>,
+    /// What the account answers for (`group:council`, `guest:vera`).
+    #[serde(default)]
+    pub(super) owns: Vec<String>,
     #[serde(default)]
     pub(super) legal_hold: bool,
     #[serde(default)]
@@ -294,6 +297,8 @@ pub(super) struct Event {
     pub(super) command: Option<String>,
     pub(super) record: Option<String>,
     pub(super) audit: Option<String>,
+    /// What somebody answers for from then on (`group:council`).
+    pub(super) thing: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -303,6 +308,8 @@ pub(super) enum EventKind {
     Reject,
     Release,
     LegalHold,
+    /// Somebody else becomes owner or sponsor of a thing.
+    Owner,
     AssetReturned,
     TenantApproval,
     Observed,
@@ -470,6 +477,7 @@ impl Before {
             blocked_at: None,
             was: None,
             deleted_at: None,
+            owns: Vec::new(),
             legal_hold: false,
             sign_ins: Vec::new(),
             pending: Vec::new(),

@@ -130,6 +130,7 @@ impl Play<'_> {
                 EventKind::Approve
                 | EventKind::Reject
                 | EventKind::Release
+                | EventKind::Owner
                 | EventKind::LegalHold => {}
             }
         }

@@ -14,6 +14,7 @@ mod begin;
 mod case;
 mod compare;
 mod devices;
+mod estate;
 mod files;
 mod hold;
 mod metrics;

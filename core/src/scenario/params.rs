@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::policy::{
     Absence, Approvals, Budget, Budgets, Devices, Freeze, Gates, Joiner, LeavePolicy, Leaver,
-    Managers, Mover, Pass, Policy, Protected, Rescinded, Statuses, Workflow,
+    Managers, Mover, Pass, Policy, Protected, Rescinded, Statuses,
 };
 
 /// P0 as it ships.
@@ -136,7 +136,8 @@ impl Params {
     pub(super) fn of(over: &Json) -> Result<Self, Vec<String>> {
         let base: Json = serde_saphyr::from_str(P0).map_err(|e| vec![e.to_string()])?;
         let mut problems = Vec::new();
-        let (workflow, over) = workflows(over, &mut problems);
+        let (workflow, over) = taken_out("workflow", over, &mut problems);
+        let (succession, over) = taken_out("succession", &over, &mut problems);
         let all = merge(base.clone(), &over, "", &mut problems);
         prose(&base, &all, "", &mut problems);
         let mut read = Reader { all, problems };
@@ -233,6 +234,7 @@ impl Params {
                 rule: None,
             },
             approvals: Approvals::default(),
+            succession,
             workflow,
         };
         read.problems.extend(policy.workflow_problems());
@@ -285,14 +287,18 @@ pub fn p0() -> Policy {
     params.policy
 }
 
-/// The workflows of a case, as `[[workflow]]` of a policy file has them, and the rest.
-fn workflows(over: &Json, problems: &mut Vec<String>) -> (Vec<Workflow>, Json) {
+/// What a case says as a policy file has it, and the rest: P0 has no such table.
+fn taken_out<T: serde::de::DeserializeOwned + Default>(
+    table: &str,
+    over: &Json,
+    problems: &mut Vec<String>,
+) -> (T, Json) {
     let mut rest = over.clone();
-    let list = rest.as_object_mut().and_then(|map| map.remove("workflow"));
-    let read = list.map_or_else(|| Ok(Vec::new()), serde_json::from_value);
+    let said = rest.as_object_mut().and_then(|map| map.remove(table));
+    let read = said.map_or_else(|| Ok(T::default()), serde_json::from_value);
     let read = read.unwrap_or_else(|error| {
-        problems.push(format!("`policy.workflow`: {error}"));
-        Vec::new()
+        problems.push(format!("`policy.{table}`: {error}"));
+        T::default()
     });
     (read, rest)
 }

@@ -56,6 +56,13 @@ impl Play<'_> {
                 }
                 self.again([person]);
             }
+            EventKind::Owner => {
+                let thing = event.thing.as_deref().and_then(super::estate::thing);
+                let object = self.people.get(&person).and_then(|it| it.object.clone());
+                if let (Some(thing), Some(object)) = (thing, object) {
+                    self.tenant.keep(thing, &object);
+                }
+            }
             EventKind::AssetReturned | EventKind::TenantApproval | EventKind::Observed => {
                 self.device_event(event);
             }

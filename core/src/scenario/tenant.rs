@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::{
-    Account, AccountName, Attributes, Device, HeldGroup, Holdings, Lookup, ObjectId, Op, PersonKey,
-    Value, WorkerId,
+    Account, AccountName, Asset, Attributes, Device, HeldGroup, Holdings, Lookup, ObjectId, Op,
+    PersonKey, Value, WorkerId,
 };
 use crate::policy::{DraftAction, Target, name_key};
 
@@ -39,11 +39,16 @@ pub(super) struct Reserved {
     pub(super) until: Timestamp,
 }
 
+/// A group, an application, a guest.
+pub(super) type Thing = (Asset, ObjectId);
+
 /// All accounts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tenant {
     pub(super) logins: BTreeMap<ObjectId, Login>,
     pub(super) reserved: Vec<Reserved>,
+    /// Who answers for what.
+    pub(super) kept: BTreeMap<Thing, BTreeSet<ObjectId>>,
     /// SKUs by group key.
     pub(super) licensed: BTreeSet<String>,
     made: u32,
@@ -150,6 +155,10 @@ impl Tenant {
             return Some(self.add(login));
         }
         let id = object?.clone();
+        if let Some(heir) = &step.heir {
+            self.hand_over(step, heir);
+            return Some(id);
+        }
         let login = self.logins.get_mut(&id)?;
         let group = step
             .granting
@@ -192,6 +201,9 @@ impl Tenant {
             | Op::UserResetPassword
             | Op::TapIssue
             | Op::AuthMethodsRemove
+            | Op::OwnerAdd
+            | Op::SponsorAdd
+            | Op::ReportHandOver
             | Op::NotifyManager
             | Op::NotifyWelcome
             | Op::NotifySecurity
@@ -205,6 +217,21 @@ impl Tenant {
             | Op::AppSelectiveWipe => {}
         }
         Some(id)
+    }
+
+    /// The heir gets a thing, or somebody who reports to the account; nobody loses anything.
+    fn hand_over(&mut self, step: &DraftAction, heir: &WorkerId) {
+        let asset = step.args.get("asset").and_then(|it| Asset::of_name(it));
+        let thing = step.args.get("id").map(ObjectId::new);
+        let (Some(asset), Some(thing)) = (asset, thing) else {
+            return;
+        };
+        let keeper = self.by_key(heir.as_str()).cloned();
+        match (asset, self.logins.get_mut(&thing), keeper) {
+            (Asset::Report, Some(report), _) => report.manager = Some(heir.clone()),
+            (_, _, Some(keeper)) => self.keep((asset, thing), &keeper),
+            (_, _, None) => {}
+        }
     }
 }
 

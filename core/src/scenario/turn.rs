@@ -164,6 +164,7 @@ impl Play<'_> {
             laid.push((key, decision, from_file));
         }
         self.settle_references(&mut laid);
+        self.succeed(&mut laid);
         self.guard(&laid, managed);
         self.carry_out(laid);
         if std::mem::take(&mut self.dead) {

@@ -100,6 +100,7 @@ async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError
     if matches!(role, Role::Plan | Role::Release | Role::Apply) {
         let groups = pipeline.settings.groups.as_ref().map(|groups| &groups.0);
         let wants = groups.map_or_else(Wants::default, Wants::of);
+        let wants = wants.with(&pipeline.settings.policy);
         let probe = connected.entra.probe(wants).await;
         let probe = probe.map_err(|e| FunctionError::Target(e.to_string()))?;
         if !probe.missing.is_empty() {

@@ -1,13 +1,13 @@
 //! Microsoft Entra ID as a target of the pipeline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use rollcall_core::model::{
-    Account, GroupName, GroupStep, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step,
-    StepResult,
+    Account, Asset, Estate, GroupName, GroupStep, LicenceState, Lookup, ObjectId, Seats, SeenGroup,
+    Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -78,6 +78,19 @@ impl Target for EntraTarget {
 
     fn seats(&self) -> BoxFuture<'_, Result<Option<Vec<Seats>>, TargetError>> {
         Box::pin(async move { self.0.seats().await.map_err(|e| failed(&e)) })
+    }
+
+    fn estates<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+        kinds: &'a BTreeSet<Asset>,
+    ) -> BoxFuture<'a, Result<Vec<Estate>, TargetError>> {
+        Box::pin(async move {
+            self.0
+                .estates(accounts, kinds)
+                .await
+                .map_err(|e| failed(&e))
+        })
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {

@@ -832,7 +832,7 @@ fn trace(back: &mut TakenBack, older: &Planned, newer: Option<&Planned>) {
     }
     let newer = newer.filter(|newer| newer.run == back.run);
     let object = |action: &Action| {
-        let names = ["manager", "group", "licence"];
+        let names = ["manager", "group", "licence", "id"];
         names.map(|name| action.args.get(name).cloned())
     };
     for ActionSeen { action, why, .. } in &older.actions {

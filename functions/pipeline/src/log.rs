@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rollcall_core::approvals::Approvals;
 use rollcall_core::delta::Coverage;
 use rollcall_core::digest::sha256;
-use rollcall_core::guards::{DISABLES, Kind, REMOVALS, kind, parks};
+use rollcall_core::guards::{DISABLES, Kind, ORPHANS, REMOVALS, kind, parks};
 use rollcall_core::model::{ActionId, RunId};
 use rollcall_core::profile::Profile;
 use serde::{Deserialize, Serialize};
@@ -131,6 +131,10 @@ pub struct Planned {
     /// know it before this is folded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Timestamp>,
+    /// From this instant on a plan looks again at whatever this one keeps back for want of an owner
+    /// (guard `orphans`); `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Timestamp>,
     /// Meaning of mapping, policy and groups that it was made with.
     pub rules: Rules,
 }
@@ -352,6 +356,9 @@ pub struct Pending {
     pub since: Timestamp,
     /// The delivery behind it; `None` for a release.
     pub delivery: Option<Delivered>,
+    /// See [`Planned::again`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Timestamp>,
 }
 
 /// One person's agreement to one guard.
@@ -387,6 +394,12 @@ impl Pending {
             out.add_action(&it.guard, &it.action);
         }
         out
+    }
+
+    /// Whether a plan of this instant has looked again at everything that it waits for, so that there
+    /// is nothing left to agree to.
+    fn looked_at_again(&self, now: Timestamp) -> bool {
+        self.waiting() == [ORPHANS] && self.again.is_some_and(|again| again <= now)
     }
 
     /// Whether the intake counts: it was not parked, or people let it in.
@@ -563,6 +576,9 @@ impl Standing {
                         next.rules = Some(plan.rules.clone());
                     }
                 }
+                if !plan.parked && plan.undoes.is_none() {
+                    next.pending.retain(|p| !p.looked_at_again(plan.now));
+                }
                 if !plan.guards.is_empty() {
                     next.pending.push(Pending {
                         run: run.clone(),
@@ -575,6 +591,7 @@ impl Standing {
                         parked: plan.parked,
                         since: plan.now,
                         delivery: plan.intake.as_ref().map(Into::into),
+                        again: plan.again,
                     });
                 }
                 if plan.intake.is_some() && !plan.parked {
@@ -888,6 +905,7 @@ pub async fn accept_approved(
             | Kind::Groups
             | Kind::Seats
             | Kind::Restores
+            | Kind::Orphans
             | Kind::Churn,
         )
         | None => {}

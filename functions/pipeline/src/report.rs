@@ -258,6 +258,13 @@ fn hold(material: &Material<'_>, by: &str, why: &str) -> Hold {
     }
 }
 
+/// What is handed over, and to whom.
+fn handed(action: &Action) -> Option<String> {
+    let arg = |name: &str| action.args.get(name);
+    let (asset, id, heir) = (arg("asset")?, arg("id")?, arg("heir")?);
+    Some(format!("{asset} {id} to worker {heir}"))
+}
+
 fn change(
     order: &WorkOrder,
     action: &Action,
@@ -279,6 +286,7 @@ fn change(
         manager: action.args.get("manager").cloned(),
         grant: match &order.group {
             Some(shape) => Some(Grant::Group(shape.key.clone()).to_string()),
+            None if action.op.hands_over() => handed(action),
             None => Granting::of_args(&action.args).map(|it| it.grant.to_string()),
         },
         status,

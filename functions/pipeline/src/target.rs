@@ -1,10 +1,12 @@
 //! The port to a target system: what planning asks and what apply writes.
 
+use std::collections::BTreeSet;
+
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use rollcall_core::model::{
-    Account, GroupName, GroupStep, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step,
-    StepResult,
+    Account, Asset, Estate, GroupName, GroupStep, LicenceState, Lookup, ObjectId, Seats, SeenGroup,
+    Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -64,6 +66,14 @@ pub trait Target: Send + Sync {
 
     /// The licences that the target has; `None` where it does not let us look.
     fn seats(&self) -> BoxFuture<'_, Result<Option<Vec<Seats>>, TargetError>>;
+
+    /// What accounts answer for, of these kinds, in the order of the accounts. A kind that the
+    /// target does not let us look at is unread.
+    fn estates<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+        kinds: &'a BTreeSet<Asset>,
+    ) -> BoxFuture<'a, Result<Vec<Estate>, TargetError>>;
 
     /// Carries out one step, after checking its precondition.
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;

@@ -34,6 +34,7 @@ mod rough;
 mod rules;
 mod sample;
 mod scenarios;
+mod succession;
 mod telling;
 mod undo;
 mod workflows;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         telling::trials(),
         rules::trials(),
         scenarios::trials(),
+        succession::trials(),
         undo::trials(),
         workflows::trials(),
     ];

@@ -215,9 +215,9 @@ fn mistakes() {
         ),
         (
             "licence_days = 14",
-            "delete_days = 60",
+            "methods_days = 60",
             "",
-            "user.deleteSoft",
+            "authMethods.remove",
         ),
     ] {
         world.edit("policy.toml", from, to);

@@ -173,6 +173,7 @@ pub fn step(op: Op) -> Step {
         before: Attributes::new(),
         manager: None,
         group: None,
+        handed: None,
         licence: None,
     }
 }

@@ -96,6 +96,7 @@ impl State {
             }
             GroupRoute::AssignLicense(key) => self.assign_to_group(&key, call, now),
             GroupRoute::LicenseErrors(key) => self.list_license_errors(&key, call, now),
+            GroupRoute::Owned(route) => self.execute_ownership(route, call, now),
             GroupRoute::MemberOf(key) => {
                 let query = query::of_members(call.query, GROUP)?;
                 roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;

@@ -6,6 +6,7 @@ mod faults;
 mod groups;
 mod journals;
 mod licences;
+mod ownership;
 mod peer;
 mod permissions;
 mod quotas;

@@ -11,8 +11,8 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
 use rollcall_core::digest::sha256;
 use rollcall_core::model::{
-    Account, AccountName, AccountOp, Area, Attributes, Ending, GroupName, GroupOp, GroupStep,
-    LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult, Value,
+    Account, AccountName, AccountOp, Area, Asset, Attributes, Ending, Estate, GroupName, GroupOp,
+    GroupStep, Keeper, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult, Value,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Target as Kind, name_key};
@@ -38,6 +38,8 @@ struct Then {
     groups: BTreeMap<GroupName, SeenGroup>,
     /// Seats that came free, by licence.
     freed: BTreeMap<String, i64>,
+    /// Who took over what.
+    heirs: BTreeMap<(Asset, ObjectId), BTreeSet<ObjectId>>,
     /// What planning reads of accounts.
     attributes: Vec<String>,
 }
@@ -77,6 +79,11 @@ impl Tenant {
     }
 
     async fn remember(&self, step: &Step) -> Result<Option<ObjectId>, TargetError> {
+        if let (Some(handed), Some(heir)) = (&step.handed, &step.manager) {
+            let mut then = self.then();
+            let heirs = then.heirs.entry(handed.clone()).or_default();
+            heirs.insert(heir.clone());
+        }
         let Area::Account(op) = step.op.area() else {
             return Ok(step.object.clone());
         };
@@ -256,6 +263,30 @@ impl Target for Tenant {
                 licence.free += then.freed.get(&licence.name).copied().unwrap_or_default();
             }
             Ok(seats)
+        }
+        .boxed()
+    }
+
+    fn estates<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+        kinds: &'a BTreeSet<Asset>,
+    ) -> BoxFuture<'a, Result<Vec<Estate>, TargetError>> {
+        async move {
+            let mut estates = self.real.estates(accounts, kinds).await?;
+            let then = self.then();
+            for estate in &mut estates {
+                for owned in &mut estate.owned {
+                    let heirs = then.heirs.get(&(owned.asset, owned.id.clone()));
+                    owned
+                        .others
+                        .extend(heirs.into_iter().flatten().map(|id| Keeper {
+                            id: id.clone(),
+                            able: true,
+                        }));
+                }
+            }
+            Ok(estates)
         }
         .boxed()
     }

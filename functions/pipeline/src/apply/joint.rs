@@ -158,14 +158,14 @@ impl<'a> Joint<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Mutex;
 
     use futures::future::BoxFuture;
     use futures::stream::BoxStream;
     use rollcall_core::model::{
-        Account, ActionId, Attributes, Ending, GroupName, GroupStep, LicenceState, Lookup, Op,
-        PersonKey, Seats, SeenGroup,
+        Account, ActionId, Asset, Attributes, Ending, Estate, GroupName, GroupStep, LicenceState,
+        Lookup, Op, PersonKey, Seats, SeenGroup,
     };
     use rollcall_core::plan::Forecast;
     use rollcall_core::policy::Target as Kind;
@@ -235,6 +235,14 @@ mod tests {
             unreachable!()
         }
 
+        fn estates<'a>(
+            &'a self,
+            _: &'a [ObjectId],
+            _: &'a BTreeSet<Asset>,
+        ) -> BoxFuture<'a, Result<Vec<Estate>, TargetError>> {
+            unreachable!()
+        }
+
         fn apply<'a>(&'a self, _: &'a Step) -> BoxFuture<'a, StepResult> {
             unreachable!()
         }
@@ -276,6 +284,7 @@ mod tests {
             write: Attributes::new(),
             before: Attributes::new(),
             manager: None,
+            handed: None,
             group: Some(ObjectId::new(group)),
             licence: None,
         };

@@ -9,8 +9,8 @@ use rollcall_core::fold::{Outcome, Outcomes};
 use rollcall_core::grants::Granting;
 use rollcall_core::groups::Shape;
 use rollcall_core::model::{
-    ActionId, Attributes, Ending, GroupName, GroupStep, Lookup, ObjectId, Op, OrderId, PersonKey,
-    RunId, Step, StepResult,
+    ActionId, Asset, Attributes, Ending, GroupName, GroupStep, Lookup, ObjectId, Op, OrderId,
+    PersonKey, RunId, Step, StepResult,
 };
 use rollcall_core::plan::{Action, ActionValues, WorkOrder};
 use rollcall_http::Clock;
@@ -420,6 +420,7 @@ impl Hands<'_, '_> {
             write: Attributes::new(),
             before: Attributes::new(),
             manager: None,
+            handed: None,
             group: None,
             licence: None,
         }
@@ -475,7 +476,12 @@ impl Hands<'_, '_> {
                 if let Some(manager) = self.manager(person).await? {
                     Some(manager)
                 } else {
-                    let reason = "manager".to_owned();
+                    let reason = if action.op.hands_over() {
+                        "heir"
+                    } else {
+                        "manager"
+                    };
+                    let reason = reason.to_owned();
                     return Ok(ended(Ending::Waiting {
                         until: None,
                         reason,
@@ -494,6 +500,14 @@ impl Hands<'_, '_> {
             match self.granting(order, action, key, object).await? {
                 Ok(step) => step,
                 Err(ending) => return Ok(ended(ending)),
+            }
+        } else if action.op.hands_over() {
+            let asset = action.args.get("asset").and_then(|it| Asset::of_name(it));
+            let id = action.args.get("id").map(ObjectId::new);
+            Step {
+                manager,
+                handed: asset.zip(id),
+                ..Self::bare(order, action, key, object)
             }
         } else {
             let (before, write) = match values.get(&action.id) {

@@ -12,7 +12,7 @@ use serde::Serialize;
 type Values = BTreeMap<ActionId, ActionValues>;
 
 /// What an action is about beside its person.
-const OBJECTS: [&str; 6] = ["manager", "group", "licence", "role", "app", "device"];
+const OBJECTS: [&str; 7] = ["manager", "group", "licence", "role", "app", "device", "id"];
 
 /// What would be different of one person.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,12 +4,15 @@
 //! that is how a plan is computed a second time. Invariant: no answer is used that is not
 //! recorded.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek as _, SeekFrom};
 
 use futures::StreamExt as _;
 use rollcall_core::digest::WorkerHasher;
-use rollcall_core::model::{Account, GroupName, Lookup, Seats, SeenGroup, SourceName};
+use rollcall_core::model::{
+    Account, Asset, Estate, GroupName, Lookup, ObjectId, Seats, SeenGroup, SourceName,
+};
 use rollcall_core::policy::name_key;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
@@ -45,6 +48,15 @@ struct SeatsSeen {
 #[derive(Debug, Serialize, Deserialize)]
 struct GroupsSeen {
     groups: Option<Vec<Option<SeenGroup>>>,
+}
+
+/// What an account answers for, as stored; asked between the two passes of a plan, of people who are
+/// cut off or whose deletion is due.
+#[derive(Debug, Serialize, Deserialize)]
+struct EstateSeen {
+    estate: Estate,
+    of: ObjectId,
+    kinds: BTreeSet<Asset>,
 }
 
 /// Where answers come from: the tenant, or what it answered when the plan was first made.
@@ -103,6 +115,7 @@ pub(super) enum Line {
     Seats(Option<Vec<Seats>>),
     Groups(Option<Vec<Option<SeenGroup>>>),
     Account(Lookup, Vec<Account>),
+    Estate(ObjectId, Estate),
 }
 
 /// The lines of a stored `tenant.jsonl`.
@@ -128,6 +141,9 @@ impl AllLines {
             Line::Seats(parse::<SeatsSeen>(key, &line)?.seats)
         } else if line.starts_with(GROUPS) {
             Line::Groups(parse::<GroupsSeen>(key, &line)?.groups)
+        } else if line.starts_with(ESTATE) {
+            let seen: EstateSeen = parse(key, &line)?;
+            Line::Estate(seen.of, seen.estate)
         } else {
             let answered: Answered = parse(key, &line)?;
             Line::Account(answered.question, answered.answer)
@@ -139,6 +155,11 @@ impl AllLines {
 const SEATS: &[u8] = b"{\"seats\":";
 /// How a line of [`GroupsSeen`] begins.
 const GROUPS: &[u8] = b"{\"groups\":";
+/// How a line of [`EstateSeen`] begins.
+const ESTATE: &[u8] = b"{\"estate\":";
+
+/// What is wrong with answers that belong to another plan.
+const OTHER_QUESTIONS: &str = "its questions are not those that this plan asks, in their order";
 
 impl Stored {
     fn seats(&mut self) -> Result<Option<Vec<Seats>>, StoreError> {
@@ -151,12 +172,21 @@ impl Stored {
         Ok(seen.groups)
     }
 
+    fn estate(&mut self, of: &ObjectId, kinds: &BTreeSet<Asset>) -> Result<Estate, StoreError> {
+        let seen: EstateSeen = parse(&self.key.clone(), self.next()?)?;
+        if seen.of == *of && seen.kinds == *kinds {
+            Ok(seen.estate)
+        } else {
+            Err(self.corrupt(OTHER_QUESTIONS))
+        }
+    }
+
     fn answer(&mut self, question: &Lookup) -> Result<Vec<Account>, StoreError> {
         let answered: Answered = parse(&self.key.clone(), self.next()?)?;
         if answered.question == *question {
             Ok(answered.answer)
         } else {
-            Err(self.corrupt("its questions are not those that this plan asks, in their order"))
+            Err(self.corrupt(OTHER_QUESTIONS))
         }
     }
 
@@ -241,6 +271,47 @@ impl<'a> Desk<'a> {
         let seen = GroupsSeen { groups };
         self.record.line(&seen)?;
         Ok(seen.groups.filter(|groups| groups.len() == names.len()))
+    }
+
+    /// What accounts answer for, of these kinds, in the order of the accounts.
+    pub(super) async fn estates(
+        &mut self,
+        accounts: &[ObjectId],
+        kinds: &BTreeSet<Asset>,
+    ) -> Result<Vec<Estate>, PlanError> {
+        let unread = || Estate {
+            owned: Vec::new(),
+            unread: kinds.clone(),
+        };
+        let estates = match &mut self.answers {
+            // Nobody stays inside because the tenant does not say what they own.
+            Answers::Live(target) => match target.estates(accounts, kinds).await {
+                Ok(estates) => estates,
+                Err(error) => {
+                    tracing::warn!(%error, "What leavers own cannot be read; told as unknown.");
+                    accounts.iter().map(|_| unread()).collect()
+                }
+            },
+            Answers::Stored(stored) => accounts
+                .iter()
+                .map(|account| stored.estate(account, kinds))
+                .collect::<Result<_, _>>()?,
+            Answers::Recalled(recalled) => accounts
+                .iter()
+                .map(|account| recalled.estate(account).unwrap_or_else(unread))
+                .collect(),
+        };
+        let mut out = Vec::with_capacity(accounts.len());
+        for (of, estate) in accounts.iter().zip(estates) {
+            let seen = EstateSeen {
+                estate,
+                of: of.clone(),
+                kinds: kinds.clone(),
+            };
+            self.record.line(&seen)?;
+            out.push(seen.estate);
+        }
+        Ok(out)
     }
 
     pub(super) async fn ask(

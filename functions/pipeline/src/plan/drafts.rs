@@ -12,9 +12,11 @@ use rollcall_core::model::{
 };
 use rollcall_core::notice;
 use rollcall_core::policy::{Context, Draft, Matching, NoRules, Rules, Target, decide, name_key};
+use rollcall_core::references;
 use rollcall_core::seats::Claims;
 use rollcall_core::slices::{Slices, Tally};
 use rollcall_core::state::{Person, Promise};
+use rollcall_core::succession;
 use rollcall_core::undo;
 use rollcall_core::workers::ProtectedRule;
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,7 @@ use tempfile::SpooledTempFile;
 
 use super::desk::Desk;
 use super::read::Ready;
+use super::succession::{Leaver, Leaving, manager_of};
 use super::{PlanError, Request};
 use crate::spool::{Spool, next_line};
 
@@ -78,6 +81,8 @@ pub(super) struct Drafts {
     pub(super) tally: Tally,
     /// Groups that somebody comes into by what is due.
     pub(super) named: BTreeSet<String>,
+    /// Who leaves by this plan.
+    pub(super) leaving: Leaving,
     /// Looked at, and nothing came of it.
     pub(super) untouched: u32,
     /// Rows that are not believed.
@@ -150,6 +155,7 @@ impl Drafts {
             Matching::Key => None,
             Matching::KeyThenName => subject.wanted_name(cx.target),
         };
+        let undoes = deed.is_some();
         let decision = match deed {
             Some((run, deed)) => {
                 let terms = undo::Terms {
@@ -232,6 +238,21 @@ impl Drafts {
                 if let Grant::Group(key) = &granting.grant {
                     self.named.insert(key.clone());
                 }
+            }
+        }
+        if let Some((draft, object)) = draft
+            .as_ref()
+            .and_then(|it| Some((it, it.object.as_ref()?)))
+        {
+            if succession::asks(draft) && !undoes {
+                let leaver = Leaver {
+                    place: self.briefs.len() - 1,
+                    object: object.clone(),
+                    manager: manager_of(&person),
+                };
+                self.leaving.leaves(&person, leaver);
+            } else if references::manager(draft).is_some() {
+                self.leaving.moves(object);
             }
         }
         let mut parts = BTreeSet::new();

@@ -135,14 +135,14 @@ fn said(subject: &Subject) -> Vec<&Identity> {
 }
 
 /// The person behind a worker id, in the file or in the state.
-fn person_of(worker: &WorkerId, scan: &Scan, request: &Request<'_>) -> Option<u64> {
+pub(super) fn person_of(worker: &WorkerId, scan: &Scan, request: &Request<'_>) -> Option<u64> {
     let prefix = key_prefix(worker_hash(&request.source, worker));
     let named = scan.roster.person_of(prefix);
     named.or_else(|| known_person(worker, request))
 }
 
 /// Whom a person reports to by the newest data.
-fn above(
+pub(super) fn above(
     person: u64,
     scan: &Scan,
     rows: &mut Option<SealedRows>,

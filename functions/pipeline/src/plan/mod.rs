@@ -15,6 +15,7 @@ mod recall;
 mod request;
 mod shapes;
 mod slices;
+mod succession;
 
 use std::collections::BTreeMap;
 
@@ -109,6 +110,8 @@ pub struct Made {
     pub without: BTreeMap<String, u32>,
     /// See [`crate::log::Planned::next_due`].
     pub next_due: Option<Timestamp>,
+    /// See [`crate::log::Planned::again`].
+    pub again: Option<Timestamp>,
     /// The run that it takes back.
     pub undoes: Option<RunId>,
     /// Where the notices lie that it takes in.
@@ -242,6 +245,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
                 .await?;
         }
     }
+    let inherited = succession::ask(&mut drafts, &mut desk, &scan, &mut rows, &request).await?;
     let in_slices = slices::judge(&mut drafts, &lines, &request, &mut findings)?;
     let [disables, removed] = in_slices.left;
     let budget = guards::disables(
@@ -302,7 +306,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             .is_some_and(|groups| groups.ours().next().is_some()),
     };
     let orders = Orders::new(&request, &scan, delivery, verdicts, counts, &catalogue);
-    orders.write(drafts, shaped, findings, inputs, tenant)
+    orders.write((drafts, inherited), shaped, findings, inputs, tenant)
 }
 
 /// What the target says of licences, where anybody asks.

@@ -20,6 +20,7 @@ use rollcall_core::references::{self, Reference};
 use rollcall_core::seats::Losers;
 use rollcall_core::slices::{self, Judged};
 use rollcall_core::state::{Person, account_behind, key_prefix};
+use rollcall_core::succession::{self, Found};
 use rollcall_core::texts;
 
 use super::drafts::{Brief, Drafts, Laid};
@@ -56,6 +57,12 @@ pub(super) struct Orders<'a> {
     adoptions: u32,
     /// People who would get sensitive access back.
     restores: u32,
+    /// Why deletions wait, by place.
+    orphaned: BTreeMap<usize, String>,
+    /// When they are looked at again.
+    again: Option<Timestamp>,
+    /// Deletions that wait because of that alone, or too.
+    orphans: u32,
     /// Groups that are there and would change.
     reshaped: u32,
     losers: Losers,
@@ -101,6 +108,9 @@ impl<'a> Orders<'a> {
             protected: 0,
             adoptions: 0,
             restores: 0,
+            orphaned: BTreeMap::new(),
+            again: None,
+            orphans: 0,
             reshaped: 0,
             losers: Losers::default(),
             lane: BTreeSet::new(),
@@ -126,7 +136,7 @@ impl<'a> Orders<'a> {
     /// The whole plan.
     pub(super) fn write(
         mut self,
-        mut drafts: Drafts,
+        (mut drafts, mut inherited): (Drafts, BTreeMap<usize, Found>),
         shaped: Vec<WorkOrder>,
         mut findings: Vec<Finding>,
         inputs: Inputs,
@@ -159,6 +169,11 @@ impl<'a> Orders<'a> {
                 let found = self.refer(draft, &mut laid.person, laid.row, &settling.coming);
                 findings.extend(found);
                 laid.changed |= laid.person.waits_for != before;
+            }
+            if let (Some(found), Some(draft)) = (inherited.remove(&place), &mut laid.draft) {
+                let settled = self.succeed(place, draft, (&mut laid.person, laid.row), &found);
+                laid.changed |= self.orphaned.contains_key(&place);
+                findings.extend(settled);
             }
             let told = self.written(&mut laid)?;
             findings.extend(told);
@@ -254,6 +269,26 @@ impl<'a> Orders<'a> {
         // A row that names somebody unknown was reported when it was read.
         let told = row.is_some() && reference == Reference::Unknown;
         found.filter(|_| !told)
+    }
+
+    /// What comes of what somebody who leaves answers for.
+    fn succeed(
+        &mut self,
+        place: usize,
+        draft: &mut Draft,
+        (person, row): (&mut Person, Option<u32>),
+        found: &Found,
+    ) -> Vec<Finding> {
+        let Some(policy) = self.request.policy.succession() else {
+            return Vec::new();
+        };
+        let now = self.request.now;
+        let settled = succession::settle(draft, person, found, &policy, now, row);
+        if let Some(why) = settled.wait {
+            self.orphaned.insert(place, why);
+            self.again = Some(succession::again(&policy, now));
+        }
+        settled.findings
     }
 
     /// Writes what somebody is to be told now, once it is settled what the account is called.
@@ -392,7 +427,9 @@ impl<'a> Orders<'a> {
             return Ok(false);
         }
         let clash = order.as_ref().is_some_and(|order| order.impact.clash);
-        let free = order.as_ref().is_none_or(|o| o.held.is_empty());
+        // What waits for an owner is looked at again by the clock.
+        let by_people = |held: &Held| held.guards().any(|guard| guard != guards::ORPHANS);
+        let free = order.as_ref().is_none_or(|o| !o.held.iter().any(by_people));
         let now = self.request.now;
         if let Some(due) = person.due.filter(|due| free && *due > now) {
             self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
@@ -431,6 +468,10 @@ impl<'a> Orders<'a> {
         if draft.adopted.is_some() {
             guards::hold_adoption(&mut order);
             self.adoptions += 1;
+        }
+        if let Some(why) = self.orphaned.get(&place) {
+            guards::hold_orphans(&mut order, why, self.request.now);
+            self.orphans += 1;
         }
         if draft.steps().any(|step| step.args.contains_key("ask")) {
             guards::hold_restores(&mut order);
@@ -606,6 +647,9 @@ impl<'a> Orders<'a> {
             verdicts.push(guards::seats(people));
             verdicts.push(guards::restores(self.restores));
         }
+        if self.request.policy.succession().is_some() {
+            verdicts.push(guards::orphans(self.orphans));
+        }
         if self.verdicts.shapes {
             verdicts.push(guards::groups(self.reshaped));
         }
@@ -637,6 +681,7 @@ impl<'a> Orders<'a> {
             slices: self.slices,
             without: self.losers.counts(),
             next_due: self.next_due,
+            again: self.again,
             undoes: self.verdicts.undoes,
             notices: self
                 .request

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rollcall_core::groups::{Groups, account_of};
-use rollcall_core::model::{Account, AccountName, GroupName, Lookup, ObjectId, Seats, SeenGroup};
+use rollcall_core::model::{
+    Account, AccountName, Estate, GroupName, Lookup, ObjectId, Seats, SeenGroup,
+};
 use rollcall_core::policy::name_key;
 
 use super::desk::{Line, answers, lines_of};
@@ -25,6 +27,7 @@ pub struct Recalled<'a> {
     known: Accounts,
     seats: Option<Vec<Seats>>,
     groups: Vec<Option<SeenGroup>>,
+    estates: BTreeMap<ObjectId, Estate>,
     names: Vec<GroupName>,
     state: &'a State,
     /// The accounts of the state were read.
@@ -95,6 +98,7 @@ impl<'a> Recalled<'a> {
             known: Accounts::default(),
             seats: None,
             groups: Vec::new(),
+            estates: BTreeMap::new(),
             names: groups.map(shapes::names).unwrap_or_default(),
             state,
             all: false,
@@ -105,6 +109,9 @@ impl<'a> Recalled<'a> {
             match line {
                 Line::Seats(seats) => out.seats = seats,
                 Line::Groups(groups) => out.groups = groups.unwrap_or_default(),
+                Line::Estate(of, estate) => {
+                    out.estates.insert(of, estate);
+                }
                 Line::Account(question, accounts) => {
                     for account in &accounts {
                         out.known.add(account.clone());
@@ -133,6 +140,15 @@ impl<'a> Recalled<'a> {
             self.names.iter().zip(&self.groups).collect();
         let of = |name| seen.get(name).and_then(|group| (*group).clone());
         Some(names.iter().map(of).collect())
+    }
+
+    /// What an account answered for; `None`, and counted, where nobody asked then.
+    pub(super) fn estate(&self, of: &ObjectId) -> Option<Estate> {
+        let known = self.estates.get(of).cloned();
+        if known.is_none() {
+            self.assumed.fetch_add(1, Ordering::Relaxed);
+        }
+        known
     }
 
     pub(super) fn answer(&mut self, question: &Lookup) -> Result<Vec<Account>, StoreError> {

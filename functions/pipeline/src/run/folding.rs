@@ -159,7 +159,8 @@ impl Pipeline {
                 .actions
                 .iter()
                 .chain(order.held.iter().flat_map(|h| &h.actions));
-            wanted.extend(all.filter_map(|a| a.args.get("manager")).map(WorkerId::new));
+            let named = |a: &Action| a.after.as_ref().map(|it| WorkerId::new(it.as_str()));
+            wanted.extend(all.filter_map(named));
         }
         wanted.sort();
         wanted.dedup();

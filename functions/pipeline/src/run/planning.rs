@@ -158,6 +158,7 @@ impl Pipeline {
             slices: made.slices,
             without: made.without,
             next_due: made.next_due,
+            again: made.again,
             undoes: made.undoes,
             notices: made.notices.iter().map(|it| it.key.clone()).collect(),
             rules: self.rules(),

@@ -54,6 +54,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
     runtime.block_on(async {
         let groups = settings.groups.as_ref().map(|groups| &groups.0);
         let wants = groups.map_or_else(Wants::default, Wants::of);
+        let wants = wants.with(&settings.policy);
         let wired = Box::pin(wiring::wire(
             settings,
             args.at.now,

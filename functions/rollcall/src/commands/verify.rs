@@ -14,7 +14,7 @@ pub(crate) fn verify(
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, _| {
-        let verified = pipeline.verify(args.head.as_deref()).await?;
+        let verified = Box::pin(pipeline.verify(args.head.as_deref())).await?;
         if printer.json {
             printer.json(&verified);
         } else {

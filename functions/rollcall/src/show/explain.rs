@@ -179,9 +179,10 @@ impl Page<'_> {
             Area::Account(AccountOp::Update | AccountOp::SetManager | AccountOp::ClearManager)
             | Area::Access(_)
             | Area::Group(_)
-            | Area::Bin
+            | Area::Bin(_)
             | Area::SignIn
             | Area::Role
+            | Area::Estate(_)
             | Area::Message
             | Area::Device => false,
         }

@@ -355,6 +355,14 @@ fn shape_lines(shape: &Shape, line: &mut impl FnMut(String)) {
 
 /// What an action is about beside its person: a manager, a group, a licence.
 pub(crate) fn object_of(action: &Action) -> String {
+    if let (true, Some(asset), Some(id), Some(heir)) = (
+        action.op.hands_over(),
+        action.args.get("asset"),
+        action.args.get("id"),
+        action.args.get("heir"),
+    ) {
+        return format!(" {asset} {id} to {heir}");
+    }
     let names = ["manager", "group", "licence", "role", "app", "device"];
     let mut objects = names.iter().filter_map(|name| action.args.get(*name));
     match objects.next() {
@@ -373,10 +381,13 @@ fn sign(action: &Action) -> char {
         | Op::LicenceAssign
         | Op::GroupCreate
         | Op::TapIssue
-        | Op::RoleAdd => '+',
+        | Op::RoleAdd
+        | Op::OwnerAdd
+        | Op::SponsorAdd => '+',
         Op::UserUpdate
         | Op::UserSetManager
         | Op::UserClearManager
+        | Op::ReportHandOver
         | Op::GroupUpdate
         | Op::GroupLicense
         | Op::UserResetPassword
