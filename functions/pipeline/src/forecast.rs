@@ -129,7 +129,7 @@ impl Pipeline {
         let kind = self.target.kind();
         let catalogue = Catalogue::new(seats, groups);
         let missing = BTreeSet::new();
-        let workflows = Workflows::compile(&self.settings.policy, &self.settings.mapping);
+        let workflows = Workflows::compile(&self.settings.policy, self.settings.mapping());
         let workflows = workflows.map_err(|error| StoreError::Corrupt {
             key: "policy.toml".to_owned(),
             why: error.to_string(),
@@ -141,7 +141,7 @@ impl Pipeline {
             target: &kind,
             first_load: false,
             stale: false,
-            matching: self.settings.mapping.matching(),
+            matching: self.settings.mapping().matching(),
             full: false,
             grants: groups.map(|groups| GrantTerms {
                 groups,

@@ -32,6 +32,7 @@ mod rough;
 mod rules;
 mod sample;
 mod scenarios;
+mod sources;
 mod telling;
 mod undo;
 mod workflows;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         telling::trials(),
         rules::trials(),
         scenarios::trials(),
+        sources::trials(),
         undo::trials(),
         workflows::trials(),
     ];
