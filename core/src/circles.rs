@@ -210,6 +210,7 @@ mod tests {
         let date = |text: &str| Some(text.parse().unwrap());
         let row = |worker: &str, hire: &str, last: Option<Date>, secondary: bool| Identity {
             worker: WorkerId::new(worker),
+            source: None,
             status: "A".to_owned(),
             manager: None,
             hire: date(hire),

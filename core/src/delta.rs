@@ -170,11 +170,12 @@ fn present(entry: &Entry, hot: &Hot, awaited: bool, terms: Terms<'_>) -> Option<
 /// Who is not listed by a file that proves nothing is looked at all the same where something is
 /// to do: the file would not name them again.
 fn absent(proves: bool, hot: &Hot, awaited: bool, terms: Terms<'_>) -> Option<Cause> {
-    // Somebody who was cut off, or never had an account, may leave the file: that is no miss,
-    // but the state has to learn that the file no longer lists them.
+    // A file says nothing of whom its source does not have. Somebody who was cut off, or never had
+    // an account, may leave the file: that is no miss, but the state has to learn that the file no
+    // longer lists them.
     let open = matches!(hot.lifecycle, Lifecycle::Created | Lifecycle::Active);
     // Whoever was to start and is missing once waits for the next file.
-    if proves && (hot.listed || open || hot.misses == 1) {
+    if proves && !hot.elsewhere && (hot.listed || open || hot.misses == 1) {
         Some(Cause::Absent)
     } else if hot.due.is_some_and(|due| due <= terms.now) {
         Some(Cause::Due)
@@ -218,6 +219,7 @@ mod tests {
             lifecycle,
             misses: 0,
             listed: true,
+            elsewhere: false,
             unfinished: false,
             held: false,
             worker: crate::state::key_prefix(key),

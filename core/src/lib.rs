@@ -15,6 +15,7 @@ pub mod lifecycle;
 pub mod mapping;
 pub mod model;
 pub mod notice;
+pub mod owners;
 mod pattern;
 mod place;
 pub mod plan;

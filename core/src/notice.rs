@@ -273,6 +273,7 @@ mod tests {
             at: MONDAY.parse().unwrap(),
             seen: None,
             absent: false,
+            source: None,
         });
         heed(
             &mut person,

@@ -411,6 +411,9 @@ pub struct Inputs {
     pub intake_sha256: Option<String>,
     /// The mapping's meaning.
     pub mapping_sha256: String,
+    /// Of all sources and of who owns which attribute, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sources_sha256: Option<String>,
     /// The policy's meaning.
     pub policy_sha256: String,
     /// The groups' meaning, where there are any.

@@ -206,6 +206,7 @@ mod tests {
         let mut person = Person::new(SourceName::new("hr"), WorkerId::new(worker));
         person.wanted = Some(Identity {
             worker: WorkerId::new(worker),
+            source: None,
             status: "A".to_owned(),
             manager: None,
             hire: hire.map(|day| day.parse().unwrap()),

@@ -558,6 +558,7 @@ mod tests {
         let value = |name: &str, text: &str| (name.to_owned(), Value::text(text));
         Identity {
             worker: WorkerId::new("7"),
+            source: None,
             status: "A".to_owned(),
             manager: None,
             hire: None,

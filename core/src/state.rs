@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::grants::{Given, Grant};
 use crate::model::{
     AccountName, Attributes, Device, FindingKind, ObjectId, Op, PersonKey, RunId, SourceName,
-    WorkerId,
+    Value, WorkerId,
 };
 
 /// Where the account of a person stands, as far as we made it so.
@@ -119,6 +119,9 @@ pub struct Block {
 pub struct Identity {
     /// The key of the row.
     pub worker: WorkerId,
+    /// Whose row it is; `None`: the home source's, after which keys are hashed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<SourceName>,
     /// The status as HR writes it.
     pub status: String,
     /// Whose report the worker is; `None` where the cell is empty.
@@ -149,6 +152,13 @@ pub struct Identity {
     /// Sign-in names to take instead when the wanted one is taken, best first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub other_names: Vec<AccountName>,
+}
+
+impl Identity {
+    /// Whether both are rows of one employment: worker ids tell employments of one source apart.
+    pub fn same_job(&self, other: &Self) -> bool {
+        self.worker == other.worker && self.source == other.source
+    }
 }
 
 /// What HR says of an employment beside key, status, hire and last day. Most rows say none of it.
@@ -267,6 +277,48 @@ pub struct Undone {
     /// It acted on an absence: any row says something else.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub absent: bool,
+    /// The source whose file the run read; `None`: the home source's. What others say does not end
+    /// the hold.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<SourceName>,
+}
+
+/// How one source stands to a person: what each full file of it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// See [`Person::fingerprint`].
+    #[serde(with = "hex128")]
+    pub fingerprint: u128,
+    /// See [`Person::misses`].
+    #[serde(default)]
+    pub misses: u8,
+    /// See [`Person::listed`].
+    #[serde(default)]
+    pub listed: bool,
+    /// See [`Person::elsewhere`].
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub elsewhere: bool,
+}
+
+impl Default for Part {
+    /// A source that never had a row of somebody.
+    fn default() -> Self {
+        Self {
+            fingerprint: 0,
+            misses: 0,
+            listed: false,
+            elsewhere: true,
+        }
+    }
+}
+
+/// What the owner of an attribute said last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Owned {
+    /// Who said it.
+    pub source: SourceName,
+    /// What; null clears.
+    pub value: Value,
 }
 
 /// One device of somebody who left, from the cut to the proof that it is gone.
@@ -323,12 +375,16 @@ impl DeviceCase {
 
 /// Everything known of one person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about a person, and any may go with any other"
+)]
 pub struct Person {
     /// The key.
     pub person: PersonKey,
-    /// Which feed.
+    /// The home source: the one after which keys are hashed, of all persons of a store.
     pub source: SourceName,
-    /// The worker id there.
+    /// The worker id that the account carries, or is to carry.
     pub worker: WorkerId,
     /// Where the account stands.
     pub lifecycle: Lifecycle,
@@ -336,6 +392,19 @@ pub struct Person {
     pub misses: u8,
     /// The worker stood in the last accepted full file.
     pub listed: bool,
+    /// The source in question has no employment of the person: its files prove no absence of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub elsewhere: bool,
+    /// The source in question, of which fingerprint, misses and the two above are; `None`: the home
+    /// source, as everybody is stored. See [`Person::face`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub facing: Option<SourceName>,
+    /// The same of the other sources that know the person.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub parts: BTreeMap<SourceName, Part>,
+    /// By attribute, what the source that owns it said last.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub owned: BTreeMap<String, Owned>,
     /// Something planned is not done: planned again by the next intake, and by a release from
     /// `due` on.
     pub unfinished: bool,
@@ -434,6 +503,10 @@ impl Person {
             lifecycle: Lifecycle::None,
             misses: 0,
             listed: false,
+            elsewhere: false,
+            facing: None,
+            parts: BTreeMap::new(),
+            owned: BTreeMap::new(),
             unfinished: false,
             tries: 0,
             held: false,
@@ -471,6 +544,34 @@ impl Person {
         self.wanted.iter().chain(&self.others)
     }
 
+    /// Turns to a source (`None`: the home source): from now on fingerprint, misses and whether
+    /// somebody is listed are those of its files.
+    pub fn face(&mut self, source: Option<&SourceName>) {
+        let to = source.filter(|it| **it != self.source);
+        if self.facing.as_ref() == to {
+            return;
+        }
+        let home = self.source.clone();
+        let to = to.cloned();
+        let next = to.as_ref().unwrap_or(&home);
+        let next = self.parts.remove(next).unwrap_or_default();
+        let before = Part {
+            fingerprint: std::mem::replace(&mut self.fingerprint, next.fingerprint),
+            misses: std::mem::replace(&mut self.misses, next.misses),
+            listed: std::mem::replace(&mut self.listed, next.listed),
+            elsewhere: std::mem::replace(&mut self.elsewhere, next.elsewhere),
+        };
+        let from = std::mem::replace(&mut self.facing, to).unwrap_or(home);
+        if before != Part::default() {
+            self.parts.insert(from, before);
+        }
+    }
+
+    /// The source whose row counts: an employment beside it is another source's word.
+    pub fn main_source(&self) -> Option<SourceName> {
+        self.wanted.as_ref().and_then(|it| it.source.clone())
+    }
+
     /// The hot facts.
     pub fn hot(&self) -> Hot {
         Hot {
@@ -481,6 +582,7 @@ impl Person {
             lifecycle: self.lifecycle,
             misses: self.misses,
             listed: self.listed,
+            elsewhere: self.elsewhere,
             unfinished: self.unfinished,
             held: self.held,
             worker: key_prefix(crate::digest::worker_hash(&self.source, &self.worker)),
@@ -493,6 +595,10 @@ impl Person {
 
 /// What is read of everybody on every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about a person, and any may go with any other"
+)]
 pub struct Hot {
     /// [`crate::digest::worker_hash`] of the person's key.
     pub key: u128,
@@ -506,6 +612,8 @@ pub struct Hot {
     pub misses: u8,
     /// See [`Person::listed`].
     pub listed: bool,
+    /// See [`Person::elsewhere`].
+    pub elsewhere: bool,
     /// See [`Person::unfinished`].
     pub unfinished: bool,
     /// See [`Person::held`].
@@ -568,6 +676,14 @@ impl Hot {
     pub fn managed(&self) -> bool {
         self.lifecycle != Lifecycle::None
     }
+
+    /// The same facts as a source stands to the person; see [`Person::face`].
+    pub fn turn(&mut self, part: &Part) {
+        self.fingerprint = part.fingerprint;
+        self.misses = part.misses;
+        self.listed = part.listed;
+        self.elsewhere = part.elsewhere;
+    }
 }
 
 /// 128-bit hashes as 32 hexadecimal digits in JSON.
@@ -589,5 +705,45 @@ pub mod hex128 {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
         let text = String::deserialize(from)?;
         u128::from_str_radix(&text, 16).map_err(|_| D::Error::custom("not a 128-bit hash"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What one source's files say never gets mixed up with another's.
+    #[test]
+    fn each_source_is_compared_with_its_own_files() {
+        let (home, other) = (SourceName::new("hr"), SourceName::new("agency"));
+        let mut person = Person::new(home.clone(), WorkerId::new("7"));
+        person.fingerprint = 5;
+        person.listed = true;
+        let before = person.clone();
+        person.face(Some(&other));
+        assert!(person.elsewhere && !person.listed && person.fingerprint == 0);
+        let turned = person.clone();
+        person.face(Some(&other));
+        assert_eq!(person, turned);
+        person.elsewhere = false;
+        person.misses = 1;
+        person.face(Some(&home));
+        assert_eq!(
+            (person.fingerprint, person.misses, person.listed),
+            (5, 0, true)
+        );
+        assert_eq!(person.facing, None, "the home source has no other name");
+        person.face(Some(&other));
+        assert_eq!(
+            (person.fingerprint, person.misses, person.listed),
+            (0, 1, false)
+        );
+        person.misses = 0;
+        person.elsewhere = true;
+        person.face(None);
+        assert_eq!(
+            person, before,
+            "a source that has nobody leaves nothing behind"
+        );
     }
 }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::grants::{Given, Grant, Granting};
 use crate::groups::Groups;
 use crate::model::{
-    Account, Attributes, Finding, FindingKind, Op, Place, RunId, Severity, Value, WorkerId,
+    Account, Attributes, Finding, FindingKind, Op, Place, RunId, Severity, SourceName, Value,
+    WorkerId,
 };
 use crate::plan::{Action, ActionValues};
 use crate::policy::{Decision, DeltaKind, Draft, DraftAction, Reason, Target, giving};
@@ -105,6 +106,9 @@ pub struct Deed {
     pub seen: Option<String>,
     /// It acted on an absence.
     pub absent: bool,
+    /// See [`Undone::source`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<SourceName>,
 }
 
 /// What holds for a whole undo.
@@ -450,6 +454,7 @@ impl Taking<'_> {
             at: self.terms.now,
             seen: self.deed.seen.clone(),
             absent: self.deed.absent,
+            source: self.deed.source.clone(),
         };
         let before = self.deed.before.as_deref();
         let mut out = match before.filter(|_| !self.made()) {
@@ -630,6 +635,7 @@ mod tests {
             revision: 4,
             seen: Some("0f".to_owned()),
             absent: false,
+            source: None,
         }
     }
 

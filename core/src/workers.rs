@@ -197,6 +197,7 @@ mod tests {
         .into();
         Identity {
             worker: WorkerId::new("7"),
+            source: None,
             status: "A".to_owned(),
             manager: Some(WorkerId::new("1")),
             hire: Some("2020-01-06".parse().unwrap()),

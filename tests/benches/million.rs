@@ -159,7 +159,7 @@ fn prepare(dir: &Path) {
     let mut persons = runtime.block_on(async {
         let tenant = Tenant::open(options, Clock::system()).unwrap();
         people(
-            &settings.mapping,
+            settings.mapping(),
             &dir.join("one.csv"),
             &settings.source(),
             &tenant,
@@ -167,9 +167,11 @@ fn prepare(dir: &Path) {
     });
     persons.sort_by_key(|p| p.hot().key);
     let rules = Rules {
-        mapping_sha256: settings.mapping.hash(),
+        mapping_sha256: settings.mapping().hash(),
         policy_sha256: settings.policy.hash(),
         grants_sha256: None,
+        owners_sha256: None,
+        beside: std::collections::BTreeMap::new(),
     };
     let rows = u32::try_from(persons.len()).unwrap();
     runtime.block_on(async {
@@ -180,6 +182,7 @@ fn prepare(dir: &Path) {
         let state = state.await.unwrap();
         let intake = Intake {
             source: "csv2scim".to_owned(),
+            home: None,
             file: "one.csv".to_owned(),
             delivery: "one".to_owned(),
             sha256: "0".repeat(64),

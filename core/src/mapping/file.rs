@@ -67,6 +67,8 @@ pub struct Mapping {
     /// Folded: see [`name_key`].
     pub(super) reserved_names: BTreeSet<String>,
     pub(super) scope: Scope,
+    /// Properties that other sources write for the workers of this mapping.
+    also: Vec<String>,
     hash: String,
 }
 
@@ -141,6 +143,8 @@ pub(super) struct WorkerRules {
     pub(super) key: String,
     #[serde(default)]
     pub(super) key_pattern: Option<String>,
+    /// Empty in the mapping of a source that brings attributes only.
+    #[serde(default)]
     pub(super) status: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) person: Option<String>,
@@ -191,6 +195,26 @@ pub(super) struct LeaveRule {
 }
 
 impl WorkerRules {
+    /// What is said that only a source of persons can say, by key.
+    fn of_persons(&self) -> Vec<&'static str> {
+        [
+            ("status", !self.status.is_empty()),
+            ("manager", self.manager.is_some()),
+            ("hire_date", self.hire_date.is_some()),
+            ("last_day", self.last_day.is_some()),
+            ("time_zone", self.time_zone.is_some()),
+            ("termination_date", self.termination_date.is_some()),
+            ("effective_date", self.effective_date.is_some()),
+            ("for_cause", self.for_cause.is_some()),
+            ("secondary", self.secondary.is_some()),
+            ("leave", self.leave.is_some()),
+            ("facts", !self.facts.is_empty()),
+        ]
+        .into_iter()
+        .filter_map(|(key, said)| said.then_some(key))
+        .collect()
+    }
+
     /// Columns of dates.
     fn dates(&self) -> impl Iterator<Item = &DateRule> {
         let leave = self.leave.iter();
@@ -339,6 +363,15 @@ pub(super) enum From {
     Expression(Box<Expression>),
 }
 
+/// What a source brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brings {
+    /// Persons with all that they are to have.
+    Persons,
+    /// Values of some attributes, of persons whom other sources bring.
+    Attributes,
+}
+
 /// Why a mapping file is not used. Every mistake is in the list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", problems.iter().map(|p| format!("{file}: {p}")).collect::<Vec<_>>().join("\n"))]
@@ -363,6 +396,19 @@ impl Mapping {
     /// # Errors
     /// Every mistake found, not only the first one of the checks behind the syntax.
     pub fn parse(text: &str, file: &str) -> Result<Self, MappingFileError> {
+        Self::parse_of(Brings::Persons, text, file)
+    }
+
+    /// Reads and checks the mapping file of a source that brings attributes only: of `[worker]` it
+    /// has `key`, `key_pattern` and `person`, and no account comes of it.
+    ///
+    /// # Errors
+    /// As for [`Mapping::parse`].
+    pub fn parse_attributes(text: &str, file: &str) -> Result<Self, MappingFileError> {
+        Self::parse_of(Brings::Attributes, text, file)
+    }
+
+    fn parse_of(brings: Brings, text: &str, file: &str) -> Result<Self, MappingFileError> {
         let refuse = |problems| MappingFileError {
             file: file.to_owned(),
             problems,
@@ -399,6 +445,21 @@ impl Mapping {
             problems.push(problem);
             Scope::default()
         });
+        match brings {
+            Brings::Persons if parsed.worker.status.is_empty() => {
+                let problem = "`worker.status` names no column: it says who is in force";
+                problems.push(problem.to_owned());
+            }
+            Brings::Persons => {}
+            Brings::Attributes => {
+                problems.extend(parsed.worker.of_persons().iter().map(|key| {
+                    format!(
+                        "`worker.{key}` is for sources of persons; this one has `population = \
+                         false`"
+                    )
+                }));
+            }
+        }
         // Whoever changes what a function or a rule means raises the number: everybody is mapped
         // anew then.
         let meaning = (1, &parsed);
@@ -420,12 +481,23 @@ impl Mapping {
                 problems.push(format!("{place}attribute `{target}` is mapped twice"));
             }
             match rule(attribute, &key, parsed.default_domain.is_some()) {
-                Ok(rule) => attributes.push(rule),
+                Ok(rule) => {
+                    if brings == Brings::Attributes
+                        && let Err(problem) = rule.of_attributes()
+                    {
+                        problems.push(format!("{place}{problem}"));
+                    }
+                    attributes.push(rule);
+                }
                 Err(problem) => problems.push(format!("{place}{problem}")),
             }
         }
-        for target in NEVER_EMPTY {
-            if !seen.contains(target) {
+        let needed = match brings {
+            Brings::Persons => &NEVER_EMPTY[..],
+            Brings::Attributes => &[],
+        };
+        for target in needed {
+            if !seen.contains(*target) {
                 problems.push(format!(
                     "no attribute `{target}`: accounts cannot be made without"
                 ));
@@ -440,6 +512,7 @@ impl Mapping {
                 empty_cells: parsed.empty_cells,
                 reserved_names: parsed.reserved_names.iter().map(|n| name_key(n)).collect(),
                 scope,
+                also: Vec::new(),
                 hash,
             })
         } else {
@@ -469,8 +542,9 @@ impl Mapping {
     /// Header names of the only columns that are ever read.
     pub fn columns(&self) -> BTreeSet<String> {
         let worker = &self.worker;
-        let mut out: BTreeSet<String> = [&worker.key, &worker.status]
-            .into_iter()
+        let status = Some(&worker.status).filter(|it| !it.is_empty());
+        let mut out: BTreeSet<String> = std::iter::once(&worker.key)
+            .chain(status)
             .chain(&worker.manager)
             .chain(&worker.person)
             .chain(worker.dates().map(|d| &d.column))
@@ -493,14 +567,90 @@ impl Mapping {
         out
     }
 
-    /// The properties that are written, in the order of the file.
+    /// The properties that are written, in the order of the file; behind them those that other
+    /// sources write.
     pub fn targets(&self) -> Vec<&str> {
-        self.attributes.iter().map(|a| a.target.as_str()).collect()
+        let also = self.also.iter().map(String::as_str);
+        self.own_targets().chain(also).collect()
+    }
+
+    /// The properties that this file writes, in its order.
+    pub fn own_targets(&self) -> impl Iterator<Item = &str> {
+        self.attributes.iter().map(|a| a.target.as_str())
+    }
+
+    /// Properties that other sources write for the same workers: rules may ask for them.
+    #[must_use]
+    pub fn beside<'a>(mut self, others: impl IntoIterator<Item = &'a str>) -> Self {
+        let others = others.into_iter();
+        let new: Vec<String> = others
+            .filter(|name| !self.own_targets().any(|own| own == *name))
+            .map(str::to_owned)
+            .collect();
+        self.also = new;
+        self
+    }
+
+    /// Whether the file says whose employment a row is.
+    pub fn says_person(&self) -> bool {
+        self.worker.person.is_some()
+    }
+
+    /// Whether a property is written on every change, not on creation only; `None` where it is not
+    /// written at all.
+    pub fn writes_always(&self, target: &str) -> Option<bool> {
+        let rule = self.attributes.iter().find(|it| it.target == target)?;
+        Some(rule.apply == Apply::Always)
+    }
+
+    /// What separates this file's workers from another's in the eyes of policy and rules: facts and
+    /// properties that only one of the two has, and properties that one writes on creation only.
+    /// Those that `owned` holds for are left out.
+    pub fn differs(&self, other: &Self, owned: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut out = Vec::new();
+        for (one, two, which) in [(self, other, "first"), (other, self, "second")] {
+            for fact in one.facts().filter(|it| !two.facts().any(|its| its == *it)) {
+                out.push(format!("`worker.facts.{fact}` is in the {which} only"));
+            }
+            for target in one.own_targets().filter(|it| !owned(it)) {
+                match (one.writes_always(target), two.writes_always(target)) {
+                    (_, None) => out.push(format!("`{target}` is in the {which} only")),
+                    (Some(true), Some(false)) => {
+                        out.push(format!("`{target}` is kept in step by the {which} only"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if self.matching() != other.matching() {
+            out.push("`match` is in one of them only".to_owned());
+        }
+        out
     }
 
     /// SHA-256 of the mapping's meaning: comments do not count.
     pub fn hash(&self) -> String {
         self.hash.clone()
+    }
+}
+
+impl AttributeRule {
+    /// Whether a source that brings attributes only may have it.
+    fn of_attributes(&self) -> Result<(), String> {
+        let target = &self.target;
+        if NEVER_EMPTY.contains(&target.as_str()) {
+            return Err(format!(
+                "attribute `{target}` comes with the account, from the source of the employment that \
+                 counts"
+            ));
+        }
+        if self.apply == Apply::Create || self.default.is_some() || self.required {
+            return Err(format!(
+                "attribute `{target}`: `apply = \"create\"`, `default` and `required` are for \
+                 sources of persons; this one has `population = false`"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -746,6 +896,77 @@ pub(super) mod tests {
         ] {
             assert_eq!(is_domain(domain), good, "{domain}");
         }
+    }
+
+    #[test]
+    fn a_source_of_attributes_has_no_accounts() {
+        let head = "format_version = 1\n[worker]\nkey = \"ID\"\n";
+        let phone = "[[attribute]]\ntarget = \"mobilePhone\"\nsource = \"Phone\"\n";
+        let text = format!("{head}{phone}");
+        let mapping = Mapping::parse_attributes(&text, "m").unwrap();
+        assert_eq!(mapping.targets(), ["mobilePhone"]);
+        assert_eq!(mapping.columns().len(), 2);
+        let error = Mapping::parse(&text, "m").unwrap_err();
+        assert!(error.to_string().contains("`worker.status`"), "{error}");
+        for (more, why) in [
+            ("status = \"S\"\n", "`worker.status` is for"),
+            ("facts = { site = \"Site\" }\n", "`worker.facts` is for"),
+        ] {
+            let text = format!("{head}{more}{phone}");
+            let error = Mapping::parse_attributes(&text, "m").unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        for (attribute, why) in [
+            (
+                "target = \"displayName\"\nsource = \"N\"\n",
+                "comes with the account",
+            ),
+            (
+                "target = \"city\"\nsource = \"N\"\napply = \"create\"\n",
+                "`apply",
+            ),
+            (
+                "target = \"city\"\nsource = \"N\"\ndefault = \"x\"\n",
+                "`default`",
+            ),
+        ] {
+            let text = format!("{head}[[attribute]]\n{attribute}");
+            let error = Mapping::parse_attributes(&text, "m").unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            assert!(error.to_string().contains("line 4"), "{error}");
+        }
+    }
+
+    /// Two mappings whose workers one policy can treat alike.
+    #[test]
+    fn what_two_mappings_write_is_compared() {
+        let city = "[[attribute]]\ntarget = \"city\"\nsource = \"C\"\n";
+        let (with_city, without) = (with(city).unwrap(), with("").unwrap());
+        let nobody = |_: &str| false;
+        assert_eq!(with_city.differs(&with_city, nobody), Vec::<String>::new());
+        let said = with_city.differs(&without, nobody);
+        assert_eq!(said, ["`city` is in the first only"]);
+        assert_eq!(
+            without.differs(&with_city, nobody),
+            ["`city` is in the second only"]
+        );
+        assert_eq!(
+            with_city.differs(&without, |it| it == "city"),
+            Vec::<String>::new()
+        );
+        let created = with(&city.replace("\"C\"", "\"C\"\napply = \"create\"")).unwrap();
+        let said = with_city.differs(&created, nobody);
+        assert_eq!(said, ["`city` is kept in step by the first only"]);
+        let beside = without.beside(["city", "displayName"]);
+        assert_eq!(beside.targets().last(), Some(&"city"));
+        assert_eq!(
+            beside
+                .targets()
+                .iter()
+                .filter(|it| **it == "displayName")
+                .count(),
+            1
+        );
     }
 
     #[test]

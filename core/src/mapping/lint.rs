@@ -96,7 +96,9 @@ impl Mapping {
             }
         }
         let worker = &self.worker;
-        say("worker.status", &worker.status);
+        if !worker.status.is_empty() {
+            say("worker.status", &worker.status);
+        }
         let facts = [
             ("worker.manager", worker.manager.as_ref()),
             (

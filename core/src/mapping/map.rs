@@ -27,7 +27,7 @@ use crate::state::{Identity, Leave, LeaveKind, Terms};
 pub struct Bound {
     mapping: Mapping,
     key: usize,
-    status: usize,
+    status: Option<usize>,
     person: Option<usize>,
     manager: Option<usize>,
     hire: Option<usize>,
@@ -82,7 +82,7 @@ impl Mapping {
         let worker = &self.worker;
         let bound = Bound {
             key: find(&worker.key),
-            status: find(&worker.status),
+            status: (!worker.status.is_empty()).then(|| find(&worker.status)),
             person: worker.person.as_ref().map(&mut find),
             manager: worker.manager.as_ref().map(&mut find),
             hire: worker.hire_date.as_ref().map(|d| find(&d.column)),
@@ -158,8 +158,8 @@ impl Bound {
         })
     }
 
-    /// The place of the status column.
-    pub fn status(&self) -> usize {
+    /// The place of the status column; `None` of a source that brings attributes only.
+    pub fn status(&self) -> Option<usize> {
         self.status
     }
 
@@ -243,7 +243,8 @@ impl Bound {
         let in_scope = self.in_scope(value);
         let mut identity = Identity {
             worker: WorkerId::new(key),
-            status: value(self.status).to_owned(),
+            source: None,
+            status: self.status.map(value).unwrap_or_default().to_owned(),
             manager: self
                 .manager
                 .map(value)
@@ -465,7 +466,7 @@ impl Bound {
     pub fn facts<'a>(&self, value: &dyn Fn(usize) -> &'a str) -> Vec<Fact> {
         [
             ("key", Some(self.key)),
-            ("status", Some(self.status)),
+            ("status", self.status),
             ("manager", self.manager),
             ("hire date", self.hire),
             ("last day", self.last_day),

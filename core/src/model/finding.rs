@@ -151,6 +151,12 @@ pub enum FindingKind {
     EstateUnread,
     /// Somebody is to be told something, and a value of the text or the address is missing.
     NotificationHeld,
+    /// A source has values of an attribute that another one owns.
+    NotOwner,
+    /// A row of a source that brings attributes only is nobody's whom Rollcall knows.
+    NobodyOfRow,
+    /// The row does not say whose employment it is, where several sources have to know.
+    PersonMissing,
 }
 
 /// How much a finding matters.

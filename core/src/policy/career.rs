@@ -11,7 +11,6 @@ use jiff::{Timestamp, ToSpan as _};
 use super::StatusClass;
 use super::desk::{Desk, day_start};
 use super::draft::Reason;
-use crate::model::WorkerId;
 use crate::state::{BlockCause, Cut, Dismissed, Identity};
 
 /// How an employment ends, or a row of them together.
@@ -138,7 +137,10 @@ impl Desk<'_> {
         for row in rows {
             jobs.push(self.job(row)?);
         }
-        jobs.sort_by(|a, b| (a.start, &a.row.worker).cmp(&(b.start, &b.row.worker)));
+        jobs.sort_by(|a, b| {
+            let key = |job: &Job| (job.start, job.row.worker.clone(), job.row.source.clone());
+            key(a).cmp(&key(b))
+        });
         let (off, mut live): (Vec<_>, Vec<_>) = jobs
             .into_iter()
             .partition(|job| job.class == StatusClass::Rescinded);
@@ -211,13 +213,13 @@ impl Desk<'_> {
             .map_or(Timestamp::MIN, |date| day_start(date, &zone));
         let exit = self.exit(&row, class, &zone);
         let exit = self.dismissed(&row, start, exit, &zone);
-        let known = self.known(&row.worker);
+        let known = self.known(&row);
         let until = row
             .terms
             .effective
             .map(|date| day_start(date, &zone))
             .filter(|from| *from > now)
-            .and_then(|from| Some((from, self.values_before(&row.worker)?)));
+            .and_then(|from| Some((from, self.values_before(&row)?)));
         let to = exit.as_ref().map_or(Timestamp::MAX, |exit| exit.cut.due);
         Some(Job {
             new: known.is_none(),
@@ -231,19 +233,19 @@ impl Desk<'_> {
         })
     }
 
-    /// The row of a worker as the state has it.
-    fn known(&self, worker: &WorkerId) -> Option<&Identity> {
+    /// The row of an employment as the state has it.
+    fn known(&self, row: &Identity) -> Option<&Identity> {
         let all = self.person.wanted.iter().chain(&self.person.others);
-        let mut all = all.filter(|it| it.worker == *worker);
+        let mut all = all.filter(|it| it.same_job(row));
         all.next()
     }
 
     /// The values that hold before those of a new row begin: those in force, dates and status
     /// apart.
-    fn values_before(&self, worker: &WorkerId) -> Option<Identity> {
+    fn values_before(&self, row: &Identity) -> Option<Identity> {
         let mut until = self.person.until.iter();
-        let until = until.find(|it| it.worker == *worker);
-        let known = self.known(worker)?;
+        let until = until.find(|it| it.same_job(row));
+        let known = self.known(row)?;
         let begun = known.terms.effective.is_none_or(|date| {
             self.zone_of(known)
                 .is_none_or(|zone| day_start(date, &zone) <= self.cx.now)
@@ -459,7 +461,7 @@ fn stage(jobs: &[Job], at: Timestamp) -> Stage {
     });
     let (first, others) = in_force.split_first().expect("a person has a row");
     let mut others: Vec<Identity> = others.iter().map(|job| job.values(at).clone()).collect();
-    others.sort_by(|a, b| a.worker.cmp(&b.worker));
+    others.sort_by(|a, b| (&a.worker, &a.source).cmp(&(&b.worker, &b.source)));
     let begun = jobs.iter().flat_map(|job| {
         let effective = job.row.terms.effective;
         let effective = effective.map(|date| day_start(date, &job.zone));

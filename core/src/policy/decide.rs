@@ -318,6 +318,7 @@ pub fn decide(
 impl Desk<'_> {
     /// The worker stands in the file.
     fn present(&mut self) {
+        self.person.elsewhere = false;
         if self.cx.full {
             self.person.misses = 0;
             self.person.listed = true;
@@ -346,20 +347,17 @@ impl Desk<'_> {
         self.decided(draft, true)
     }
 
-    /// Employments that the file does not list: those that are over may be gone, of the others the
-    /// last row stands.
+    /// Employments that the file does not list: those that are over may be gone, of the others, and
+    /// of those in other sources, the last row stands.
     fn keep_missing(&mut self, rows: &mut Vec<Identity>) {
         let known = self.person.wanted.iter().chain(&self.person.others);
-        let missing = known.filter(|it| !rows.iter().any(|row| row.worker == it.worker));
+        let missing = known.filter(|it| !rows.iter().any(|row| row.same_job(it)));
         let missing: Vec<Identity> = missing.cloned().collect();
         for row in missing {
-            let said = self.findings.len();
-            let career = self.career(vec![row.clone()]);
-            self.findings.truncate(said);
-            if career.is_none_or(|career| career.over || career.called_off) {
+            if self.are_over(std::slice::from_ref(&row)) {
                 continue;
             }
-            if self.cx.full {
+            if self.cx.full && row.source == self.person.facing {
                 self.find(
                     FindingKind::JobMissing,
                     Severity::Warning,
@@ -372,6 +370,14 @@ impl Desk<'_> {
             }
             rows.push(row);
         }
+    }
+
+    /// Whether nothing goes on of these employments, nor is to come; in doubt nothing does.
+    pub(super) fn are_over(&mut self, rows: &[Identity]) -> bool {
+        let said = self.findings.len();
+        let career = self.career(rows.to_vec());
+        self.findings.truncate(said);
+        career.is_none_or(|career| career.over || career.called_off)
     }
 
     /// What the state knows, as the newest accepted rows.
@@ -408,7 +414,7 @@ impl Desk<'_> {
     /// The facts of a row whose attributes are in doubt, with the attributes of the last good one.
     fn keep_attributes(&self, row: &mut Identity) {
         let mut known = self.person.wanted.iter().chain(&self.person.others);
-        let known = known.find(|it| it.worker == row.worker);
+        let known = known.find(|it| it.same_job(row));
         let known = known.or(self.person.wanted.as_ref());
         row.always = known.map(|it| it.always.clone()).unwrap_or_default();
         row.on_create = known.map(|it| it.on_create.clone()).unwrap_or_default();

@@ -191,7 +191,7 @@ impl Desk<'_> {
                 let zone = self.zone_of(row)?;
                 let later = day_start(from, &zone) > self.cx.now;
                 let stages = &career.spell.stages;
-                let same = |stage: &&Stage| stage.identity.worker == row.worker;
+                let same = |stage: &&Stage| stage.identity.same_job(row);
                 let before = stages.iter().find(same).map(|stage| &stage.identity);
                 let before = before.filter(|it| later && **it != *row);
                 before.cloned()
@@ -199,7 +199,7 @@ impl Desk<'_> {
             .collect();
         let (mut main, mut others) = (None, Vec::new());
         for row in rows {
-            if row.worker == first.worker && main.is_none() {
+            if row.same_job(first) && main.is_none() {
                 main = Some(row);
             } else {
                 others.push(row);

@@ -218,6 +218,7 @@ fn row(status: &str, department: &str) -> Identity {
     .into();
     Identity {
         worker: WorkerId::new("1"),
+        source: None,
         status: status.to_owned(),
         manager: None,
         hire: None,

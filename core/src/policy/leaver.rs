@@ -14,7 +14,7 @@ use super::grants::take;
 use super::stayer::{enabled_then, has_then};
 use crate::grants::{Given, Grant};
 use crate::model::{Account, FindingKind, Op, Severity};
-use crate::state::{BlockCause, Cut, Lifecycle, Parked, Parking, PlannedCut};
+use crate::state::{BlockCause, Cut, Identity, Lifecycle, Parked, Parking, PlannedCut};
 
 /// Memberships and licences, by what is given.
 type Held = Vec<(Grant, Given)>;
@@ -373,6 +373,13 @@ impl Desk<'_> {
     /// A cut that was due anyway does not wait for that.
     pub(super) fn absent(mut self, answers: &[Vec<Account>]) -> super::Decision {
         let was_listed = std::mem::replace(&mut self.person.listed, false);
+        let (here, elsewhere): (Vec<_>, Vec<_>) = self
+            .rows_before()
+            .into_iter()
+            .partition(|row| row.source == self.person.facing);
+        if !self.are_over(&elsewhere) {
+            return self.absent_here(was_listed, here, elsewhere, answers);
+        }
         self.look_for(answers);
         if self.pending() {
             return self.pending_absent(was_listed);
@@ -421,6 +428,58 @@ impl Desk<'_> {
             self.person.due = None;
             self.person.fingerprint = 0;
         }
+        self.decided(draft, false)
+    }
+
+    /// One source does not list somebody whom others employ, too. Its employments stand at the first
+    /// miss; with the second they are over, and what the others say goes on.
+    fn absent_here(
+        mut self,
+        was_listed: bool,
+        here: Vec<Identity>,
+        elsewhere: Vec<Identity>,
+        answers: &[Vec<Account>],
+    ) -> super::Decision {
+        let over = self.are_over(&here);
+        self.person.fingerprint = 0;
+        let first = was_listed || self.person.misses == 0;
+        let stays = !over && (first || !self.cx.policy.absence.second_miss_disables);
+        if over {
+            // Whoever left may leave the file.
+            self.person.misses = 0;
+        } else if first {
+            self.person.misses = 1;
+            self.find(
+                FindingKind::MissingOnce,
+                Severity::Warning,
+                None,
+                "in no row of this full file; this employment is over if the next accepted full \
+                 file misses the worker too, those in other sources are not",
+            );
+        } else {
+            self.person.misses = if stays { 2 } else { 0 };
+            let what = if stays {
+                "what it gives stays"
+            } else {
+                "it is over"
+            };
+            self.find(
+                FindingKind::JobMissing,
+                Severity::Warning,
+                None,
+                format!(
+                    "the employment is in no row of two full files in a row: {what}; those in \
+                     other sources go on"
+                ),
+            );
+        }
+        let mut rows = elsewhere;
+        if stays {
+            rows.extend(here);
+        } else {
+            self.person.elsewhere = true;
+        }
+        let draft = self.work(rows, answers);
         self.decided(draft, false)
     }
 

@@ -57,6 +57,7 @@ fn decide(subject: Subject, answers: &[Vec<Account>], cx: &Context<'_>) -> Decis
 fn identity(row: &str) -> Identity {
     let mut identity = Identity {
         worker: WorkerId::new("1"),
+        source: None,
         status: "A".to_owned(),
         manager: None,
         hire: None,

@@ -14,6 +14,8 @@ impl Desk<'_> {
         let Some(undone) = &mut self.person.undone else {
             return;
         };
+        // What another source says is another matter.
+        let row = row.filter(|_| undone.source == self.person.facing);
         if let Some(row) = row {
             let row = format!("{row:032x}");
             let seen = undone.seen.get_or_insert_with(|| row.clone());

@@ -48,6 +48,7 @@ fn identity(kind: &str, department: &str, more: impl FnOnce(&mut Identity)) -> I
     let value = |name: &str, text: &str| (name.to_owned(), Value::text(text));
     let mut identity = Identity {
         worker: WorkerId::new("1"),
+        source: None,
         status: "A".to_owned(),
         manager: None,
         hire: None,

@@ -139,6 +139,18 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "One of several employments is gone from the file without an end. Let HR end it, or \
              put the row back; what it gives stays until then."
         }
+        FindingKind::NotOwner => {
+            "A source has values of an attribute that `[owners]` gives to another one. They are not \
+             written. Take the attribute out of the mapping, or change the owner."
+        }
+        FindingKind::NobodyOfRow => {
+            "A source that brings attributes only has a row of nobody whom another source brought. \
+             Nothing is made of it; it counts once the person is there."
+        }
+        FindingKind::PersonMissing => {
+            "The row does not say which person it belongs to, so that nobody can tell whether another \
+             source has them too. Let the source say it."
+        }
         FindingKind::BridgedGap => {
             "Days lie between two employments that count as one. Nothing to do if HR means it."
         }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::advice::advice;
 use super::statistics::{Group, groups};
 use super::words::{decimal, duration, grouped};
-use super::{Change, Hold, OutcomeCounts, Report, RunKind};
+use super::{Change, Hold, OutcomeCounts, Report, RunKind, SourceFacts};
 use crate::delta::Coverage;
 use crate::model::{Attributes, Finding, FindingKind, Severity};
 use crate::plan::{GroupCounts, LicenceCounts, Verdict, plain};
@@ -82,11 +82,32 @@ fn written_out(page: &str) -> String {
     out
 }
 
+/// How one of several sources stood.
+#[derive(Serialize)]
+struct SourceRow<'a> {
+    source: &'a str,
+    as_of: Option<Moment>,
+    rows: String,
+    stale: bool,
+}
+
+impl<'a> SourceRow<'a> {
+    fn of(facts: &'a SourceFacts) -> Self {
+        Self {
+            source: &facts.source,
+            as_of: facts.as_of.map(moment),
+            rows: grouped(u64::from(facts.rows.unwrap_or_default())),
+            stale: facts.stale,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Page<'a> {
     run: &'a str,
     kind: &'static str,
     intake: Option<Intake<'a>>,
+    sources: Vec<SourceRow<'a>>,
     now: Moment,
     finished: Moment,
     apply_time: String,
@@ -289,6 +310,7 @@ impl<'a> Page<'a> {
                 RunKind::Release => "release",
                 RunKind::Undo => "undo",
             },
+            sources: report.sources.iter().map(SourceRow::of).collect(),
             intake: report.intake.as_ref().map(|i| Intake {
                 source: &i.source,
                 file: &i.file,

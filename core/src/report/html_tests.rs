@@ -38,6 +38,7 @@ fn change(person: &str, delta: DeltaKind, op: Op, status: &str) -> Change {
 /// A pass that had nothing to do.
 fn empty() -> Report {
     Report {
+        sources: Vec::new(),
         format_version: FORMAT_VERSION,
         run: RunId::new("20260316T020000Z-5f3a09c1"),
         kind: RunKind::Release,

@@ -36,6 +36,9 @@ pub struct Report {
     pub kind: RunKind,
     /// What the pass took in; `None` for a release.
     pub intake: Option<IntakeFacts>,
+    /// How each source stands, the home source first, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceFacts>,
     /// The plan's instant.
     pub now: Timestamp,
     /// When the report was written.
@@ -116,6 +119,19 @@ pub struct IntakeFacts {
     pub as_of: Timestamp,
     /// What absence means.
     pub coverage: Coverage,
+}
+
+/// What one of several sources said last, at the instant of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// Its name.
+    pub source: String,
+    /// The moment that its newest accepted data describe; `None`: it never brought any.
+    pub as_of: Option<Timestamp>,
+    /// Data rows of them.
+    pub rows: Option<u32>,
+    /// They are older than allowed, or there are none.
+    pub stale: bool,
 }
 
 /// Actions by how they ended; each action once.

@@ -135,6 +135,7 @@ impl Row {
         let grouping = format!("|{}|", groups.join("|"));
         Identity {
             worker: WorkerId::new(self.key.clone()),
+            source: None,
             status: self.status.clone(),
             manager: Some(self.manager.clone())
                 .filter(|it| !it.is_empty())

@@ -22,7 +22,6 @@ use crate::plan::{self, Answers, Common, Freshness, Ground, Made, PlanError, Rec
 use crate::rows::OpenError;
 use crate::run::{Pipeline, RunError, Stored};
 use crate::spool::{Spool, next_line};
-use crate::state::State;
 use crate::store::{StoreError, parse};
 
 /// Runs to compare with.
@@ -195,11 +194,18 @@ impl Pipeline {
         };
         let rules = self.rules();
         let book = self.book(&rules);
-        let state = State::load(&self.store, &before.state).await?;
+        let state = self
+            .state_for(&before.state, planned.intake.as_ref())
+            .await?;
         let intake = match &planned.intake {
             Some(intake) => {
+                if let Some(gone) = intake.beside().filter(|it| book.feeds.get(it).is_none()) {
+                    return Err(RunError::Refused(format!(
+                        "the configuration has no source `{gone}` any more"
+                    )));
+                }
                 let sealed = self.intake_entry(&stored.run, stored.generation).await?;
-                match Self::open_rows(&self.store, &sealed, book.mapping).await {
+                match Self::open_rows(&self.store, &sealed, stored.reads(book.feeds)).await {
                     Ok(rows) => Some((intake, rows)),
                     Err(OpenError::Store(error)) => return Err(error.into()),
                     Err(OpenError::Unbound(_)) => {
@@ -220,7 +226,8 @@ impl Pipeline {
             Some(run) => Some(self.undone(run, entry.generation).await?),
             None => None,
         };
-        let groups = stored.groups(&self.store).await?;
+        let feeds = self.feeds_of(stored).await?;
+        let groups = stored.groups(&self.store, &feeds).await?;
         let tenant = &stored.tenant()?.key;
         let recalled =
             Recalled::read(&self.store, tenant, groups.as_ref(), &state, assumed).await?;
@@ -317,7 +324,11 @@ fn changed(then: &Rules, now: &Rules, plan: &PlanSummary, today: &Pipeline) -> V
     let groups = today.settings.groups.as_ref().map(|it| it.0.hash());
     let texts = today.settings.notify.as_ref().map(|it| it.texts.hash());
     let differ = [
-        ("mapping", then.mapping_sha256 != now.mapping_sha256),
+        (
+            "mapping",
+            then.mapping_sha256 != now.mapping_sha256 || then.beside != now.beside,
+        ),
+        ("owners", then.owners_sha256 != now.owners_sha256),
         ("policy", then.policy_sha256 != now.policy_sha256),
         ("groups", plan.inputs.groups_sha256.as_deref() != groups),
         ("texts", plan.inputs.texts_sha256.as_deref() != texts),

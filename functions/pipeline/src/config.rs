@@ -3,6 +3,7 @@
 //! Two steps: `parse` (syntax, with line and caret) and `Settings::read` (the files it names,
 //! every mistake in one list). Only then is anything connected.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use rollcall_core::digest::EvidenceKey;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Op, SourceName};
+use rollcall_core::owners::Owners;
 use rollcall_core::policy::{Policy, Workflows, scope_lines, slice_place};
 use rollcall_core::slices::Slices;
 use rollcall_core::texts::Texts;
@@ -18,6 +20,7 @@ use rollcall_core::workers::ProtectedRule;
 use serde::Deserialize;
 
 use crate::notify::{NotifySettings, NotifyTable};
+use crate::sources::{Feed, Feeds, Pattern};
 
 /// The evidence key that starter configurations for the rehearsal tenant ship with: the same
 /// everywhere, so that rehearsals can be compared, and refused for a real tenant.
@@ -46,8 +49,9 @@ pub struct Config {
     /// Where orders go. Without it this process carries them out itself.
     #[serde(default)]
     pub queue: Option<Queues>,
-    /// The attribute mapping, relative to this file.
-    pub mapping: PathBuf,
+    /// The attribute mapping of sources that name none of their own, relative to this file.
+    #[serde(default)]
+    pub mapping: Option<PathBuf>,
     /// The lifecycle policy, relative to this file.
     pub policy: PathBuf,
     /// Groups, relative to this file; without them nothing is said of groups.
@@ -59,8 +63,11 @@ pub struct Config {
     /// What evidence is protected with.
     #[serde(default)]
     pub evidence: Evidence,
-    /// Where HR data come from.
-    pub source: Source,
+    /// Where HR data come from: one table, or several (`[[source]]`), the home source first.
+    pub source: Sources,
+    /// Attributes that one source says, whichever employment counts.
+    #[serde(default)]
+    pub owners: BTreeMap<String, String>,
     /// Where accounts live.
     pub target: Target,
 }
@@ -152,12 +159,60 @@ struct Deployment {
     evidence: Option<Evidence>,
 }
 
+/// One source, or several in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sources(pub Vec<Source>);
+
+impl<'de> Deserialize<'de> for Sources {
+    /// `#[serde(untagged)]` would lose the line and the key of a mistake.
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> serde::de::Visitor<'de> for OneOrMany {
+            type Value = Sources;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`[source]`, or `[[source]]` once for each")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Sources, A::Error> {
+                let one = Source::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(Sources(vec![one]))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut all: A,
+            ) -> Result<Sources, A::Error> {
+                let mut out = Vec::new();
+                while let Some(source) = all.next_element()? {
+                    out.push(source);
+                }
+                Ok(Sources(out))
+            }
+        }
+        from.deserialize_any(OneOrMany)
+    }
+}
+
 /// One HR feed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// What it is called in state and reports.
     pub name: String,
+    /// Its files in the inbox: a name in which `*` is any text. One source alone takes every file.
+    #[serde(default)]
+    pub files: Option<String>,
+    /// Its attribute mapping, relative to this file; the one above where absent.
+    #[serde(default)]
+    pub mapping: Option<PathBuf>,
+    /// It brings persons. `false`: values of attributes that it owns, of persons whom others bring.
+    #[serde(default = "yes")]
+    pub population: bool,
+    /// Hours from which on its newest accepted data are old; `gates.max_source_age_h` of the policy
+    /// where absent.
+    #[serde(default)]
+    pub max_age_hours: Option<u32>,
     /// What absence from a file means. Only `full` proves it.
     #[serde(default)]
     pub coverage: CoverageSetting,
@@ -267,6 +322,9 @@ pub enum TenantSize {
     L,
 }
 
+fn yes() -> bool {
+    true
+}
 fn large() -> TenantSize {
     TenantSize::L
 }
@@ -308,10 +366,8 @@ pub struct Settings {
     pub config: Config,
     /// Where it lies: everything in it is relative to this.
     pub folder: PathBuf,
-    /// The mapping.
-    pub mapping: Mapping,
-    /// The mapping file's text: sealed with each plan.
-    pub mapping_text: String,
+    /// The sources with their mappings, and who owns what.
+    pub feeds: Feeds,
     /// The policy.
     pub policy: Policy,
     /// The policy file's text: sealed with each plan.
@@ -356,7 +412,12 @@ impl Settings {
                 .map_err(|e| problems.extend(e.problems))
                 .ok()
         };
-        let mapping_text = load(&config.mapping);
+        let mut texts: BTreeMap<&Path, Option<String>> = BTreeMap::new();
+        for source in &config.source.0 {
+            if let Some(file) = config.mapping_of(source) {
+                texts.entry(file).or_insert_with(|| load(file));
+            }
+        }
         let policy_text = load(&config.policy);
         let groups_text = config.groups.as_deref().and_then(&mut load);
         let notices_text = config.notify.as_ref().and_then(|it| load(&it.texts));
@@ -367,11 +428,31 @@ impl Settings {
             (Some(_), Some(_)) | (None, None) => None,
         };
         let name = |file: &Path| folder.join(file).display().to_string();
-        let mapping = mapping_text.as_ref().and_then(|text| {
-            Mapping::parse(text, &name(&config.mapping))
-                .map_err(|e| problems.push(e.to_string()))
-                .ok()
+        let feeds = config.source.0.iter().map(|source| {
+            let file = config.mapping_of(source)?;
+            let text = texts.get(file)?.clone()?;
+            let named = SourceName::new(&source.name);
+            Feed::read(
+                named,
+                source.population,
+                source.max_age_hours,
+                text,
+                &name(file),
+            )
+            .map_err(|e| problems.push(e.to_string()))
+            .ok()
         });
+        let feeds: Option<Vec<Feed>> = feeds.collect::<Vec<_>>().into_iter().collect();
+        let feeds = feeds.filter(|feeds| !feeds.is_empty()).map(|feeds| {
+            let found = config.problems_between(&feeds);
+            problems.extend(
+                found
+                    .into_iter()
+                    .map(|p| format!("{}: {p}", path.display())),
+            );
+            Feeds::new(feeds, config.owners())
+        });
+        let mapping = feeds.as_ref().map(|feeds| feeds.home().mapping.clone());
         let policy = policy_text.as_ref().and_then(|text| {
             Policy::parse(text, &name(&config.policy))
                 .map_err(|e| problems.push(e.to_string()))
@@ -429,10 +510,8 @@ impl Settings {
         if let (Some(KeyText::File(text)), Some(file)) = (&key, key_file) {
             problems.extend(key_problem(text, &config.target, &name(file)));
         }
-        match (mapping, mapping_text, policy, policy_text, key) {
-            (Some(mapping), Some(mapping_text), Some(policy), Some(policy_text), Some(key))
-                if problems.is_empty() =>
-            {
+        match (feeds, policy, policy_text, key) {
+            (Some(feeds), Some(policy), Some(policy_text), Some(key)) if problems.is_empty() => {
                 Ok(Self {
                     key: match key {
                         KeyText::File(text) => Key::Held(EvidenceKey::new(text.into_bytes())),
@@ -440,8 +519,7 @@ impl Settings {
                     },
                     config,
                     folder,
-                    mapping,
-                    mapping_text,
+                    feeds,
                     policy,
                     policy_text,
                     groups,
@@ -452,21 +530,106 @@ impl Settings {
         }
     }
 
-    /// The feed's name.
+    /// The home source: keys are hashed after its name.
     pub fn source(&self) -> SourceName {
-        SourceName::new(&self.config.source.name)
+        self.feeds.home().name.clone()
     }
 
+    /// The mapping of the home source: what policy, groups and texts see of workers.
+    pub fn mapping(&self) -> &Mapping {
+        &self.feeds.home().mapping
+    }
+
+    /// Whose a file is, by its name: the only source, or the one whose `files` it is of.
+    pub fn source_of(&self, file: &str) -> Option<&Source> {
+        let all = &self.config.source.0;
+        all.iter().find(|source| match &source.files {
+            Some(files) => Pattern::new(files).takes(file),
+            None => all.len() == 1,
+        })
+    }
+
+    /// What files may be called, for people.
+    pub fn files(&self) -> String {
+        let all = self.config.source.0.iter();
+        let named = all.map(|it| {
+            let files = it.files.as_deref().unwrap_or("*");
+            format!("`{files}` ({})", it.name)
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Source {
     /// What absence from a file means.
-    pub fn coverage(&self) -> Coverage {
-        match self.config.source.coverage {
+    pub fn covers(&self) -> Coverage {
+        match self.coverage {
             CoverageSetting::Full => Coverage::Full,
-            CoverageSetting::Partial => Coverage::Partial(self.config.source.name.clone()),
+            CoverageSetting::Partial => Coverage::Partial(self.name.clone()),
             CoverageSetting::Delta => Coverage::Delta,
             CoverageSetting::Unknown => Coverage::Unknown,
         }
     }
+
+    /// What is wrong with it alone; `several`: it is one of more.
+    fn problems(&self, several: bool) -> Vec<String> {
+        let mut out = Vec::new();
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let name = &self.name;
+        if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
+            out.push(
+                "`source.name` takes 1 to 40 letters, digits, `-` or `_`: it is part of keys"
+                    .to_owned(),
+            );
+        }
+        // Which one is clear where there is one.
+        let place = if several {
+            format!("source `{name}`: ")
+        } else {
+            String::new()
+        };
+        if let Some(delimiter) = self.csv.delimiter
+            && !delimiter.is_ascii()
+        {
+            out.push(format!(
+                "{place}`source.csv.delimiter` must be one ASCII character"
+            ));
+        }
+        if self
+            .max_age_hours
+            .is_some_and(|it| !(1..=8760).contains(&it))
+        {
+            out.push(format!(
+                "{place}`source.max_age_hours` goes from 1 to 8760, a year"
+            ));
+        }
+        match &self.files {
+            Some(files) if files.is_empty() || files.contains('/') => out.push(format!(
+                "{place}`source.files` is the name of a file in the inbox, `*` for any text in it: \
+                 `{name}_*.csv`"
+            )),
+            Some(files)
+                if DROPS
+                    .iter()
+                    .any(|drop| Pattern::new(files).overlaps(&Pattern::new(drop))) =>
+            {
+                out.push(format!(
+                    "{place}`source.files` = `{files}` also takes files whose names begin with \
+                     `dismiss`: those are dismissals"
+                ));
+            }
+            None if several => out.push(format!(
+                "{place}`source.files` is missing: of several sources each says what its files in \
+                 the inbox are called, `{name}_*.csv`"
+            )),
+            Some(_) | None => {}
+        }
+        out
+    }
 }
+
+/// What files of dismissals are called.
+const DROPS: [&str; 2] = ["dismiss*.csv", "dismiss*.txt"];
 
 impl Config {
     /// Takes over what the deployment's file says.
@@ -502,8 +665,147 @@ impl Config {
         Ok(())
     }
 
-    fn problems(&self) -> Vec<String> {
+    /// The mapping file of a source.
+    fn mapping_of<'a>(&'a self, source: &'a Source) -> Option<&'a Path> {
+        source.mapping.as_deref().or(self.mapping.as_deref())
+    }
+
+    /// Who owns which attribute.
+    fn owners(&self) -> Owners {
+        let owners = self.owners.iter();
+        Owners::new(
+            owners
+                .map(|(name, owner)| (name.clone(), SourceName::new(owner)))
+                .collect(),
+        )
+    }
+
+    /// What is wrong with the sources and owners as they are written.
+    fn problems_of_sources(&self) -> Vec<String> {
+        let sources = &self.source.0;
         let mut out = Vec::new();
+        if sources.is_empty() {
+            out.push("`source` is empty: say `[[source]]` for each".to_owned());
+        }
+        for (at, source) in sources.iter().enumerate() {
+            out.extend(source.problems(sources.len() > 1));
+            let name = &source.name;
+            if self.mapping_of(source).is_none() {
+                out.push(format!(
+                    "source `{name}`: no `mapping`, neither of its own nor at the top of this file"
+                ));
+            }
+            if sources.len() == 1 && source.mapping.is_some() && self.mapping.is_some() {
+                out.push(
+                    "`mapping` is said twice: at the top of this file and in `[source]`".to_owned(),
+                );
+            }
+            if at == 0 && !source.population {
+                out.push(format!(
+                    "source `{name}`: the first source brings persons, it cannot have `population = \
+                     false`; put one that does before it"
+                ));
+            }
+            for other in &sources[..at] {
+                if other.name == *name {
+                    out.push(format!("two sources are called `{name}`"));
+                }
+                if let (Some(one), Some(two)) = (&other.files, &source.files)
+                    && Pattern::new(one).overlaps(&Pattern::new(two))
+                {
+                    out.push(format!(
+                        "`source.files`: a file may be both of `{one}` ({}) and of `{two}` ({name}); \
+                         let no name fit both",
+                        other.name
+                    ));
+                }
+            }
+        }
+        for (attribute, owner) in &self.owners {
+            if !sources.iter().any(|source| source.name == *owner) {
+                let names: Vec<&str> = sources.iter().map(|it| it.name.as_str()).collect();
+                out.push(format!(
+                    "`owners.{attribute}`: `{owner}` is no source; there are {}",
+                    names.join(", ")
+                ));
+            }
+        }
+        out
+    }
+
+    /// What is wrong between the sources, now that their mappings are read.
+    fn problems_between(&self, feeds: &[Feed]) -> Vec<String> {
+        let mut out = Vec::new();
+        for (attribute, owner) in &self.owners {
+            if [
+                "userPrincipalName",
+                "employeeId",
+                "displayName",
+                "mailNickname",
+            ]
+            .contains(&attribute.as_str())
+            {
+                out.push(format!(
+                    "`owners.{attribute}`: it comes with the account, from the source of the \
+                     employment that counts, and has no owner"
+                ));
+                continue;
+            }
+            let feed = feeds.iter().find(|feed| feed.name.as_str() == owner);
+            let Some(feed) = feed else {
+                continue;
+            };
+            match feed.mapping.writes_always(attribute) {
+                Some(true) => {}
+                Some(false) => out.push(format!(
+                    "`owners.{attribute}`: the mapping of `{owner}` writes it on creation only; an \
+                     owner keeps it in step"
+                )),
+                None => out.push(format!(
+                    "`owners.{attribute}`: the mapping of `{owner}` does not write it; names are \
+                     those of its `[[attribute]]` targets"
+                )),
+            }
+        }
+        let home = &feeds[0];
+        let persons = feeds.iter().filter(|feed| feed.population).count();
+        for (at, feed) in feeds.iter().enumerate() {
+            let name = &feed.name;
+            if !feed.population {
+                for target in feed.mapping.own_targets() {
+                    if self.owners.get(target).is_none_or(|it| it != name.as_str()) {
+                        out.push(format!(
+                            "source `{name}`: its mapping writes `{target}`, which it does not own; \
+                             add `{target} = \"{name}\"` to `[owners]`, or take it out"
+                        ));
+                    }
+                }
+                continue;
+            }
+            if persons > 1 && !feed.mapping.says_person() {
+                out.push(format!(
+                    "source `{name}`: its mapping needs `worker.person`: without it nobody can tell \
+                     whether another source has the same person"
+                ));
+            }
+            let owned = |target: &str| self.owners.contains_key(target);
+            let differs = home.mapping.differs(&feed.mapping, owned);
+            if at > 0 && !differs.is_empty() {
+                out.push(format!(
+                    "sources `{}` and `{name}`: one policy and one set of rules treats the workers of \
+                     both, so both mappings write the same: {}. Add what is missing (a `constant = \
+                     \"\"` with `clear_when_empty = true` where a source has no such value), or name \
+                     its owner in `[owners]`",
+                    home.name,
+                    differs.join(", ")
+                ));
+            }
+        }
+        out
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut out = self.problems_of_sources();
         match (&self.evidence.key_file, &self.evidence.key_secret) {
             (Some(_), None) | (None, Some(_)) => {}
             (None, None) => out.push(
@@ -531,19 +833,6 @@ impl Config {
                 "`format_version` is {}; this version of rollcall reads 1",
                 self.format_version
             ));
-        }
-        let name = &self.source.name;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
-            out.push(
-                "`source.name` takes 1 to 40 letters, digits, `-` or `_`: it is part of keys"
-                    .to_owned(),
-            );
-        }
-        if let Some(delimiter) = self.source.csv.delimiter
-            && !delimiter.is_ascii()
-        {
-            out.push("`source.csv.delimiter` must be one ASCII character".to_owned());
         }
         match &self.target {
             Target::Rehearsal(rehearsal) => {
@@ -678,7 +967,7 @@ verified_domains = ["woodgrove.example"]
     #[test]
     fn absence_means_nothing_unless_somebody_says_so() {
         let config: Config = toml::from_str(&GOOD.replace("coverage = \"full\"\n", "")).unwrap();
-        assert_eq!(config.source.coverage, CoverageSetting::Unknown);
+        assert_eq!(config.source.0[0].coverage, CoverageSetting::Unknown);
     }
 
     #[test]

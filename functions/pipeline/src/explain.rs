@@ -12,7 +12,8 @@ use rollcall_core::groups::Impact;
 use rollcall_core::guards::{self, kind};
 use rollcall_core::mapping::{ExplainedAttribute, Fact, Given};
 use rollcall_core::model::{
-    Account, ActionId, Finding, FindingKind, Lookup, ObjectId, Op, RunId, Value, WorkerId,
+    Account, ActionId, Finding, FindingKind, Lookup, ObjectId, Op, RunId, SourceName, Value,
+    WorkerId,
 };
 use rollcall_core::plan::{Action, ActionValues, GuardVerdict, Held, WorkOrder};
 use rollcall_core::policy::{DeltaKind, StatusClass};
@@ -21,7 +22,7 @@ use serde::Serialize;
 
 use crate::apply::{self, Lines};
 use crate::approve::fresh;
-use crate::log::{self, Agreed, Event, Head, Pending};
+use crate::log::{self, Agreed, Event, Head, Intake, Pending};
 use crate::plan::answers_about;
 use crate::rows::{Fetched, OpenError, SealedRows};
 use crate::run::{Pipeline, RunError, Stored};
@@ -52,8 +53,24 @@ pub struct Explanation {
     pub taken_back: Vec<TakenBack>,
     /// What the state knows.
     pub person: Option<Person>,
+    /// Attributes that another source than that of the delivery owns, by attribute.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<OwnedSeen>,
     /// What the target has.
     pub account: AccountSeen,
+}
+
+/// An attribute whose value no row of the delivery says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OwnedSeen {
+    /// Which.
+    pub attribute: String,
+    /// Who owns it.
+    pub source: SourceName,
+    /// What the owner said last, null where that clears; absent where it said nothing of the person
+    /// yet, so that nothing is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
 }
 
 /// What one run took back of what was to come.
@@ -347,7 +364,18 @@ impl Pipeline {
             })?,
         };
         let person = self.person(&head, worker).await?;
-        let delivered = self.delivered(&stored).await?;
+        let mut delivered = self.delivered(&stored).await?;
+        let main = person.as_ref().map(Person::main_source);
+        if let (Some(main), None) = (&main, run)
+            && let Some(intake) = delivered.as_ref().and_then(|it| it.planned.intake.as_ref())
+            && intake.beside() != main.as_ref().map(SourceName::as_str)
+        {
+            // The newest of the source that employs them.
+            let main = main.as_ref().map(SourceName::as_str);
+            let of_it = |it: &Intake| it.beside() == main;
+            delivered = self.delivered_by(head.generation, of_it).await?;
+        }
+        let owned = self.owned(person.as_ref(), delivered.as_ref());
         let delivery = match &delivered {
             Some(delivered) => Some(self.delivery(delivered, worker).await?),
             None => None,
@@ -382,6 +410,7 @@ impl Pipeline {
             history,
             taken_back,
             person,
+            owned,
             account,
         })
     }
@@ -391,7 +420,11 @@ impl Pipeline {
         let Some(at) = state.place_of(&self.settings.source(), &WorkerId::new(worker)) else {
             return Ok(None);
         };
-        Ok(state.persons(&[at])?.pop())
+        let mut person = state.persons(&[at])?.pop();
+        if let Some(person) = &mut person {
+            person.face(person.main_source().as_ref());
+        }
+        Ok(person)
     }
 
     /// The plan of the delivery that a plan follows: its own, or the newest before it.
@@ -399,16 +432,45 @@ impl Pipeline {
         if stored.planned.intake.is_some() {
             return Ok(Some(stored.clone()));
         }
-        for generation in (1..stored.generation).rev() {
+        self.delivered_by(stored.generation - 1, |_| true).await
+    }
+
+    /// The newest plan of such a delivery at or before a generation, parked ones left out.
+    async fn delivered_by(
+        &self,
+        from: u64,
+        wanted: impl Fn(&Intake) -> bool,
+    ) -> Result<Option<Stored>, StoreError> {
+        for generation in (1..=from).rev() {
             let (entry, _) = log::entry(&self.store, generation).await?;
             if let Event::Plan(planned) = &entry.event
-                && planned.intake.is_some()
+                && planned.intake.as_ref().is_some_and(&wanted)
                 && !planned.parked
             {
                 return Ok(Some(self.stored(generation).await?));
             }
         }
         Ok(None)
+    }
+
+    /// Attributes that another source owns than the one that delivered.
+    fn owned(&self, person: Option<&Person>, delivered: Option<&Stored>) -> Vec<OwnedSeen> {
+        let intake = delivered.and_then(|it| it.planned.intake.as_ref());
+        let Some((person, intake)) = person.zip(intake) else {
+            return Vec::new();
+        };
+        let owners = self.settings.feeds.owners().iter();
+        let others = owners.filter(|(_, owner)| owner.as_str() != intake.source);
+        let seen = others.map(|(attribute, owner)| OwnedSeen {
+            attribute: attribute.to_owned(),
+            source: owner.clone(),
+            value: person
+                .owned
+                .get(attribute)
+                .filter(|it| it.source == *owner)
+                .map(|it| it.value.clone()),
+        });
+        seen.collect()
     }
 
     async fn delivery(&self, stored: &Stored, worker: &str) -> Result<Delivery, ExplainError> {
@@ -428,8 +490,8 @@ impl Pipeline {
             findings: Vec::new(),
         };
         let entry = self.intake_entry(&stored.run, stored.generation).await?;
-        let mapping = stored.mapping(&self.store).await?;
-        match Self::open_rows(&self.store, &entry, &mapping).await {
+        let feeds = self.feeds_of(stored).await?;
+        match Self::open_rows(&self.store, &entry, stored.reads(&feeds)).await {
             Ok(mut rows) => self.rows(stored, &mut rows, worker, &mut out).await?,
             Err(OpenError::Store(StoreError::NotFound(_))) => {
                 let why = "its rows are no longer kept: they expired or were erased";
@@ -609,7 +671,7 @@ impl Pipeline {
                 out.object.clone_from(&order.object);
                 out.impact.clone_from(&order.impact);
                 if !order.impact.is_empty()
-                    && let Some(groups) = stored.groups(&self.store).await?
+                    && let Some(groups) = self.groups_of(stored).await?
                 {
                     let named = groups.all().iter().filter(|it| order.impact.names(&it.key));
                     out.rules = named.map(|it| (it.key.clone(), it.rule.clone())).collect();
@@ -716,8 +778,8 @@ impl Pipeline {
             .map(Lookup::Id);
         let question = id.clone().unwrap_or_else(|| key.clone());
         let mapping = match delivered {
-            Some(stored) => stored.mapping(&self.store).await?,
-            None => self.settings.mapping.clone(),
+            Some(stored) => self.feeds_of(stored).await?.home().mapping.clone(),
+            None => self.settings.mapping().clone(),
         };
         let attributes: Vec<String> = mapping.targets().into_iter().map(str::to_owned).collect();
         let why = match self.target.look_up(&[question], &attributes).await {

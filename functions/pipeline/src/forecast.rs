@@ -130,7 +130,7 @@ impl Pipeline {
         let kind = self.target.kind();
         let catalogue = Catalogue::new(seats, groups);
         let missing = BTreeSet::new();
-        let workflows = Workflows::compile(&self.settings.policy, &self.settings.mapping);
+        let workflows = Workflows::compile(&self.settings.policy, self.settings.mapping());
         let workflows = workflows.map_err(|error| StoreError::Corrupt {
             key: "policy.toml".to_owned(),
             why: error.to_string(),
@@ -142,7 +142,7 @@ impl Pipeline {
             target: &kind,
             first_load: false,
             stale: false,
-            matching: self.settings.mapping.matching(),
+            matching: self.settings.mapping().matching(),
             full: false,
             grants: groups.map(|groups| GrantTerms {
                 groups,

@@ -27,6 +27,7 @@ pub mod report;
 pub mod roll;
 pub mod rows;
 pub mod run;
+pub mod sources;
 pub mod spool;
 pub mod state;
 pub mod status;

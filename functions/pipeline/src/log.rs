@@ -68,6 +68,9 @@ pub enum Event {
 pub struct Intake {
     /// The feed.
     pub source: String,
+    /// The home source, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
     /// Name of the file.
     pub file: String,
     /// Tells this delivery from another one of the same bytes: name and time of arrival.
@@ -85,6 +88,13 @@ pub struct Intake {
     /// What it looks like as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Box<Profile>>,
+}
+
+impl Intake {
+    /// Its source, where that is not the home source.
+    pub fn beside(&self) -> Option<&str> {
+        self.home.as_ref().map(|_| self.source.as_str())
+    }
 }
 
 /// A stored plan.
@@ -160,6 +170,46 @@ pub struct Rules {
     /// Of what Rollcall gives people itself, where it gives anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants_sha256: Option<String>,
+    /// Of who owns which attribute, where anybody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owners_sha256: Option<String>,
+    /// Of the mappings of sources beside the home source, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, String>,
+}
+
+impl Rules {
+    /// Whether everybody has to be looked at by a delivery of a source (`None`: the home source)
+    /// that is planned by `now`: what decides about all, or about its rows, is another. What other
+    /// sources' rows are read by counts once they deliver.
+    pub fn changed(&self, now: &Self, source: Option<&str>) -> bool {
+        let of_all = |it: &Self| {
+            let (grants, owners) = (it.grants_sha256.clone(), it.owners_sha256.clone());
+            (it.policy_sha256.clone(), grants, owners)
+        };
+        let mapping = match source {
+            None => self.mapping_sha256 != now.mapping_sha256,
+            Some(source) => {
+                let before = self.beside.get(source);
+                before.is_some() && before != now.beside.get(source)
+            }
+        };
+        of_all(self) != of_all(now) || mapping
+    }
+
+    /// What stands once a delivery of a source was planned by `now`.
+    fn after(&self, now: &Self, source: Option<&str>) -> Self {
+        let mut next = now.clone();
+        if source.is_some() {
+            next.mapping_sha256.clone_from(&self.mapping_sha256);
+        }
+        for (name, hash) in &mut next.beside {
+            if let Some(before) = self.beside.get(name).filter(|_| source != Some(name)) {
+                hash.clone_from(before);
+            }
+        }
+        next
+    }
 }
 
 /// Who agrees: an identity that credentials prove, never a flag. `os:<name>:<uid>` on one machine,
@@ -320,6 +370,9 @@ pub struct Delivered {
     pub as_of: Timestamp,
     /// It lists everybody, so that what was planned before says nothing any more.
     pub full: bool,
+    /// Its source, where that is not the home source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl From<&Intake> for Delivered {
@@ -328,6 +381,7 @@ impl From<&Intake> for Delivered {
             sha256: intake.sha256.clone(),
             as_of: intake.as_of,
             full: intake.coverage.proves_absence(),
+            source: intake.beside().map(str::to_owned),
         }
     }
 }
@@ -406,6 +460,13 @@ impl Pending {
     pub fn accepted(&self) -> bool {
         !self.parked || self.approved.iter().any(|guard| parks(guard))
     }
+
+    /// Whether it is a parked delivery of another source than this: what that one says is still
+    /// nobody's word.
+    fn parked_beside(&self, source: Option<&str>) -> bool {
+        let mut of = self.delivery.iter();
+        !self.accepted() && of.any(|it| it.source.as_deref() != source)
+    }
 }
 
 /// A delivery that was taken in, whether or not it was accepted.
@@ -435,8 +496,11 @@ pub struct Counted {
 /// The fold of the log.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Standing {
-    /// The newest accepted intake.
+    /// The newest accepted intake, of the home source.
     pub accepted: Option<Accepted>,
+    /// The same of the other sources, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, Accepted>,
     /// The last deliveries, newest last; at most [`DELIVERIES_MAX`].
     pub deliveries: Vec<Delivery>,
     /// The state.
@@ -468,6 +532,14 @@ pub struct Standing {
 pub const DELIVERIES_MAX: usize = 400;
 
 impl Standing {
+    /// The newest accepted intake of a source; `None`: of the home source.
+    pub fn accepted_of(&self, source: Option<&str>) -> Option<&Accepted> {
+        match source {
+            None => self.accepted.as_ref(),
+            Some(name) => self.beside.get(name),
+        }
+    }
+
     /// Disables that count into the rolling 24 hours before `now`.
     pub fn disables_before(&self, now: Timestamp) -> u32 {
         before(&self.disables, now)
@@ -569,11 +641,13 @@ impl Standing {
                 next.set_stage(run, stage, generation, delivery);
                 if let Some(intake) = &plan.intake {
                     if plan.parked {
-                        // What was accepted before still waits; another parked intake does not.
-                        next.pending.retain(Pending::accepted);
+                        // What was accepted before still waits; another parked intake of the source
+                        // does not.
+                        let source = intake.beside();
+                        next.pending
+                            .retain(|it| it.accepted() || it.parked_beside(source));
                     } else {
-                        next.accept(run, intake, plan.inactive, at);
-                        next.rules = Some(plan.rules.clone());
+                        next.accept(run, intake, plan, at);
                     }
                 }
                 if !plan.parked && plan.undoes.is_none() {
@@ -649,19 +723,31 @@ impl Standing {
     }
 
     /// An intake counts as accepted from its plan on, a parked one from its approval on. Whatever
-    /// older plans keep back is void then.
-    pub fn accept(&mut self, run: &RunId, intake: &Intake, inactive: u32, at: Timestamp) {
-        self.accepted = Some(Accepted {
+    /// older plans keep back is void then, but for parked deliveries of other sources.
+    fn accept(&mut self, run: &RunId, intake: &Intake, plan: &Planned, at: Timestamp) {
+        let accepted = Accepted {
             run: run.clone(),
             as_of: intake.as_of,
             at,
             rows: intake.rows,
-            inactive,
+            inactive: plan.inactive,
             full: intake.coverage.proves_absence(),
             sha256: intake.sha256.clone(),
             profile: intake.profile.clone(),
+        };
+        let source = intake.beside();
+        match source {
+            None => self.accepted = Some(accepted),
+            Some(name) => {
+                self.beside.insert(name.to_owned(), accepted);
+            }
+        }
+        self.rules = Some(match &self.rules {
+            Some(before) => before.after(&plan.rules, source),
+            None => plan.rules.clone(),
         });
-        self.pending.retain(|pending| pending.run == *run);
+        self.pending
+            .retain(|pending| pending.run == *run || pending.parked_beside(source));
     }
 
     fn set_stage(
@@ -883,8 +969,7 @@ pub async fn accept_approved(
     match kind(&approval.guard) {
         Some(Kind::Intake | Kind::Undo) if !pending.accepted() => {
             if let Some(intake) = &plan.intake {
-                standing.accept(&pending.run, intake, plan.inactive, at);
-                standing.rules = Some(plan.rules.clone());
+                standing.accept(&pending.run, intake, &plan, at);
             }
             standing.count_through(&pending.run, at, &plan);
             standing.count_named(&pending.let_go, run, at);

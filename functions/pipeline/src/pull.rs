@@ -10,14 +10,16 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::digest::Sha256Stream;
-use rollcall_core::model::{Finding, RunId};
+use rollcall_core::model::{Finding, RunId, SourceName};
 use rollcall_core::profile::{Profile, Profiler};
 use rollcall_files::{Options, SealedWriter};
 
+use crate::config::Source;
 use crate::log::{self, CommitError, Delivery, Event, Intake, Objects, Standing};
 use crate::notices::is_drop;
 use crate::run::{Pipeline, RunError, nonce, run_id};
 use crate::spool::Spool;
+use crate::state::State;
 use crate::store::{Listed, StoreError};
 
 /// Names of uploads that are not finished, and of companions that are no rosters.
@@ -102,8 +104,11 @@ impl Pipeline {
             |n| n.to_string_lossy().into_owned(),
         );
         loop {
+            let Some(source) = self.settings.source_of(&name) else {
+                return Ok(self.of_no_source(&name));
+            };
             // Opening through the reader gives its words for a missing file or a directory.
-            let options = self.options();
+            let options = self.options(source);
             if let Err(refused) = rollcall_files::open_file(path, &options) {
                 return Ok(Pulled::Refused(refusal(&name, &refused)));
             }
@@ -163,35 +168,34 @@ impl Pipeline {
                 })
             })
             .collect();
-        out.sort_by(|a, b| {
-            let at = |c: &Candidate| c.as_of.unwrap_or(c.modified);
-            at(a).cmp(&at(b)).then_with(|| a.name.cmp(&b.name))
-        });
+        // Of one moment the home source comes first: others refer to whom it brings.
+        let sources = &self.settings.config.source.0;
+        let place = |c: &Candidate| {
+            let source = self.settings.source_of(&c.name);
+            source.and_then(|it| sources.iter().position(|other| other == it))
+        };
+        out.sort_by_cached_key(|c| (c.as_of.unwrap_or(c.modified), place(c), c.name.clone()));
         Ok(out)
     }
 
-    /// How a file is read of which only the key matters.
+    /// How a file is read of which only the key matters: as those of the home source.
     pub(crate) fn key_options(&self) -> Options {
-        let key = self.settings.mapping.key_column().to_owned();
+        let home = &self.settings.config.source.0[0];
+        let key = self.settings.mapping().key_column().to_owned();
         Options {
             required: vec![key.clone()],
             columns: Vec::new(),
             key,
-            ..self.options()
+            ..self.options(home)
         }
     }
 
-    fn options(&self) -> Options {
-        let mapping = &self.settings.mapping;
+    fn options(&self, source: &Source) -> Options {
+        let feed = self.settings.feeds.get(&source.name);
+        let mapping = &feed.unwrap_or(self.settings.feeds.home()).mapping;
         Options {
             key: mapping.key_column().to_owned(),
-            delimiter: self
-                .settings
-                .config
-                .source
-                .csv
-                .delimiter
-                .and_then(|c| u8::try_from(c).ok()),
+            delimiter: source.csv.delimiter.and_then(|c| u8::try_from(c).ok()),
             required: mapping.columns().into_iter().collect(),
             columns: mapping.columns().into_iter().collect(),
             ..Options::default()
@@ -205,8 +209,17 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<Pulled, Attempt> {
         let name = &candidate.name;
+        let Some(source) = self.settings.source_of(name) else {
+            return Ok(self.of_no_source(name));
+        };
+        let named = SourceName::new(&source.name);
+        let beside = self.settings.feeds.beside(&named);
         let head = log::head(&self.store).await?;
-        let sealed = match self.seal(from) {
+        if self.settings.feeds.are_several() {
+            // What is sealed says whether it is the home source's.
+            self.check_home(&State::load(&self.store, &head.standing.state).await?)?;
+        }
+        let sealed = match self.seal(from, source) {
             Ok(sealed) => sealed,
             Err(Sealing::Refused(refused)) => {
                 return Ok(Pulled::Refused(refusal(name, &refused)));
@@ -227,7 +240,8 @@ impl Pipeline {
             return Ok(Pulled::Nothing);
         }
         let as_of = candidate.as_of.unwrap_or(candidate.modified.min(now));
-        if let Some((kind, why)) = doubt(&head.standing, candidate, &sha256, as_of, now) {
+        let of = (source, beside.as_ref().map(SourceName::as_str));
+        if let Some((kind, why)) = doubt(&head.standing, of, candidate, &sha256, as_of, now) {
             return Ok(refuse(name, kind, format!("{name}: {why}")));
         }
         if self.changed(candidate).await? {
@@ -241,12 +255,13 @@ impl Pipeline {
             .put_stream(&format!("values/{run}/rows.csv"), &mut sealed)
             .await?;
         let intake = Intake {
-            source: self.settings.config.source.name.clone(),
+            source: source.name.clone(),
+            home: beside.map(|_| self.settings.source().to_string()),
             file: name.clone(),
             delivery: candidate.delivery.clone(),
             sha256,
             as_of,
-            coverage: self.settings.coverage(),
+            coverage: source.covers(),
             rows,
             now,
             profile: Some(Box::new(profile)),
@@ -293,6 +308,16 @@ impl Pipeline {
         })
     }
 
+    /// A file whose name is none of any source's.
+    fn of_no_source(&self, name: &str) -> Pulled {
+        let message = format!(
+            "{name}: no source has files of this name; those are called {}: rename it, or name it in \
+             `source.files` of the configuration",
+            self.settings.files()
+        );
+        refuse(name, "unknown_source", message)
+    }
+
     /// Whether somebody wrote to a delivery in the inbox since it was listed.
     async fn changed(&self, candidate: &Candidate) -> Result<bool, StoreError> {
         let Some(listed) = &candidate.listed else {
@@ -315,9 +340,9 @@ impl Pipeline {
 
     /// Reads every row and writes what is read of it. One pass, nothing kept; the hash is of
     /// the bytes that were read.
-    fn seal(&self, from: File) -> Result<Sealed, Sealing> {
+    fn seal(&self, from: File, source: &Source) -> Result<Sealed, Sealing> {
         let mut from = Hashed::new(from);
-        let options = self.options();
+        let options = self.options(source);
         let mut reader = rollcall_files::open(&mut from, &options)?;
         let out = BufWriter::with_capacity(256 * 1024, tempfile::tempfile()?);
         let mut writer = SealedWriter::new(out, &options.key, &options.columns)?;
@@ -346,9 +371,11 @@ impl Pipeline {
     }
 }
 
-/// What speaks against a delivery: a stable kind, and words.
+/// What speaks against a delivery: a stable kind, and words. `beside` is the source's name where it
+/// is not the home source.
 fn doubt(
     standing: &Standing,
+    (source, beside): (&Source, Option<&str>),
     candidate: &Candidate,
     sha256: &str,
     as_of: Timestamp,
@@ -359,12 +386,15 @@ fn doubt(
             .open
             .iter()
             .filter_map(|open| open.delivery.as_ref())
+            .filter(|it| it.source.as_deref() == beside)
     };
-    let accepted = standing.accepted.as_ref();
+    let accepted = standing.accepted_of(beside);
     // The newest data in the same bytes say nothing new. Older bytes may come again when HR takes
     // back a change, but then the name has to say that they are meant: a copy of an old file must
-    // not undo what came since.
-    let newest = accepted.is_some_and(|a| a.sha256 == sha256) || open().any(|d| d.sha256 == sha256);
+    // not undo what came since. Of a source of attributes the same bytes may be of use: to somebody
+    // who has come since.
+    let newest = source.population
+        && (accepted.is_some_and(|a| a.sha256 == sha256) || open().any(|d| d.sha256 == sha256));
     let older = standing
         .deliveries
         .iter()
@@ -483,8 +513,8 @@ enum Attempt {
     Failed(Box<RunError>),
 }
 
-impl From<StoreError> for Attempt {
-    fn from(error: StoreError) -> Self {
+impl<E: Into<RunError>> From<E> for Attempt {
+    fn from(error: E) -> Self {
         Self::Failed(Box::new(error.into()))
     }
 }

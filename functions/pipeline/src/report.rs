@@ -14,7 +14,7 @@ use rollcall_core::plan::{Action, ActionValues, FORMAT_VERSION, PlanSummary, Wor
 use rollcall_core::policy::DeltaKind;
 use rollcall_core::report::{
     Change, Hold, IntakeFacts, Late, LateCause, Lateness, OutcomeCounts, ReceiptRow, Report,
-    RunKind, SeatUse, count_findings, html, receipt_header, receipt_line,
+    RunKind, SeatUse, SourceFacts, count_findings, html, receipt_header, receipt_line,
 };
 
 use crate::apply::Lines;
@@ -30,6 +30,8 @@ pub struct Material<'a> {
     pub intake: Option<&'a Intake>,
     /// It takes a run back.
     pub undoes: bool,
+    /// How each of several sources stood.
+    pub sources: Vec<SourceFacts>,
     /// `plan.json`.
     pub summary: PlanSummary,
     /// Where the orders lie.
@@ -174,6 +176,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
             as_of: i.as_of,
             coverage: i.coverage.clone(),
         }),
+        sources: material.sources.clone(),
         now: material.summary.now,
         finished: material.finished,
         apply_seconds,

@@ -144,7 +144,7 @@ impl Pipeline {
         let set = RuleSet::new(std::slice::from_ref(rule));
         let mut roll = Roll::new(&set, now);
         let mut out = Members {
-            unread: unread(rule, &self.settings.mapping.targets()),
+            unread: unread(rule, &self.settings.mapping().targets()),
             ..Members::default()
         };
         with_accounts(&state, |person| {
@@ -173,7 +173,7 @@ impl Pipeline {
         let state = self.newest_state().await?;
         let names: Vec<GroupName> = groups.all().iter().map(Group::found_by).collect();
         let seen = self.target.find_groups(&names).await?;
-        let written = self.settings.mapping.targets();
+        let written = self.settings.mapping().targets();
         let mut out: Vec<Compared> = Vec::new();
         // Of the newest groups, those that were not compared with the state yet.
         let mut there: Vec<Inside> = Vec::new();

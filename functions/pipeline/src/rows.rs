@@ -139,7 +139,7 @@ impl SealedRows {
                     .and_then(|at| row.value(at))
                     .filter(|it| !it.is_empty()),
                 odd_key: row.key().filter(|key| !bound.is_key(key)),
-                status: row.value(status).unwrap_or_default(),
+                status: status.and_then(|at| row.value(at)).unwrap_or_default(),
                 held: row.held,
                 fingerprint: fingerprint(row.values(), &mut scratch),
                 byte: row.byte,

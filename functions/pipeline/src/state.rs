@@ -29,7 +29,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use rollcall_core::digest::worker_hash;
 use rollcall_core::model::{SourceName, WorkerId};
-use rollcall_core::state::{Hot, Lifecycle, Person, Workers, key_prefix};
+use rollcall_core::state::{Hot, Lifecycle, Part, Person, Workers, key_prefix};
 
 use crate::log::StateRef;
 use crate::store::{ObjectRef, Store, StoreError};
@@ -42,7 +42,7 @@ const RECORD_PAGE_ROWS: usize = 32;
 const GROUP_ROWS: usize = 16 * BATCH_ROWS;
 /// Deltas before the state is written anew as one base.
 const DELTAS_MAX: usize = 12;
-const HOT_COLUMNS: [&str; 10] = [
+const HOT_COLUMNS: [&str; 11] = [
     "key",
     "fingerprint",
     "due",
@@ -53,6 +53,7 @@ const HOT_COLUMNS: [&str; 10] = [
     "held",
     "waits_for",
     "worker_key",
+    "elsewhere",
 ];
 
 fn schema() -> SchemaRef {
@@ -74,6 +75,8 @@ fn schema() -> SchemaRef {
         field("person", DataType::Utf8, false),
         field("object", DataType::Utf8, true),
         field("record", DataType::Utf8, false),
+        field("parts", DataType::Utf8, true),
+        field("elsewhere", DataType::Boolean, false),
     ]))
 }
 
@@ -101,10 +104,25 @@ impl State {
     /// When a file is absent, has another size than the log says, or cannot be read. Its hash is
     /// checked by `verify`.
     pub async fn load(store: &Store, at: &StateRef) -> Result<Self, StoreError> {
+        Self::load_for(store, at, None).await
+    }
+
+    /// The same with fingerprints, misses and who is listed as of a source beside the home source.
+    ///
+    /// # Errors
+    /// As for [`State::load`].
+    pub async fn load_for(
+        store: &Store,
+        at: &StateRef,
+        beside: Option<&SourceName>,
+    ) -> Result<Self, StoreError> {
         let mut state = Self::default();
         for (index, at) in at.base.iter().chain(&at.deltas).enumerate() {
             let file = StateFile::open(store, at).await?;
-            let newer = file.hot()?;
+            let mut newer = file.hot()?;
+            if let Some(source) = beside {
+                file.turn(source, &mut newer)?;
+            }
             let index = u16::try_from(index).expect("a state has a handful of files");
             state.overlay(index, newer);
             state.files.push(file);
@@ -163,6 +181,15 @@ impl State {
     pub fn place_of(&self, source: &SourceName, worker: &WorkerId) -> Option<usize> {
         let prefix = key_prefix(worker_hash(source, worker));
         self.workers.find(&self.hot, prefix).next()
+    }
+
+    /// The home source that it was made with; `None` of nobody.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn home(&self) -> Result<Option<SourceName>, StoreError> {
+        let first: &[usize] = if self.hot.is_empty() { &[] } else { &[0] };
+        Ok(self.persons(first)?.pop().map(|person| person.source))
     }
 
     /// SHA-256 over the hashes of the files: what the state is, as an input of a plan.
@@ -359,9 +386,10 @@ struct Columns {
     lifecycle: UInt8Builder,
     misses: UInt8Builder,
     flags: [BooleanBuilder; 3],
+    elsewhere: BooleanBuilder,
     waits_for: UInt64Builder,
     worker: UInt64Builder,
-    texts: [StringBuilder; 5],
+    texts: [StringBuilder; 6],
 }
 
 impl Default for Columns {
@@ -374,6 +402,7 @@ impl Default for Columns {
             lifecycle: UInt8Builder::new(),
             misses: UInt8Builder::new(),
             flags: std::array::from_fn(|_| BooleanBuilder::new()),
+            elsewhere: BooleanBuilder::new(),
             waits_for: UInt64Builder::new(),
             worker: UInt64Builder::new(),
             texts: std::array::from_fn(|_| StringBuilder::new()),
@@ -398,9 +427,12 @@ impl Columns {
         for (column, flag) in self.flags.iter_mut().zip(flags) {
             column.append_value(flag);
         }
+        self.elsewhere.append_value(hot.elsewhere);
         self.waits_for.append_value(hot.waits_for);
         self.worker.append_value(hot.worker);
         let record = serde_json::to_string(person).expect("a person is always JSON");
+        let parts = (!person.parts.is_empty())
+            .then(|| serde_json::to_string(&person.parts).expect("parts are always JSON"));
         let texts = [
             Some(person.source.as_str()),
             Some(person.worker.as_str()),
@@ -410,6 +442,7 @@ impl Columns {
                 .as_ref()
                 .map(rollcall_core::model::ObjectId::as_str),
             Some(record.as_str()),
+            parts.as_deref(),
         ];
         for (column, text) in self.texts.iter_mut().zip(texts) {
             column.append_option(text);
@@ -436,6 +469,7 @@ impl Columns {
                 .iter_mut()
                 .map(|c| Arc::new(c.finish()) as ArrayRef),
         );
+        arrays.push(Arc::new(self.elsewhere.finish()));
         RecordBatch::try_new(Arc::clone(schema), arrays).expect("columns follow the schema")
     }
 }
@@ -491,6 +525,41 @@ impl StateFile {
             read_hot(key, &batch.map_err(|e| corrupt(key, &e))?, &mut out)?;
         }
         Ok(out)
+    }
+
+    /// Fingerprints, misses and who is listed as of a source beside the home source.
+    fn turn(&self, source: &SourceName, hot: &mut [Hot]) -> Result<(), StoreError> {
+        let key = &self.at.key;
+        let reader = self
+            .reader(&["parts"])?
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|e| corrupt(key, &e))?;
+        let mut hot = hot.iter_mut();
+        for batch in reader {
+            let batch = batch.map_err(|e| corrupt(key, &e))?;
+            let column = batch
+                .column_by_name("parts")
+                .and_then(|c| c.as_string_opt::<i32>());
+            for (row, hot) in (0..batch.num_rows()).zip(hot.by_ref()) {
+                let text = column.filter(|it| it.is_valid(row)).map(|it| it.value(row));
+                let part = match text {
+                    Some(text) => {
+                        let mut parts: BTreeMap<SourceName, Part> =
+                            crate::store::parse(key, text.as_bytes())?;
+                        parts.remove(source)
+                    }
+                    None => None,
+                }
+                .unwrap_or_default();
+                hot.turn(&part);
+            }
+        }
+        // A file of before there were several sources has no such column, and nobody of this one.
+        for hot in hot {
+            hot.turn(&Part::default());
+        }
+        Ok(())
     }
 
     /// `rows` ascending by row number.
@@ -573,6 +642,8 @@ fn read_hot(key: &str, batch: &RecordBatch, out: &mut Vec<Hot>) -> Result<(), St
     let workers = batch
         .column_by_name("worker_key")
         .and_then(|c| c.as_primitive_opt::<UInt64Type>());
+    // Nor persons of other sources.
+    let elsewhere = flag("elsewhere");
     for row in 0..batch.num_rows() {
         out.push(Hot {
             key: number(keys.value(row)),
@@ -586,6 +657,7 @@ fn read_hot(key: &str, batch: &RecordBatch, out: &mut Vec<Hot>) -> Result<(), St
                 .ok_or_else(|| corrupt(key, &"unknown lifecycle"))?,
             misses: misses.value(row),
             listed: listed.value(row),
+            elsewhere: elsewhere.is_some_and(|it| it.value(row)),
             unfinished: unfinished.value(row),
             held: held.value(row),
             worker: workers.map_or_else(

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_core::digest::worker_hash;
-use rollcall_core::model::{Op, PersonKey, WorkerId};
+use rollcall_core::model::{Op, PersonKey, SourceName, WorkerId};
 use rollcall_core::state::{Hot, Lifecycle};
 use serde::Serialize;
 
 use crate::apply;
 use crate::halt::Halted;
-use crate::log::{self, OpenRun, Pending, Stage};
+use crate::log::{self, OpenRun, Pending, Stage, Standing};
 use crate::run::{Asked, Pipeline, RunError};
+use crate::sources::Feed;
 use crate::state::State;
 
 /// How things stand.
@@ -23,10 +24,13 @@ pub struct Status {
     pub now: Timestamp,
     /// Generation of the head of the log.
     pub generation: u64,
-    /// Hours since the moment that the newest accepted intake describes; `None` = never.
+    /// Hours since the moment that the newest accepted intake describes, of the source that has been
+    /// silent for longest; `None` = nothing was ever accepted.
     pub source_age_hours: Option<f64>,
-    /// The source is older than the policy allows.
+    /// A source is older than the policy allows.
     pub stale: bool,
+    /// Every source, the home source first.
+    pub sources: Vec<SourceStatus>,
     /// Persons known, and those with an account that we manage.
     pub persons: u32,
     /// Managed accounts.
@@ -59,7 +63,44 @@ pub struct Status {
     pub undoes: Vec<Asked>,
 }
 
+/// How one source stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceStatus {
+    /// Its name.
+    pub source: SourceName,
+    /// It brings persons, not attributes only.
+    pub population: bool,
+    /// The moment that its newest accepted data describe; `None`: it never brought any.
+    pub as_of: Option<Timestamp>,
+    /// Hours since then.
+    pub age_hours: Option<f64>,
+    /// Data rows of them.
+    pub rows: Option<u32>,
+    /// They are older than allowed, or there are none.
+    pub stale: bool,
+}
+
 impl Pipeline {
+    /// How each source stands, the home source first.
+    pub fn source_status(&self, standing: &Standing, now: Timestamp) -> Vec<SourceStatus> {
+        let feeds = &self.settings.feeds;
+        let limit = self.settings.policy.gates.max_source_age_h;
+        let of = |feed: &Feed| {
+            let beside = feeds.beside(&feed.name);
+            let accepted = standing.accepted_of(beside.as_ref().map(SourceName::as_str));
+            let age = accepted.map(|it| now.duration_since(it.since()).as_secs_f64() / 3600.0);
+            SourceStatus {
+                source: feed.name.clone(),
+                population: feed.population,
+                as_of: accepted.map(|it| it.as_of),
+                age_hours: age,
+                rows: accepted.map(|it| it.rows),
+                stale: feed.is_stale(feeds, standing, now, limit),
+            }
+        };
+        feeds.all().iter().map(of).collect()
+    }
+
     /// Computes the status at an instant. Reads only.
     ///
     /// # Errors
@@ -67,20 +108,17 @@ impl Pipeline {
     pub async fn status(&self, now: Timestamp) -> Result<Status, RunError> {
         let head = log::head(&self.store).await?;
         let state = State::load(&self.store, &head.standing.state).await?;
-        let age = head
-            .standing
-            .accepted
-            .as_ref()
-            .map(|a| now.duration_since(a.since()).as_secs_f64() / 3600.0);
-        let limit = f64::from(self.settings.policy.gates.max_source_age_h);
+        let sources = self.source_status(&head.standing, now);
+        let ages = sources.iter().filter_map(|it| it.age_hours);
         let pending = head.standing.pending.iter();
         let waiting = pending.filter(|p| !p.waiting().is_empty());
         let mut out = Status {
             format_version: 1,
             now,
             generation: head.generation,
-            source_age_hours: age,
-            stale: age.is_none_or(|age| age > limit),
+            source_age_hours: ages.reduce(f64::max),
+            stale: sources.iter().any(|it| it.stale),
+            sources,
             persons: u32::try_from(state.hot().len()).unwrap_or(u32::MAX),
             managed: 0,
             late: 0,

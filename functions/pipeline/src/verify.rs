@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use rollcall_core::digest::{EvidenceKey, sha256};
-use rollcall_core::mapping::Mapping;
 use rollcall_core::plan::PlanSummary;
 use rollcall_core::policy::Policy;
 use serde::Serialize;
@@ -16,7 +15,6 @@ use crate::notices;
 use crate::plan::{self, Answers, Book, Common, Freshness, Ground, Request};
 use crate::rows::OpenError;
 use crate::run::{Pipeline, RunError, named, unasked};
-use crate::state::State;
 use crate::store::{ObjectRef, Store, StoreError, parse};
 
 /// What a walk found.
@@ -147,29 +145,30 @@ impl Pipeline {
         before: &Standing,
     ) -> Result<Option<String>, StoreError> {
         let stored = self.stored(entry.generation).await?;
-        let mapping = named(&entry.accepts, "mapping.toml")?;
         let policy = named(&entry.accepts, "policy.toml")?;
         let read = |bytes: bytes::Bytes| String::from_utf8_lossy(&bytes).into_owned();
-        let mapping = read(self.store.get(&mapping.key).await?);
         let policy = read(self.store.get(&policy.key).await?);
-        let (Ok(mapping), Ok(policy)) = (
-            Mapping::parse(&mapping, "mapping.toml"),
-            Policy::parse(&policy, "policy.toml"),
-        ) else {
-            return Ok(Some(
-                "its mapping or policy cannot be read by this version".to_owned(),
-            ));
+        let unread = "its mapping or policy cannot be read by this version";
+        let feeds = match self.feeds_of(&stored).await {
+            Ok(feeds) => feeds,
+            Err(StoreError::Corrupt { .. }) => return Ok(Some(unread.to_owned())),
+            Err(error) => return Err(error),
         };
-        let groups = stored.groups(&self.store).await?;
-        let texts = stored.texts(&self.store).await?;
+        let Ok(policy) = Policy::parse(&policy, "policy.toml") else {
+            return Ok(Some(unread.to_owned()));
+        };
+        let groups = stored.groups(&self.store, &feeds).await?;
+        let texts = stored.texts(&self.store, &feeds).await?;
         let tenant = &stored.tenant()?.key;
         let answers = Answers::stored(&self.store, tenant).await?;
-        let state = State::load(&self.store, &before.state).await?;
         let planned = &stored.planned;
+        let state = self
+            .state_for(&before.state, planned.intake.as_ref())
+            .await?;
         let intake = match &planned.intake {
             Some(intake) => {
                 let sealed = self.intake_entry(&stored.run, entry.generation).await?;
-                match Self::open_rows(&self.store, &sealed, &mapping).await {
+                match Self::open_rows(&self.store, &sealed, stored.reads(&feeds)).await {
                     Ok(rows) => Some((intake, rows)),
                     Err(OpenError::Store(error)) => return Err(error),
                     Err(OpenError::Unbound(why)) => return Ok(Some(why)),
@@ -204,14 +203,13 @@ impl Pipeline {
             freshness: Freshness::ByAge,
         };
         let book = Book {
-            mapping: &mapping,
+            feeds: &feeds,
             policy: &policy,
             groups: groups.as_ref(),
             texts: texts.as_ref(),
             rules: &planned.rules,
         };
         let common = Common {
-            source: self.settings.source(),
             key: digests,
             kind: self.target.kind(),
             forecast: &forecast,

@@ -34,6 +34,7 @@ mod rough;
 mod rules;
 mod sample;
 mod scenarios;
+mod sources;
 mod succession;
 mod telling;
 mod undo;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         telling::trials(),
         rules::trials(),
         scenarios::trials(),
+        sources::trials(),
         succession::trials(),
         undo::trials(),
         workflows::trials(),

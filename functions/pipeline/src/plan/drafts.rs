@@ -123,7 +123,13 @@ impl Drafts {
                 None => &mut none,
             };
             let given = (rules, catalogue);
-            self.lay_down(ready, &answers, given, cx, request, findings)?;
+            let cx = Context {
+                stale: request
+                    .feeds
+                    .all_stale(&request.stale, &ready.subject.person),
+                ..*cx
+            };
+            self.lay_down(ready, &answers, given, &cx, request, findings)?;
         }
         Ok(())
     }
@@ -141,6 +147,7 @@ impl Drafts {
             subject,
             row,
             known,
+            changed,
             deed,
             notices,
             lines,
@@ -185,7 +192,7 @@ impl Drafts {
             self.claims
                 .extend(claimed.map(|name| name_hash(&name_key(name.reveal()))));
         }
-        let changed = person != before || (!known && !decision.held);
+        let changed = changed || person != before || (!known && !decision.held);
         if draft.is_none() && !changed {
             self.untouched += u32::from(row.is_some() && !decision.held);
             return Ok(());

@@ -39,7 +39,7 @@ pub use self::desk::{Answers, answers_about};
 use self::drafts::Drafts;
 use self::lines::Lines;
 use self::orders::{Orders, Verdicts};
-use self::read::Scan;
+use self::read::{Scan, SetAside};
 pub use self::recall::Recalled;
 pub use self::request::Request;
 pub(crate) use self::request::{Book, Common, Freshness, Ground};
@@ -205,9 +205,10 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         workflows: workflows.as_ref(),
         target: &request.kind,
         first_load: request.first_load,
-        stale: request.stale,
+        // Of each person by the sources that employ them.
+        stale: false,
         matching: request.mapping.matching(),
-        full: coverage.proves_absence(),
+        full: coverage.proves_absence() && request.feed.population,
         grants,
     };
     desk.open(comparison.touched.len(), request.state.hot().len())
@@ -219,8 +220,15 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     let mut lines = Lines::new(&tops, &scan, &request);
     let mut drafts = Drafts::new(protected, parts);
     drafts.hold(&findings);
+    let mut set_aside = SetAside::default();
     for chunk in comparison.touched.chunks(CHUNK) {
-        let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut lines, &mut findings)?;
+        let from = findings.len();
+        let told = (&mut findings, &mut set_aside);
+        let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut lines, told)?;
+        if !request.feed.population {
+            // Nobody is decided about by such a row: what is odd about it is all that is held.
+            drafts.hold(&findings[from..]);
+        }
         drafts
             .decide(
                 persons,
@@ -232,6 +240,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             )
             .await?;
     }
+    findings.extend(set_aside.findings(&request));
     if let Some(undo) = undo {
         let mut persons = read::Undoing::new(undo)?;
         loop {
@@ -279,7 +288,8 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     let tenant = desk.record();
     let inputs = Inputs {
         intake_sha256: delivery.map(|d| d.sha256.clone()),
-        mapping_sha256: request.mapping.hash(),
+        mapping_sha256: request.feed.mapping.hash(),
+        sources_sha256: request.feeds.sha256(),
         policy_sha256: request.policy.hash(),
         undo_sha256,
         notices_sha256: digest_of(request.notices),

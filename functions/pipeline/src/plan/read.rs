@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::BufReader;
 
+use rollcall_core::circles::main_employment;
 use rollcall_core::delta::{Cause, Touch};
 use rollcall_core::digest::{WorkerHasher, worker_hash};
 use rollcall_core::guards::IntakeCounts;
@@ -47,6 +48,8 @@ pub(super) fn scan(
     let mut counts = IntakeCounts::default();
     let key_column = rows.key_column();
     let persons = rows.has_persons();
+    let feed = request.feed;
+    let joins = feed.population && request.feeds.join_persons();
     rows.scan(|row| {
         counts.rows += 1;
         if let Some(key) = row.odd_key {
@@ -55,7 +58,7 @@ pub(super) fn scan(
             let kind = FindingKind::KeyFormatMismatch;
             findings.push(Finding::new(kind, Severity::Held, place, note));
         }
-        if !row.held {
+        if !row.held && feed.population {
             match request.policy.class(row.status) {
                 StatusClass::Active | StatusClass::Rescinded => {}
                 StatusClass::Inactive | StatusClass::NoShow | StatusClass::Deceased => {
@@ -67,16 +70,31 @@ pub(super) fn scan(
         match row.key {
             None => builder.push_keyless(),
             Some(key) => {
-                let person = hasher.hash(row.person.unwrap_or(key));
+                let worker = hasher.hash(key);
+                let (mut held, mut person) = (row.held, hasher.hash(row.person.unwrap_or(key)));
+                if row.person.is_none() && joins {
+                    held = true;
+                    findings.push(no_person(row.row).of(&WorkerId::new(key)));
+                }
+                if !feed.population && !persons {
+                    match whose(worker, request) {
+                        Whose::Ones(key) => person = key,
+                        Whose::Nobodys => {}
+                        Whose::Several => {
+                            held = true;
+                            findings.push(of_several(row.row).of(&WorkerId::new(key)));
+                        }
+                    }
+                }
                 if persons {
-                    builder.push_worker(hasher.hash(key), person);
+                    builder.push_worker(worker, person);
                 }
                 builder.push(Entry {
                     key: person,
                     fingerprint: row.fingerprint,
                     byte: row.byte,
                     row: row.row,
-                    held: row.held,
+                    held,
                 });
             }
         }
@@ -88,7 +106,11 @@ pub(super) fn scan(
         let mut workers: BTreeMap<WorkerId, Vec<Entry>> = BTreeMap::new();
         for entry in &repeated.rows {
             let row = rows.at(entry.byte)?;
-            let worker = WorkerId::new(row.key().unwrap_or_default());
+            let mut worker = WorkerId::new(row.key().unwrap_or_default());
+            // Of attributes only one row says what they are, whatever its key.
+            if let Some(first) = workers.keys().next().filter(|_| !feed.population) {
+                worker = first.clone();
+            }
             workers.entry(worker).or_default().push(*entry);
         }
         for (worker, same) in &workers {
@@ -168,6 +190,8 @@ pub(super) struct Ready {
     pub(super) row: Option<u32>,
     /// The state has them.
     pub(super) known: bool,
+    /// Reading alone made something of them that the state does not have.
+    pub(super) changed: bool,
     /// What a run did to them, where that is taken back.
     pub(super) deed: Option<(RunId, Deed)>,
     /// What people say of them, and where it is written.
@@ -228,6 +252,7 @@ impl Undoing {
                 subject,
                 row: None,
                 known: true,
+                changed: false,
                 deed: Some((self.run.clone(), deed)),
                 notices: Vec::new(),
                 lines: inside,
@@ -244,13 +269,15 @@ pub(super) fn subjects(
     rows: &mut Option<SealedRows>,
     request: &Request<'_>,
     lines: &mut Lines,
-    findings: &mut Vec<Finding>,
+    (findings, set_aside): (&mut Vec<Finding>, &mut SetAside),
 ) -> Result<Vec<Ready>, PlanError> {
+    let beside = request.feeds.beside(&request.feed.name);
+    let owners = request.feeds.owners();
     let known: Vec<usize> = chunk.iter().filter_map(|t| t.hot).collect();
     let mut persons = request.state.persons(&known)?.into_iter();
     let mut out = Vec::with_capacity(chunk.len());
     for touch in chunk {
-        let person = match touch.hot {
+        let mut person = match touch.hot {
             Some(_) => Some(persons.next().ok_or_else(|| StoreError::Corrupt {
                 key: "state".to_owned(),
                 why: "fewer persons than asked for".to_owned(),
@@ -258,34 +285,95 @@ pub(super) fn subjects(
             None => None,
         };
         let known = person.is_some();
-        let (row, seen, who) = match (touch.entry, rows.as_mut()) {
+        // Where reading itself may say something new.
+        let reads = !owners.is_empty() || !request.feed.population;
+        let before = person.as_ref().filter(|_| reads).cloned();
+        let (row, mut seen, who) = match (touch.entry, rows.as_mut()) {
+            (Some(at), Some(rows)) if !request.feed.population => {
+                let entry = scan.roster.entries()[at];
+                take_in(&entry, person.as_mut(), rows, request, findings)?;
+                (Some(entry.row), Seen::Before, None)
+            }
             (Some(at), Some(rows)) => {
                 let entry = scan.roster.entries()[at];
-                let (seen, worker, key) = see(&entry, rows, request, scan, findings)?;
-                if !known && is_others(&worker, &key, request)? {
+                let (seen, worker, key) = see(&entry, rows, request, scan, findings, set_aside)?;
+                let theirs = person.as_ref().map(|it| it.hot().worker);
+                let prefix = key_prefix(worker_hash(&request.source, &worker));
+                // Of a row that is not believed nothing comes anyway.
+                let other = !entry.held && theirs != Some(prefix);
+                if other && is_others(&worker, &key, request)? {
                     findings.push(reused(&worker, entry.row));
                     continue;
                 }
                 (Some(entry.row), seen, Some((worker, key)))
             }
+            _ if touch.cause == Cause::Absent && !request.feed.population => {
+                // What it said last stands.
+                if let Some(person) = &mut person {
+                    person.parts.remove(&request.feed.name);
+                }
+                (None, Seen::Before, None)
+            }
             _ if touch.cause == Cause::Absent => {
-                // Their worker id stands beside another person: that is no absence.
+                // Their worker id stands beside another person, or none: that is no absence.
                 let worker = touch.hot.map(|at| request.state.hot()[at].worker);
-                let there = worker.is_some_and(|worker| scan.roster.stands(worker));
+                let jobs = person
+                    .iter()
+                    .flat_map(|it| it.wanted.iter().chain(&it.others));
+                let jobs = jobs.filter(|job| job.source == beside);
+                let jobs = jobs.map(|job| key_prefix(worker_hash(&request.source, &job.worker)));
+                let there = worker
+                    .into_iter()
+                    .chain(jobs)
+                    .any(|it| scan.roster.stands(it));
                 let seen = if there { Seen::Held } else { Seen::Absent };
                 (None, seen, None)
             }
             _ => (None, Seen::Before, None),
         };
-        let person = match (person, who) {
+        let mut person = match (person, who) {
             (Some(person), _) => person,
             (None, Some((worker, key))) => {
                 let mut person = Person::new(request.source.clone(), worker);
                 person.person = key;
+                person.elsewhere = beside.is_some();
                 person
             }
             (None, None) => continue,
         };
+        if !owners.is_empty() {
+            if let Seen::Row {
+                identity,
+                others,
+                sound: true,
+                ..
+            } = &seen
+            {
+                let today = request.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+                let jobs: Vec<_> = std::iter::once(&**identity)
+                    .chain(others)
+                    .cloned()
+                    .collect();
+                if let Some(main) = main_employment(&jobs, today) {
+                    owners.take_in(&mut person, &request.feed.name, main);
+                }
+            }
+            owners.settle_person(&mut person);
+            if let Seen::Row {
+                identity, others, ..
+            } = &mut seen
+            {
+                for job in std::iter::once(&mut **identity).chain(others) {
+                    owners.settle(job, &person.owned, &request.source);
+                }
+            }
+        }
+        let changed = before.is_some_and(|before| before != person);
+        match seen {
+            Seen::Row { .. } | Seen::Held | Seen::Absent => person.face(beside.as_ref()),
+            // Nothing new: as the source of the employment that counts sees them.
+            Seen::Before => person.face(person.main_source().as_ref()),
+        }
         let mut subject = Subject {
             person,
             seen,
@@ -303,6 +391,7 @@ pub(super) fn subjects(
             subject,
             row,
             known,
+            changed,
             deed: None,
             notices: notices_of(touch.hot, request),
             lines: inside,
@@ -335,6 +424,7 @@ fn see(
     request: &Request<'_>,
     scan: &Scan,
     findings: &mut Vec<Finding>,
+    set_aside: &mut SetAside,
 ) -> Result<(Seen, WorkerId, PersonKey), PlanError> {
     let row = rows.at(entry.byte)?;
     let worker = WorkerId::new(row.key().unwrap_or_default());
@@ -345,6 +435,8 @@ fn see(
     }
     let one = [*entry];
     let jobs = scan.jobs.get(&entry.key).map_or(&one[..], Vec::as_slice);
+    let feed = request.feed;
+    let beside = request.feeds.beside(&feed.name);
     let mut identities = Vec::with_capacity(jobs.len());
     let (mut sound, mut facts_sound) = (true, true);
     for job in jobs {
@@ -353,7 +445,9 @@ fn see(
             now: request.now,
             key: request.key,
         };
-        let mapped = rows.map(&row, &given);
+        let mut mapped = rows.map(&row, &given);
+        mapped.identity.source.clone_from(&beside);
+        set_aside.add(request.feeds.owners().not_of(&feed.name, &mapped.identity));
         let worker = mapped.identity.worker.clone();
         let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
         findings.extend(mapped.findings.iter().cloned().map(|f| f.of(&worker)));
@@ -378,6 +472,110 @@ fn see(
         sound,
     };
     Ok((seen, worker, key))
+}
+
+/// A row of a source that brings attributes only: what it says of those that it owns stands from
+/// now on, where it is believed and somebody's whom another source brought.
+fn take_in(
+    entry: &Entry,
+    person: Option<&mut Person>,
+    rows: &mut SealedRows,
+    request: &Request<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), PlanError> {
+    let row = rows.at(entry.byte)?;
+    let worker = WorkerId::new(row.key().unwrap_or_default());
+    let Some(person) = person else {
+        let note = format!(
+            "no person whom another source brought; `{}` brings values only",
+            request.feed.name
+        );
+        let (kind, place) = (FindingKind::NobodyOfRow, Place::row(entry.row));
+        findings.push(Finding::new(kind, Severity::Warning, place, note).of(&worker));
+        return Ok(());
+    };
+    let given = Given {
+        now: request.now,
+        key: request.key,
+    };
+    let mapped = rows.map(&row, &given);
+    let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
+    findings.extend(mapped.findings.into_iter().map(|f| f.of(&worker)));
+    let part = person.parts.entry(request.feed.name.clone()).or_default();
+    part.elsewhere = false;
+    part.listed = true;
+    // A row in doubt is looked at again, and the last good one stands.
+    part.fingerprint = 0;
+    if !entry.held && !doubt {
+        part.fingerprint = entry.fingerprint;
+        let owners = request.feeds.owners();
+        owners.take_in(person, &request.feed.name, &mapped.identity);
+    }
+    Ok(())
+}
+
+/// Values that rows have of attributes that another source owns, by attribute.
+#[derive(Default)]
+pub(super) struct SetAside(BTreeMap<String, u32>);
+
+impl SetAside {
+    fn add<'a>(&mut self, attributes: impl Iterator<Item = &'a str>) {
+        for attribute in attributes {
+            *self.0.entry(attribute.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// One finding an attribute.
+    pub(super) fn findings(self, request: &Request<'_>) -> Vec<Finding> {
+        let found = self.0.into_iter().map(|(attribute, count)| {
+            let owner = request.feeds.owners().of(&attribute);
+            let note = format!(
+                "{count} new or changed rows have a value of `{attribute}`, which `{}` owns; it is not \
+                 written",
+                owner.map_or("", |it| it.as_str())
+            );
+            let finding = Finding::new(
+                FindingKind::NotOwner,
+                Severity::Info,
+                Place::default(),
+                note,
+            );
+            finding.with("attribute", attribute).with("rows", count.to_string())
+        });
+        found.collect()
+    }
+}
+
+/// Whose a worker id is.
+enum Whose {
+    Nobodys,
+    /// The key of the person.
+    Ones(u128),
+    Several,
+}
+
+/// Whose account carries a worker id.
+fn whose(worker: u128, request: &Request<'_>) -> Whose {
+    let (state, prefix) = (request.state, key_prefix(worker));
+    let mut found = state.workers().find(state.hot(), prefix);
+    match (found.next(), found.next()) {
+        (None, _) => Whose::Nobodys,
+        (Some(at), None) => Whose::Ones(state.hot()[at].key),
+        (Some(_), Some(_)) => Whose::Several,
+    }
+}
+
+fn of_several(row: u32) -> Finding {
+    let note = "the worker id is on the accounts of several persons; let the mapping of this source \
+                say `worker.person`";
+    Finding::new(FindingKind::IdReuse, Severity::Held, Place::row(row), note)
+}
+
+fn no_person(row: u32) -> Finding {
+    let note = "the row says no person: nobody can tell whether another source has them, too; nothing \
+                is done with it, and the worker counts as present";
+    let kind = FindingKind::PersonMissing;
+    Finding::new(kind, Severity::Held, Place::row(row), note)
 }
 
 /// Whether a worker id is that of somebody else whom the state has.

@@ -1,9 +1,9 @@
 //! What a plan is made from: put together here for a run, for one that is made again to verify it,
 //! and for one that is made again to compare it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rollcall_core::digest::EvidenceKey;
 use rollcall_core::groups::Groups;
 use rollcall_core::guards::IntakeCounts;
@@ -18,6 +18,7 @@ use super::Undo;
 use crate::log::{Intake, Rules, Standing};
 use crate::notices::Noticed;
 use crate::rows::SealedRows;
+use crate::sources::{Feed, Feeds};
 use crate::state::State;
 
 /// Nobody waits for a seat.
@@ -27,8 +28,12 @@ static NOBODY: BTreeMap<String, u32> = BTreeMap::new();
 pub struct Request<'a> {
     /// The instant.
     pub now: Timestamp,
-    /// The feed.
+    /// The home source: keys are hashed after its name.
     pub source: SourceName,
+    /// All sources.
+    pub feeds: &'a Feeds,
+    /// Whose the delivery is; the home source for a release.
+    pub feed: &'a Feed,
     /// The delivery, and its sealed rows; `None` for a release.
     pub intake: Option<(&'a Intake, SealedRows)>,
     /// What is taken back; there is no delivery then, and nobody else is looked at.
@@ -37,14 +42,14 @@ pub struct Request<'a> {
     pub notices: &'a [Noticed],
     /// The state.
     pub state: &'a State,
-    /// The last accepted full file.
+    /// The last accepted full file of the source.
     pub baseline: Option<IntakeCounts>,
     /// What it looked like as a whole, where that is known.
     pub baseline_profile: Option<&'a Profile>,
-    /// Nothing was ever accepted.
+    /// Nothing was ever accepted of the source.
     pub first_load: bool,
-    /// The newest accepted data are too old (releases only).
-    pub stale: bool,
+    /// Sources of persons whose newest accepted data are too old; not the one that delivers.
+    pub stale: BTreeSet<SourceName>,
     /// Mapping or policy is not what the state was made with.
     pub rules_changed: bool,
     /// Disables of the last 24 hours.
@@ -55,7 +60,7 @@ pub struct Request<'a> {
     pub slices_before: BTreeMap<String, u32>,
     /// Seats for those whom the newest delivery left waiting for one, by licence.
     pub reserved: &'a BTreeMap<String, u32>,
-    /// The mapping.
+    /// The mapping of the home source: workers as everything but the rows themselves sees them.
     pub mapping: &'a Mapping,
     /// The policy.
     pub policy: &'a Policy,
@@ -101,7 +106,7 @@ pub(crate) enum Freshness {
 /// Mapping, policy and groups that a plan is made by.
 #[derive(Clone, Copy)]
 pub(crate) struct Book<'a> {
-    pub(crate) mapping: &'a Mapping,
+    pub(crate) feeds: &'a Feeds,
     pub(crate) policy: &'a Policy,
     pub(crate) groups: Option<&'a Groups>,
     /// What people are told.
@@ -112,7 +117,6 @@ pub(crate) struct Book<'a> {
 
 /// What is the same for every plan of a pipeline.
 pub(crate) struct Common<'a> {
-    pub(crate) source: SourceName,
     pub(crate) key: &'a EvidenceKey,
     pub(crate) kind: Kind,
     pub(crate) forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
@@ -129,16 +133,24 @@ impl<'a> Request<'a> {
             state,
             freshness,
         } = ground;
-        let accepted = standing.accepted.as_ref();
-        let oldest = SignedDuration::from_hours(i64::from(book.policy.gates.max_source_age_h));
-        let old = || accepted.is_none_or(|it| now.duration_since(it.since()) > oldest);
+        let beside = intake.as_ref().and_then(|(intake, _)| intake.beside());
+        let accepted = standing.accepted_of(beside);
+        let home = book.feeds.home();
+        let feed = beside.and_then(|name| book.feeds.get(name)).unwrap_or(home);
+        let limit = book.policy.gates.max_source_age_h;
+        let mut stale = match freshness {
+            Freshness::ByAge => book.feeds.stale(standing, now, limit),
+            Freshness::Assumed => BTreeSet::new(),
+        };
+        if intake.is_some() {
+            stale.remove(&feed.name);
+        }
         Self {
             now,
-            source: common.source,
-            stale: match freshness {
-                Freshness::ByAge => intake.is_none() && old(),
-                Freshness::Assumed => false,
-            },
+            source: home.name.clone(),
+            feeds: book.feeds,
+            feed,
+            stale,
             // A delivery plans those anew who wait.
             reserved: match &intake {
                 Some(_) => &NOBODY,
@@ -157,11 +169,14 @@ impl<'a> Request<'a> {
                 .filter(|it| it.full)
                 .and_then(|it| it.profile.as_deref()),
             first_load: accepted.is_none(),
-            rules_changed: standing.rules.as_ref().is_some_and(|it| it != book.rules),
+            rules_changed: standing
+                .rules
+                .as_ref()
+                .is_some_and(|it| it.changed(book.rules, beside)),
             disables_before: standing.disables_before(now),
             removals_before: standing.removals_before(now),
             slices_before: standing.slices_before(now),
-            mapping: book.mapping,
+            mapping: &home.mapping,
             policy: book.policy,
             groups: book.groups,
             texts: book.texts,

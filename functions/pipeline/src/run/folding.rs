@@ -291,6 +291,7 @@ impl Folding<'_> {
         }
         let (before, heard) = (line.person.revision, line.heard);
         let changed = |mut person: Person| {
+            person.face(None);
             if heard && person.revision == before {
                 person.revision += 1;
             }

@@ -207,10 +207,12 @@ impl Pipeline {
                 Stage::Sealed if !plans => {}
                 Stage::Sealed | Stage::Folded => return Ok(Next::Step(run.clone())),
                 Stage::Planned => {
-                    let whole = |newer: &&OpenRun| newer.delivery.as_ref().is_some_and(|d| d.full);
-                    let by = newer
-                        .iter()
-                        .find(|newer| run.delivery.is_none() || whole(newer));
+                    // Everybody of the same source: others say nothing of whom it has.
+                    let anew = |newer: &&&OpenRun| {
+                        let both = run.delivery.as_ref().zip(newer.delivery.as_ref());
+                        both.is_none_or(|(one, new)| new.full && new.source == one.source)
+                    };
+                    let by = newer.iter().find(anew);
                     if let Some(by) = by
                         && self.unsent(run).await?
                     {
@@ -298,8 +300,15 @@ impl Pipeline {
                 let Event::Intake(intake) = &entry.event else {
                     return Err(corrupt("an open run does not begin with an intake").into());
                 };
-                let rows = match Self::open_rows(&self.store, &entry, &self.settings.mapping).await
-                {
+                let Some(feed) = self.settings.feeds.get(&intake.source) else {
+                    let why = format!(
+                        "{}: the configuration has no source `{}` any more",
+                        intake.file, intake.source
+                    );
+                    self.set_aside(head, &open.run, why.clone()).await?;
+                    return Err(RunError::Refused(why).into());
+                };
+                let rows = match Self::open_rows(&self.store, &entry, &feed.mapping).await {
                     Ok(rows) => rows,
                     Err(OpenError::Unbound(why)) => {
                         let why = format!("{}: {why}", intake.file);

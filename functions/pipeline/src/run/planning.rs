@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rollcall_core::model::RunId;
+use rollcall_core::model::{RunId, SourceName};
 use rollcall_core::plan::Forecast;
 
 use super::{Pipeline, RunError, Step, Stored, nonce};
-use crate::log::{Event, Head, Intake, Objects, Planned, Rules};
+use crate::log::{Event, Head, Intake, Objects, Planned, Rules, StateRef};
 use crate::notices::Noticed;
 use crate::plan::{self, Answers, Book, Common, Freshness, Ground, Made, PlanError, Request, Undo};
 use crate::rows::SealedRows;
 use crate::spool::Spool;
 use crate::state::State;
-use crate::store::ObjectRef;
+use crate::store::{ObjectRef, StoreError};
 
 impl Pipeline {
     /// Makes the plan of a delivery, or of what fell due.
@@ -52,7 +52,10 @@ impl Pipeline {
         undo: Option<Undo>,
         (now, freshness): (Timestamp, Freshness),
     ) -> Result<Made, RunError> {
-        let state = State::load(&self.store, &head.standing.state).await?;
+        let state = self
+            .state_for(&head.standing.state, intake.as_ref().map(|it| it.0))
+            .await?;
+        self.check_home(&state)?;
         let rules = self.rules();
         let target = &self.target;
         let ground = Ground {
@@ -72,10 +75,31 @@ impl Pipeline {
         Ok(Box::pin(made).await?)
     }
 
-    /// Mapping, policy and groups of the configuration.
+    /// The home source stays who it is: everybody would be somebody new.
+    pub(crate) fn check_home(&self, state: &State) -> Result<(), RunError> {
+        match state.home()?.filter(|it| *it != self.settings.source()) {
+            None => Ok(()),
+            Some(before) => Err(RunError::Refused(format!(
+                "the state was begun with the source `{before}`, after whose name all keys are hashed; \
+                 put it first among the sources of the configuration"
+            ))),
+        }
+    }
+
+    /// A state as the source of a delivery sees it.
+    pub(crate) async fn state_for(
+        &self,
+        at: &StateRef,
+        intake: Option<&Intake>,
+    ) -> Result<State, StoreError> {
+        let beside = intake.and_then(Intake::beside).map(SourceName::new);
+        State::load_for(&self.store, at, beside.as_ref()).await
+    }
+
+    /// Sources, policy and groups of the configuration.
     pub(crate) fn book<'a>(&'a self, rules: &'a Rules) -> Book<'a> {
         Book {
-            mapping: &self.settings.mapping,
+            feeds: &self.settings.feeds,
             policy: &self.settings.policy,
             groups: self.settings.groups.as_ref().map(|groups| &groups.0),
             texts: self.settings.notify.as_ref().map(|it| &it.texts),
@@ -89,7 +113,6 @@ impl Pipeline {
         forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
     ) -> Result<Common<'a>, RunError> {
         Ok(Common {
-            source: self.settings.source(),
             key: self.key.get().await?,
             kind: self.target.kind(),
             forecast,
@@ -99,7 +122,7 @@ impl Pipeline {
     /// What mapping, policy and groups of the configuration mean, as hashes.
     pub(crate) fn rules(&self) -> Rules {
         Rules {
-            mapping_sha256: self.settings.mapping.hash(),
+            mapping_sha256: self.settings.mapping().hash(),
             policy_sha256: self.settings.policy.hash(),
             grants_sha256: self
                 .settings
@@ -107,6 +130,8 @@ impl Pipeline {
                 .as_ref()
                 .and_then(|groups| groups.0.grants_hash())
                 .map(str::to_owned),
+            owners_sha256: self.settings.feeds.owners().sha256(),
+            beside: self.settings.feeds.mappings_beside(),
         }
     }
 
@@ -126,10 +151,16 @@ impl Pipeline {
             ("plan.jsonl", made.plan),
             ("plan.json", of(&summary)?),
             ("findings.jsonl", made.findings),
-            ("mapping.toml", of(self.settings.mapping_text.as_bytes())?),
+            (
+                "mapping.toml",
+                of(self.settings.feeds.home().text.as_bytes())?,
+            ),
             ("policy.toml", of(self.settings.policy_text.as_bytes())?),
         ];
         evidence.extend(groups.map(|groups| ("groups.toml", groups)));
+        if let Some(sources) = self.settings.feeds.sealed() {
+            evidence.push(("sources.json", of(&sources)?));
+        }
         if let Some(notify) = &self.settings.notify {
             evidence.push(("texts.toml", of(notify.text.as_bytes())?));
         }

@@ -6,17 +6,19 @@ use jiff::Timestamp;
 use rollcall_core::fold::Outcomes;
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
-use rollcall_core::model::{Finding, RunId};
+use rollcall_core::model::{Finding, RunId, SourceName};
+use rollcall_core::owners::Owners;
 use rollcall_core::plan::{ActionValues, PlanSummary, WorkOrder};
 use rollcall_core::policy::Policy;
-use rollcall_core::report::Report;
+use rollcall_core::report::{Report, SourceFacts};
 use rollcall_core::texts::Texts;
 
 use super::{Pipeline, RunError, corrupt};
 use crate::apply::{self, Lines};
-use crate::log::{self, Entry, Event, Head, Planned, Stage, StateRef};
+use crate::log::{self, Entry, Event, Head, Intake, Planned, Stage, StateRef};
 use crate::report::{self, Material};
 use crate::rows::{OpenError, SealedRows};
+use crate::sources::{Feed, Feeds};
 use crate::store::{ObjectRef, Store, StoreError, parse};
 
 /// A stored plan with everything that hangs on it.
@@ -49,17 +51,30 @@ impl Stored {
         named(&self.evidence, "plan.jsonl")
     }
 
-    /// The mapping that it was made with.
+    /// The sources that it was made with; of a single one only the mapping is stored, and `home` is
+    /// what it is called.
     ///
     /// # Errors
-    /// When it is not stored, or this version cannot read it.
-    pub async fn mapping(&self, store: &Store) -> Result<Mapping, StoreError> {
+    /// When they are not stored, or this version cannot read them.
+    pub async fn feeds(&self, store: &Store, home: &SourceName) -> Result<Feeds, StoreError> {
+        if let Some(object) = self.evidence.iter().find(|o| o.is("sources.json")) {
+            return Feeds::of_sealed(&object.key, &store.get(&object.key).await?);
+        }
         let key = &named(&self.evidence, "mapping.toml")?.key;
-        let text = store.get(key).await?;
-        Mapping::parse(&String::from_utf8_lossy(&text), key).map_err(|e| StoreError::Corrupt {
+        let text = String::from_utf8_lossy(&store.get(key).await?).into_owned();
+        let feed = Feed::read(home.clone(), true, None, text, key);
+        let feed = feed.map_err(|e| StoreError::Corrupt {
             key: key.clone(),
             why: e.to_string(),
-        })
+        })?;
+        Ok(Feeds::new(vec![feed], Owners::default()))
+    }
+
+    /// What the rows of its delivery are read by.
+    pub(crate) fn reads<'a>(&self, feeds: &'a Feeds) -> &'a Mapping {
+        let beside = self.planned.intake.as_ref().and_then(Intake::beside);
+        let feed = beside.and_then(|name| feeds.get(name));
+        &feed.unwrap_or(feeds.home()).mapping
     }
 
     /// The policy that it was made with.
@@ -79,13 +94,13 @@ impl Stored {
     ///
     /// # Errors
     /// When this version cannot read them.
-    pub async fn groups(&self, store: &Store) -> Result<Option<Groups>, StoreError> {
+    pub async fn groups(&self, store: &Store, feeds: &Feeds) -> Result<Option<Groups>, StoreError> {
         let Some(object) = self.evidence.iter().find(|o| o.is("groups.toml")) else {
             return Ok(None);
         };
         let text = store.get(&object.key).await?;
-        let mapping = self.mapping(store).await?;
-        let groups = Groups::parse(&String::from_utf8_lossy(&text), &object.key, &mapping);
+        let mapping = &feeds.home().mapping;
+        let groups = Groups::parse(&String::from_utf8_lossy(&text), &object.key, mapping);
         groups.map(Some).map_err(|e| StoreError::Corrupt {
             key: object.key.clone(),
             why: e.to_string(),
@@ -96,13 +111,13 @@ impl Stored {
     ///
     /// # Errors
     /// When this version cannot read them.
-    pub async fn texts(&self, store: &Store) -> Result<Option<Texts>, StoreError> {
+    pub async fn texts(&self, store: &Store, feeds: &Feeds) -> Result<Option<Texts>, StoreError> {
         let Some(object) = self.evidence.iter().find(|o| o.is("texts.toml")) else {
             return Ok(None);
         };
         let text = store.get(&object.key).await?;
-        let mapping = self.mapping(store).await?;
-        let notices = Texts::parse(&String::from_utf8_lossy(&text), &object.key, &mapping);
+        let mapping = &feeds.home().mapping;
+        let notices = Texts::parse(&String::from_utf8_lossy(&text), &object.key, mapping);
         notices.map(Some).map_err(|e| StoreError::Corrupt {
             key: object.key.clone(),
             why: e.to_string(),
@@ -175,6 +190,17 @@ impl Pipeline {
         })
     }
 
+    /// The sources that a stored plan was made with.
+    pub(crate) async fn feeds_of(&self, stored: &Stored) -> Result<Feeds, StoreError> {
+        stored.feeds(&self.store, &self.settings.source()).await
+    }
+
+    /// The groups that a stored plan was made with.
+    pub(crate) async fn groups_of(&self, stored: &Stored) -> Result<Option<Groups>, StoreError> {
+        let feeds = self.feeds_of(stored).await?;
+        stored.groups(&self.store, &feeds).await
+    }
+
     /// The newest plan of a run, if one was made.
     ///
     /// # Errors
@@ -236,6 +262,7 @@ impl Pipeline {
             run: &stored.run,
             intake: stored.planned.intake.as_ref(),
             undoes: stored.planned.undoes.is_some(),
+            sources: self.source_facts(head, stored),
             summary: stored.summary.clone(),
             plan: &stored.plan()?.key,
             values: &stored.actions()?.key,
@@ -251,8 +278,8 @@ impl Pipeline {
             Some(_) => {
                 let intake = self.intake_entry(&stored.run, stored.generation).await?;
                 // The rows as they were planned: the mapping of today may read other columns.
-                let mapping = stored.mapping(&self.store).await?;
-                let rows = Self::open_rows(&self.store, &intake, &mapping).await;
+                let feeds = self.feeds_of(stored).await?;
+                let rows = Self::open_rows(&self.store, &intake, stored.reads(&feeds)).await;
                 Some(rows.map_err(|e| match e {
                     OpenError::Store(error) => error,
                     OpenError::Unbound(why) => corrupt(&why),
@@ -262,6 +289,21 @@ impl Pipeline {
         };
         report::write(&self.store, &report, material.persons, rows).await?;
         Ok(report)
+    }
+
+    /// How each of several sources stood when a run was planned, by what is accepted today.
+    fn source_facts(&self, head: &Head, stored: &Stored) -> Vec<SourceFacts> {
+        if !self.settings.feeds.are_several() {
+            return Vec::new();
+        }
+        let all = self.source_status(&head.standing, stored.planned.now);
+        let facts = all.into_iter().map(|it| SourceFacts {
+            source: it.source.to_string(),
+            as_of: it.as_of,
+            rows: it.rows,
+            stale: it.stale,
+        });
+        facts.collect()
     }
 
     /// What a report counts: the outcomes that were folded, of the newest fold; before there is one,

@@ -419,6 +419,7 @@ fn with_before(
             revision: person.revision + u32::from(recorded.line.heard && nothing),
             seen,
             absent,
+            source: person.facing.clone(),
         };
         out.push((key, deed));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rollcall_entra::Wants;
 use rollcall_pipeline::notify::Sent;
+use rollcall_pipeline::sources::Feed;
 
 use crate::args::Check;
 use crate::exit::Exit;
@@ -24,10 +25,35 @@ fn told(sent: &[Sent]) -> String {
     sent.iter().map(line).collect()
 }
 
+/// One source as data.
+fn source(feed: &Feed) -> serde_json::Value {
+    serde_json::json!({
+        "source": feed.name,
+        "population": feed.population,
+        "mapping_sha256": feed.mapping.hash(),
+        "columns": feed.mapping.columns(),
+    })
+}
+
+/// What is read and stored of one of several sources.
+fn columns_of(feed: &Feed) -> String {
+    let columns: Vec<String> = feed.mapping.columns().into_iter().collect();
+    let brings = if feed.population {
+        ""
+    } else {
+        " (attributes only)"
+    };
+    format!(
+        "columns read and stored of `{}`{brings}: {}\n",
+        feed.name,
+        columns.join(", ")
+    )
+}
+
 pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     let settings = wiring::read(&args.at.config)?;
-    let mut columns: Vec<String> = settings.mapping.columns().into_iter().collect();
-    columns.sort();
+    let feeds = &settings.feeds;
+    let columns: Vec<String> = settings.mapping().columns().into_iter().collect();
     let sent = settings.notify.as_ref();
     let sent = sent
         .map(|notify| notify.sent(&settings.policy))
@@ -36,15 +62,19 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
         if printer.json {
             printer.json(&serde_json::json!({
                 "format_version": 1,
-                "mapping_sha256": settings.mapping.hash(),
+                "mapping_sha256": settings.mapping().hash(),
                 "policy_sha256": settings.policy.hash(),
                 "columns": columns,
+                "sources": feeds.all().iter().map(source).collect::<Vec<_>>(),
                 "notify": sent,
             }));
         } else {
+            let read = match feeds.all() {
+                [_] => format!("columns read and stored: {}\n", columns.join(", ")),
+                several => several.iter().map(columns_of).collect(),
+            };
             printer.data(&format!(
-                "configuration, mapping and policy are valid\ncolumns read and stored: {}\n{}",
-                columns.join(", "),
+                "configuration, mapping and policy are valid\n{read}{}",
                 told(&sent)
             ));
         }

@@ -140,7 +140,9 @@ pub(crate) fn import_workflow(
         .collect();
     let settings = args.config.as_deref().map(wiring::read).transpose()?;
     let options = Options {
-        mapping: settings.as_ref().map(|it| &it.mapping),
+        mapping: settings
+            .as_ref()
+            .map(rollcall_pipeline::config::Settings::mapping),
         policy: settings.as_ref().map(|it| it.policy_text.as_str()),
         keep_deletes: args.keep_deletes,
         for_everybody: args.for_everybody,

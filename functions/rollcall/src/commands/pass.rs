@@ -9,6 +9,7 @@ use rollcall_core::model::RunId;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::{Pulled, Refusal};
 use rollcall_pipeline::run::{Finished, Pipeline, Stored, Until};
+use rollcall_pipeline::status::SourceStatus;
 
 use super::ahead;
 use crate::args::{At, Plan, Run, Show};
@@ -60,6 +61,11 @@ pub(crate) async fn nightly(
     }
     if !looked {
         exit = exit.max(fall_due(pipeline, now, printer).await?);
+    }
+    if taken && file.is_none() && pipeline.settings.feeds.are_several() {
+        // Who delivers does not make up for who does not (P16).
+        let standing = log::head(&pipeline.store).await?.standing;
+        exit = exit.max(silent(&pipeline.source_status(&standing, now), printer));
     }
     // A run that gave way to what people said left the rest undone.
     let mut before = 0;
@@ -158,6 +164,9 @@ async fn nothing_new(
     printer: &Printer,
 ) -> anyhow::Result<Exit> {
     let status = pipeline.status(now).await?;
+    if pipeline.settings.feeds.are_several() && status.source_age_hours.is_some() {
+        return Ok(silent(&status.sources, printer));
+    }
     match status.source_age_hours {
         None => {
             printer.error(
@@ -173,6 +182,28 @@ async fn nothing_new(
             Ok(Exit::Flawed)
         }
         Some(_) => Ok(Exit::Done),
+    }
+}
+
+/// Says which of several sources have been silent for too long: their people stay as they are.
+fn silent(sources: &[SourceStatus], printer: &Printer) -> Exit {
+    let stale: Vec<&SourceStatus> = sources.iter().filter(|it| it.stale).collect();
+    for it in &stale {
+        let what = match it.age_hours {
+            Some(age) => format!("the newest accepted data are {age:.0} hours old"),
+            None => "nothing was ever accepted".to_owned(),
+        };
+        let then = if it.population {
+            "until it delivers, of whom no other source employs only dated cuts are carried out"
+        } else {
+            "until it delivers, what it said last stands"
+        };
+        printer.error(&format!("source `{}`: {what}; {then}", it.source));
+    }
+    if stale.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Flawed
     }
 }
 

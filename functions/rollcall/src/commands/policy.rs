@@ -45,7 +45,7 @@ pub(crate) fn lint(args: &At, printer: &Arc<Printer>) -> anyhow::Result<Exit> {
     let mut out = Vec::new();
     let mut worst = Level::Info;
     let groups = settings.groups.as_ref().map(|groups| &groups.0);
-    let words = vocabulary(&settings.mapping);
+    let words = vocabulary(settings.mapping());
     // Both are in the order of the file.
     let mut more = groups.iter().flat_map(|groups| groups.lint()).peekable();
     for (name, rule, mode) in rules(&settings) {

@@ -10,7 +10,7 @@ use rollcall_core::model::{AccountName, AccountOp, Area, Ending, Finding, Op, Se
 use rollcall_core::report::advice;
 use rollcall_core::state::{BlockCause, Lifecycle, Person};
 use rollcall_pipeline::explain::{
-    AccountSeen, ActionSeen, Delivery, Explanation, Hold, Planned, RowSeen, Standing,
+    AccountSeen, ActionSeen, Delivery, Explanation, Hold, OwnedSeen, Planned, RowSeen, Standing,
 };
 
 use super::visible;
@@ -197,7 +197,11 @@ impl Page<'_> {
             return Vec::new();
         };
         let kept = row.attributes.iter().filter(|a| a.apply == Apply::Always);
-        let other = kept.filter(|a| {
+        let elsewhere = |a: &&ExplainedAttribute| {
+            let mut owned = self.it.owned.iter();
+            !owned.any(|it| it.attribute == a.target)
+        };
+        let other = kept.filter(elsewhere).filter(|a| {
             let has = account
                 .attributes
                 .get(&a.target)
@@ -228,6 +232,21 @@ impl Page<'_> {
                 1 => "absent from the last full file; the account is disabled if the next one misses the worker too",
                 _ => "absent from two full files in a row",
             });
+        }
+        for owned in &it.owned {
+            let OwnedSeen {
+                attribute, source, ..
+            } = owned;
+            let text = match &owned.value {
+                Some(value) => format!(
+                    "`{attribute}` is {}: source `{source}` owns it, whatever this row says",
+                    shown(value)
+                ),
+                None => format!(
+                    "`{attribute}` is left as it is: source `{source}` owns it and has said nothing"
+                ),
+            };
+            self.pair("", &text);
         }
         if let Some(manager) = &person.manager {
             self.pair(

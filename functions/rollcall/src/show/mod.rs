@@ -13,7 +13,7 @@ use rollcall_core::plan::{
 };
 use rollcall_core::policy::Reason;
 use rollcall_core::report::Report;
-use rollcall_pipeline::status::Status;
+use rollcall_pipeline::status::{SourceStatus, Status};
 
 /// Orders that a diff shows in full; the rest is in `plan.jsonl`, and in `--json`.
 pub(crate) const ORDERS_SHOWN: usize = 200;
@@ -156,6 +156,7 @@ pub(crate) fn summary(report: &Report, place: &str) -> String {
         inputs: rollcall_core::plan::Inputs {
             intake_sha256: None,
             mapping_sha256: String::new(),
+            sources_sha256: None,
             policy_sha256: String::new(),
             groups_sha256: None,
             undo_sha256: None,
@@ -413,6 +414,19 @@ fn sign(action: &Action) -> char {
     }
 }
 
+/// How one of several sources stands.
+fn one_source(it: &SourceStatus) -> String {
+    let name = &it.source;
+    match it.age_hours {
+        None => format!("{name}: STALE: nothing was ever accepted"),
+        Some(age) => {
+            let stale = if it.stale { "STALE: " } else { "" };
+            let rows = it.rows.unwrap_or_default();
+            format!("{name}: {stale}newest accepted data are {age:.1} h old, {rows} rows")
+        }
+    }
+}
+
 /// How things stand.
 pub(crate) fn status(status: &Status) -> String {
     let mut out = String::new();
@@ -443,7 +457,14 @@ pub(crate) fn status(status: &Status) -> String {
             ),
         );
     }
-    line("source", source);
+    match status.sources.as_slice() {
+        [_] => line("source", source),
+        several => {
+            for (at, source) in several.iter().enumerate() {
+                line(if at == 0 { "sources" } else { "" }, one_source(source));
+            }
+        }
+    }
     line(
         "people",
         format!(
