@@ -256,11 +256,8 @@ impl Pipeline {
         if waiting.is_empty() {
             return Ok(out);
         }
-        for listed in self.store.list(FOLDER).await? {
-            let mut parts = listed.key.split('/').skip(1);
-            let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
-                continue;
-            };
+        for (by, listed) in said(&self.store, "").await? {
+            let name = listed.key.rsplit('/').next().unwrap_or_default();
             let about = |p: &&&Pending| name.starts_with(p.run.as_str());
             let Some(pending) = waiting.iter().find(about) else {
                 continue;
@@ -274,7 +271,6 @@ impl Pipeline {
                 }
             };
             let (note, stored) = note;
-            let by = Approver(who.to_owned());
             let counted = |a: &Agreed| {
                 let same = a.guard == note.guard && a.action == note.action;
                 a.by == by && same && a.at == note.at
@@ -391,6 +387,24 @@ pub(crate) fn reasoned(reason: &str) -> Result<(), RunError> {
         return Ok(());
     };
     Err(RunError::Refused(why.to_owned()))
+}
+
+/// What people wrote down under names that begin so, and who: nobody can write for another.
+pub(crate) async fn said(
+    store: &Store,
+    prefix: &str,
+) -> Result<Vec<(Approver, Listed)>, StoreError> {
+    let mut out = Vec::new();
+    for listed in store.list(FOLDER).await? {
+        let mut parts = listed.key.split('/').skip(1);
+        let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        if name.starts_with(prefix) {
+            out.push((Approver(who.to_owned()), listed));
+        }
+    }
+    Ok(out)
 }
 
 /// What somebody wrote down; the error says why it is nothing.

@@ -121,14 +121,7 @@ impl Pipeline {
     /// The words to halt that nobody ended, by their keys.
     async fn halts(&self) -> Result<Vec<(String, Halted)>, StoreError> {
         let (mut halts, mut ended) = (Vec::new(), BTreeSet::new());
-        for listed in self.store.list(FOLDER).await? {
-            let mut parts = listed.key.split('/').skip(1);
-            let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
-                continue;
-            };
-            if !name.starts_with(PREFIX) {
-                continue;
-            }
+        for (by, listed) in approve::said(&self.store, PREFIX).await? {
             let word = match approve::read_word(&self.store, &listed).await {
                 // What it says may be anything, and stays out of the log.
                 Ok((bytes, _)) => {
@@ -141,7 +134,7 @@ impl Pipeline {
                     halt: false, ends, ..
                 }) => ended.extend(ends),
                 Ok(Word { at, reason, .. }) => {
-                    let by = who.to_owned();
+                    let by = by.0;
                     halts.push((listed.key.clone(), Halted { by, at, reason }));
                 }
                 Err(why) => tracing::warn!("{} says nothing: {why}", listed.key),

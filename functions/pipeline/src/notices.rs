@@ -282,15 +282,10 @@ impl Pipeline {
     /// What people said that the log does not name, oldest first.
     async fn words(&self, head: &Head) -> Result<Vec<Word>, StoreError> {
         let mut out = Vec::new();
-        for listed in self.store.list(FOLDER).await? {
-            let mut parts = listed.key.split('/').skip(1);
-            let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
-                continue;
-            };
-            if !name.starts_with(PREFIX) || head.standing.noticed.contains_key(&listed.key) {
+        for (by, listed) in approve::said(&self.store, PREFIX).await? {
+            if head.standing.noticed.contains_key(&listed.key) {
                 continue;
             }
-            let by = Approver(who.to_owned());
             match self.word(&listed).await {
                 Ok((notice, stored)) => out.push(Word { by, notice, stored }),
                 // Whoever may write here may write anything: it keeps no other from being heard.

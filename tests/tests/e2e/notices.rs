@@ -200,12 +200,14 @@ fn replaced() {
     assert!(!inbox.exists());
 }
 
-/// Three dismissals went by the lane, and the tenant did not answer; they were counted. The next three
-/// have the whole lane.
+/// Three dismissals went by the lane, and the tenant did not answer; they were counted. Planned again
+/// they take no second place: the lane of six has three more.
 fn lane() {
     let world = World::new();
     let share = "inactive_share_points = 5.0";
     world.edit("policy.toml", share, "inactive_share_points = 90.0");
+    let lane = "[budgets]\nimmediate_lane = 6\n\n[budgets.disables]\n";
+    world.edit("policy.toml", "[budgets.disables]\n", lane);
     let mut roster = Roster::of(60);
     night(&world, 2, &roster, 0);
     for key in 10_031..=10_040 {

@@ -199,17 +199,13 @@ impl Pipeline {
     pub async fn asked(&self, head: &Head) -> Result<Vec<Asked>, StoreError> {
         let now = self.clock.now();
         let mut words = Vec::new();
-        for listed in self.store.list(FOLDER).await? {
-            let mut parts = listed.key.split('/').skip(1);
-            let (Some(who), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
-                continue;
-            };
-            if !name.starts_with(PREFIX) || head.standing.noticed.contains_key(&listed.key) {
+        for (by, listed) in approve::said(&self.store, PREFIX).await? {
+            if head.standing.noticed.contains_key(&listed.key) {
                 continue;
             }
             match self.asked_in(&listed).await {
                 Ok((word, stored)) if approve::within_a_day(now, word.at) => {
-                    words.push((Approver(who.to_owned()), word, stored));
+                    words.push((by, word, stored));
                 }
                 Ok(_) => {}
                 // Whoever may write here may write anything: it keeps no other from being heard.
