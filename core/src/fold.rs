@@ -105,10 +105,12 @@ pub fn fold(
         let outcome = outcomes.get(&action.id);
         outcome.is_some_and(|o| o.ending.settled())
     };
-    let still_enabled = due.iter().any(|a| a.op == Op::UserDisable && !settled(a));
+    let blocks = |a: &&Action| a.op == Op::UserDisable && !settled(a);
     if let Some(cut) = &mut person.cut {
-        cut.unheard = still_enabled;
+        cut.unheard = due.iter().copied().any(|a| blocks(&a));
     }
+    // Also where a guard keeps the block back, and people let go what stands behind it.
+    let still_enabled = order.every().filter(|a| a.due <= now).any(|a| blocks(&a));
     for action in due {
         let outcome = outcomes.get(&action.id);
         if let Some(outcome) = outcome
@@ -507,6 +509,17 @@ mod tests {
         let none = BTreeMap::new();
         let approved = Approvals::of_guards(approved);
         fold(person, order, &approved, now, &none, &outcomes, &target)
+    }
+
+    /// The disable waits for people, and somebody agreed to the revoke alone: nobody is blocked by
+    /// that, or the next night would have nobody to cut off.
+    #[test]
+    fn a_revoke_without_its_disable_blocks_nobody() {
+        let mut order = order(&[Op::UserRevokeSessions, Op::UserDisable], NOW);
+        order.hold("disables", "too many", |it| it.op == Op::UserDisable);
+        let after = folded(leaver(Lifecycle::Active), &order, &[true], &[]);
+        assert_eq!((after.lifecycle, after.block), (Lifecycle::Active, None));
+        assert!(after.held);
     }
 
     /// Nobody is told twice: what may have come through counts as told, for what tells and for

@@ -30,6 +30,8 @@ pub const FILL: &str = "fill";
 pub const DISTINCT: &str = "distinct";
 /// Keeps back disables over the budget of a rolling 24 hours.
 pub const DISABLES: &str = "disables";
+/// Keeps back accounts that are to go into the bin, over the budget of a rolling 24 hours.
+pub const DELETIONS: &str = "deletions";
 /// Not a guard: what counts are dismissals for cause that went over a budget, in 24 hours.
 pub const IMMEDIATE: &str = "immediate";
 /// Keeps back what takes over an account that was found by its name.
@@ -101,7 +103,7 @@ pub fn kind(guard: &str) -> Option<Kind> {
         ROW_COUNT | KEY_SET | STATUS_UNKNOWN | INACTIVE_SHARE | FILL | DISTINCT => {
             Some(Kind::Intake)
         }
-        DISABLES | REMOVALS => Some(Kind::Budget),
+        DISABLES | REMOVALS | DELETIONS => Some(Kind::Budget),
         GROUPS => Some(Kind::Groups),
         SEATS => Some(Kind::Seats),
         RESTORES => Some(Kind::Restores),
@@ -429,6 +431,7 @@ fn asks(action: &Action) -> bool {
 pub fn means(guard: &str, action: &Action) -> bool {
     match kind(guard) {
         Some(Kind::Budget) if slices::kind_of(guard).unwrap_or(guard) == DISABLES => cuts(action),
+        Some(Kind::Budget) if guard == DELETIONS => action.op == Op::UserDeleteSoft,
         Some(Kind::Budget) => action.takes_from_who_stays(),
         Some(Kind::Groups) => waits_for_people(action),
         Some(Kind::Seats) => action.op.grants() || action.op == Op::GroupLicense,
@@ -448,6 +451,28 @@ pub fn restores(planned: u32) -> GuardVerdict {
         tripped: planned > 0,
         why: format!("{planned} people would get sensitive access back that an exit took"),
     }
+}
+
+/// Judges accounts that a plan puts into the bin. `before` are those of the last 24 hours.
+pub fn deletions(policy: &Policy, before: u32, planned: u32, managed: u32) -> GuardVerdict {
+    let why = format!(
+        "{planned} accounts would be deleted, {before} were in the last 24 hours; the limit is"
+    );
+    let limit = policy.budgets.deletions.limit(managed);
+    budget(DELETIONS, limit, (before, planned, managed), &why)
+}
+
+/// Whether a draft puts an account into the bin now.
+pub fn deletes(draft: &Draft) -> bool {
+    let mut due = draft.actions.iter();
+    due.any(|step| step.op == Op::UserDeleteSoft)
+}
+
+/// Keeps back a deletion that is due, with what waits for it.
+pub fn hold_deletions(order: &mut WorkOrder, why: &str, now: Timestamp) {
+    order.hold(DELETIONS, why, |action| {
+        action.op == Op::UserDeleteSoft && action.due <= now
+    });
 }
 
 /// Keeps back a deletion that is due while something is left that nobody else answers for.

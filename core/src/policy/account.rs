@@ -63,6 +63,15 @@ impl Desk<'_> {
         match account {
             Some(account) if account.key.as_deref().is_none_or(|key| self.is_ours(key)) => {
                 self.link(&account);
+                let in_bin = account
+                    .holdings
+                    .as_ref()
+                    .is_some_and(|it| it.deleted.is_some());
+                if self.person.lifecycle == Lifecycle::Deleted && !in_bin {
+                    // Somebody took it out of the bin: it is cut off, and goes there, once more.
+                    self.person.lifecycle = Lifecycle::Blocked;
+                    self.person.deleted = None;
+                }
                 Some(account)
             }
             Some(_) => {

@@ -398,6 +398,9 @@ pub struct Budgets {
     pub disables: Budget,
     /// People who stay and lose groups or licences.
     pub removals: Budget,
+    /// Accounts that go into the bin, when they are due to.
+    #[serde(skip_serializing_if = "Budget::is_of_deletions")]
+    pub deletions: Budget,
     /// So many dismissals for cause in 24 hours are cut off whatever else is over a budget: those
     /// with the lowest worker ids.
     pub immediate_lane: u32,
@@ -414,6 +417,7 @@ impl Default for Budgets {
                 count: 10,
                 percent: 10.0,
             },
+            deletions: Budget::of_deletions(),
             immediate_lane: 3,
             slice: Vec::new(),
         }
@@ -428,6 +432,21 @@ pub struct Budget {
     pub count: u32,
     /// Or this percent of the managed accounts before the run.
     pub percent: f64,
+}
+
+impl Budget {
+    /// What of deletions is let go where a policy says nothing.
+    fn of_deletions() -> Self {
+        Self {
+            count: 5,
+            percent: 0.5,
+        }
+    }
+
+    // See `is_five`.
+    fn is_of_deletions(&self) -> bool {
+        *self == Self::of_deletions()
+    }
 }
 
 impl Default for Budget {

@@ -446,6 +446,15 @@ fn facts_become_steps() {
             findings: &[FindingKind::AccountGone],
         },
         Case {
+            name: "deleted, and somebody took the account out of the bin and enabled it: cut again",
+            lifecycle: Lifecycle::Deleted,
+            account: Some(account(true, "IT")),
+            row: "status=I dept=IT",
+            delta: Some(Leaver),
+            steps: &["user.disable", "user.revokeSessions"],
+            findings: &[],
+        },
+        Case {
             name: "made, the day has come",
             lifecycle: Created,
             account: Some(account(false, "IT")),

@@ -225,6 +225,7 @@ impl Params {
             budgets: Budgets {
                 disables: read.budget("budgets.disables"),
                 removals: read.budget("budgets.access_removals"),
+                deletions: read.budget("budgets.deletes"),
                 immediate_lane: read.number("budgets.immediate_lane"),
                 slice: Vec::new(),
             },

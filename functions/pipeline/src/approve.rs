@@ -87,7 +87,7 @@ const REASON_MAX: usize = 1000;
 /// Digits of an action's id that are enough to name it.
 const PREFIX_MIN: usize = 6;
 /// A note is a few lines. What is larger is none.
-const NOTE_MAX: u64 = 16_384;
+pub(crate) const NOTE_MAX: u64 = 16_384;
 
 /// Whether two words count together.
 pub(crate) fn within_a_day(one: Timestamp, other: Timestamp) -> bool {
@@ -553,6 +553,7 @@ fn counts(guard: &str, held: &Held, action: &Action, counted: &mut bool) -> BTre
     let counts = match of {
         guards::DISABLES => action.op == Op::UserDisable,
         guards::REMOVALS => !*counted && action.takes_from_who_stays(),
+        guards::DELETIONS => action.op == Op::UserDeleteSoft,
         _ => false,
     };
     // Where several slices keep it back, it counts with the first, as for whole guards.

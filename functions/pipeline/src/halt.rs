@@ -8,19 +8,21 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use rollcall_http::Clock;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
-use crate::approve::{self, Approver, FOLDER};
+use crate::approve::{self, Approver, FOLDER, NOTE_MAX};
 use crate::log::Head;
 use crate::run::{Pipeline, RunError, nonce};
 use crate::store::StoreError;
 
 /// How the name of a word begins.
 const PREFIX: &str = "halt-";
+/// How many words one word ends: it stays well below what is read of one.
+const ENDS: usize = 100;
 /// How often is looked between two actions.
 const EVERY: SignedDuration = SignedDuration::from_secs(5);
 
@@ -70,7 +72,8 @@ impl Pipeline {
     /// Lets it go on: what was said before this is over. Returns how many had said so.
     ///
     /// # Errors
-    /// [`RunError::Refused`] without a reason, and when nothing stands still.
+    /// [`RunError::Refused`] without a reason, when nothing stands still, and when somebody halts
+    /// meanwhile.
     pub async fn resume(
         &self,
         reason: &str,
@@ -78,14 +81,21 @@ impl Pipeline {
         at: Timestamp,
     ) -> Result<usize, RunError> {
         approve::reasoned(reason)?;
-        let ends: BTreeSet<String> = self.halts().await?.into_iter().map(|it| it.0).collect();
-        let count = ends.len();
-        if count == 0 {
+        let ends: Vec<String> = self.halts().await?.into_iter().map(|it| it.0).collect();
+        if ends.is_empty() {
             let why = "nothing stands still: nobody has halted, or somebody let it go on before";
             return Err(RunError::Refused(why.to_owned()));
         }
-        self.say(reason, by, at, Some(ends)).await?;
-        Ok(count)
+        for some in ends.chunks(ENDS) {
+            let some = some.iter().cloned().collect();
+            self.say(reason, by, at, Some(some)).await?;
+        }
+        match self.halted().await? {
+            None => Ok(ends.len()),
+            Some(halted) => Err(RunError::Refused(format!(
+                "what stood still before may go on, and all stands still again: {halted}"
+            ))),
+        }
     }
 
     /// `ends`: what goes on.
@@ -118,27 +128,43 @@ impl Pipeline {
         Ok(halts.min_by(|one, other| (one.at, &one.by).cmp(&(other.at, &other.by))))
     }
 
-    /// The words to halt that nobody ended, by their keys.
+    /// The words to halt that nobody ended, by their keys. One that cannot be read is one: whoever
+    /// wrote it did so for a reason.
     async fn halts(&self) -> Result<Vec<(String, Halted)>, StoreError> {
         let (mut halts, mut ended) = (Vec::new(), BTreeSet::new());
-        for (by, listed) in approve::said(&self.store, PREFIX).await? {
-            let word = match approve::read_word(&self.store, &listed).await {
-                // What it says may be anything, and stays out of the log.
-                Ok((bytes, _)) => {
-                    serde_json::from_slice(&bytes).map_err(|_| "it is no word".to_owned())
-                }
-                Err(why) => Err(why),
-            };
-            match word {
-                Ok(Word {
-                    halt: false, ends, ..
-                }) => ended.extend(ends),
-                Ok(Word { at, reason, .. }) => {
-                    let by = by.0;
-                    halts.push((listed.key.clone(), Halted { by, at, reason }));
-                }
-                Err(why) => tracing::warn!("{} says nothing: {why}", listed.key),
+        for listed in self.store.list(FOLDER).await? {
+            let mut parts = listed.key.rsplit('/');
+            let name = parts.next().unwrap_or_default();
+            if !name.starts_with(PREFIX) {
+                continue;
             }
+            let word = if listed.bytes > NOTE_MAX {
+                None
+            } else {
+                match self.store.get(&listed.key).await {
+                    Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+                    // Taken away since it was listed.
+                    Err(StoreError::NotFound(_)) => continue,
+                    Err(error) => return Err(error),
+                }
+            };
+            let by = parts.next().unwrap_or_default().to_owned();
+            let halted = match word {
+                Some(Word {
+                    halt: false, ends, ..
+                }) => {
+                    ended.extend(ends);
+                    continue;
+                }
+                Some(Word { at, reason, .. }) => Halted { by, at, reason },
+                None => Halted {
+                    by,
+                    at: listed.modified,
+                    // What it says may be anything, and is not shown.
+                    reason: format!("{} cannot be read", listed.key),
+                },
+            };
+            halts.push((listed.key, halted));
         }
         halts.retain(|(key, _)| !ended.contains(key));
         Ok(halts)
@@ -189,29 +215,21 @@ pub struct Brake<'a> {
 impl Stops for Brake<'_> {
     fn pulled(&self) -> Answer<'_> {
         Box::pin(async {
+            // Whoever comes while it is looked waits for the answer.
+            let mut looked = self.looked.lock().await;
             if self.pulled.load(Ordering::Relaxed) {
                 return Ok(true);
             }
-            if !self.is_time() {
+            let now = self.clock.now();
+            if looked.is_some_and(|at| now.duration_since(at) < EVERY) {
                 return Ok(false);
             }
             let pulled = (self.ask)().await?;
+            *looked = Some(now);
             if pulled {
                 self.pulled.store(true, Ordering::Relaxed);
             }
             Ok(pulled)
         })
-    }
-}
-
-impl Brake<'_> {
-    fn is_time(&self) -> bool {
-        let now = self.clock.now();
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = looked.is_none_or(|at| now.duration_since(at) >= EVERY);
-        if due {
-            *looked = Some(now);
-        }
-        due
     }
 }

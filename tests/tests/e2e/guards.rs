@@ -33,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             slice,
         ),
         trial("guards::who_is_in_two_slices_waits_for_both", two_slices),
+        trial("guards::deletions_have_a_budget", deletions),
         trial(
             "guards::an_edit_frees_nobody_on_the_second_night",
             second_night,
@@ -566,6 +567,66 @@ fn two_slices() {
     agree("disables:dept:dept-3");
     assert_eq!(enabled(leavers), [false; 4]);
     world.at("2026-03-15T04:00:00Z", &["verify"]).expect(0);
+}
+
+/// Ten people left on one day and ten on another, each within the budget. Then a policy deletes after a
+/// day: twenty accounts are over the budget of deletions, and wait for people.
+fn deletions() {
+    let (world, mut roster) = first_night(200);
+    world.edit("policy.toml", "over_budget = 2", "over_budget = 1");
+    for (day, keys) in [(15, 10_101..=10_110), (17, 10_111..=10_120)] {
+        for key in keys {
+            roster.0.get_mut(&key).unwrap().active = false;
+        }
+        world.drop_file(&format!("b-2026-03-{day}.csv"), roster.csv());
+        world
+            .at(&format!("2026-03-{day}T02:00:00Z"), &["run"])
+            .expect(0);
+    }
+    let text = "[leaver]\ndelete_days = 1\n\n[succession]\ngroups = \"off\"\nreports = \"off\"\n\
+                guests = \"off\"\napps = \"off\"\n\n[gates]\n";
+    world.edit("policy.toml", "[gates]\n", text);
+    roster.0.get_mut(&10_150).unwrap().department = "Elsewhere".to_owned();
+    world.drop_file("b-2026-03-20.csv", roster.csv());
+    let report = world.at("2026-03-20T02:00:00Z", &["run"]).expect(3).json();
+    let seen = guard(&report, "deletions");
+    assert_eq!(
+        seen["why"],
+        "20 accounts would be deleted, 0 were in the last 24 hours; the limit is 5 of 200 managed \
+         accounts"
+    );
+    let there = || {
+        let users = world.users().into_values();
+        users.filter(|it| it["deletedDateTime"].is_null()).count()
+    };
+    assert_eq!(there(), 200);
+    assert_eq!(
+        world.users()["10150"]["department"],
+        "Elsewhere",
+        "the rest goes on"
+    );
+    let args = [
+        "approve",
+        report["run"].as_str().unwrap(),
+        "--plan",
+        report["plan_sha256"].as_str().unwrap(),
+        "--guard",
+        "deletions",
+        "--reason",
+        "they left",
+    ];
+    world.at("2026-03-20T03:00:00Z", &args).expect(0);
+    world.at("2026-03-20T03:05:00Z", &["apply"]).expect(0);
+    assert_eq!(there(), 180);
+    world.at("2026-03-20T04:00:00Z", &["verify"]).expect(0);
+    // Those count: one more within the day is over it, too.
+    roster.0.get_mut(&10_121).unwrap().active = false;
+    world.edit("policy.toml", "delete_days = 1", "delete_days = 0");
+    world.drop_file("b-2026-03-21.csv", roster.csv());
+    let report = world.at("2026-03-21T01:00:00Z", &["run"]).expect(3).json();
+    assert_eq!(guard(&report, "deletions")["counted"], 21.0, "{report}");
+    assert_eq!(world.users()["10121"]["accountEnabled"], false);
+    world.at("2026-03-21T01:30:00Z", &["verify"]).expect(0);
 }
 
 /// HR's file moves two leavers out of what keeps them back: Dept 3, each of whom waits for people, and

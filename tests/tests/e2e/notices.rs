@@ -18,6 +18,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("notices::a_batch_gives_way_to_a_dismissal", gives_way),
         trial("notices::a_dismissal_goes_before_a_budget", over_budget),
         trial("notices::what_was_let_go_takes_no_place_in_the_lane", lane),
+        trial(
+            "notices::the_lane_is_for_those_who_need_it",
+            lane_for_those_who_need_it,
+        ),
         trial("notices::a_legal_hold_and_its_end", legal_hold),
         trial("notices::an_undo_is_let_go", undone),
         trial("notices::halted_between_two_actions", halted),
@@ -318,6 +322,26 @@ fn over_budget() {
     world.at(&at(3, "12:00:00"), &["verify"]).expect(0);
 }
 
+/// The budget of the day is used up. Three who are disabled already are dismissed with one who is not:
+/// the place in the lane is for whoever needs it.
+fn lane_for_those_who_need_it() {
+    let world = World::new();
+    let share = "inactive_share_points = 5.0";
+    world.edit("policy.toml", share, "inactive_share_points = 90.0");
+    let lane = "[budgets]\nimmediate_lane = 1\n\n[budgets.disables]\n";
+    world.edit("policy.toml", "[budgets.disables]\n", lane);
+    let mut roster = Roster::of(60);
+    night(&world, 2, &roster, 0);
+    for key in 10_011..=10_020 {
+        roster.0.get_mut(&key).unwrap().active = false;
+    }
+    night(&world, 3, &roster, 0);
+    world.drop_file("dismiss.csv", "WorkerID\n10011\n10012\n10013\n10040\n");
+    world.at(&at(3, "09:00:00"), &["release"]);
+    assert!(!enabled(&world, "10040"));
+    world.at(&at(3, "12:00:00"), &["verify"]).expect(0);
+}
+
 fn legal_hold() {
     let world = World::new();
     let roster = Roster::of(20);
@@ -424,6 +448,21 @@ fn last_word() {
     say(&world, &at(2, "10:03:00"), &["resume"]).expect(0);
     world.at(&at(2, "10:04:00"), &["release"]).expect(0);
     assert!(!enabled(&world, "10015"), "the word was kept");
+    // One that nobody can read is one, and so are more than one word can end.
+    let folder = world.dir().join("approvals").join("os:second:4711");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("halt-by-hand.json"), "stop, please").unwrap();
+    let word = json!({"halt": true, "at": at(2, "11:00:00"), "reason": "x".repeat(900)});
+    for number in 0..250 {
+        let name = format!("halt-{number:08}.json");
+        std::fs::write(folder.join(name), word.to_string()).unwrap();
+    }
+    let ran = say(&world, &at(2, "11:01:00"), &["dismiss", "10016"]).expect(3);
+    assert!(ran.err.contains("rollcall resume"), "{ran:?}");
+    assert!(enabled(&world, "10016"));
+    say(&world, &at(2, "11:02:00"), &["resume"]).expect(0);
+    world.at(&at(2, "11:03:00"), &["release"]).expect(0);
+    assert!(!enabled(&world, "10016"));
 }
 
 /// A plan from before the word waits for an approval and would enable whom the word means.

@@ -71,8 +71,10 @@ pub(super) struct Drafts {
     protected: Option<ProtectedRule>,
     /// Who claims seats of licences, by place of the person.
     pub(super) seats: Claims,
-    /// Dismissed for cause and to be cut off now, by worker id, with their places.
-    immediate: BTreeMap<WorkerId, usize>,
+    /// Accounts that go into the bin now, of people who are not protected, by place.
+    pub(super) deletions: BTreeSet<usize>,
+    /// Dismissed for cause and to be cut off now, by worker id: place, and the parts they are in.
+    immediate: BTreeMap<WorkerId, (usize, Vec<usize>)>,
     /// Attributes that change, by how many people.
     pub(super) churn: guards::Churn,
     /// Parts of the company with budgets of their own.
@@ -227,11 +229,10 @@ impl Drafts {
             .is_some_and(|draft| guards::takes_anew(&person, draft));
         let counted = self.briefs.last().is_some_and(|brief| !brief.protected);
         let anew = !person.cut.is_some_and(|planned| planned.counted);
-        if draft.as_ref().is_some_and(guards::immediate) && counted && anew {
-            self.immediate
-                .insert(person.worker.clone(), self.briefs.len() - 1);
-        }
         if let Some(draft) = &draft {
+            if counted && guards::deletes(draft) {
+                self.deletions.insert(self.briefs.len() - 1);
+            }
             if counted {
                 self.churn.add(request.policy, draft);
             }
@@ -278,6 +279,11 @@ impl Drafts {
                 parts.extend(kept_by.filter_map(|guard| slices.part_of(guard)));
             }
             self.tally.add(&parts, disables, u32::from(takes));
+            if draft.as_ref().is_some_and(guards::immediate) && anew && disables > 0 {
+                let place = self.briefs.len() - 1;
+                let parts = parts.iter().copied().collect();
+                self.immediate.insert(person.worker.clone(), (place, parts));
+            }
         }
         let account = request.groups.and_then(|_| {
             let object = draft.as_ref()?.object.as_ref()?;
@@ -304,10 +310,13 @@ impl Drafts {
         self.held_rows.extend(held.filter_map(|f| f.at.row));
     }
 
-    /// Those whom no budget keeps back, by place.
-    pub(super) fn lane(&mut self, most: u32) -> BTreeSet<usize> {
+    /// Those who go although a budget keeps them back, by place: the first by their keys. `kept` says
+    /// of the parts that somebody is in whether one does.
+    pub(super) fn lane(&mut self, most: u32, kept: impl Fn(&[usize]) -> bool) -> BTreeSet<usize> {
         let all = std::mem::take(&mut self.immediate).into_values();
-        all.take(usize::try_from(most).unwrap_or(usize::MAX))
+        all.filter(|(_, parts)| kept(parts))
+            .map(|(place, _)| place)
+            .take(usize::try_from(most).unwrap_or(usize::MAX))
             .collect()
     }
 

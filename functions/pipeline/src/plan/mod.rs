@@ -263,6 +263,19 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         disables,
         comparison.managed,
     );
+    // What waits for another reason takes no place of those that would go.
+    let deletions = drafts.deletions.iter();
+    let deletions = deletions.filter(|place| !inherited.contains_key(place));
+    let deletions = guards::deletions(
+        request.policy,
+        request
+            .slices_before
+            .get(guards::DELETIONS)
+            .copied()
+            .unwrap_or(0),
+        u32::try_from(deletions.count()).unwrap_or(u32::MAX),
+        comparison.managed,
+    );
     let removals = guards::removals(
         request.policy,
         request.removals_before,
@@ -309,6 +322,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         churn: delivery.is_some().then_some(churn),
         gates,
         budget,
+        deletions,
         removals: gives.then_some(removals),
         slices: in_slices,
         shapes: request

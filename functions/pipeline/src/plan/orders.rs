@@ -35,6 +35,7 @@ pub(super) struct Verdicts {
     pub(super) undoes: Option<RunId>,
     pub(super) gates: Vec<GuardVerdict>,
     pub(super) budget: GuardVerdict,
+    pub(super) deletions: GuardVerdict,
     /// Attributes that change for too many at once; `None` for a release.
     pub(super) churn: Option<(GuardVerdict, BTreeSet<String>)>,
     /// `None` where Rollcall gives nothing itself.
@@ -155,7 +156,12 @@ impl<'a> Orders<'a> {
         );
         let most = self.request.policy.budgets.immediate_lane;
         let went = self.request.slices_before.get(guards::IMMEDIATE);
-        self.lane = drafts.lane(most.saturating_sub(went.copied().unwrap_or(0)));
+        let most = most.saturating_sub(went.copied().unwrap_or(0));
+        let verdicts = &self.verdicts;
+        self.lane = drafts.lane(most, |parts| {
+            let of_a_slice = verdicts.slices.holding(guards::DISABLES, parts);
+            verdicts.budget.tripped || !of_a_slice.is_empty()
+        });
         let mut settling = drafts.settle()?;
         while let Some((place, brief, mut laid, taken)) = settling.next(&self.request.kind)? {
             if taken {
@@ -494,6 +500,7 @@ impl<'a> Orders<'a> {
                 guards::hold_destructive(&mut order, &all, lane);
             }
         }
+        self.hold_deletion(&mut order, draft);
         self.hold_grants(&mut order, draft, person, (place, protected, parts));
         order.hold_dependents();
         self.counted_elsewhere(&mut order, parts);
@@ -533,6 +540,24 @@ impl<'a> Orders<'a> {
         }
         self.put(&mut order)?;
         Ok(order)
+    }
+
+    /// Keeps a deletion back over the budget, and counts it. It was in no budget before: whoever was
+    /// cut off within one may be deleted with all others at once, where a policy changed.
+    fn hold_deletion(&mut self, order: &mut WorkOrder, draft: &Draft) {
+        if !guards::deletes(draft) {
+            return;
+        }
+        let verdict = &self.verdicts.deletions;
+        if verdict.tripped {
+            guards::hold_deletions(order, &verdict.why, self.request.now);
+        }
+        let deletes = |actions: &[Action]| actions.iter().any(|a| a.op == Op::UserDeleteSoft);
+        let count = self.slices.entry(guards::DELETIONS.to_owned()).or_default();
+        count.through += u32::from(deletes(&order.actions));
+        for held in order.held.iter().filter(|held| deletes(&held.actions)) {
+            *count.held.entry(held.by.clone()).or_default() += 1;
+        }
     }
 
     /// What counts into the budgets of the slices that somebody is in.
@@ -625,6 +650,9 @@ impl<'a> Orders<'a> {
         };
         let mut verdicts = self.verdicts.gates;
         verdicts.push(self.verdicts.budget);
+        if self.verdicts.deletions.counted > 0.0 {
+            verdicts.push(self.verdicts.deletions);
+        }
         let gives = self.verdicts.removals.is_some();
         let slices = self.verdicts.slices.verdicts.into_iter();
         verdicts.extend(
