@@ -81,6 +81,18 @@ impl EvidenceKey {
         mac.finalize().into_bytes().into()
     }
 
+    /// Eight digits that stand for a value of an attribute where no person's salt does: nobody without
+    /// the key can tell which value it is by trying.
+    pub fn mark(&self, attribute: &str, value: &str) -> String {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(b"rollcall mark v1\0");
+        mac.update(attribute.as_bytes());
+        mac.update(b"\0");
+        mac.update(value.as_bytes());
+        hex(&mac.finalize().into_bytes()[..4])
+    }
+
     /// The salt of one person.
     pub fn salt(&self, person: &PersonKey) -> Salt {
         let mut mac =

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::digest::sha256;
+use crate::digest::{EvidenceKey, sha256};
 use crate::guards::{DISABLES, REMOVALS};
 use crate::mapping::Mapping;
 use crate::plan::GuardVerdict;
@@ -24,7 +24,7 @@ use crate::workers;
 pub const KINDS: [&str; 2] = [DISABLES, REMOVALS];
 
 /// The guard of a kind in a slice: what `approve --guard` takes.
-pub fn guard(kind: &str, slice: &str) -> String {
+pub fn guard_of(kind: &str, slice: &str) -> String {
     format!("{kind}:{slice}")
 }
 
@@ -58,6 +58,7 @@ pub struct Slices {
     set: RuleSet,
     record: Record,
     scratch: Scratch,
+    key: EvidenceKey,
     /// Slices that anybody was in, by name.
     parts: Vec<Part>,
     places: BTreeMap<String, usize>,
@@ -74,6 +75,8 @@ struct Part {
     slice: usize,
     /// Its name and words while nobody is known to have had the value before.
     hidden: Option<(String, String)>,
+    /// Its other name, of a value: what counted under that counts here.
+    also: Option<String>,
 }
 
 impl Slices {
@@ -81,7 +84,11 @@ impl Slices {
     ///
     /// # Errors
     /// Every rule or attribute that is none, in the order of the file.
-    pub fn compile(policy: &Policy, mapping: &Mapping) -> Result<Option<Self>, Vec<SliceError>> {
+    pub fn compile(
+        policy: &Policy,
+        mapping: &Mapping,
+        key: &EvidenceKey,
+    ) -> Result<Option<Self>, Vec<SliceError>> {
         let slices = policy.budgets.slice.clone();
         if slices.is_empty() {
             return Ok(None);
@@ -119,6 +126,7 @@ impl Slices {
             record: set.record(),
             scratch: set.scratch(),
             set,
+            key: key.clone(),
             parts: Vec::new(),
             places: BTreeMap::new(),
             all: slices,
@@ -193,6 +201,7 @@ impl Slices {
             words,
             slice,
             hidden: None,
+            also: None,
         })
     }
 
@@ -219,6 +228,7 @@ impl Slices {
             words,
             slice,
             hidden: None,
+            also: None,
         }))
     }
 
@@ -232,7 +242,7 @@ impl Slices {
     fn of_value(&mut self, slice: usize, value: &str, before: bool) -> usize {
         let of = &self.all[slice].name;
         let name = format!("{of}:{}", slug(value));
-        let hidden = format!("{of}:new-{}", &sha256(key_of(value).as_bytes())[..8]);
+        let hidden = format!("{of}:new-{}", self.key.mark(of, &key_of(value)));
         let found = self.places.get(&name).or_else(|| self.places.get(&hidden));
         let part = if let Some(at) = found {
             *at
@@ -246,6 +256,7 @@ impl Slices {
                 words,
                 slice,
                 hidden,
+                also: None,
             })
         };
         if before {
@@ -253,6 +264,9 @@ impl Slices {
             let it = &mut self.parts[part];
             (it.name, it.words, it.hidden) = (name.clone(), words, None);
         }
+        let shown = self.parts[part].hidden.is_none();
+        let also = if shown { &hidden } else { &name };
+        self.parts[part].also = Some(also.clone());
         self.places.insert(name, part);
         self.places.insert(hidden, part);
         part
@@ -390,13 +404,20 @@ impl Tally {
         let kinds = KINDS.into_iter().enumerate();
         let both = kinds.flat_map(move |kind| parts.clone().map(move |part| (kind, part)));
         both.filter_map(move |((at, kind), part)| {
-            let guard = guard(kind, slices.name(part));
+            let guard = guard_of(kind, slices.name(part));
             Some(Seen {
                 kind,
                 part,
                 limit: slices.limit(kind, part)?,
                 planned: planned(part)[at],
-                before: before.get(&guard).copied().unwrap_or(0),
+                before: {
+                    let also = slices.parts[part]
+                        .also
+                        .as_deref()
+                        .map(|it| guard_of(kind, it));
+                    let both = std::iter::once(&guard).chain(&also);
+                    both.filter_map(|it| before.get(it)).sum()
+                },
                 guard,
             })
         })
@@ -551,7 +572,9 @@ mod tests {
 
     fn slices(text: &str) -> Slices {
         let mapping = Mapping::parse(MAPPING, "mapping.toml").unwrap();
-        Slices::compile(&policy(text), &mapping).unwrap().unwrap()
+        Slices::compile(&policy(text), &mapping, &EvidenceKey::new(*b"k"))
+            .unwrap()
+            .unwrap()
     }
 
     fn worker(city: &str, office: &str, title: &str) -> Identity {
@@ -655,6 +678,15 @@ mod tests {
         // Once somebody had it, it is a value like others.
         next.by_words(&odd, true, now, &mut again);
         assert_eq!(names(&next, &again), ["site:anna-svensson"]);
+        // And what counted before under the other name counts with it.
+        let mut one = Tally::default();
+        one.add(&again, 1, 0);
+        let before = BTreeMap::from([(verdict.name.clone(), 2)]);
+        let judged = one.judge(&next, &before, None);
+        assert_eq!(
+            tripped(&judged),
+            [("disables:site:anna-svensson", 3.0, 2.0)]
+        );
     }
 
     /// Warsaw has 59 people, of whom 10 % are 5; the count alone would be 3.
@@ -799,6 +831,7 @@ mod tests {
                  [[budgets.slice]]\nname = \"b\"\nby = \"department\"\ndisables = { count = 1 }\n",
             ),
             &mapping,
+            &EvidenceKey::new(*b"k"),
         );
         let wrong = wrong.unwrap_err();
         assert_eq!(wrong.len(), 2, "{wrong:?}");

@@ -483,7 +483,7 @@ impl Settings {
             problems.push(format!("{file}: `protected.rule`, {}: {error}", error.kind));
         }
         if let (Some(policy), Some(mapping)) = (&policy, &mapping)
-            && let Err(errors) = Slices::compile(policy, mapping)
+            && let Err(errors) = Slices::compile(policy, mapping, &EvidenceKey::new(Vec::new()))
         {
             let file = name(&config.policy);
             let text = policy_text.as_deref().unwrap_or_default();
