@@ -502,32 +502,56 @@ pub(crate) async fn a_dismissal_and_a_halt() {
 
     let released = place.call("release", json!({})).await;
     assert!(released["planned"].is_string(), "{released}");
-    let ada = person("ada");
-    let words = ["--reason", "the wrong file was dropped"];
-    place.laptop(&ada, &[&["halt"], &words[..]].concat(), 0);
-    let batch = place.receive(Lane::Urgent, 10).await;
-    assert!(!batch.is_empty(), "{released}");
-    let ended = place
-        .invoke("apply-urgent", 0, place.event(Lane::Urgent, &batch))
-        .await;
-    let Ended::Answer(answer) = &ended else {
-        panic!("{ended:?}")
-    };
-    // It leaves the queue, where it would be given up in the end.
-    assert_eq!(*answer, json!({"batchItemFailures": []}));
-    place.settle(Lane::Urgent, &batch, &ended).await;
+    halted(&place, Lane::Urgent).await;
     assert_eq!(enabled(), true, "it stands still");
+    resumed(&place).await;
+    assert_eq!(enabled(), false);
+
+    let [_, (name, text)] = nights();
+    place.drop_file(&name, &text);
+    place.call("pull", json!({})).await;
+    place.call("plan", json!({})).await;
+    halted(&place, Lane::Bulk).await;
+    let department = || users(&place.tenant)["101"]["department"].clone();
+    assert_eq!(department(), "Sales", "it stands still");
+    resumed(&place).await;
+    assert_eq!(department(), "Media");
+    place.laptop(&person("ada"), &["verify"], 0);
+    assert_eq!(place.gate.refused(), [] as [&str; 0]);
+}
+
+const WHY: [&str; 2] = ["--reason", "the wrong file was dropped"];
+
+/// Somebody halts, and a batch is handed out after that: it leaves the queue, where it would be given
+/// up in the end, and nothing is sent.
+async fn halted(place: &Deployment, lane: Lane) {
+    place.laptop(&person("ada"), &[&["halt"], &WHY[..]].concat(), 0);
+    let batch = place.receive(lane, 10).await;
+    assert!(!batch.is_empty());
+    let function = match lane {
+        Lane::Urgent => "apply-urgent",
+        Lane::Bulk => "apply-bulk",
+    };
+    let ended = place.invoke(function, 0, place.event(lane, &batch)).await;
+    assert_eq!(ended, Ended::Answer(json!({"batchItemFailures": []})));
+    place.settle(lane, &batch, &ended).await;
     let sent = place.call("release", json!({})).await;
     assert_eq!(sent["sent"], 0, "{sent}");
+}
 
-    place.laptop(&ada, &[&["resume"], &words[..]].concat(), 0);
+/// It goes on: the next release sends anew what left the queue, once nothing else is on it.
+async fn resumed(place: &Deployment) {
+    place.laptop(&person("ada"), &[&["resume"], &WHY[..]].concat(), 0);
+    for batches in 0.. {
+        assert!(batches < 100, "{:?}", place.gate.refused());
+        if place.feed().await == 0 {
+            break;
+        }
+    }
     let sent = place.call("release", json!({})).await;
     let said = place.log_of("release");
     assert!(sent["sent"].as_u64().unwrap() > 0, "{sent}\n{said}");
-    finish(&place).await;
-    assert_eq!(enabled(), false);
-    place.laptop(&ada, &["verify"], 0);
-    assert_eq!(place.gate.refused(), [] as [&str; 0]);
+    finish(place).await;
 }
 
 /// [A good, B garbage, C good, B good] through the function: A and C are done, the garbage is put aside
