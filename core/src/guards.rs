@@ -396,7 +396,7 @@ pub fn hold_churn(
     (verdict, names): &(GuardVerdict, BTreeSet<String>),
 ) {
     if moved(policy, draft).iter().any(|name| names.contains(name)) {
-        order.hold(CHURN, &verdict.why, moves);
+        order.hold_rest(CHURN, &verdict.why, moves);
     }
 }
 

@@ -239,21 +239,52 @@ impl WorkOrder {
         self.actions.iter().any(|a| a.op.cut())
     }
 
-    /// The same for several guards at once, each with why: all of them have to be approved.
+    /// Keeps back what `matches` and nothing keeps back yet, for several guards at once, each with
+    /// why: all of them have to be approved.
     pub fn hold_for(&mut self, guards: &[(String, String)], matches: impl Fn(&Action) -> bool) {
         let Some(((by, _), others)) = guards.split_first() else {
             return;
         };
         let why: Vec<&str> = guards.iter().map(|(_, why)| why.as_str()).collect();
         let before = self.held.len();
-        self.hold(by, &why.join("; "), matches);
+        self.hold_rest(by, &why.join("; "), matches);
         for held in &mut self.held[before..] {
             held.also = others.iter().map(|(name, _)| name.clone()).collect();
         }
     }
 
-    /// Keeps back every action, due and scheduled, that `matches`.
+    /// Keeps back every action, due and scheduled, that `matches`. What another guard keeps back
+    /// already waits for this one, too: agreeing to the other is no word about this.
     pub fn hold(&mut self, by: &str, why: &str, matches: impl Fn(&Action) -> bool) {
+        for held in std::mem::take(&mut self.held) {
+            let (ours, others): (Vec<_>, Vec<_>) = held.actions.iter().cloned().partition(&matches);
+            if ours.is_empty() || held.guards().any(|guard| guard == by) {
+                self.held.push(held);
+                continue;
+            }
+            if !others.is_empty() {
+                self.held.push(Held {
+                    ops: kinds(&others),
+                    actions: others,
+                    ..held.clone()
+                });
+            }
+            let mut also = held.also;
+            also.push(by.to_owned());
+            self.held.push(Held {
+                ops: kinds(&ours),
+                why: format!("{}; {why}", held.why),
+                actions: ours,
+                also,
+                ..held
+            });
+        }
+        self.hold_rest(by, why, matches);
+    }
+
+    /// Keeps back every action, due and scheduled, that `matches` and that nothing keeps back yet:
+    /// for guards that judge how much goes, where what goes with others is not counted.
+    pub fn hold_rest(&mut self, by: &str, why: &str, matches: impl Fn(&Action) -> bool) {
         let mut kept_back = Vec::new();
         for list in [&mut self.actions, &mut self.scheduled] {
             let (held, free) = std::mem::take(list).into_iter().partition(&matches);
@@ -261,12 +292,9 @@ impl WorkOrder {
             kept_back.extend::<Vec<_>>(held);
         }
         if !kept_back.is_empty() {
-            let mut ops: Vec<Op> = kept_back.iter().map(|a| a.op).collect();
-            ops.sort_unstable();
-            ops.dedup();
             self.held.push(Held {
                 by: by.to_owned(),
-                ops,
+                ops: kinds(&kept_back),
                 why: why.to_owned(),
                 actions: kept_back,
                 also: Vec::new(),
@@ -287,6 +315,14 @@ impl WorkOrder {
         }
         serde_json::to_vec(&bare).expect("a work order is always JSON")
     }
+}
+
+/// Each kind of operation once, in order.
+fn kinds(actions: &[Action]) -> Vec<Op> {
+    let mut ops: Vec<Op> = actions.iter().map(|a| a.op).collect();
+    ops.sort_unstable();
+    ops.dedup();
+    ops
 }
 
 /// Before and after of one action: personal, stored apart from the plan.
@@ -655,13 +691,9 @@ mod tests {
         }
     }
 
-    /// Security reads that somebody was blocked: not while the block waits for people.
-    #[test]
-    fn nobody_is_told_of_a_block_that_is_kept_back() {
-        let told = Op::NotifySecurity;
-        let ops = [Op::UserDisable, Op::UserRevokeSessions, told];
-        let actions = (0..).zip(ops).map(|(place, op)| action(op, place));
-        let mut order = WorkOrder {
+    fn order(ops: &[Op]) -> WorkOrder {
+        let actions = (0..).zip(ops).map(|(place, op)| action(*op, place));
+        WorkOrder {
             order: OrderId::new("o-1"),
             person: PersonKey::new("P1"),
             workers: Vec::new(),
@@ -674,7 +706,52 @@ mod tests {
             impact: Impact::default(),
             group: None,
             workflow: None,
+        }
+    }
+
+    /// Two guards keep a deletion back, one of them everything: agreeing to either lets go no more
+    /// than that one kept back alone.
+    #[test]
+    fn what_two_guards_keep_back_waits_for_both() {
+        let deletes = |action: &Action| action.op == Op::UserDeleteSoft;
+        let mut order = order(&[Op::UserDisable, Op::UserDeleteSoft]);
+        order.hold("protected", "they are protected", |_| true);
+        order.hold("orphans", "nobody else answers for 1 group", deletes);
+        let now = Timestamp::UNIX_EPOCH;
+        let due = |guards: &[&str]| -> Vec<Op> {
+            let approved = Approvals::of_guards(guards.iter().copied());
+            let due = order.due(&approved, now).into_iter();
+            due.map(|it| it.op).collect()
         };
+        assert_eq!(due(&["protected"]), [Op::UserDisable]);
+        assert_eq!(due(&["orphans"]), []);
+        assert_eq!(
+            due(&["protected", "orphans"]),
+            [Op::UserDisable, Op::UserDeleteSoft]
+        );
+        let deletion = order
+            .held
+            .iter()
+            .find(|held| held.ops == [Op::UserDeleteSoft]);
+        assert_eq!(
+            deletion.unwrap().why,
+            "they are protected; nobody else answers for 1 group"
+        );
+        // Said again, it is no third reason.
+        let before = order.clone();
+        order.hold("orphans", "again", deletes);
+        assert_eq!(order, before);
+        // A budget counts what goes by itself.
+        order.hold_rest("disables", "too many", |_| true);
+        assert_eq!(order, before);
+    }
+
+    /// Security reads that somebody was blocked: not while the block waits for people.
+    #[test]
+    fn nobody_is_told_of_a_block_that_is_kept_back() {
+        let told = Op::NotifySecurity;
+        let ops = [Op::UserDisable, Op::UserRevokeSessions, told];
+        let mut order = order(&ops);
         order.hold("disables", "too many", |action| action.op.cut());
         order.hold_dependents();
         assert!(order.actions.is_empty(), "{:?}", order.actions);

@@ -382,7 +382,7 @@ impl<'a> Orders<'a> {
     /// Writes an order, unless the intake is parked with all that is in it.
     fn put(&mut self, order: &mut WorkOrder) -> Result<(), PlanError> {
         if let Some(gate) = self.verdicts.gates.iter().find(|g| g.tripped) {
-            order.hold(&gate.name, &gate.why, |_| true);
+            order.hold_rest(&gate.name, &gate.why, |_| true);
         }
         self.tripped
             .extend(order.held.iter().flat_map(Held::guards).cloned());
