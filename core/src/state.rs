@@ -567,6 +567,27 @@ impl Person {
         }
     }
 
+    /// Accepted full files of a source in a row without the person; `None`: of the home source.
+    pub fn misses_of(&self, source: Option<&SourceName>) -> u8 {
+        if self.facing.as_ref() == source {
+            return self.misses;
+        }
+        let part = self.parts.get(source.unwrap_or(&self.source));
+        part.map_or(0, |part| part.misses)
+    }
+
+    /// A source has no employment of the person any more.
+    pub fn has_nothing(&mut self, source: Option<&SourceName>) {
+        if self.facing.as_ref() == source {
+            let gone = Part::default();
+            (self.fingerprint, self.misses) = (gone.fingerprint, gone.misses);
+            (self.listed, self.elsewhere) = (gone.listed, gone.elsewhere);
+            return;
+        }
+        let name = source.unwrap_or(&self.source);
+        self.parts.remove(name);
+    }
+
     /// The source whose row counts: an employment beside it is another source's word.
     pub fn main_source(&self) -> Option<SourceName> {
         self.wanted.as_ref().and_then(|it| it.source.clone())

@@ -15,7 +15,7 @@ use super::{Policy, Workflows};
 use crate::grants::{Belongs, GrantRules};
 use crate::groups::{Catalogue, Groups};
 use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Severity};
-use crate::state::{BlockCause, Identity, Person, Promise};
+use crate::state::{BlockCause, Identity, Lifecycle, Person, Promise};
 
 /// What the newest accepted data say of a worker.
 #[derive(Debug, Clone, PartialEq)]
@@ -347,17 +347,24 @@ impl Desk<'_> {
         self.decided(draft, true)
     }
 
-    /// Employments that the file does not list: those that are over may be gone, of the others, and
-    /// of those in other sources, the last row stands.
+    /// Employments that the file does not list. What another source said stands: its own file takes
+    /// it back, nobody else's. Of this source those that are over may be gone once no cut of them is
+    /// owed; of the others the last row stands.
     fn keep_missing(&mut self, rows: &mut Vec<Identity>) {
         let known = self.person.wanted.iter().chain(&self.person.others);
         let missing = known.filter(|it| !rows.iter().any(|row| row.same_job(it)));
-        let missing: Vec<Identity> = missing.cloned().collect();
+        let mut missing: Vec<Identity> = missing.cloned().collect();
+        self.drop_missed(&mut missing, rows);
         for row in missing {
-            if self.are_over(std::slice::from_ref(&row)) {
-                continue;
+            let ours = row.source == self.person.facing;
+            let over = ours && self.are_over(std::slice::from_ref(&row));
+            if over {
+                let all: Vec<Identity> = rows.iter().chain([&row]).cloned().collect();
+                if !self.owes_cut(&all) {
+                    continue;
+                }
             }
-            if self.cx.full && row.source == self.person.facing {
+            if self.cx.full && ours && !over {
                 self.find(
                     FindingKind::JobMissing,
                     Severity::Warning,
@@ -380,6 +387,50 @@ impl Desk<'_> {
         career.is_none_or(|career| career.over || career.called_off)
     }
 
+    /// Whether something of these employments goes on now.
+    pub(super) fn in_force(&mut self, rows: &[Identity]) -> bool {
+        let said = self.findings.len();
+        let career = self.career(rows.to_vec());
+        self.findings.truncate(said);
+        career.is_some_and(|career| {
+            let begun = career.spell.start.is_none_or(|it| it.at <= self.cx.now);
+            begun && !career.over && !career.called_off
+        })
+    }
+
+    /// Whether somebody is still inside whom none of these employments keeps there.
+    pub(super) fn owes_cut(&mut self, rows: &[Identity]) -> bool {
+        let inside = matches!(
+            self.person.lifecycle,
+            Lifecycle::Created | Lifecycle::Active
+        );
+        inside && !self.in_force(rows)
+    }
+
+    /// Somebody was cut off because a source did not list them twice, and something of another is
+    /// to come: the employments of the first are over.
+    fn drop_missed(&mut self, rows: &mut Vec<Identity>, beside: &[Identity]) {
+        let cut = self.person.block.map(|it| it.cut.cause) == Some(BlockCause::Absence);
+        if !cut || self.person.lifecycle != Lifecycle::Blocked {
+            return;
+        }
+        let missed = |row: &Identity| self.person.misses_of(row.source.as_ref()) > 1;
+        let gone: BTreeSet<_> = rows
+            .iter()
+            .filter(|row| missed(row))
+            .map(|row| row.source.clone())
+            .collect();
+        let left = rows.iter().filter(|row| !missed(row)).chain(beside);
+        let left: Vec<Identity> = left.cloned().collect();
+        if gone.is_empty() || self.are_over(&left) {
+            return;
+        }
+        rows.retain(|row| !gone.contains(&row.source));
+        for source in &gone {
+            self.person.has_nothing(source.as_ref());
+        }
+    }
+
     /// What the state knows, as the newest accepted rows.
     pub(super) fn rows_before(&self) -> Vec<Identity> {
         let known = self.person.wanted.iter().chain(&self.person.others);
@@ -388,7 +439,9 @@ impl Desk<'_> {
 
     fn before(mut self, answers: &[Vec<Account>]) -> Decision {
         self.release = true;
-        self.cuts_only = self.person.misses > 0;
+        let mut rows = self.rows_before();
+        self.drop_missed(&mut rows, &[]);
+        self.cuts_only |= self.person.misses > 0;
         if self.person.misses > 1 {
             if self.open {
                 // Cut off for absence, and not to the end.
@@ -402,7 +455,6 @@ impl Desk<'_> {
                 return self.decided(None, false);
             }
         }
-        let rows = self.rows_before();
         let draft = if rows.is_empty() {
             None
         } else {

@@ -377,7 +377,10 @@ impl Desk<'_> {
             .rows_before()
             .into_iter()
             .partition(|row| row.source == self.person.facing);
-        if !self.are_over(&elsewhere) {
+        // What is only to come elsewhere keeps nobody inside until then.
+        let inside = self.person.lifecycle == Lifecycle::Active;
+        let leaves = inside && !self.in_force(&elsewhere) && !self.are_over(&here);
+        if !leaves && !self.are_over(&elsewhere) {
             return self.absent_here(was_listed, here, elsewhere, answers);
         }
         self.look_for(answers);
@@ -443,8 +446,11 @@ impl Desk<'_> {
         let over = self.are_over(&here);
         self.person.fingerprint = 0;
         let first = was_listed || self.person.misses == 0;
-        let stays = !over && (first || !self.cx.policy.absence.second_miss_disables);
+        let mut stays = !over && (first || !self.cx.policy.absence.second_miss_disables);
         if over {
+            let all = [here.clone(), elsewhere.clone()].concat();
+            // The end of it is not carried out yet.
+            stays = !here.is_empty() && self.owes_cut(&all);
             // Whoever left may leave the file.
             self.person.misses = 0;
         } else if first {
@@ -583,6 +589,8 @@ impl Desk<'_> {
         self.wakes.push(after(self.cx.now, days));
         let end = self.end_ahead();
         self.wakes.extend(end);
+        let comes = self.begins_elsewhere();
+        self.wakes.extend(comes);
         self.find(
             FindingKind::MissingDisabled,
             Severity::Warning,
@@ -595,6 +603,20 @@ impl Desk<'_> {
         };
         let steps = self.cut_off(cut, &Reason::AbsentTwice, &account);
         self.split(DeltaKind::Leaver, Some(account.id), steps)
+    }
+
+    /// When what another source has of somebody begins, where the source in question misses them.
+    fn begins_elsewhere(&mut self) -> Option<Timestamp> {
+        let said = self.findings.len();
+        let mut rows = self.rows_before();
+        rows.retain(|row| row.source != self.person.facing);
+        let career = self.career(rows);
+        self.findings.truncate(said);
+        let start = career
+            .filter(|it| !it.over && !it.called_off)?
+            .spell
+            .start?;
+        Some(start.at)
     }
 
     /// The end that HR named before the worker went missing.

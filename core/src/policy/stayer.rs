@@ -192,7 +192,7 @@ impl Desk<'_> {
             return restore.into_iter().collect();
         }
         let absence = cause == Some(BlockCause::Absence);
-        if absence && !self.cuts_only {
+        if absence && !self.cuts_only && start <= now {
             self.find(
                 FindingKind::Reappeared,
                 Severity::Warning,

@@ -1307,3 +1307,122 @@ fn a_renamed_account_is_known_by_its_new_name() {
     );
     assert_eq!(after.name, Some(renamed.name));
 }
+
+/// A job in another source: its worker id and the words of its row.
+fn elsewhere(source: Option<&str>, worker: &str, words: &str) -> Identity {
+    let mut job = identity(words);
+    job.worker = WorkerId::new(worker);
+    job.source = source.map(SourceName::new);
+    job
+}
+
+/// What is over and not yet cut off does not go with the next file, whoever delivers it.
+#[test]
+fn a_cut_that_is_due_waits_for_no_source() {
+    for source in [Some("agency"), None] {
+        let mut before = person(Lifecycle::Active);
+        before.wanted = Some(elsewhere(source, "C7", "hire=2024-01-08 last=2027-03-14"));
+        let next = || row("hire=2027-06-01");
+        let (steps, _, after) = one(&before, next(), Some(account(true, "")), true);
+        assert!(
+            steps.contains(&"user.disable".to_owned()),
+            "{source:?} {steps:?}"
+        );
+        // A guard kept it back: the next file plans it again.
+        let (steps, _, _) = one(&after, next(), Some(account(true, "")), true);
+        assert!(
+            steps.contains(&"user.disable".to_owned()),
+            "{source:?} {steps:?}"
+        );
+        // Once it is done, the source itself may leave the row out; nobody else can.
+        let mut cut = person(Lifecycle::Blocked);
+        cut.wanted.clone_from(&before.wanted);
+        let (steps, _, after) = one(&cut, next(), Some(account(false, "")), true);
+        assert!(!steps.contains(&"user.disable".to_owned()), "{steps:?}");
+        assert_eq!(after.others.is_empty(), source.is_none(), "{after:?}");
+    }
+    // The source of what is over leaves it out of its file.
+    let mut before = person(Lifecycle::Active);
+    before.wanted = Some(elsewhere(None, "1", "hire=2024-01-08 last=2027-03-14"));
+    before.others = vec![elsewhere(Some("agency"), "C7", "hire=2027-06-01")];
+    let (steps, _, _) = one(&before, Seen::Absent, Some(account(true, "")), true);
+    assert!(steps.contains(&"user.disable".to_owned()), "{steps:?}");
+}
+
+/// What is only to come in another source keeps nobody inside whom their own misses twice, and it
+/// comes all the same.
+#[test]
+fn a_job_to_come_elsewhere_is_no_presence() {
+    let mut before = person(Lifecycle::Active);
+    before.wanted = Some(elsewhere(None, "1", "hire=2024-01-08"));
+    before.others = vec![elsewhere(Some("agency"), "C7", "hire=2027-06-01")];
+    before.parts.insert(
+        SourceName::new("agency"),
+        crate::state::Part {
+            listed: true,
+            elsewhere: false,
+            ..crate::state::Part::default()
+        },
+    );
+    let (steps, kinds, once) = one(&before, Seen::Absent, Some(account(true, "")), true);
+    assert_eq!(
+        (steps, kinds),
+        (vec![], vec![FindingKind::MissingOnce]),
+        "the first is reported"
+    );
+    let (steps, kinds, twice) = one(&once, Seen::Absent, Some(account(true, "")), true);
+    assert_eq!(steps, ["user.disable", "user.revokeSessions"]);
+    assert_eq!(kinds, [FindingKind::MissingDisabled]);
+    assert_eq!(twice.others.len(), 1, "what is to come is kept");
+    let starts: Timestamp = "2027-05-31T22:00:00Z".parse().unwrap();
+    assert!(
+        twice.due.is_some_and(|due| due <= starts),
+        "{:?}",
+        twice.due
+    );
+
+    let mut cut = twice;
+    cut.lifecycle = Lifecycle::Blocked;
+    cut.block = Some(Block {
+        cut: Cut {
+            due: at_now(),
+            cause: BlockCause::Absence,
+        },
+        disabled: true,
+        signed_out: true,
+        at: Some(at_now()),
+    });
+    let release = |now: &str, seen| {
+        let mut person = cut.clone();
+        if seen != Seen::Before {
+            person.face(Some(&SourceName::new("agency")));
+        }
+        let subject = Subject {
+            in_cycle: false,
+            person,
+            seen,
+        };
+        self::steps(subject, &[vec![account(false, "")]], &policy(""), now).1
+    };
+    let comes = |steps: &[String]| {
+        steps
+            .iter()
+            .any(|it| it.starts_with("user.enable@2027-05-31"))
+    };
+    let said = release("2027-04-15T02:00:00Z", Seen::Before);
+    assert!(comes(&said), "{said:?}");
+    let again = Seen::Row {
+        others: Vec::new(),
+        row: 2,
+        fingerprint: 9,
+        identity: Box::new(cut.others[0].clone()),
+        sound: true,
+    };
+    let said = release("2027-04-15T02:00:00Z", again);
+    assert!(
+        comes(&said),
+        "the other source enables nobody today: {said:?}"
+    );
+    let said = release("2027-06-01T10:00:00Z", Seen::Before);
+    assert!(said.contains(&"user.enable".to_owned()), "{said:?}");
+}
