@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{Asset, Estate, Finding, FindingKind, Op, Owned, Place, Severity, WorkerId};
+use crate::model::{
+    Asset, Estate, Finding, FindingKind, ObjectId, Op, Owned, Place, Severity, WorkerId,
+};
 use crate::policy::{DeltaKind, Draft, DraftAction, Handing, Reason, Succession};
 use crate::state::{BlockCause, Lifecycle, Person};
 
@@ -45,12 +47,14 @@ pub struct Found {
     pub estate: Estate,
     /// Who is to take over; `None`: nobody can be proposed.
     pub heir: Option<Heir>,
+    /// Accounts of the heir and of everybody above them: no report among them can be the heir's.
+    pub line: BTreeSet<ObjectId>,
 }
 
 /// What comes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settled {
-    /// One finding a kind.
+    /// One finding a kind, and one more of reports whom the heir reports to.
     pub findings: Vec<Finding>,
     /// Why the deletion waits, where one is due and does.
     pub wait: Option<String>,
@@ -132,14 +136,23 @@ pub fn settle(
             continue;
         }
         let hands = policy.of(asset) == Handing::Assign;
-        let finding = told(asset, &orphans, found.heir.as_ref(), hands, at.clone());
-        out.findings.push(finding.of(&person.worker));
+        let above = |it: &&Owned| asset == Asset::Report && found.line.contains(&it.id);
+        let (circles, taken): (Vec<_>, Vec<_>) = orphans.iter().copied().partition(above);
+        let heir = found.heir.as_ref();
+        let heir = heir.ok_or("nobody who could take over is in the line of managers");
+        let circle = Err("whoever would take over is they, or reports to them");
+        for (of, heir) in [(&taken, heir), (&circles, circle)] {
+            if !of.is_empty() {
+                let finding = told(asset, of, heir, hands, at.clone());
+                out.findings.push(finding.of(&person.worker));
+            }
+        }
         waits.push(format!(
             "nobody else answers for {}",
             asset.counted(orphans.len())
         ));
         if let (Some(heir), Some(due), true) = (&found.heir, due, hands) {
-            steps.extend(orphans.iter().map(|it| hand_over(it, heir, due)));
+            steps.extend(taken.iter().map(|it| hand_over(it, heir, due)));
         }
     }
     let deletes = |step: &DraftAction| step.op == Op::UserDeleteSoft;
@@ -178,15 +191,21 @@ fn hand_over(orphan: &Owned, heir: &Heir, due: Timestamp) -> DraftAction {
     }
 }
 
-/// What becomes of things of one kind.
-fn told(asset: Asset, orphans: &[&Owned], heir: Option<&Heir>, hands: bool, at: Place) -> Finding {
+/// What becomes of things of one kind; the error says why nobody can take them over.
+fn told(
+    asset: Asset,
+    orphans: &[&Owned],
+    heir: Result<&Heir, &str>,
+    hands: bool,
+    at: Place,
+) -> Finding {
     let ids: Vec<&str> = orphans.iter().map(|it| it.id.as_str()).collect();
     let mut named = ids[..ids.len().min(NAMED)].join(", ");
     if ids.len() > NAMED {
         named = format!("{named} and {} more", ids.len() - NAMED);
     }
     let heir_words = match heir {
-        Some(heir) => {
+        Ok(heir) => {
             let way = match heir.found {
                 Way::Line { passed: 0 } => "their manager".to_owned(),
                 Way::Line { passed: 1 } => {
@@ -206,8 +225,7 @@ fn told(asset: Asset, orphans: &[&Owned], heir: Option<&Heir>, hands: bool, at: 
             };
             format!("heir: worker {}, {way} ({done})", heir.worker)
         }
-        None => "nobody who could take over is in the line of managers: name somebody by hand"
-            .to_owned(),
+        Err(why) => format!("{why}: name somebody by hand"),
     };
     let note = format!(
         "nobody else answers for {}: {named}; {heir_words}; the account is not deleted before \
@@ -218,7 +236,7 @@ fn told(asset: Asset, orphans: &[&Owned], heir: Option<&Heir>, hands: bool, at: 
         .with("asset", asset.name())
         .with("count", orphans.len().to_string())
         .with("ids", ids.join(","));
-    if let Some(heir) = heir {
+    if let Ok(heir) = heir {
         finding.argue("heir", heir.worker.as_str());
     }
     finding
@@ -246,7 +264,7 @@ fn plural(asset: Asset) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Keeper, ObjectId, SourceName};
+    use crate::model::{Keeper, SourceName};
     use crate::state::{Cut, PlannedCut};
 
     const NOW: &str = "2026-05-04T02:00:00Z";
@@ -300,6 +318,7 @@ mod tests {
                 worker: WorkerId::new("1001"),
                 found: Way::Line { passed: 0 },
             }),
+            line: BTreeSet::new(),
         }
     }
 
@@ -441,6 +460,43 @@ mod tests {
         let settled = settle(&mut nobody, &mut person(), &without, &policy, now(), None);
         assert_eq!(ops(&nobody), [Op::UserDisable]);
         assert!(settled.findings[0].note.contains("name somebody by hand"));
+    }
+
+    /// Nobody becomes the manager of whom they report to.
+    #[test]
+    fn no_report_goes_to_whom_they_are_above() {
+        let policy = Succession {
+            reports: Handing::Assign,
+            groups: Handing::Assign,
+            ..Succession::default()
+        };
+        let all = ["u-2", "u-3"].map(|id| owned(Asset::Report, id, &[]));
+        let mut found = found(all.into(), true);
+        found.estate.owned.push(owned(Asset::Group, "u-3", &[]));
+        found.line.insert(ObjectId::new("u-3"));
+        let mut draft = draft(&[Op::UserDisable, Op::UserDeleteSoft], &[]);
+        let settled = settle(&mut draft, &mut person(), &found, &policy, now(), None);
+        let handed = draft.actions.iter().filter(|it| it.op.hands_over());
+        let handed: Vec<_> = handed.map(|it| (it.op, it.args["id"].as_str())).collect();
+        assert_eq!(
+            handed,
+            [(Op::OwnerAdd, "u-3"), (Op::ReportHandOver, "u-2")],
+            "who reports to whom matters for reports alone"
+        );
+        let told = settled
+            .findings
+            .iter()
+            .map(|it| (it.arg("ids"), it.arg("heir")));
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [
+                (Some("u-3"), Some("1001")),
+                (Some("u-2"), Some("1001")),
+                (Some("u-3"), None)
+            ]
+        );
+        assert!(settled.findings[2].note.contains("name somebody by hand"));
+        assert!(settled.wait.unwrap().contains("2 direct reports"));
     }
 
     /// A budget that keeps back the cut keeps back what would be handed over with it.

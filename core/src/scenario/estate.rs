@@ -94,7 +94,11 @@ impl Play<'_> {
             let manager = decision.person.wanted.as_ref();
             let manager = manager.and_then(|it| it.manager.clone());
             let heir = self.heir(manager, &policy, &leaving);
-            let found = Found { estate, heir };
+            let found = Found {
+                estate,
+                heir,
+                line: BTreeSet::new(),
+            };
             let person = &mut decision.person;
             let settled = succession::settle(draft, person, &found, &policy, self.now, None);
             decision.findings.extend(settled.findings);

@@ -17,6 +17,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("succession::people_may_let_it_go", let_go),
         trial("succession::the_heir_gets_it_with_the_cut", assigned),
         trial("succession::nobody_is_asked_who_stays", unasked),
+        trial("succession::two_who_own_it_together", together),
+        trial("succession::a_report_whose_move_waits", kept_back),
+        trial("succession::no_report_goes_to_themselves", circle),
+        trial("succession::who_is_protected_and_owns_alone", protected),
     ]
 }
 
@@ -264,4 +268,136 @@ fn unasked() {
     roster.0.get_mut(&10_020).unwrap().department = "Elsewhere".to_owned();
     night(&world, "2026-03-04T02:00:00Z", &roster);
     assert_eq!(asked(), 1);
+}
+
+/// What to do with accounts on the night of the cut itself.
+fn at_once(world: &World, more: &str) {
+    let text = format!("[leaver]\ndelete_days = 0\n{more}\n[gates]\n");
+    world.edit("policy.toml", "[gates]\n", &text);
+}
+
+/// A night on which something is kept back.
+fn held_night(world: &World, now: &str, roster: &Roster) -> Value {
+    world.drop_file(&format!("w-{}.csv", &now[..10]), roster.csv());
+    world.at(now, &["run"]).expect(3).last_json()
+}
+
+/// Two leave in one night who own a group together: neither is an owner for the other.
+fn together() {
+    let world = World::new();
+    at_once(&world, "[succession]\nreports = \"off\"\n");
+    let mut roster = Roster::of(40);
+    night(&world, "2026-03-02T02:00:00Z", &roster);
+    let leavers = ["10020", "10021"];
+    let [one, other] = leavers.map(|it| id_of(&world, it));
+    let group = group_of(&world, &one, CUT);
+    tenant(&world, CUT).put_owner(&group, &other).unwrap();
+    for worker in [10_020, 10_021] {
+        roster.0.get_mut(&worker).unwrap().active = false;
+    }
+    held_night(&world, CUT, &roster);
+    for worker in leavers {
+        assert_eq!(world.users()[worker]["accountEnabled"], false, "{worker}");
+        assert!(!deleted(&world, worker), "{worker}");
+    }
+    let told = findings(&world, "only_owner").into_iter();
+    let told: BTreeSet<String> = told
+        .map(|it| it["worker"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(told, leavers.map(str::to_owned).into());
+    verified(&world);
+}
+
+/// HR moves the reports of a leaver in the night in which the account goes, and one of them is
+/// protected: until that move is let go they still point at the leaver.
+fn kept_back() {
+    let world = World::new();
+    at_once(&world, "");
+    let mut roster = Roster::of(40);
+    night(&world, "2026-03-02T02:00:00Z", &roster);
+    world.edit("policy.toml", "workers = []", "workers = [\"10013\"]");
+    for worker in [10_013, 10_023, 10_033] {
+        roster.0.get_mut(&worker).unwrap().manager = Some(10_004);
+    }
+    roster.0.get_mut(&10_003).unwrap().active = false;
+    held_night(&world, CUT, &roster);
+    let manager = |worker: &str| world.tenant()[worker]["manager"].clone();
+    assert_eq!(manager("10023"), "10004");
+    assert_eq!(manager("10013"), "10003", "kept back");
+    assert!(!deleted(&world, "10003"));
+    // A day later one still points there.
+    world.at("2026-03-04T03:00:00Z", &["release"]).expect(3);
+    assert!(!deleted(&world, "10003"));
+    let told = findings(&world, "only_owner");
+    assert_eq!(told.last().unwrap()["args"]["count"], "1", "{told:?}");
+    verified(&world);
+}
+
+/// One of the reports is the heir: the others get a new manager, and they themselves are named.
+fn circle() {
+    let world = World::new();
+    policy(
+        &world,
+        "[succession]\nreports = \"assign\"\nheir = \"nobody\"\nfallback = \"10013\"\n",
+    );
+    let mut roster = Roster::of(40);
+    night(&world, "2026-03-02T02:00:00Z", &roster);
+    roster.0.get_mut(&10_003).unwrap().active = false;
+    let report = night(&world, CUT, &roster);
+    assert_eq!(report["counts"]["actions"]["report.handOver"], 2);
+    let manager = |worker: &str| world.tenant()[worker]["manager"].clone();
+    assert_eq!(manager("10023"), "10013");
+    assert_eq!(manager("10033"), "10013");
+    assert_eq!(manager("10013"), "10003");
+    let told = findings(&world, "only_owner");
+    let by_hand = told.iter().filter(|it| it["args"]["heir"].is_null());
+    let by_hand: Vec<&Value> = by_hand.collect();
+    assert_eq!(by_hand.len(), 1, "{told:?}");
+    assert_eq!(by_hand[0]["args"]["ids"], id_of(&world, "10013"));
+    verified(&world);
+}
+
+/// A protected person owns a group alone: who agrees to the cut of a protected person has said
+/// nothing of the group.
+fn protected() {
+    let world = World::new();
+    at_once(&world, "");
+    let mut roster = Roster::of(40);
+    night(&world, "2026-03-02T02:00:00Z", &roster);
+    group_of(&world, &id_of(&world, "10020"), CUT);
+    world.edit("policy.toml", "workers = []", "workers = [\"10020\"]");
+    world.edit("policy.toml", "protected = 2", "protected = 1\norphans = 1");
+    roster.0.get_mut(&10_020).unwrap().active = false;
+    held_night(&world, CUT, &roster);
+    assert_eq!(world.users()["10020"]["accountEnabled"], true);
+    agree_to(&world, "protected", "2026-03-03T03:00:00Z");
+    world.at("2026-03-03T03:01:00Z", &["apply"]).expect(3);
+    assert_eq!(world.users()["10020"]["accountEnabled"], false);
+    assert!(!deleted(&world, "10020"));
+    agree_to(&world, "orphans", "2026-03-03T03:10:00Z");
+    world.at("2026-03-03T03:11:00Z", &["apply"]).expect(0);
+    assert!(deleted(&world, "10020"));
+    verified(&world);
+}
+
+/// Agrees to a guard of the oldest plan that waits for it.
+fn agree_to(world: &World, guard: &str, now: &str) {
+    let status = world.at(now, &["status"]).json();
+    let all = status["pending"].as_array().unwrap().iter();
+    let waits = |it: &&Value| it["guards"].as_array().unwrap().contains(&json!(guard));
+    let pending = all.clone().find(waits);
+    let pending = pending.unwrap_or_else(|| panic!("{status}"));
+    let text = |name: &str| pending[name].as_str().unwrap();
+    let (run, plan) = (text("run"), text("plan_sha256"));
+    let args = [
+        "approve",
+        run,
+        "--plan",
+        plan,
+        "--guard",
+        guard,
+        "--reason",
+        "it is right",
+    ];
+    world.at(now, &args).expect(0);
 }

@@ -257,8 +257,11 @@ impl Drafts {
                     place: self.briefs.len() - 1,
                     object: object.clone(),
                     manager: manager_of(&person),
+                    deleted: draft.actions.iter().any(|it| it.op == Op::UserDeleteSoft),
                 };
                 self.leaving.leaves(&person, leaver);
+            } else if !undoes && draft.actions.iter().any(|it| it.op.cut()) {
+                self.leaving.cut(&person, object);
             } else if references::manager(draft).is_some() {
                 self.leaving.moves(object);
             }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_core::digest::worker_hash;
 use rollcall_core::guards;
-use rollcall_core::model::{Asset, Lookup, ObjectId, WorkerId};
+use rollcall_core::model::{Asset, Estate, Lookup, ObjectId, Owned, WorkerId};
 use rollcall_core::policy::{HeirRule, Succession};
 use rollcall_core::state::{Person, key_prefix};
 use rollcall_core::succession::{self, Found, Heir, Way};
@@ -33,6 +33,8 @@ pub(super) struct Leaver {
     pub(super) object: ObjectId,
     /// Whose report they are by the newest accepted rows.
     pub(super) manager: Option<WorkerId>,
+    /// The deletion of the account is due.
+    pub(super) deleted: bool,
 }
 
 /// What a plan knows of those who leave by it.
@@ -40,23 +42,46 @@ pub(super) struct Leaver {
 pub(super) struct Leaving {
     /// Whom to ask about, in the order of the plan.
     asked: Vec<Leaver>,
-    /// People who leave by this plan, as prefixes of their keys: nobody's heirs.
+    /// People who leave or are cut off by this plan, as prefixes of their keys: nobody's heirs.
     people: BTreeSet<u64>,
-    /// Accounts that get another manager by this plan, or leave by it: nobody is orphaned who does.
-    settled: BTreeSet<ObjectId>,
+    /// Their accounts: whoever answers for something beside them answers for it alone.
+    cut: BTreeSet<ObjectId>,
+    /// Accounts that leave by this plan: they need no other manager.
+    left: BTreeSet<ObjectId>,
+    /// Accounts that get another manager by this plan, unless something keeps that back.
+    moved: BTreeSet<ObjectId>,
 }
 
 impl Leaving {
     /// Somebody leaves by this plan.
     pub(super) fn leaves(&mut self, person: &Person, leaver: Leaver) {
-        self.people.insert(key_prefix(person.hot().key));
-        self.settled.insert(leaver.object.clone());
+        self.cut(person, &leaver.object);
+        self.left.insert(leaver.object.clone());
         self.asked.push(leaver);
+    }
+
+    /// Somebody is cut off by this plan, whether or not they leave.
+    pub(super) fn cut(&mut self, person: &Person, object: &ObjectId) {
+        self.people.insert(key_prefix(person.hot().key));
+        self.cut.insert(object.clone());
     }
 
     /// An account gets another manager by this plan.
     pub(super) fn moves(&mut self, object: &ObjectId) {
-        self.settled.insert(object.clone());
+        self.moved.insert(object.clone());
+    }
+
+    /// What an account answers for once this plan is carried out. Before an account is deleted a
+    /// report counts until they have their new manager: the move may be kept back, or wait.
+    fn leave(&self, leaver: &Leaver, estate: &mut Estate) {
+        let settled =
+            |it: &ObjectId| self.left.contains(it) || (!leaver.deleted && self.moved.contains(it));
+        estate
+            .owned
+            .retain(|it| it.asset != Asset::Report || !settled(&it.id));
+        for keeper in estate.owned.iter_mut().flat_map(|it| &mut it.others) {
+            keeper.able &= !self.cut.contains(&keeper.id);
+        }
     }
 }
 
@@ -86,9 +111,7 @@ pub(super) async fn ask(
         let accounts: Vec<ObjectId> = some.iter().map(|it| it.object.clone()).collect();
         let estates = desk.estates(&accounts, &wanted).await?;
         for (leaver, mut estate) in some.iter().zip(estates) {
-            estate
-                .owned
-                .retain(|it| it.asset != Asset::Report || !leaving.settled.contains(&it.id));
+            leaving.leave(leaver, &mut estate);
             let heir = if succession::orphaned(&estate) {
                 let manager = leaver.manager.as_ref();
                 heirs.find(manager, desk, scan, rows, request).await?
@@ -97,7 +120,15 @@ pub(super) async fn ask(
             } else {
                 None
             };
-            out.insert(leaver.place, Found { estate, heir });
+            let alone = |it: &Owned| it.asset == Asset::Report && it.alone();
+            let line = match &heir {
+                Some(heir) if estate.owned.iter().any(alone) => {
+                    line_of(&heir.worker, scan, rows, request)?
+                }
+                Some(_) | None => BTreeSet::new(),
+            };
+            let found = Found { estate, heir, line };
+            out.insert(leaver.place, found);
         }
     }
     Ok(out)
@@ -176,6 +207,22 @@ impl Heirs<'_> {
     }
 }
 
+/// Accounts of somebody and of everybody above them by the newest rows.
+fn line_of(
+    worker: &WorkerId,
+    scan: &Scan,
+    rows: &mut Option<SealedRows>,
+    request: &Request<'_>,
+) -> Result<BTreeSet<ObjectId>, PlanError> {
+    let mut at = person_of(worker, scan, request);
+    let (mut seen, mut out) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(person) = at.filter(|it| seen.len() < CLIMB && seen.insert(*it)) {
+        out.extend(known(person, request)?.and_then(|it| it.object));
+        at = above(person, scan, rows, request)?;
+    }
+    Ok(out)
+}
+
 /// Somebody as the state has them, by the prefix of their key.
 fn known(person: u64, request: &Request<'_>) -> Result<Option<Person>, PlanError> {
     let hot = request.state.hot();
@@ -195,4 +242,79 @@ pub(super) fn manager_of(person: &Person) -> Option<WorkerId> {
     };
     said.or_else(|| person.manager.clone())
         .filter(|manager| !own(manager))
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_core::model::{Keeper, SourceName};
+
+    use super::*;
+
+    fn id(text: &str) -> ObjectId {
+        ObjectId::new(text)
+    }
+
+    fn person(worker: &str) -> Person {
+        Person::new(SourceName::new("hr"), WorkerId::new(worker))
+    }
+
+    fn leaver(object: &str, deleted: bool) -> Leaver {
+        Leaver {
+            place: 0,
+            object: id(object),
+            manager: None,
+            deleted,
+        }
+    }
+
+    fn owned(asset: Asset, thing: &str, others: &[&str]) -> Owned {
+        let others = others.iter().map(|it| Keeper {
+            id: id(it),
+            able: true,
+        });
+        Owned {
+            asset,
+            id: id(thing),
+            others: others.collect(),
+        }
+    }
+
+    fn left_of(leaving: &Leaving, leaver: &Leaver, owned: Vec<Owned>) -> Vec<String> {
+        let mut estate = Estate {
+            owned,
+            unread: BTreeSet::new(),
+        };
+        leaving.leave(leaver, &mut estate);
+        let alone = estate.owned.into_iter().filter(Owned::alone);
+        alone.map(|it| it.id.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn who_is_cut_off_by_the_same_plan_answers_for_nothing() {
+        let mut leaving = Leaving::default();
+        leaving.leaves(&person("1"), leaver("u-1", false));
+        leaving.leaves(&person("2"), leaver("u-2", false));
+        // Absent twice: blocked, and not gone.
+        leaving.cut(&person("3"), &id("u-3"));
+        let owned = vec![
+            owned(Asset::Group, "g-2", &["u-2"]),
+            owned(Asset::Group, "g-3", &["u-3", "u-2"]),
+            owned(Asset::Group, "g-4", &["u-4", "u-2"]),
+            owned(Asset::Report, "u-2", &[]),
+            owned(Asset::Report, "u-3", &[]),
+        ];
+        let left = left_of(&leaving, &leaver("u-1", false), owned);
+        assert_eq!(left, ["g-2", "g-3", "u-3"]);
+        assert_eq!(leaving.people.len(), 3, "and none of them is an heir");
+    }
+
+    #[test]
+    fn a_report_counts_until_they_have_moved_where_the_account_goes() {
+        let mut leaving = Leaving::default();
+        leaving.moves(&id("u-5"));
+        let report = || vec![owned(Asset::Report, "u-5", &[])];
+        let cut = left_of(&leaving, &leaver("u-1", false), report());
+        assert_eq!(cut, [""; 0], "they move with the cut");
+        assert_eq!(left_of(&leaving, &leaver("u-1", true), report()), ["u-5"]);
+    }
 }
