@@ -178,6 +178,16 @@ impl Pipeline {
             let named = named_actions(&self.store, pending, request).await?;
             open = named.map_err(RunError::Refused)?;
         }
+        let asked_again =
+            |guard: &str| guard == guards::ORPHANS && pending.looked_at_again_elsewhere();
+        let wanted = open.iter().map(|(guard, _)| guard.as_str());
+        if wanted.chain(request.guard).any(asked_again) {
+            return refuse(format!(
+                "a newer plan has looked again at what guard {} keeps back here, and may have found \
+                 more: `rollcall status` names the plan to agree to",
+                guards::ORPHANS
+            ));
+        }
         if open.is_empty() {
             return refuse(format!(
                 "guard {} keeps nothing back in this plan; waiting: {}",

@@ -395,7 +395,7 @@ pub struct Pending {
     pub generation: u64,
     /// Its plan.
     pub plan_sha256: String,
-    /// The guards that wait.
+    /// The guards that wait; `orphans` only until a newer plan looks again.
     pub guards: Vec<String>,
     /// The guards that are approved.
     pub approved: Vec<String>,
@@ -450,10 +450,20 @@ impl Pending {
         out
     }
 
-    /// Whether a plan of this instant has looked again at everything that it waits for, so that there
-    /// is nothing left to agree to.
-    fn looked_at_again(&self, now: Timestamp) -> bool {
-        self.waiting() == [ORPHANS] && self.again.is_some_and(|again| again <= now)
+    /// A plan of this instant has looked again at what waits for an owner: agreeing to what this one
+    /// found says nothing of what is left now. Whether anything else waits in it.
+    fn look_again(&mut self, now: Timestamp) -> bool {
+        let due = self.again.is_some_and(|again| again <= now);
+        if !(due && self.waiting().contains(&ORPHANS)) {
+            return true;
+        }
+        self.guards.retain(|guard| guard != ORPHANS);
+        !self.waiting().is_empty()
+    }
+
+    /// What waits for an owner in it is nobody's to agree to any more ([`Self::look_again`]).
+    pub fn looked_at_again_elsewhere(&self) -> bool {
+        self.again.is_some() && !self.guards.iter().any(|guard| guard == ORPHANS)
     }
 
     /// Whether the intake counts: it was not parked, or people let it in.
@@ -651,7 +661,7 @@ impl Standing {
                     }
                 }
                 if !plan.parked && plan.undoes.is_none() {
-                    next.pending.retain(|p| !p.looked_at_again(plan.now));
+                    next.pending.retain_mut(|p| p.look_again(plan.now));
                 }
                 if !plan.guards.is_empty() {
                     next.pending.push(Pending {

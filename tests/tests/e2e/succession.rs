@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("succession::two_who_own_it_together", together),
         trial("succession::a_report_whose_move_waits", kept_back),
         trial("succession::no_report_goes_to_themselves", circle),
+        trial("succession::an_older_look_is_agreed_to_no_more", older),
         trial("succession::who_is_protected_and_owns_alone", protected),
     ]
 }
@@ -377,6 +378,54 @@ fn protected() {
     agree_to(&world, "orphans", "2026-03-03T03:10:00Z");
     world.at("2026-03-03T03:11:00Z", &["apply"]).expect(0);
     assert!(deleted(&world, "10020"));
+    verified(&world);
+}
+
+/// Looked at again, there is more: who read the older plan has not read that, and it is closed for
+/// them, while what else waits in it stays open.
+fn older() {
+    let world = World::new();
+    policy(&world, "");
+    world.edit("policy.toml", "[approvals]\n", "[approvals]\norphans = 1\n");
+    let mut roster = Roster::of(40);
+    night(&world, "2026-03-02T02:00:00Z", &roster);
+    let leaver = id_of(&world, "10020");
+    group_of(&world, &leaver, CUT);
+    for worker in [10_020, 10_021] {
+        roster.0.get_mut(&worker).unwrap().active = false;
+    }
+    night(&world, CUT, &roster);
+    world.edit("policy.toml", "workers = []", "workers = [\"10021\"]");
+    let first = world.at(DUE, &["release"]).expect(3).last_json();
+    let more = group_of(&world, &leaver, DUE);
+    world.at("2026-04-03T04:00:00Z", &["release"]).expect(3);
+    let status = world.at("2026-04-03T04:01:00Z", &["status"]).json();
+    let all = status["pending"].as_array().unwrap();
+    let old = all.iter().find(|it| it["run"] == first["run"]);
+    let old = old.unwrap_or_else(|| panic!("{status}"));
+    assert_eq!(old["guards"], json!(["protected"]));
+    let approve = [
+        "approve",
+        old["run"].as_str().unwrap(),
+        "--plan",
+        old["plan_sha256"].as_str().unwrap(),
+        "--guard",
+        "orphans",
+        "--reason",
+        "the council is dissolved",
+    ];
+    let refused = world.at("2026-04-03T04:10:00Z", &approve).expect(2);
+    assert!(refused.err.contains("looked again"), "{refused:?}");
+    world.at("2026-04-03T04:11:00Z", &["apply"]);
+    assert!(!deleted(&world, "10020"));
+    let told = findings(&world, "only_owner");
+    assert!(told.iter().any(|it| {
+        let ids = it["args"]["ids"].as_str().unwrap();
+        ids.contains(&more)
+    }));
+    agree_to(&world, "orphans", "2026-04-03T04:20:00Z");
+    world.at("2026-04-03T04:21:00Z", &["apply"]);
+    assert!(deleted(&world, "10020") && !deleted(&world, "10021"));
     verified(&world);
 }
 
