@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::grants::{Given, Grant};
 use crate::model::{
-    AccountName, Attributes, Device, FindingKind, ObjectId, Op, PersonKey, RunId, SourceName,
-    Value, WorkerId,
+    Account, AccountName, Attributes, Device, FindingKind, Holdings, ObjectId, Op, PersonKey,
+    RunId, SourceName, Value, WorkerId,
 };
 
 /// Where the account of a person stands, as far as we made it so.
@@ -494,6 +494,24 @@ pub struct Person {
 }
 
 impl Person {
+    /// The account as it went into the bin, by what the state knows; `None` where it is not there.
+    pub fn in_bin(&self) -> Option<Account> {
+        if self.lifecycle != Lifecycle::Deleted {
+            return None;
+        }
+        Some(Account {
+            id: self.object.clone()?,
+            enabled: false,
+            key: Some(self.worker.as_str().to_owned()),
+            name: self.name.clone().unwrap_or_else(|| AccountName::new("")),
+            attributes: self.applied.clone(),
+            holdings: Some(Box::new(Holdings {
+                deleted: self.deleted,
+                ..Holdings::default()
+            })),
+        })
+    }
+
     /// Somebody seen for the first time.
     pub fn new(source: SourceName, worker: WorkerId) -> Self {
         Self {

@@ -5,6 +5,8 @@
 //! under a hold afterwards ([`Undone`]): HR still says what it said, and the next night would do it
 //! all again.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -131,9 +133,12 @@ pub fn take_back(
     account: Option<&Account>,
     terms: &Terms<'_>,
 ) -> Decision {
+    // Questions about accounts do not reach into the bin.
+    let account = account.map(Cow::Borrowed);
+    let binned = || person.in_bin().filter(|_| deleted(deed)).map(Cow::Owned);
     let mut taking = Taking {
         deed,
-        account,
+        account: account.or_else(binned),
         terms,
         person,
         findings: Vec::new(),
@@ -141,6 +146,12 @@ pub fn take_back(
     };
     let settled = taking.all();
     taking.end(settled)
+}
+
+/// Whether a run put the account into the bin.
+fn deleted(deed: &Deed) -> bool {
+    let mut done = deed.done.iter();
+    done.any(|it| it.action.op == Op::UserDeleteSoft)
 }
 
 /// What can be told before the tenant is asked: why nothing is taken back of a person, or what has
@@ -219,7 +230,7 @@ pub fn settle(folded: Person, settled: Person) -> Person {
 
 struct Taking<'a> {
     deed: &'a Deed,
-    account: Option<&'a Account>,
+    account: Option<Cow<'a, Account>>,
     terms: &'a Terms<'a>,
     person: Person,
     findings: Vec<Finding>,
@@ -339,7 +350,7 @@ impl Taking<'_> {
     }
 
     fn has(&self, name: &str) -> Value {
-        let Some(account) = self.account else {
+        let Some(account) = &self.account else {
             return Value::Null;
         };
         if name == self.terms.target.key_attribute {
@@ -439,7 +450,7 @@ impl Taking<'_> {
     }
 
     fn enabled(&self) -> Option<bool> {
-        self.account.map(|account| account.enabled)
+        self.account.as_ref().map(|account| account.enabled)
     }
 
     fn made(&self) -> bool {
@@ -710,6 +721,42 @@ mod tests {
         // Enabled again by somebody else: nothing is left to do but the hold.
         let decision = back(after_it(), &deed, &account(true, "Law"));
         assert!(decision.draft.is_none() && decision.person.undone.is_some());
+    }
+
+    /// What lies in the bin is found by what the state knows; what somebody else put there is not.
+    #[test]
+    fn a_deletion_is_taken_back_before_the_block() {
+        let run = RunId::new("20270316T020000Z-00000001");
+        let target = target();
+        let terms = Terms {
+            run: &run,
+            now: at(NOW),
+            target: &target,
+            groups: None,
+        };
+        let gone = Person {
+            lifecycle: Lifecycle::Deleted,
+            deleted: Some(at("2027-03-16T02:00:00Z")),
+            ..after_it()
+        };
+        let both = deed(vec![step(Op::UserDisable), step(Op::UserDeleteSoft)]);
+        let decision = take_back(gone.clone(), &both, None, &terms);
+        assert_eq!(ops(&decision), [Op::UserRestore, Op::UserEnable]);
+        assert_eq!(told(&decision), []);
+        assert_eq!(decision.settled.unwrap().lifecycle, Lifecycle::Active);
+        let mut alone = deed(vec![step(Op::UserDeleteSoft)]);
+        alone.before.as_mut().unwrap().lifecycle = Lifecycle::Blocked;
+        let decision = take_back(gone.clone(), &alone, None, &terms);
+        assert_eq!(ops(&decision), [Op::UserRestore]);
+        assert_eq!(decision.settled.unwrap().lifecycle, Lifecycle::Blocked);
+        for (person, deed) in [
+            (gone, deed(vec![step(Op::UserDisable)])),
+            (after_it(), both),
+        ] {
+            let decision = take_back(person, &deed, None, &terms);
+            assert_eq!(told(&decision), [FindingKind::AccountGone]);
+            assert!(decision.draft.is_none() && decision.held);
+        }
     }
 
     #[test]

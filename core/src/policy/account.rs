@@ -7,7 +7,7 @@ use super::career::{Career, Exit};
 use super::decide::Matching;
 use super::desk::{Desk, Found, Steps};
 use super::draft::{DeltaKind, DraftAction, Reason};
-use crate::model::{Account, AccountName, FindingKind, Holdings, Op, Severity, Value};
+use crate::model::{Account, FindingKind, Op, Severity, Value};
 use crate::state::{Block, Identity, Lifecycle, PlannedCut};
 
 impl Desk<'_> {
@@ -83,7 +83,7 @@ impl Desk<'_> {
                 None
             }
             // We put it there: questions about accounts do not reach into the bin.
-            None if self.person.lifecycle == Lifecycle::Deleted => self.in_bin(),
+            None if self.person.lifecycle == Lifecycle::Deleted => self.person.in_bin(),
             None if self.leaving && self.person.lifecycle == Lifecycle::Blocked => {
                 self.person.due = None;
                 let note = "cut off, and the account is no longer in the tenant";
@@ -97,22 +97,6 @@ impl Desk<'_> {
                 None
             }
         }
-    }
-
-    /// The account as it went into the bin, by what the state knows.
-    fn in_bin(&self) -> Option<Account> {
-        let person = &self.person;
-        Some(Account {
-            id: person.object.clone()?,
-            enabled: false,
-            key: Some(person.worker.as_str().to_owned()),
-            name: person.name.clone().unwrap_or_else(|| AccountName::new("")),
-            attributes: person.applied.clone(),
-            holdings: Some(Box::new(Holdings {
-                deleted: person.deleted,
-                ..Holdings::default()
-            })),
-        })
     }
 
     /// Whether a key is that of an employment of the person.

@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("undo::what_cannot_be_asked_for", refused),
         trial("undo::an_absence", absence),
         trial("undo::what_was_still_to_be_done", still_to_be_done),
+        trial("undo::a_deletion", deletion),
         trial("undo::a_line_of_managers_counts_it", in_a_line),
     ]
 }
@@ -359,6 +360,49 @@ fn still_to_be_done() {
     let ran = world.at(&at(3, 4), &["run"]).expect(1);
     assert_eq!(world.users().len(), made + 1, "{ran:?}");
     assert_eq!(world.users()[&key.to_string()]["department"], "Corrected");
+}
+
+/// Cut off and deleted in one night, and that was wrong: out of the bin, and enabled.
+fn deletion() {
+    let world = World::new();
+    let leaver = "[leaver]\ndelete_days = 0\n\n[gates]\n";
+    world.edit("policy.toml", "[gates]\n", leaver);
+    let mut roster = Roster::of(40);
+    let night = |day: u8, roster: &Roster, code: i32| {
+        world.drop_file(&format!("w-{day}.csv"), again(&roster.csv(), day));
+        world.at(&at(day, 4), &["run"]).expect(code).last_json()
+    };
+    let stands = || {
+        let user = world.users()["10020"].clone();
+        (
+            user["accountEnabled"] == true,
+            user["deletedDateTime"].is_string(),
+        )
+    };
+    night(2, &roster, 0);
+    let mut before = world.tenant()["10020"].clone();
+    before["revoked"] = json!(true);
+    roster.0.get_mut(&10_020).unwrap().active = false;
+    let report = night(3, &roster, 0);
+    assert_eq!(stands(), (false, true));
+    let run = report["run"].as_str().unwrap();
+    let (left, undo_run, plan) = undo(&world, run, &at(3, 9));
+    assert_eq!(left.len(), 1, "signed out is signed out: {left:?}");
+    agree(&world, &undo_run, &plan, &at(3, 9));
+    let report = world.at(&at(3, 9), &["apply"]).expect(0).last_json();
+    assert_eq!(
+        report["counts"]["held_actions"],
+        json!({"user.enable": 1, "user.restore": 1})
+    );
+    assert_eq!(stands(), (true, false));
+    assert_eq!(world.tenant()["10020"], before);
+    // HR says the same the next night: on hold.
+    let report = night(4, &roster, 1);
+    assert_eq!(stands(), (true, false));
+    assert_eq!(of_kind(&report, "undone"), set(&["10020"]));
+    let verified = world.at(&at(4, 6), &["verify"]).expect(0).json();
+    assert_eq!(verified["problems"], json!([]));
+    assert_eq!(verified["plans_not_replayed"], 0);
 }
 
 /// Three come below a manager whose line may lose nobody: to block them again counts there, by whom
