@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("undo::an_absence", absence),
         trial("undo::what_was_still_to_be_done", still_to_be_done),
         trial("undo::a_deletion", deletion),
+        trial("undo::asked_for_twice", twice),
         trial("undo::a_line_of_managers_counts_it", in_a_line),
     ]
 }
@@ -403,6 +404,36 @@ fn deletion() {
     let verified = world.at(&at(4, 6), &["verify"]).expect(0).json();
     assert_eq!(verified["problems"], json!([]));
     assert_eq!(verified["plans_not_replayed"], 0);
+}
+
+/// Somebody writes down what another one has written, and whose undo waits: one plan, not two.
+fn twice() {
+    let world = World::new();
+    let mut roster = Roster::of(40);
+    let night = |day: u8, roster: &Roster| {
+        world.drop_file(&format!("w-{day}.csv"), again(&roster.csv(), day));
+        world.at(&at(day, 4), &["run"]).expect(0).last_json()
+    };
+    night(2, &roster);
+    roster.0.get_mut(&10_020).unwrap().active = false;
+    let report = night(3, &roster);
+    let run = report["run"].as_str().unwrap();
+    let asks = |who: &str, hour: u8| {
+        let folder = world.dir().join("approvals").join(who);
+        std::fs::create_dir_all(&folder).unwrap();
+        let word = json!({"undo": run, "at": at(3, hour), "reason": "wrong person"});
+        std::fs::write(folder.join("undo-00000001.json"), word.to_string()).unwrap();
+        world.at(&at(3, hour), &["release"]);
+        let status = world.at(&at(3, hour), &["status"]).json();
+        status["pending"].as_array().unwrap().clone()
+    };
+    let first = asks("os:bob:1", 5);
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert_eq!(asks("os:eve:2", 6), first);
+    let text = |name: &str| first[0][name].as_str().unwrap();
+    agree(&world, text("run"), text("plan_sha256"), &at(3, 7));
+    world.at(&at(3, 7), &["apply"]).expect(0);
+    assert_eq!(world.users()["10020"]["accountEnabled"], true);
 }
 
 /// Three come below a manager whose line may lose nobody: to block them again counts there, by whom

@@ -173,8 +173,15 @@ impl Pipeline {
             if under_way(&head).is_some() {
                 return Ok(out);
             }
+            let waiting = self.open_plans().await?;
             for asked in self.asked(&head).await? {
                 let undo = &asked.undo;
+                let planned = |it: &&Stored| it.planned.undoes.as_ref() == Some(undo);
+                if let Some(planned) = waiting.iter().find(planned) {
+                    // Heard once that one is over: what it left may be taken back then.
+                    tracing::info!(run = %undo, "Its undo waits already, as run {}.", planned.run);
+                    continue;
+                }
                 match self.plan_undo(&head, undo, asked.stored, now).await {
                     Ok(stored) => {
                         out = Some(stored);
