@@ -28,7 +28,7 @@ use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use rollcall_core::digest::worker_hash;
-use rollcall_core::model::{SourceName, WorkerId};
+use rollcall_core::model::{PersonKey, SourceName, WorkerId};
 use rollcall_core::state::{Hot, Lifecycle, Part, Person, Workers, key_prefix};
 
 use crate::log::StateRef;
@@ -181,6 +181,24 @@ impl State {
     pub fn place_of(&self, source: &SourceName, worker: &WorkerId) -> Option<usize> {
         let prefix = key_prefix(worker_hash(source, worker));
         self.workers.find(&self.hot, prefix).next()
+    }
+
+    /// The records of those among these persons whom it has, by key.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(crate) fn known(
+        &self,
+        persons: &[Person],
+    ) -> Result<BTreeMap<PersonKey, Person>, StoreError> {
+        let at = |person: &Person| {
+            let key = person.hot().key;
+            self.hot().binary_search_by_key(&key, |hot| hot.key).ok()
+        };
+        let mut places: Vec<usize> = persons.iter().filter_map(at).collect();
+        places.sort_unstable();
+        let found = self.persons(&places)?.into_iter();
+        Ok(found.map(|it| (it.person.clone(), it)).collect())
     }
 
     /// The home source that it was made with; `None` of nobody.

@@ -14,7 +14,6 @@ mod order;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -101,10 +100,9 @@ impl Default for Overtaken {
 }
 
 impl Overtaken {
-    /// Takes somebody in as the state has them now; `expected` are the revisions that they have if
-    /// no other plan changed them.
-    pub fn add(&mut self, now: &Person, expected: &RangeInclusive<u32>) {
-        let same = expected.contains(&now.revision);
+    /// Takes somebody in as the state has them now; `same`: no other plan
+    /// changed them.
+    pub fn add(&mut self, now: &Person, same: bool) {
         match self {
             Self::These(these) if !same => these.insert(now.person.clone()),
             Self::Others(others) if same && now.held => others.insert(now.person.clone()),

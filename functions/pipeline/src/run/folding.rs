@@ -13,7 +13,7 @@ use rollcall_core::undo::settle;
 use super::recorded::{Recorded, Records};
 use super::{Pipeline, RunError, Step, Stored, nonce};
 use crate::apply::{self, Applier, Job, Lines, Overtaken};
-use crate::log::{Event, Folded, Head, Objects, OpenRun, Reopened};
+use crate::log::{self, Event, Folded, Head, Objects, OpenRun, Reopened, StateRef};
 use crate::once;
 use crate::queue::EmbeddedQueue;
 use crate::state::{self, State};
@@ -113,6 +113,13 @@ impl Pipeline {
             .collect();
         let key = &stored.persons()?.key;
         let state = State::load(&self.store, &head.standing.state).await?;
+        // Of a plan that waited as a whole: what it read, or its own fold left.
+        let read = if again {
+            None
+        } else {
+            let left = self.left_by(head, stored).await?;
+            Some(State::load(&self.store, &left).await?)
+        };
         let mut lines = Lines::open(&self.store, key).await?;
         let (mut places, mut expected) = (Vec::new(), Vec::new());
         loop {
@@ -133,8 +140,13 @@ impl Pipeline {
             // A handful at a time: a first load is everybody.
             if places.len() >= AT_ONCE || last {
                 let now = state.persons(&places)?;
+                let mut read = read.as_ref().map(|it| it.known(&now)).transpose()?;
                 for (person, expected) in now.into_iter().zip(expected.drain(..)) {
-                    out.add(&person, &expected);
+                    // The whole record is written back: what others said meanwhile is not to go
+                    // with it.
+                    let known = read.as_mut().map(|it| it.remove(&person.person));
+                    let same = known.is_none_or(|it| it.as_ref() == Some(&person));
+                    out.add(&person, same && expected.contains(&person.revision));
                 }
                 places.clear();
             }
@@ -142,6 +154,21 @@ impl Pipeline {
                 return Ok(out);
             }
         }
+    }
+
+    /// The state that a plan read, or the one that its fold left where it was folded before.
+    async fn left_by(&self, head: &Head, stored: &Stored) -> Result<StateRef, RunError> {
+        let mut at = head.generation;
+        while at > stored.generation {
+            let (entry, _) = log::entry(&self.store, at).await?;
+            if let Event::Fold(folded) = entry.event
+                && entry.run == stored.run
+            {
+                return Ok(folded.state);
+            }
+            at -= 1;
+        }
+        Ok(stored.state.clone())
     }
 
     /// Accounts of persons outside the plan that its references name.
