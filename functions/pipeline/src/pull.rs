@@ -215,9 +215,10 @@ impl Pipeline {
         let named = SourceName::new(&source.name);
         let beside = self.settings.feeds.beside(&named);
         let head = log::head(&self.store).await?;
-        if self.settings.feeds.are_several() {
+        if self.settings.feeds.are_several() || !head.standing.beside.is_empty() {
             // What is sealed says whether it is the home source's.
-            self.check_home(&State::load(&self.store, &head.standing.state).await?)?;
+            let state = State::load(&self.store, &head.standing.state).await?;
+            self.check_home(&state, &head.standing)?;
         }
         let sealed = match self.seal(from, source) {
             Ok(sealed) => sealed,
@@ -391,16 +392,17 @@ fn doubt(
     let accepted = standing.accepted_of(beside);
     // The newest data in the same bytes say nothing new. Older bytes may come again when HR takes
     // back a change, but then the name has to say that they are meant: a copy of an old file must
-    // not undo what came since. Of a source of attributes the same bytes may be of use: to somebody
-    // who has come since.
-    let newest = source.population
-        && (accepted.is_some_and(|a| a.sha256 == sha256) || open().any(|d| d.sha256 == sha256));
+    // not undo what came since. Under a newer date they say that all is as it was, and to a source of
+    // attributes the same bytes may be of use: to somebody who has come since.
+    let newer = |known: Timestamp| candidate.as_of.is_some_and(|at| at > known);
+    let newest = accepted.is_some_and(|a| a.sha256 == sha256 && !newer(a.as_of))
+        || open().any(|d| d.sha256 == sha256 && !newer(d.as_of));
     let older = standing
         .deliveries
         .iter()
         .rev()
         .find(|d| d.sha256 == sha256);
-    if let Some(known) = older
+    if let Some(known) = older.filter(|_| source.population)
         && (newest || candidate.as_of.is_none())
     {
         return Some((

@@ -11,7 +11,7 @@ use rollcall_core::digest::sha256;
 use rollcall_core::mapping::{Mapping, MappingFileError};
 use rollcall_core::model::SourceName;
 use rollcall_core::owners::Owners;
-use rollcall_core::state::Person;
+use rollcall_core::state::{Identity, Person};
 use serde::{Deserialize, Serialize};
 
 use crate::log::Standing;
@@ -208,17 +208,25 @@ impl Feeds {
     }
 
     /// Whether nobody who has somebody in work says anything new: every source that employs them is
-    /// among the stale ones.
-    pub fn all_stale(&self, stale: &BTreeSet<SourceName>, person: &Person) -> bool {
+    /// among the stale ones. What is over by a date or the status says nothing of whoever goes on
+    /// elsewhere.
+    pub fn all_stale(
+        &self,
+        stale: &BTreeSet<SourceName>,
+        person: &Person,
+        over: impl Fn(&Identity) -> bool,
+    ) -> bool {
         if stale.is_empty() {
             return false;
         }
         let home = &self.home().name;
-        let mut rows = person.wanted.iter().chain(&person.others).peekable();
-        if rows.peek().is_none() {
+        let (over, live): (Vec<_>, Vec<_>) = person.employments().partition(|row| over(row));
+        let rows = if live.is_empty() { over } else { live };
+        let source = |row: &Identity| row.source.clone().unwrap_or_else(|| home.clone());
+        if rows.is_empty() {
             return stale.contains(home);
         }
-        rows.all(|row| stale.contains(row.source.as_ref().unwrap_or(home)))
+        rows.into_iter().all(|row| stale.contains(&source(row)))
     }
 }
 

@@ -19,6 +19,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("sources::nobody_is_joined_by_guess", doubt),
         trial("sources::a_store_of_one_source_gets_more", grows),
         trial("sources::a_new_mapping_is_of_its_source", other_mapping),
+        trial("sources::a_due_cut_waits_for_no_source", due_cut),
+        trial("sources::a_job_to_come_keeps_nobody_inside", job_to_come),
+        trial("sources::a_source_that_brought_somebody_stays", source_gone),
+        trial("sources::what_waited_takes_nothing_back", waited),
+        trial("sources::a_worker_id_is_no_person", no_person_key),
+        trial("sources::a_store_gets_a_person_column", gets_persons),
+        trial("sources::an_owner_is_taken_back", owner_undone),
+        trial("sources::what_is_over_is_no_fresh_word", over_and_stale),
+        trial("sources::an_owners_future_row_waits", owner_to_come),
+        trial("sources::the_same_bytes_of_a_newer_day", same_bytes),
+        trial("sources::nobody_enters_after_the_file", entered),
+        trial("sources::apply_does_what_was_shown", shown),
         trial("sources::contradictions_are_refused", refused),
     ]
 }
@@ -585,6 +597,374 @@ fn other_mapping() {
     assert_eq!(world.users()["C7"]["employeeType"], "External");
     assert_eq!(world.users()["E1"]["employeeType"], "Employee");
     verified(&world, "2026-03-04T03:00:00Z");
+}
+
+/// Gates of part sizes are for files of more than three rows.
+fn loose(world: &World) {
+    for gate in [
+        "row_count_pct = 5.0",
+        "key_set_pct = 5.0",
+        "inactive_share_points = 5.0",
+    ] {
+        world.edit("policy.toml", gate, &gate.replace("5.0", "90.0"));
+    }
+}
+
+/// Whether she may sign in who has a job in each source.
+fn seven(world: &World) -> bool {
+    let users = world.users();
+    let user = users.get("E7").or_else(|| users.get("C7")).unwrap();
+    user["accountEnabled"] == true
+}
+
+/// Her contract ends today, her job begins in three months, and both systems deliver before anybody
+/// carried the end out.
+fn due_cut() {
+    let world = world();
+    loose(&world);
+    file(&world, "hr", "2026-03-02", &HR);
+    file(&world, "agency", "2026-03-02", &AGENCY);
+    numbers(&world, "2026-03-02", &[("E1", "1")]);
+    night(&world, "2026-03-02").expect(0);
+    let begins = Job {
+        from: "2026-06-01",
+        ..job("E7", "7")
+    };
+    let ends = Job {
+        to: "2026-03-03",
+        ..AGENCY[0]
+    };
+    let hr = [HR[0], HR[1], HR[2], begins];
+    for day in ["2026-03-03", "2026-03-04"] {
+        file(&world, "hr", day, &hr);
+        file(&world, "agency", day, &[ends, AGENCY[1], AGENCY[2]]);
+        night(&world, day);
+    }
+    assert!(!seven(&world));
+    assert!(enabled(&world, "C8"));
+    // Of old data nobody is enabled.
+    file(&world, "hr", "2026-06-01", &hr);
+    world.at("2026-06-01T08:00:00Z", &["run"]);
+    assert!(seven(&world));
+    verified(&world, "2026-06-01T09:00:00Z");
+}
+
+/// The agency lists her no more, HR will in three months: that is no reason to stay inside.
+fn job_to_come() {
+    let world = world();
+    loose(&world);
+    let begins = Job {
+        from: "2026-06-01",
+        ..job("E7", "7")
+    };
+    let hr = [HR[0], HR[1], HR[2], begins];
+    file(&world, "hr", "2026-03-02", &hr);
+    file(&world, "agency", "2026-03-02", &AGENCY);
+    numbers(&world, "2026-03-02", &[("E1", "1")]);
+    night(&world, "2026-03-02").expect(0);
+    for day in ["2026-03-03", "2026-03-04"] {
+        file(&world, "hr", day, &hr);
+        file(&world, "agency", day, &AGENCY[1..]);
+        night(&world, day);
+        assert_eq!(seven(&world), day == "2026-03-03", "{day}");
+    }
+    file(&world, "hr", "2026-03-05", &hr);
+    night(&world, "2026-03-05");
+    assert!(!seven(&world), "HR's next file enables her early");
+    // Of old data nobody is enabled.
+    file(&world, "hr", "2026-06-01", &hr);
+    world.at("2026-06-01T08:00:00Z", &["run"]);
+    assert!(seven(&world));
+    verified(&world, "2026-06-01T09:00:00Z");
+}
+
+/// Without its name nobody would ever end whom it employs.
+fn source_gone() {
+    let world = world();
+    file(&world, "hr", "2026-03-02", &HR);
+    file(&world, "agency", "2026-03-02", &AGENCY);
+    numbers(&world, "2026-03-02", &[("E1", "1")]);
+    night(&world, "2026-03-02").expect(0);
+    let config = std::fs::read_to_string(world.config()).unwrap();
+    let (hr, rest) = config.split_once("[[source]]\nname = \"agency\"").unwrap();
+    let (_, phones) = rest.split_once("[[source]]\nname = \"phones\"").unwrap();
+    let without = format!("{hr}[[source]]\nname = \"phones\"{phones}");
+    let renamed = config.replace("\"agency\"", "\"temps\"");
+    for (day, config) in [("2026-03-03", without), ("2026-03-04", renamed)] {
+        std::fs::write(world.config(), config).unwrap();
+        let now = format!("{day}T01:00:00Z");
+        let ran = world.at(&now, &["release"]).expect(2);
+        assert!(ran.err.contains("the source `agency`"), "{ran:?}");
+        file(&world, "hr", day, &HR);
+        let ran = night(&world, day).expect(2);
+        assert!(ran.err.contains("name it as before"), "{ran:?}");
+    }
+    std::fs::write(world.config(), &config).unwrap();
+    file(&world, "agency", "2026-03-04", &AGENCY);
+    night(&world, "2026-03-04").expect(0);
+}
+
+/// Agrees to all that waits.
+fn agree(world: &World, now: &str) {
+    let status = world.at(now, &["status"]).json();
+    for pending in status["pending"].as_array().unwrap() {
+        let (run, plan) = (&pending["run"], &pending["plan_sha256"]);
+        let (run, plan) = (run.as_str().unwrap(), plan.as_str().unwrap());
+        for guard in pending["guards"].as_array().unwrap() {
+            let guard = guard.as_str().unwrap();
+            let args = ["approve", run, "--plan", plan, "--guard", guard];
+            let all: Vec<&str> = args.into_iter().chain(["--reason", "meant"]).collect();
+            world.at(now, &all);
+        }
+    }
+}
+
+/// The agency's file is parked, HR ends somebody meanwhile, and then the file is agreed to.
+fn waited() {
+    let world = world();
+    let (hr, agency) = (many("E"), many("C"));
+    file(&world, "hr", "2026-03-02", &hr);
+    file(&world, "agency", "2026-03-02", &agency);
+    numbers(&world, "2026-03-02", &[("E100", "1")]);
+    night(&world, "2026-03-02").expect(0);
+    let mut odd: Vec<Job> = agency
+        .iter()
+        .map(|it| Job {
+            to: "2026-12-31",
+            ..*it
+        })
+        .collect();
+    odd.push(job("D1", "E100"));
+    file(&world, "agency", "2026-03-03", &odd);
+    let said = reports(&night(&world, "2026-03-03").expect(3));
+    assert_eq!(said[0]["verdict"], "held", "{said:?}");
+    let mut ended = hr.clone();
+    ended[0].to = "2026-03-02";
+    file(&world, "hr", "2026-03-03", &ended);
+    world.at("2026-03-03T04:00:00Z", &["run"]);
+    assert!(!enabled(&world, "E100"));
+    agree(&world, "2026-03-03T05:00:00Z");
+    world.at("2026-03-03T05:00:01Z", &["apply"]);
+    let said = world.at("2026-03-03T06:00:00Z", &["explain", "E100"]);
+    let record = &said.json()["person"];
+    assert_eq!(record["lifecycle"], "blocked", "{record}");
+    assert_eq!(record["wanted"]["last_day"], "2026-03-02", "{record}");
+    let said = world.at("2026-03-03T06:00:00Z", &["explain", "C105"]);
+    let record = &said.json()["person"];
+    assert_eq!(record["wanted"]["last_day"], "2026-12-31", "{record}");
+    verified(&world, "2026-03-03T07:00:00Z");
+}
+
+/// A number of somebody unknown is not that of the person whose key looks the same, nor do they stand
+/// in a file because of it.
+fn no_person_key() {
+    let world = world();
+    file(
+        &world,
+        "hr",
+        "2026-03-02",
+        &[job("E1", "2001"), HR[1], HR[2]],
+    );
+    file(&world, "agency", "2026-03-02", &AGENCY);
+    numbers(&world, "2026-03-02", &[("2001", "666"), ("E2", "042")]);
+    let said = reports(&night(&world, "2026-03-02").expect(0));
+    assert_eq!(world.users()["E1"]["mobilePhone"], Value::Null);
+    assert_eq!(world.users()["E2"]["mobilePhone"], "042");
+    let nobody = found(&said, "nobody_of_row");
+    assert_eq!(nobody.len(), 1, "{nobody:?}");
+    // She leaves; a row without a person has her key for its own.
+    let ends = Job {
+        to: "2026-03-02",
+        ..job("E1", "2001")
+    };
+    file(
+        &world,
+        "hr",
+        "2026-03-03",
+        &[ends, HR[1], HR[2], job("2001", "")],
+    );
+    night(&world, "2026-03-03").expect(1);
+    assert!(!enabled(&world, "E1"));
+    verified(&world, "2026-03-03T03:00:00Z");
+}
+
+/// Everybody is known by the worker id, and then the file says persons: nothing is done, and it is
+/// said.
+fn gets_persons() {
+    let world = World::new();
+    let one = MAPPING.replace("KIND", "Employee");
+    let mapping = one.replace("person = \"Person\"\n", "");
+    write(&world, "mapping.toml", &mapping);
+    world.edit("rollcall.toml", "name = \"csv2scim\"", "name = \"hr\"");
+    file(&world, "hr", "2026-03-02", &HR);
+    night(&world, "2026-03-02").expect(0);
+    write(&world, "mapping.toml", &one);
+    file(&world, "hr", "2026-03-03", &HR);
+    let said = reports(&night(&world, "2026-03-03").expect(1));
+    assert_eq!(found(&said, "id_reuse").len(), 3, "{said:?}");
+    assert_eq!(said[0]["counts"]["held"], 3, "{said:?}");
+}
+
+/// The numbers of a night are taken back, and the next night has the same ones.
+fn owner_undone() {
+    let world = world();
+    file(&world, "hr", "2026-03-02", &HR);
+    file(&world, "agency", "2026-03-02", &AGENCY);
+    numbers(&world, "2026-03-02", &[("E1", "041"), ("C8", "048")]);
+    night(&world, "2026-03-02").expect(0);
+    numbers(&world, "2026-03-03", &[("E1", "141"), ("C8", "148")]);
+    file(&world, "hr", "2026-03-03", &HR);
+    file(&world, "agency", "2026-03-03", &AGENCY);
+    let said = reports(&night(&world, "2026-03-03").expect(0));
+    let of = |it: &&Value| it["intake"]["source"] == "phones";
+    let run = said.iter().find(of).unwrap()["run"].clone();
+    let run = run.as_str().unwrap();
+    world.at("2026-03-03T03:00:00Z", &["undo", run, "--reason", "x"]);
+    agree(&world, "2026-03-03T03:01:00Z");
+    world.at("2026-03-03T03:02:00Z", &["apply"]).expect(0);
+    let phone = |worker: &str| world.users()[worker]["mobilePhone"].clone();
+    assert_eq!([phone("E1"), phone("C8")], ["041", "048"]);
+    for day in ["2026-03-04", "2026-03-05"] {
+        numbers(&world, day, &[("E1", "141"), ("C8", "148"), ("E2", day)]);
+        file(&world, "hr", day, &HR);
+        file(&world, "agency", day, &AGENCY);
+        night(&world, day);
+        assert_eq!([phone("E1"), phone("C8")], ["041", "048"], "{day}");
+    }
+    // What the owner says instead ends the hold.
+    numbers(&world, "2026-03-06", &[("E1", "241"), ("C8", "148")]);
+    night(&world, "2026-03-06");
+    assert_eq!([phone("E1"), phone("C8")], ["241", "048"]);
+    verified(&world, "2026-03-06T05:00:00Z");
+}
+
+/// HR is silent, and the agency still lists a contract that is over: HR's old word enables nobody.
+fn over_and_stale() {
+    let world = world();
+    let begins = Job {
+        from: "2026-03-09",
+        ..job("E7", "7")
+    };
+    let ends = Job {
+        to: "2026-03-03",
+        ..AGENCY[0]
+    };
+    let (hr, agency) = ([HR[0], HR[1], HR[2], begins], [ends, AGENCY[1], AGENCY[2]]);
+    file(&world, "hr", "2026-03-02", &hr);
+    file(&world, "agency", "2026-03-02", &agency);
+    numbers(&world, "2026-03-02", &[("E1", "1")]);
+    night(&world, "2026-03-02").expect(0);
+    world.at("2026-03-04T00:00:30Z", &["release"]);
+    assert!(!seven(&world));
+    for day in ["2026-03-08", "2026-03-09"] {
+        file(&world, "agency", day, &agency);
+        night(&world, day);
+    }
+    world.at("2026-03-09T12:00:00Z", &["release"]);
+    assert!(!seven(&world), "HR's data are a week old");
+    file(&world, "hr", "2026-03-10", &hr);
+    night(&world, "2026-03-10");
+    assert!(seven(&world));
+    verified(&world, "2026-03-10T03:00:00Z");
+}
+
+/// HR owns the department, and employs her in three months.
+fn owner_to_come() {
+    let world = world();
+    let owned = "mobilePhone = \"phones\"\ndepartment = \"hr\"\n";
+    world.edit("rollcall.toml", "mobilePhone = \"phones\"\n", owned);
+    let begins = Job {
+        from: "2026-06-01",
+        unit: "Finance",
+        ..job("E7", "7")
+    };
+    file(&world, "hr", "2026-03-02", &HR);
+    file(&world, "agency", "2026-03-02", &AGENCY);
+    numbers(&world, "2026-03-02", &[("E1", "1")]);
+    night(&world, "2026-03-02").expect(0);
+    file(&world, "hr", "2026-03-03", &[HR[0], HR[1], HR[2], begins]);
+    file(&world, "agency", "2026-03-03", &AGENCY);
+    night(&world, "2026-03-03");
+    assert_eq!(world.users()["C7"]["department"], Value::Null);
+    let hr = [HR[0], HR[1], HR[2], begins];
+    file(&world, "hr", "2026-06-01", &hr);
+    world.at("2026-06-01T08:00:00Z", &["run"]);
+    let users = world.users();
+    let user = users.get("E7").or_else(|| users.get("C7")).unwrap();
+    assert_eq!(user["department"], "Finance");
+    verified(&world, "2026-06-01T09:00:00Z");
+}
+
+/// Nothing changed for days, and the files say so.
+fn same_bytes() {
+    let world = world();
+    let text = "Id;Status;Person;Boss;From;To;Name;Unit;Phone\n\
+                C7;Active;7;;2024-01-08;;Person 7;Sales;1\n";
+    for day in ["2026-03-02", "2026-03-03", "2026-03-04"] {
+        file(&world, "hr", day, &HR);
+        world.drop_file(&format!("agency_{day}.csv"), text);
+        world.drop_file("phones_all.csv", "Worker,Number\nE1,1\n");
+        night(&world, day).expect(0);
+    }
+    let status = world.at("2026-03-04T03:00:00Z", &["status"]).json();
+    assert_eq!(
+        status["sources"][1]["as_of"], "2026-03-04T00:00:00Z",
+        "{status}"
+    );
+    // A copy of the newest file that names no newer day still says nothing.
+    world.drop_file("agency_2026-03-04.csv", text);
+    let ran = night(&world, "2026-03-05").expect(2);
+    assert!(ran.out.contains("\"duplicate_file\""), "{ran:?}");
+    assert!(enabled(&world, "C7"));
+    verified(&world, "2026-03-05T03:00:00Z");
+}
+
+/// The file lay in the inbox for a week: that is no delay of HR's, whatever the column says.
+fn entered() {
+    let world = world();
+    for mapping in ["hr.toml", "agency.toml"] {
+        world.edit(
+            mapping,
+            "time_zone =",
+            "entered = { column = \"Unit\", zone = \"UTC\" }\ntime_zone =",
+        );
+    }
+    let early = HR.map(|it| Job {
+        unit: "2024-01-01T00:00:00Z",
+        ..it
+    });
+    file(&world, "hr", "2026-03-02", &early);
+    night(&world, "2026-03-02");
+    let ends = Job {
+        to: "2026-03-02",
+        unit: "2099-01-01T00:00:00Z",
+        ..HR[0]
+    };
+    file(&world, "hr", "2026-03-03", &[ends, early[1], early[2]]);
+    let ran = night(&world, "2026-03-10");
+    assert!(!enabled(&world, "E1"));
+    let said = reports(&ran);
+    assert_eq!(found(&said, "leaver_backdated").len(), 0, "{said:?}");
+    let late = said.iter().find(|it| it["lateness"]["accounts"] == 1);
+    assert!(late.is_none_or(|it| it["lateness"]["entered_late"] == 0));
+}
+
+/// Of three files in the inbox one is planned and shown.
+fn shown() {
+    let world = world();
+    file(&world, "hr", "2026-03-02", &HR);
+    file(&world, "agency", "2026-03-02", &AGENCY);
+    world.at("2026-03-02T02:00:00Z", &["plan"]).expect(0);
+    // The second one is taken, and waits.
+    world.at("2026-03-02T02:10:00Z", &["plan"]);
+    let ran = world.at("2026-03-02T02:20:00Z", &["apply"]);
+    let keys: Vec<String> = world.users().into_keys().collect();
+    assert_eq!(keys, ["E1", "E2", "E3"], "{ran:?}");
+    assert!(ran.err.contains("taken and not planned"), "{ran:?}");
+    world.at("2026-03-02T02:30:00Z", &["plan"]).expect(0);
+    world.at("2026-03-02T02:40:00Z", &["apply"]).expect(0);
+    assert_eq!(world.users().len(), 6);
+    verified(&world, "2026-03-02T03:00:00Z");
 }
 
 fn refused() {

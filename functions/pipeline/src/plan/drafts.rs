@@ -128,7 +128,9 @@ impl Drafts {
             let cx = Context {
                 stale: request
                     .feeds
-                    .all_stale(&request.stale, &ready.subject.person),
+                    .all_stale(&request.stale, &ready.subject.person, |job| {
+                        super::read::is_over(job, request)
+                    }),
                 ..*cx
             };
             self.lay_down(ready, &answers, given, &cx, request, findings)?;

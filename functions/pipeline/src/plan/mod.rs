@@ -225,10 +225,8 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         let from = findings.len();
         let told = (&mut findings, &mut set_aside);
         let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut lines, told)?;
-        if !request.feed.population {
-            // Nobody is decided about by such a row: what is odd about it is all that is held.
-            drafts.hold(&findings[from..]);
-        }
+        // Of whom nothing is decided, what is odd about the row is all that is held.
+        drafts.hold(&findings[from..]);
         drafts
             .decide(
                 persons,

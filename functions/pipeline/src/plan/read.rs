@@ -1,21 +1,24 @@
 //! What the sealed rows and the state say: the index of a delivery, and each touched person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use rollcall_core::circles::main_employment;
 use rollcall_core::delta::{Cause, Touch};
 use rollcall_core::digest::{WorkerHasher, worker_hash};
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Given;
 use rollcall_core::model::{
-    Finding, FindingKind, PersonKey, Place, RunId, Severity, WorkerId, text_shape,
+    Finding, FindingKind, PersonKey, Place, RunId, Severity, SourceName, WorkerId, text_shape,
 };
 use rollcall_core::notice::Notice;
 use rollcall_core::policy::{Seen, StatusClass, Subject};
 use rollcall_core::references;
 use rollcall_core::roster::{Entry, Roster, RosterBuilder};
-use rollcall_core::state::{Person, key_prefix};
+use rollcall_core::state::{Identity, Person, key_prefix};
 use rollcall_core::undo::Deed;
 use tempfile::SpooledTempFile;
 
@@ -71,7 +74,14 @@ pub(super) fn scan(
             None => builder.push_keyless(),
             Some(key) => {
                 let worker = hasher.hash(key);
-                let (mut held, mut person) = (row.held, hasher.hash(row.person.unwrap_or(key)));
+                let mut held = row.held;
+                // No person's key has a control character: a worker id alone is nobody's.
+                let nobody = || hasher.hash(&format!("\0row\0{key}"));
+                let mut person = match row.person {
+                    Some(person) => hasher.hash(person),
+                    None if joins || !feed.population => nobody(),
+                    None => worker,
+                };
                 if row.person.is_none() && joins {
                     held = true;
                     findings.push(no_person(row.row).of(&WorkerId::new(key)));
@@ -342,6 +352,7 @@ pub(super) fn subjects(
             (None, None) => continue,
         };
         if !owners.is_empty() {
+            let mut jobs: Vec<Identity> = person.employments().cloned().collect();
             if let Seen::Row {
                 identity,
                 others,
@@ -349,15 +360,10 @@ pub(super) fn subjects(
                 ..
             } = &seen
             {
-                let today = request.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-                let jobs: Vec<_> = std::iter::once(&**identity)
-                    .chain(others)
-                    .cloned()
-                    .collect();
-                if let Some(main) = main_employment(&jobs, today) {
-                    owners.take_in(&mut person, &request.feed.name, main);
-                }
+                jobs.retain(|job| job.source != beside);
+                jobs.extend(std::iter::once(&**identity).chain(others).cloned());
             }
+            speak(&mut person, jobs, request);
             owners.settle_person(&mut person);
             if let Seen::Row {
                 identity, others, ..
@@ -398,6 +404,55 @@ pub(super) fn subjects(
         });
     }
     Ok(out)
+}
+
+/// The owners among those who employ somebody say what their attributes are: by the rows that hold
+/// by now, not by those that are to come.
+fn speak(person: &mut Person, mut jobs: Vec<Identity>, request: &Request<'_>) {
+    let now = request.now;
+    let holds = |job: &Identity| {
+        let zone = zone_of(job, request);
+        let begun = |date: Date| day_start(date, &zone) <= now;
+        job.hire.is_none_or(begun) && job.terms.effective.is_none_or(begun)
+    };
+    jobs.retain(holds);
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let owners = request.feeds.owners();
+    let sources: BTreeSet<&SourceName> = owners.iter().map(|(_, owner)| owner).collect();
+    for source in sources {
+        let beside = request.feeds.beside(source);
+        let of = jobs.iter().filter(|job| job.source == beside).cloned();
+        let of: Vec<Identity> = of.collect();
+        if let Some(main) = main_employment(&of, today) {
+            owners.take_in(person, source, main);
+        }
+    }
+}
+
+/// Whether an employment is over by what its row says.
+pub(super) fn is_over(job: &Identity, request: &Request<'_>) -> bool {
+    let last = job.last_day.or(job.terms.termination);
+    match (request.policy.class(&job.status), last) {
+        (StatusClass::NoShow | StatusClass::Deceased | StatusClass::Rescinded, _)
+        | (StatusClass::Inactive, None) => true,
+        (StatusClass::Active | StatusClass::Inactive, Some(last)) => {
+            day_start(last.saturating_add(1.day()), &zone_of(job, request)) <= request.now
+        }
+        (StatusClass::Active, None) | (StatusClass::Unknown, _) => false,
+    }
+}
+
+/// The zone of a worker's place; UTC where nobody says one that there is.
+fn zone_of(job: &Identity, request: &Request<'_>) -> TimeZone {
+    let name = job.zone.as_ref().or(request.policy.default_zone.as_ref());
+    let zone = name.and_then(|name| jiff::tz::db().get(name).ok());
+    zone.unwrap_or(TimeZone::UTC)
+}
+
+/// The first instant of a day at a place.
+fn day_start(date: Date, zone: &TimeZone) -> Timestamp {
+    let at = date.to_zoned(zone.clone());
+    at.map_or(Timestamp::MAX, |at| at.timestamp())
 }
 
 /// What people say of the person at a place of the state.
@@ -447,6 +502,9 @@ fn see(
         };
         let mut mapped = rows.map(&row, &given);
         mapped.identity.source.clone_from(&beside);
+        let entered = &mut mapped.identity.terms.entered;
+        // Nobody entered anything after the delivery that says it.
+        *entered = entered.map(|at| request.as_of.map_or(at, |as_of| at.min(as_of)));
         set_aside.add(request.feeds.owners().not_of(&feed.name, &mapped.identity));
         let worker = mapped.identity.worker.clone();
         let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
@@ -508,6 +566,14 @@ fn take_in(
     part.fingerprint = 0;
     if !entry.held && !doubt {
         part.fingerprint = entry.fingerprint;
+        let now = format!("{:032x}", entry.fingerprint);
+        let undone = person.undone.as_mut();
+        if let Some(undone) = undone.filter(|it| it.source.as_ref() == Some(&request.feed.name))
+            && *undone.seen.get_or_insert_with(|| now.clone()) != now
+        {
+            // It says something else than what was taken back.
+            person.undone = None;
+        }
         let owners = request.feeds.owners();
         owners.take_in(person, &request.feed.name, &mapped.identity);
     }

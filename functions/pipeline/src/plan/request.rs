@@ -36,6 +36,8 @@ pub struct Request<'a> {
     pub feed: &'a Feed,
     /// The delivery, and its sealed rows; `None` for a release.
     pub intake: Option<(&'a Intake, SealedRows)>,
+    /// The moment that the delivery describes.
+    pub as_of: Option<Timestamp>,
     /// What is taken back; there is no delivery then, and nobody else is looked at.
     pub undo: Option<Undo>,
     /// What people say of persons, taken in before they are decided about; releases only.
@@ -156,6 +158,7 @@ impl<'a> Request<'a> {
                 Some(_) => &NOBODY,
                 None => &standing.without,
             },
+            as_of: intake.as_ref().map(|(intake, _)| intake.as_of),
             intake,
             undo,
             notices,

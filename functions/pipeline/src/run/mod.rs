@@ -116,6 +116,27 @@ pub enum Until {
     Closed,
 }
 
+/// Which deliveries are planned on the way.
+enum Plans {
+    All,
+    None,
+    /// Those of these sources; `None`: the home source.
+    Of(BTreeSet<Option<String>>),
+}
+
+impl Plans {
+    fn of(&self, run: &OpenRun) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Of(sources) => run
+                .delivery
+                .as_ref()
+                .is_some_and(|it| sources.contains(&it.source)),
+        }
+    }
+}
+
 /// A new random nonce: 8 hexadecimal digits.
 pub fn nonce() -> String {
     let mut bytes = [0; 4];
@@ -135,7 +156,7 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`]; what was committed stays, and the next call goes on from there.
     pub async fn advance(&self, until: Until) -> Result<Vec<Finished>, RunError> {
-        self.go_on(until, true).await
+        self.go_on(until, &Plans::All).await
     }
 
     /// Folds and closes what is over, and plans nothing: for who may not.
@@ -143,10 +164,37 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`].
     pub async fn close(&self) -> Result<Vec<Finished>, RunError> {
-        self.go_on(Until::Closed, false).await
+        self.go_on(Until::Closed, &Plans::None).await
     }
 
-    async fn go_on(&self, until: Until, plans: bool) -> Result<Vec<Finished>, RunError> {
+    /// Carries out what is planned. Where several sources deliver, only newer data of the source of a
+    /// plan are planned on the way: nobody has seen what another one's become.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub async fn carry_out(&self) -> Result<Vec<Finished>, RunError> {
+        if !self.settings.feeds.are_several() {
+            return self.advance(Until::Closed).await;
+        }
+        let head = log::head(&self.store).await?;
+        let planned = head.standing.open.iter();
+        let planned = planned.filter(|it| it.stage == Stage::Planned);
+        let of = planned.filter_map(|it| it.delivery.as_ref().map(|it| it.source.clone()));
+        self.go_on(Until::Closed, &Plans::Of(of.collect())).await
+    }
+
+    /// Deliveries that are taken and not planned.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn unplanned(&self) -> Result<Vec<RunId>, RunError> {
+        let head = log::head(&self.store).await?;
+        let open = head.standing.open.iter();
+        let sealed = open.filter(|it| it.stage == Stage::Sealed);
+        Ok(sealed.map(|it| it.run.clone()).collect())
+    }
+
+    async fn go_on(&self, until: Until, plans: &Plans) -> Result<Vec<Finished>, RunError> {
         let _alone = self.lock().await?;
         self.count_approvals().await;
         let mut out: Vec<Finished> = Vec::new();
@@ -195,7 +243,7 @@ impl Pipeline {
 
     /// What comes next: runs in their order, but a plan of which nothing was carried out gives
     /// way to newer data that say everything anew.
-    async fn next(&self, head: &Head, until: Until, plans: bool) -> Result<Next, RunError> {
+    async fn next(&self, head: &Head, until: Until, plans: &Plans) -> Result<Next, RunError> {
         let open = &head.standing.open;
         for (at, run) in open.iter().enumerate() {
             let newer: Vec<&OpenRun> = open[at + 1..]
@@ -204,7 +252,7 @@ impl Pipeline {
                 .collect();
             match run.stage {
                 Stage::Folded if until < Until::Closed => {}
-                Stage::Sealed if !plans => {}
+                Stage::Sealed if !plans.of(run) => {}
                 Stage::Sealed | Stage::Folded => return Ok(Next::Step(run.clone())),
                 Stage::Planned => {
                     // Everybody of the same source: others say nothing of whom it has.

@@ -7,7 +7,7 @@ use rollcall_core::model::{RunId, SourceName};
 use rollcall_core::plan::Forecast;
 
 use super::{Pipeline, RunError, Step, Stored, nonce};
-use crate::log::{Event, Head, Intake, Objects, Planned, Rules, StateRef};
+use crate::log::{Event, Head, Intake, Objects, Planned, Rules, Standing, StateRef};
 use crate::notices::Noticed;
 use crate::plan::{self, Answers, Book, Common, Freshness, Ground, Made, PlanError, Request, Undo};
 use crate::rows::SealedRows;
@@ -55,7 +55,7 @@ impl Pipeline {
         let state = self
             .state_for(&head.standing.state, intake.as_ref().map(|it| it.0))
             .await?;
-        self.check_home(&state)?;
+        self.check_home(&state, &head.standing)?;
         let rules = self.rules();
         let target = &self.target;
         let ground = Ground {
@@ -75,8 +75,17 @@ impl Pipeline {
         Ok(Box::pin(made).await?)
     }
 
-    /// The home source stays who it is: everybody would be somebody new.
-    pub(crate) fn check_home(&self, state: &State) -> Result<(), RunError> {
+    /// The home source stays who it is: everybody would be somebody new. A source that brought
+    /// something stays, too: nobody else's files end whom it employs.
+    pub(crate) fn check_home(&self, state: &State, standing: &Standing) -> Result<(), RunError> {
+        let mut brought = standing.beside.keys();
+        if let Some(name) = brought.find(|name| self.settings.feeds.get(name).is_none()) {
+            return Err(RunError::Refused(format!(
+                "the source `{name}` has brought deliveries and is not among the sources of the configuration: \
+                 whom it employs would stay as they are for good; name it as before, or keep it \
+                 without any files"
+            )));
+        }
         match state.home()?.filter(|it| *it != self.settings.source()) {
             None => Ok(()),
             Some(before) => Err(RunError::Refused(format!(

@@ -6,9 +6,10 @@
 
 use jiff::Timestamp;
 use rollcall_core::fold::Outcomes;
-use rollcall_core::model::{Finding, RunId};
+use rollcall_core::model::{Finding, RunId, SourceName};
 use rollcall_core::plan::WorkOrder;
 use rollcall_core::policy::Reason;
+use rollcall_core::state::Person;
 use rollcall_core::undo::{Deed, Done, foreseen};
 use serde::{Deserialize, Serialize};
 
@@ -297,6 +298,8 @@ impl Pipeline {
         let outcomes = self.reported(at, stored).await?;
         let state = State::load(&self.store, &stored.state).await?;
         let mut records = Records::open(&self.store, stored).await?;
+        let intake = stored.planned.intake.as_ref();
+        let source = intake.map(|it| it.beside().map(SourceName::new));
         let mut deeds = Spool::default();
         let mut some = Vec::new();
         loop {
@@ -304,7 +307,12 @@ impl Pipeline {
             let last = next.is_none();
             some.extend(next.filter(|it| did(it, &outcomes)));
             if some.len() >= AT_ONCE || last {
-                for deed in with_before(std::mem::take(&mut some), &state, &outcomes)? {
+                for deed in with_before(
+                    std::mem::take(&mut some),
+                    &state,
+                    &outcomes,
+                    source.as_ref(),
+                )? {
                     deeds.line(&deed).map_err(PlanError::Spool)?;
                 }
             }
@@ -377,10 +385,20 @@ fn did(recorded: &Recorded, outcomes: &Outcomes) -> bool {
     })
 }
 
+/// What was last carried out of a source's rows; `None`: of the home source's.
+fn print_of(person: &Person, source: Option<&SourceName>) -> u128 {
+    if person.facing.as_ref() == source {
+        return person.fingerprint;
+    }
+    let part = person.parts.get(source.unwrap_or(&person.source));
+    part.map_or(0, |part| part.fingerprint)
+}
+
 fn with_before(
     some: Vec<Recorded>,
     state: &State,
     outcomes: &Outcomes,
+    source: Option<&Option<SourceName>>,
 ) -> Result<Vec<(String, Deed)>, StoreError> {
     let places: Vec<Option<usize>> = some
         .iter()
@@ -411,8 +429,15 @@ fn with_before(
         let absent = done
             .iter()
             .any(|it| it.action.reason == Reason::AbsentTwice);
-        let seen =
-            (person.fingerprint != 0 && !absent).then(|| format!("{:032x}", person.fingerprint));
+        // Whose word it was: that of the file, where that said something new, or of what counts.
+        let said = |source: &&Option<SourceName>| {
+            let known = before.as_ref();
+            let known = known.map_or(0, |it| print_of(it, source.as_ref()));
+            print_of(person, source.as_ref()) != known
+        };
+        let source = source.filter(said).unwrap_or(&person.facing);
+        let print = print_of(person, source.as_ref());
+        let seen = (print != 0 && !absent).then(|| format!("{print:032x}"));
         let nothing = done.is_empty();
         let key = format!("{:032x}", person.hot().key);
         let deed = Deed {
@@ -422,7 +447,7 @@ fn with_before(
             revision: person.revision + u32::from(recorded.line.heard && nothing),
             seen,
             absent,
-            source: person.facing.clone(),
+            source: source.clone(),
         };
         out.push((key, deed));
     }

@@ -353,8 +353,15 @@ pub(crate) async fn show_plans(
 /// Carries out what is planned, or what was approved since.
 pub(crate) fn apply(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(args, printer, wrap, async |pipeline, _| {
-        let exit = close(pipeline, printer).await?;
-        if exit == Exit::Done {
+        let finished = pipeline.carry_out().await?;
+        let exit = show_all(pipeline, &finished, printer);
+        let unplanned = pipeline.unplanned().await?;
+        for run in &unplanned {
+            printer.say(&format!(
+                "run {run} is taken and not planned: `rollcall plan` shows what it would change"
+            ));
+        }
+        if exit == Exit::Done && unplanned.is_empty() {
             printer.say("nothing is left to carry out");
         }
         Ok(exit.max(waiting(pipeline).await?))
