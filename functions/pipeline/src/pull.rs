@@ -241,7 +241,8 @@ impl Pipeline {
             return Ok(Pulled::Nothing);
         }
         let as_of = candidate.as_of.unwrap_or(candidate.modified.min(now));
-        let of = (source, beside.as_ref().map(SourceName::as_str));
+        let several = self.settings.feeds.are_several();
+        let of = (source, beside.as_ref().map(SourceName::as_str), several);
         if let Some((kind, why)) = doubt(&head.standing, of, candidate, &sha256, as_of, now) {
             return Ok(refuse(name, kind, format!("{name}: {why}")));
         }
@@ -376,7 +377,7 @@ impl Pipeline {
 /// is not the home source.
 fn doubt(
     standing: &Standing,
-    (source, beside): (&Source, Option<&str>),
+    (source, beside, several): (&Source, Option<&str>, bool),
     candidate: &Candidate,
     sha256: &str,
     as_of: Timestamp,
@@ -392,9 +393,11 @@ fn doubt(
     let accepted = standing.accepted_of(beside);
     // The newest data in the same bytes say nothing new. Older bytes may come again when HR takes
     // back a change, but then the name has to say that they are meant: a copy of an old file must
-    // not undo what came since. Under a newer date they say that all is as it was, and to a source of
-    // attributes the same bytes may be of use: to somebody who has come since.
-    let newer = |known: Timestamp| candidate.as_of.is_some_and(|at| at > known);
+    // not undo what came since. One source of all workers whose bytes are those of yesterday is an
+    // export that hangs; of several a small one may well have nothing new for days, and says so by a
+    // newer date. To a source of attributes the same bytes may be of use: to somebody who has come
+    // since.
+    let newer = |known: Timestamp| several && candidate.as_of.is_some_and(|at| at > known);
     let newest = accepted.is_some_and(|a| a.sha256 == sha256 && !newer(a.as_of))
         || open().any(|d| d.sha256 == sha256 && !newer(d.as_of));
     let older = standing

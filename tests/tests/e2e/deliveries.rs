@@ -117,11 +117,8 @@ fn taken_back() {
     world.at(NIGHTS[2], &["run"]).expect(0);
     assert_eq!(world.users()["10004"]["accountEnabled"], true);
     world.drop_file("d-2026-03-17.csv", roster.csv());
-    // Nothing changed, and HR says so: that is a delivery.
-    let ran = world.at(NIGHTS[3], &["run"]).expect(0);
-    assert_eq!(ran.json()["intake"]["file"], "d-2026-03-17.csv");
-    world.drop_file("e-2026-03-17.csv", roster.csv());
-    world.at(NIGHTS[3], &["run"]).expect(2);
+    let ran = world.at(NIGHTS[3], &["run"]).expect(2);
+    assert_eq!(ran.json()["error"]["kind"], "duplicate_file");
 }
 
 fn refused_first() {
