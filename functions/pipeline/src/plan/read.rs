@@ -503,8 +503,9 @@ fn see(
         let mut mapped = rows.map(&row, &given);
         mapped.identity.source.clone_from(&beside);
         let entered = &mut mapped.identity.terms.entered;
-        // Nobody entered anything after the delivery that says it.
-        *entered = entered.map(|at| request.as_of.map_or(at, |as_of| at.min(as_of)));
+        // Nobody entered anything after the day of the delivery that says it.
+        let latest = request.as_of.map(|at| at.saturating_add(24.hours()));
+        *entered = entered.map(|at| latest.and_then(Result::ok).map_or(at, |last| at.min(last)));
         set_aside.add(request.feeds.owners().not_of(&feed.name, &mapped.identity));
         let worker = mapped.identity.worker.clone();
         let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
