@@ -89,14 +89,17 @@ pub struct Terms<'a> {
     pub rules_changed: bool,
 }
 
-/// Compares. `state` is ascending by key. One pass over both, no allocation per unchanged worker.
-pub fn compare(roster: &Roster, state: &[Hot], terms: Terms<'_>) -> Comparison {
+/// Compares. `state` is ascending by key, and `workers` are its persons. One pass over both, no allocation per unchanged worker.
+pub fn compare(
+    roster: &Roster,
+    (state, workers): (&[Hot], &Workers),
+    terms: Terms<'_>,
+) -> Comparison {
     let entries = roster.entries();
     let absence = terms.coverage.proves_absence() && roster.keyless() == 0;
-    let workers = Workers::of(state);
     let awaited = |hot: &Hot| {
         hot.waits_for != 0
-            && (account_behind(state, &workers, hot.waits_for) || roster.stands(hot.waits_for))
+            && (account_behind(state, workers, hot.waits_for) || roster.stands(hot.waits_for))
     };
     let mut out = Comparison::default();
     let (mut e, mut s) = (0, 0);
@@ -234,7 +237,7 @@ mod tests {
             now,
             rules_changed: false,
         };
-        compare(roster, state, terms)
+        compare(roster, (state, &Workers::of(state, [])), terms)
             .touched
             .iter()
             .map(|t| (t.key, t.cause))
@@ -348,7 +351,7 @@ mod tests {
                 now,
                 rules_changed,
             };
-            let touched = compare(&file, &state, terms).touched;
+            let touched = compare(&file, (&state, &Workers::of(&state, [])), terms).touched;
             touched.iter().map(|t| (t.key, t.cause)).collect::<Vec<_>>()
         };
         let to_do = [
@@ -382,7 +385,11 @@ mod tests {
             now,
             rules_changed: false,
         };
-        let out = compare(&roster(&[(1, 10), (5, 50)]), &state, terms);
+        let out = compare(
+            &roster(&[(1, 10), (5, 50)]),
+            (&state, &Workers::of(&state, [])),
+            terms,
+        );
         assert_eq!((out.managed, out.listed_before, out.listed_gone), (3, 3, 2));
         assert_eq!(out.unchanged, 1);
     }

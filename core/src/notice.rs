@@ -126,6 +126,22 @@ pub fn unknown(notice: &Notice) -> Finding {
     finding.of(&notice.worker)
 }
 
+/// A notice about somebody whom its worker id does not name alone.
+pub fn of_several(notice: &Notice, persons: usize) -> Finding {
+    let note = format!(
+        "the worker id of the notice `{}` is that of {persons} persons; nothing is done. Write it anew \
+         with another worker id of the person who is meant",
+        notice.kind.name()
+    );
+    let finding = Finding::new(
+        FindingKind::NoticeUnknown,
+        Severity::Held,
+        Place::default(),
+        note,
+    );
+    finding.of(&notice.worker)
+}
+
 fn dismiss(person: &mut Person, at: Timestamp) -> bool {
     // HR may be right about the rest; nobody stays inside for it.
     person.undone = None;

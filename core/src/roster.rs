@@ -74,6 +74,7 @@ impl RosterBuilder {
             keyless,
         } = self;
         workers.sort_unstable();
+        workers.dedup();
         let rows = u32::try_from(entries.len())
             .unwrap_or(u32::MAX)
             .saturating_add(keyless);
@@ -150,14 +151,24 @@ impl Roster {
         self.person_of(prefix).is_some()
     }
 
-    /// The person's [`key_prefix`] behind that of a worker id that stands in the file.
+    /// The person's [`key_prefix`] behind that of a worker id that stands in the file; of several
+    /// persons with one id the first.
     pub fn person_of(&self, worker: u64) -> Option<u64> {
         if self.workers.is_empty() {
             return self.entry_of(worker).map(|_| worker);
         }
-        let at = self.workers.partition_point(|(it, _)| *it < worker);
-        let found = self.workers.get(at).filter(|(it, _)| *it == worker);
-        found.map(|(_, person)| *person)
+        self.persons_of(worker).first().map(|(_, person)| *person)
+    }
+
+    /// Whether the file has a worker id for more than one person.
+    pub fn is_shared(&self, worker: u64) -> bool {
+        self.persons_of(worker).len() > 1
+    }
+
+    fn persons_of(&self, worker: u64) -> &[(u64, u64)] {
+        let from = self.workers.partition_point(|(it, _)| *it < worker);
+        let rest = &self.workers[from..];
+        &rest[..rest.partition_point(|(it, _)| *it == worker)]
     }
 
     /// The entry of a person, by the [`key_prefix`] of the key.

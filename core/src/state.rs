@@ -562,6 +562,16 @@ impl Person {
         self.wanted.iter().chain(&self.others)
     }
 
+    /// [`key_prefix`] of the worker ids of employments that the account does not carry, ascending.
+    pub fn job_keys(&self) -> Vec<u64> {
+        let others = self.employments().filter(|job| job.worker != self.worker);
+        let keys = others.map(|job| crate::digest::worker_hash(&self.source, &job.worker));
+        let mut keys: Vec<u64> = keys.map(key_prefix).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
     /// Turns to a source (`None`: the home source): from now on fingerprint, misses and whether
     /// somebody is listed are those of its files.
     pub fn face(&mut self, source: Option<&SourceName>) {
@@ -664,23 +674,26 @@ pub struct Hot {
     pub waits_for: u64,
 }
 
-/// Persons by the worker ids that their accounts carry, where those are not their keys.
+/// Persons by the worker ids of their accounts and employments, where those are not their keys.
 #[derive(Debug, Clone, Default)]
 pub struct Workers(Vec<(u64, u32)>);
 
 impl Workers {
-    /// Of a state.
-    pub fn of(state: &[Hot]) -> Self {
+    /// Of a state; `jobs` are places in it with [`Person::job_keys`].
+    pub fn of(state: &[Hot], jobs: impl IntoIterator<Item = (usize, u64)>) -> Self {
         let others = state.iter().enumerate();
         let others = others.filter(|(_, hot)| hot.worker != key_prefix(hot.key));
+        let others = others.map(|(at, hot)| (at, hot.worker));
         let mut out: Vec<(u64, u32)> = others
-            .filter_map(|(at, hot)| Some((hot.worker, u32::try_from(at).ok()?)))
+            .chain(jobs)
+            .filter_map(|(at, worker)| Some((worker, u32::try_from(at).ok()?)))
             .collect();
         out.sort_unstable();
+        out.dedup();
         Self(out)
     }
 
-    /// The persons of a worker id, as places in the state; mostly one.
+    /// The persons of a worker id, each once, as places in the state; mostly one.
     pub fn find<'a>(&'a self, state: &'a [Hot], prefix: u64) -> impl Iterator<Item = usize> + 'a {
         let from = state.partition_point(|hot| key_prefix(hot.key) < prefix);
         let same = state[from..]

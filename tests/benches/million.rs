@@ -172,6 +172,8 @@ fn prepare(dir: &Path) {
         grants_sha256: None,
         owners_sha256: None,
         beside: std::collections::BTreeMap::new(),
+        persons: std::collections::BTreeMap::new(),
+        behind: std::collections::BTreeMap::new(),
     };
     let rows = u32::try_from(persons.len()).unwrap();
     runtime.block_on(async {

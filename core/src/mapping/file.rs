@@ -591,9 +591,9 @@ impl Mapping {
         self
     }
 
-    /// Whether the file says whose employment a row is.
-    pub fn says_person(&self) -> bool {
-        self.worker.person.is_some()
+    /// The column that says whose employment a row is.
+    pub fn person_column(&self) -> Option<&str> {
+        self.worker.person.as_deref()
     }
 
     /// Whether a property is written on every change, not on creation only; `None` where it is not

@@ -393,7 +393,7 @@ impl Desk<'_> {
 
 /// The first instant of a day at a place; where 00:00 is skipped, the first instant after. Days
 /// that no instant can name are as far away as days can be.
-pub(crate) fn day_start(date: Date, zone: &TimeZone) -> Timestamp {
+pub fn day_start(date: Date, zone: &TimeZone) -> Timestamp {
     day_time(date, Time::midnight(), zone)
 }
 

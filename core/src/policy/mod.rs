@@ -29,7 +29,8 @@ pub use decide::{
     Context, Decision, GrantTerms, Matching, NoRules, Rules, Seen, Subject, Target, decide,
     name_key,
 };
-pub(crate) use desk::{day_start, day_time};
+pub use desk::day_start;
+pub(crate) use desk::day_time;
 pub use draft::{DeltaKind, Draft, DraftAction, Reason};
 pub use file::{
     Absence, Approvals, Budget, Budgets, Devices, Freeze, Gates, Joiner, LeavePolicy, Leaver,

@@ -13,7 +13,7 @@ use crate::digest::WorkerHasher;
 use crate::model::{Lookup, PersonKey, Value};
 use crate::policy::Seen;
 use crate::roster::{Entry as RosterEntry, RosterBuilder};
-use crate::state::{Lifecycle, Person};
+use crate::state::{Lifecycle, Person, Workers};
 
 impl Play<'_> {
     pub(super) fn listed(&mut self, run: &RunStep) {
@@ -187,8 +187,13 @@ impl Play<'_> {
             .chain(entries.keys())
             .map(|person| (person_hash(person), person.clone()))
             .collect();
-        let mut hot: Vec<_> = self.people.values().map(Person::hot).collect();
-        hot.sort_unstable_by_key(|hot| hot.key);
+        let mut people: Vec<_> = self.people.values().collect();
+        people.sort_by_cached_key(|person| person.hot().key);
+        let hot: Vec<_> = people.iter().map(|person| person.hot()).collect();
+        let jobs = people.iter().enumerate();
+        let jobs =
+            jobs.flat_map(|(at, person)| person.job_keys().into_iter().map(move |key| (at, key)));
+        let workers = Workers::of(&hot, jobs);
         let coverage = if full {
             Coverage::Full
         } else {
@@ -199,7 +204,7 @@ impl Play<'_> {
             now: self.now,
             rules_changed: false,
         };
-        let comparison = delta::compare(&roster, &hot, terms);
+        let comparison = delta::compare(&roster, (&hot, &workers), terms);
         let mut touched: BTreeMap<PersonKey, Seen> = BTreeMap::new();
         for touch in comparison.touched {
             let person = by_hash[&touch.key].clone();

@@ -782,7 +782,7 @@ impl Config {
                 }
                 continue;
             }
-            if persons > 1 && !feed.mapping.says_person() {
+            if persons > 1 && feed.mapping.person_column().is_none() {
                 out.push(format!(
                     "source `{name}`: its mapping needs `worker.person`: without it nobody can tell \
                      whether another source has the same person"

@@ -26,7 +26,7 @@ use crate::log::{self, Agreed, Event, Head, Intake, Pending};
 use crate::plan::answers_about;
 use crate::rows::{Fetched, OpenError, SealedRows};
 use crate::run::{Pipeline, RunError, Stored};
-use crate::state::State;
+use crate::state::{Named, State};
 use crate::store::{StoreError, parse};
 
 /// Plans that are searched for the last one that had something to do for a worker.
@@ -415,10 +415,17 @@ impl Pipeline {
         })
     }
 
-    async fn person(&self, head: &Head, worker: &str) -> Result<Option<Person>, StoreError> {
+    async fn person(&self, head: &Head, worker: &str) -> Result<Option<Person>, RunError> {
         let state = State::load(&self.store, &head.standing.state).await?;
-        let Some(at) = state.place_of(&self.settings.source(), &WorkerId::new(worker)) else {
-            return Ok(None);
+        let at = match state.named(&self.settings.source(), &WorkerId::new(worker)) {
+            Named::One(at) => at,
+            Named::Nobody => return Ok(None),
+            Named::Several(persons) => {
+                return Err(RunError::Refused(format!(
+                    "{worker} is a worker id of {persons} persons; name the one who is meant by another \
+                     worker id of theirs"
+                )));
+            }
         };
         let mut person = state.persons(&[at])?.pop();
         if let Some(person) = &mut person {

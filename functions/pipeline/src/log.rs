@@ -176,17 +176,38 @@ pub struct Rules {
     /// Of the mappings of sources beside the home source, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub beside: BTreeMap<String, String>,
+    /// The columns by which sources say whose employments their rows are; the home source's by an
+    /// empty name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub persons: BTreeMap<String, String>,
+    /// Of what stands: sources that have not delivered since something else decided about
+    /// everybody, with the hash of what did when they delivered last; the home source by an empty
+    /// name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub behind: BTreeMap<String, String>,
 }
 
 impl Rules {
+    /// What decides about everybody, as one hash.
+    fn of_all(&self) -> String {
+        let parts = (
+            &self.policy_sha256,
+            &self.grants_sha256,
+            &self.owners_sha256,
+        );
+        sha256(&serde_json::to_vec(&parts).expect("hashes are always JSON"))
+    }
+
+    /// The same when a source delivered last.
+    fn of_all_for(&self, source: &str) -> String {
+        let before = self.behind.get(source).cloned();
+        before.unwrap_or_else(|| self.of_all())
+    }
+
     /// Whether everybody has to be looked at by a delivery of a source (`None`: the home source)
-    /// that is planned by `now`: what decides about all, or about its rows, is another. What other
-    /// sources' rows are read by counts once they deliver.
+    /// that is planned by `now`: what decides about all, or about its rows, is another than when it
+    /// delivered last. What other sources' rows are read by counts once they deliver.
     pub fn changed(&self, now: &Self, source: Option<&str>) -> bool {
-        let of_all = |it: &Self| {
-            let (grants, owners) = (it.grants_sha256.clone(), it.owners_sha256.clone());
-            (it.policy_sha256.clone(), grants, owners)
-        };
         let mapping = match source {
             None => self.mapping_sha256 != now.mapping_sha256,
             Some(source) => {
@@ -194,12 +215,33 @@ impl Rules {
                 before.is_some() && before != now.beside.get(source)
             }
         };
-        of_all(self) != of_all(now) || mapping
+        self.of_all_for(source.unwrap_or_default()) != now.of_all() || mapping
+    }
+
+    /// What stands once the first delivery of all, of a source, was planned by these.
+    fn first(&self, source: Option<&str>) -> Self {
+        let mut next = self.clone();
+        next.persons
+            .retain(|name, _| name == source.unwrap_or_default());
+        next
     }
 
     /// What stands once a delivery of a source was planned by `now`.
     fn after(&self, now: &Self, source: Option<&str>) -> Self {
         let mut next = now.clone();
+        let delivers = source.unwrap_or_default();
+        let others = now.beside.keys().map(String::as_str).chain([""]);
+        for other in others.filter(|name| *name != delivers) {
+            let before = self.of_all_for(other);
+            if before != now.of_all() {
+                next.behind.insert(other.to_owned(), before);
+            }
+        }
+        next.persons.clone_from(&self.persons);
+        match now.persons.get(delivers) {
+            Some(column) => next.persons.insert(delivers.to_owned(), column.clone()),
+            None => next.persons.remove(delivers),
+        };
         if source.is_some() {
             next.mapping_sha256.clone_from(&self.mapping_sha256);
         }
@@ -754,7 +796,7 @@ impl Standing {
         }
         self.rules = Some(match &self.rules {
             Some(before) => before.after(&plan.rules, source),
-            None => plan.rules.clone(),
+            None => plan.rules.first(source),
         });
         self.pending
             .retain(|pending| pending.run == *run || pending.parked_beside(source));

@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use rollcall_core::model::WorkerId;
 use rollcall_core::notice::{Notice, NoticeKind, heed};
 use rollcall_core::policy::Policy;
+use rollcall_files::{Options, RefusalKind, Refused};
 
 use crate::approve::{self, Approver, FOLDER};
 use crate::log::{self, Entry, Head};
 use crate::pull::{Refusal, is_finished, is_text, refusal};
 use crate::run::{Pipeline, RunError, nonce};
-use crate::state::State;
+use crate::state::{Named, State};
 use crate::store::{Listed, ObjectRef, Store, StoreError, parse};
 
 /// How the name of one begins.
@@ -90,12 +91,23 @@ impl Pipeline {
         approve::reasoned(&notice.reason)?;
         let head = log::head(&self.store).await?;
         let state = State::load(&self.store, &head.standing.state).await?;
-        let Some(place) = person_of(&state, self, &notice.worker) else {
-            return refuse(format!(
-                "no accepted file ever had a worker {}; write the key as HR does, with its leading \
-                 zeros",
-                notice.worker
-            ));
+        let place = match state.named(&self.settings.source(), &notice.worker) {
+            Named::One(place) => place,
+            Named::Nobody => {
+                return refuse(format!(
+                    "no accepted file ever had a worker {}; write the key as HR does, with its leading \
+                     zeros",
+                    notice.worker
+                ));
+            }
+            Named::Several(persons) => {
+                return refuse(format!(
+                    "{} is a worker id of {persons} persons, and nothing was written down; name the one \
+                     who is meant by another worker id of theirs (`rollcall explain` of a run shows \
+                     them)",
+                    notice.worker
+                ));
+            }
         };
         let mut known = state.persons(&[place])?;
         let heeded = |person| heed(person, notice, notice.at);
@@ -144,29 +156,19 @@ impl Pipeline {
                 let head = log::head(&self.store).await?;
                 known = Some(State::load(&self.store, &head.standing.state).await?);
             }
-            let mut strangers = Vec::new();
+            let (mut strangers, mut several) = (Vec::new(), Vec::new());
             for (row, worker) in rows {
-                let there = known
-                    .as_ref()
-                    .is_some_and(|state| person_of(state, self, &worker).is_some());
-                if there {
-                    self.write_drop(&listed, name, row, worker, now).await?;
-                    out.taken += 1;
-                } else {
-                    strangers.push(row.to_string());
+                let source = self.settings.source();
+                match known.as_ref().map(|state| state.named(&source, &worker)) {
+                    Some(Named::One(_)) => {
+                        self.write_drop(&listed, name, row, worker, now).await?;
+                        out.taken += 1;
+                    }
+                    Some(Named::Several(_)) => several.push(row.to_string()),
+                    Some(Named::Nobody) | None => strangers.push(row.to_string()),
                 }
             }
-            let refused = refused.or_else(|| {
-                (!strangers.is_empty()).then(|| Refusal {
-                    file: name.to_owned(),
-                    kind: "unknown_worker".to_owned(),
-                    message: format!(
-                        "{name}: no accepted file ever had the workers of row {}; whoever else is in it \
-                         is dismissed. Write the keys as HR does, with their leading zeros",
-                        strangers.join(", ")
-                    ),
-                })
-            });
+            let refused = refused.or_else(|| not_named(name, &strangers, &several));
             if let Some(refusal) = refused {
                 out.refused.push(refusal);
                 continue;
@@ -193,9 +195,8 @@ impl Pipeline {
             Err(StoreError::NotFound(_)) => return Ok(Ok(Vec::new())),
             Err(error) => return Err(error),
         };
-        let options = self.key_options();
-        let read = || -> Result<Vec<(u32, WorkerId)>, rollcall_files::Refused> {
-            let mut reader = rollcall_files::open(from, &options)?;
+        let read = |options: &Options| -> Result<Vec<(u32, WorkerId)>, Refused> {
+            let mut reader = rollcall_files::open(&from, options)?;
             let mut rows = Vec::new();
             while let Some(row) = reader.next()? {
                 // A key that cannot be read is nobody's: its row is refused as unknown.
@@ -205,7 +206,18 @@ impl Pipeline {
             reader.finish()?;
             Ok(rows)
         };
-        Ok(read().map_err(|refused| refusal(name, &refused)))
+        // Whose key column it has; of none, what is wrong is said of the home source's.
+        let mut wrong = None;
+        for options in self.key_options() {
+            match read(&options) {
+                Err(refused) if refused.kind == RefusalKind::WrongHeader => {
+                    wrong.get_or_insert(refused);
+                }
+                other => return Ok(other.map_err(|refused| refusal(name, &refused))),
+            }
+        }
+        let wrong = wrong.expect("the home source brings persons");
+        Ok(Err(refusal(name, &wrong)))
     }
 
     /// Writes one down, once: the same row of the same file has the same name.
@@ -341,8 +353,31 @@ fn agreed(words: &[Word], need: usize) -> Option<Noticed> {
     })
 }
 
-fn person_of(state: &State, pipeline: &Pipeline, worker: &WorkerId) -> Option<usize> {
-    state.place_of(&pipeline.settings.source(), worker)
+/// Rows of a drop file that name nobody, or several.
+fn not_named(name: &str, strangers: &[String], several: &[String]) -> Option<Refusal> {
+    let mut why = Vec::new();
+    if !strangers.is_empty() {
+        why.push(format!(
+            "no accepted file ever had the workers of row {}; write the keys as HR does, with their \
+             leading zeros",
+            strangers.join(", ")
+        ));
+    }
+    if !several.is_empty() {
+        why.push(format!(
+            "the worker ids of row {} are each those of several persons; write another worker id of \
+             the person who is meant",
+            several.join(", ")
+        ));
+    }
+    (!why.is_empty()).then(|| Refusal {
+        file: name.to_owned(),
+        kind: "unknown_worker".to_owned(),
+        message: format!(
+            "{name}: {}. Whoever else is in it is dismissed",
+            why.join("; ")
+        ),
+    })
 }
 
 /// The notices that the entry of a plan took in, as it named them.

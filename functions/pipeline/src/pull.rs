@@ -178,16 +178,20 @@ impl Pipeline {
         Ok(out)
     }
 
-    /// How a file is read of which only the key matters: as those of the home source.
-    pub(crate) fn key_options(&self) -> Options {
-        let home = &self.settings.config.source.0[0];
-        let key = self.settings.mapping().key_column().to_owned();
-        Options {
-            required: vec![key.clone()],
-            columns: Vec::new(),
-            key,
-            ..self.options(home)
-        }
+    /// How a file may be read of which only the key matters: as those of a source of persons, the
+    /// home source first.
+    pub(crate) fn key_options(&self) -> Vec<Options> {
+        let sources = self.settings.config.source.0.iter();
+        let persons = sources.filter(|source| source.population);
+        let all = persons.map(|source| {
+            let options = self.options(source);
+            Options {
+                required: vec![options.key.clone()],
+                columns: Vec::new(),
+                ..options
+            }
+        });
+        all.collect()
     }
 
     fn options(&self, source: &Source) -> Options {
@@ -395,8 +399,8 @@ fn doubt(
     // back a change, but then the name has to say that they are meant: a copy of an old file must
     // not undo what came since. One source of all workers whose bytes are those of yesterday is an
     // export that hangs; of several a small one may well have nothing new for days, and says so by a
-    // newer date. To a source of attributes the same bytes may be of use: to somebody who has come
-    // since.
+    // newer date. The newest bytes of a source of attributes may be of use once more: to somebody who
+    // has come since.
     let newer = |known: Timestamp| several && candidate.as_of.is_some_and(|at| at > known);
     let newest = accepted.is_some_and(|a| a.sha256 == sha256 && !newer(a.as_of))
         || open().any(|d| d.sha256 == sha256 && !newer(d.as_of));
@@ -405,9 +409,13 @@ fn doubt(
         .iter()
         .rev()
         .find(|d| d.sha256 == sha256);
-    if let Some(known) = older.filter(|_| source.population)
-        && (newest || candidate.as_of.is_none())
-    {
+    let undated = candidate.as_of.is_none();
+    let again = if source.population {
+        newest || undated
+    } else {
+        undated && !newest
+    };
+    if let Some(known) = older.filter(|_| again) {
         return Some((
             "duplicate_file",
             format!(

@@ -147,6 +147,18 @@ impl Feeds {
             .collect()
     }
 
+    /// The columns by which sources of persons say whose employments their rows are, by source; the
+    /// home source's by an empty name.
+    pub fn person_columns(&self) -> BTreeMap<String, String> {
+        let persons = self.all.iter().filter(|feed| feed.population);
+        let named = persons.filter_map(|feed| {
+            let name = self.beside(&feed.name).map(|name| name.to_string());
+            let column = feed.mapping.person_column()?.to_owned();
+            Some((name.unwrap_or_default(), column))
+        });
+        named.collect()
+    }
+
     /// What all of them mean, where there are several.
     pub fn sha256(&self) -> Option<String> {
         let feeds = self.all.iter();

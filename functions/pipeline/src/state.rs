@@ -42,7 +42,7 @@ const RECORD_PAGE_ROWS: usize = 32;
 const GROUP_ROWS: usize = 16 * BATCH_ROWS;
 /// Deltas before the state is written anew as one base.
 const DELTAS_MAX: usize = 12;
-const HOT_COLUMNS: [&str; 11] = [
+const HOT_COLUMNS: [&str; 12] = [
     "key",
     "fingerprint",
     "due",
@@ -54,6 +54,7 @@ const HOT_COLUMNS: [&str; 11] = [
     "waits_for",
     "worker_key",
     "elsewhere",
+    "job_keys",
 ];
 
 fn schema() -> SchemaRef {
@@ -77,6 +78,7 @@ fn schema() -> SchemaRef {
         field("record", DataType::Utf8, false),
         field("parts", DataType::Utf8, true),
         field("elsewhere", DataType::Boolean, false),
+        field("job_keys", DataType::Utf8, true),
     ]))
 }
 
@@ -95,6 +97,19 @@ struct StateFile {
     at: ObjectRef,
     file: File,
     metadata: ArrowReaderMetadata,
+    /// [`Person::job_keys`] of the few rows that have any.
+    jobs: BTreeMap<u32, Vec<u64>>,
+}
+
+/// Whom a worker id names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// Nobody whom the state knows.
+    Nobody,
+    /// Somebody, at a place of the state.
+    One(usize),
+    /// So many persons: nobody can tell who is meant.
+    Several(usize),
 }
 
 impl State {
@@ -118,7 +133,7 @@ impl State {
     ) -> Result<Self, StoreError> {
         let mut state = Self::default();
         for (index, at) in at.base.iter().chain(&at.deltas).enumerate() {
-            let file = StateFile::open(store, at).await?;
+            let mut file = StateFile::open(store, at).await?;
             let mut newer = file.hot()?;
             if let Some(source) = beside {
                 file.turn(source, &mut newer)?;
@@ -127,7 +142,12 @@ impl State {
             state.overlay(index, newer);
             state.files.push(file);
         }
-        state.workers = Workers::of(&state.hot);
+        let jobs = state.places.iter().enumerate();
+        let jobs = jobs.flat_map(|(at, (file, row))| {
+            let keys = state.files[usize::from(*file)].jobs.get(row);
+            keys.into_iter().flatten().map(move |key| (at, *key))
+        });
+        state.workers = Workers::of(&state.hot, jobs);
         Ok(state)
     }
 
@@ -172,15 +192,28 @@ impl State {
             .map(|at| &self.hot[at])
     }
 
-    /// Persons by the worker ids that their accounts carry.
+    /// Persons by the worker ids of their accounts and employments.
     pub fn workers(&self) -> &Workers {
         &self.workers
     }
 
-    /// The place of the person whose account carries a worker id.
-    pub fn place_of(&self, source: &SourceName, worker: &WorkerId) -> Option<usize> {
+    /// Whom a worker id names: on the account, or of any employment.
+    pub fn named(&self, source: &SourceName, worker: &WorkerId) -> Named {
         let prefix = key_prefix(worker_hash(source, worker));
-        self.workers.find(&self.hot, prefix).next()
+        let mut found = self.workers.find(&self.hot, prefix);
+        match (found.next(), found.count()) {
+            (None, _) => Named::Nobody,
+            (Some(at), 0) => Named::One(at),
+            (Some(_), more) => Named::Several(more + 1),
+        }
+    }
+
+    /// The place of the only person whom a worker id names.
+    pub fn place_of(&self, source: &SourceName, worker: &WorkerId) -> Option<usize> {
+        match self.named(source, worker) {
+            Named::One(at) => Some(at),
+            Named::Nobody | Named::Several(_) => None,
+        }
     }
 
     /// The records of those among these persons whom it has, by key.
@@ -405,6 +438,7 @@ struct Columns {
     misses: UInt8Builder,
     flags: [BooleanBuilder; 3],
     elsewhere: BooleanBuilder,
+    jobs: StringBuilder,
     waits_for: UInt64Builder,
     worker: UInt64Builder,
     texts: [StringBuilder; 6],
@@ -421,6 +455,7 @@ impl Default for Columns {
             misses: UInt8Builder::new(),
             flags: std::array::from_fn(|_| BooleanBuilder::new()),
             elsewhere: BooleanBuilder::new(),
+            jobs: StringBuilder::new(),
             waits_for: UInt64Builder::new(),
             worker: UInt64Builder::new(),
             texts: std::array::from_fn(|_| StringBuilder::new()),
@@ -446,6 +481,9 @@ impl Columns {
             column.append_value(flag);
         }
         self.elsewhere.append_value(hot.elsewhere);
+        let jobs: Vec<String> = person.job_keys().iter().map(u64::to_string).collect();
+        self.jobs
+            .append_option((!jobs.is_empty()).then(|| jobs.join(" ")));
         self.waits_for.append_value(hot.waits_for);
         self.worker.append_value(hot.worker);
         let record = serde_json::to_string(person).expect("a person is always JSON");
@@ -488,6 +526,7 @@ impl Columns {
                 .map(|c| Arc::new(c.finish()) as ArrayRef),
         );
         arrays.push(Arc::new(self.elsewhere.finish()));
+        arrays.push(Arc::new(self.jobs.finish()));
         RecordBatch::try_new(Arc::clone(schema), arrays).expect("columns follow the schema")
     }
 }
@@ -512,6 +551,7 @@ impl StateFile {
             at: at.clone(),
             file,
             metadata,
+            jobs: BTreeMap::new(),
         })
     }
 
@@ -530,7 +570,7 @@ impl StateFile {
         Ok(builder.with_projection(mask))
     }
 
-    fn hot(&self) -> Result<Vec<Hot>, StoreError> {
+    fn hot(&mut self) -> Result<Vec<Hot>, StoreError> {
         let key = &self.at.key;
         let rows = self.metadata.metadata().file_metadata().num_rows();
         let mut out = Vec::with_capacity(usize::try_from(rows).unwrap_or(0));
@@ -540,7 +580,9 @@ impl StateFile {
             .build()
             .map_err(|e| corrupt(key, &e))?;
         for batch in reader {
-            read_hot(key, &batch.map_err(|e| corrupt(key, &e))?, &mut out)?;
+            let batch = batch.map_err(|e| corrupt(key, &e))?;
+            read_jobs(key, &batch, out.len(), &mut self.jobs)?;
+            read_hot(key, &batch, &mut out)?;
         }
         Ok(out)
     }
@@ -612,6 +654,25 @@ impl StateFile {
         }
         Ok(out)
     }
+}
+
+/// A file of before there was this column has nobody with other worker ids than that of the account.
+fn read_jobs(
+    key: &str,
+    batch: &RecordBatch,
+    from: usize,
+    out: &mut BTreeMap<u32, Vec<u64>>,
+) -> Result<(), StoreError> {
+    let column = batch
+        .column_by_name("job_keys")
+        .and_then(|c| c.as_string_opt::<i32>());
+    let rows = column.into_iter().flatten().enumerate();
+    for (row, text) in rows.filter_map(|(row, text)| Some((row, text?))) {
+        let keys = text.split(' ').map(str::parse).collect::<Result<_, _>>();
+        let keys = keys.map_err(|_| corrupt(key, &"`job_keys` are not numbers"))?;
+        out.insert(row_number(from + row), keys);
+    }
+    Ok(())
 }
 
 fn read_hot(key: &str, batch: &RecordBatch, out: &mut Vec<Hot>) -> Result<(), StoreError> {

@@ -23,6 +23,7 @@ mod explain;
 mod grants;
 mod groups;
 mod guards;
+mod ids;
 mod kill;
 mod language;
 mod lateness;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         telling::trials(),
         rules::trials(),
         scenarios::trials(),
+        ids::trials(),
         sources::trials(),
         succession::trials(),
         undo::trials(),

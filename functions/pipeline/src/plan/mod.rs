@@ -47,7 +47,7 @@ use self::shapes::Looked;
 use crate::log::InSlice;
 use crate::notices::Noticed;
 use crate::spool::Spool;
-use crate::state::State;
+use crate::state::{Named, State};
 use crate::store::{ObjectRef, StoreError};
 use crate::target::TargetError;
 
@@ -153,7 +153,11 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             // Whoever was in a group that is gone comes into the one that is made anew.
             rules_changed: request.rules_changed || !missing.is_empty(),
         };
-        delta::compare(&scan.roster, request.state.hot(), terms)
+        delta::compare(
+            &scan.roster,
+            (request.state.hot(), request.state.workers()),
+            terms,
+        )
     } else {
         let mut due = due(request.state, request.now);
         if undo.is_some() {
@@ -375,9 +379,16 @@ fn about(request: &Request<'_>, due: &mut Comparison) -> Vec<Finding> {
     let mut out = Vec::new();
     for noticed in request.notices {
         let worker = &noticed.notice.worker;
-        let Some(at) = request.state.place_of(&request.source, worker) else {
-            out.push(notice::unknown(&noticed.notice));
-            continue;
+        let at = match request.state.named(&request.source, worker) {
+            Named::One(at) => at,
+            Named::Nobody => {
+                out.push(notice::unknown(&noticed.notice));
+                continue;
+            }
+            Named::Several(persons) => {
+                out.push(notice::of_several(&noticed.notice, persons));
+                continue;
+            }
         };
         if !due.touched.iter().any(|touch| touch.hot == Some(at)) {
             due.touched.push(Touch {

@@ -19,7 +19,7 @@ use rollcall_core::policy::{DeltaKind, Draft, Matching};
 use rollcall_core::references::{self, Reference};
 use rollcall_core::seats::Losers;
 use rollcall_core::slices::{self, Judged};
-use rollcall_core::state::{Person, account_behind, key_prefix};
+use rollcall_core::state::{Person, key_prefix};
 use rollcall_core::succession::{self, Found};
 use rollcall_core::texts;
 
@@ -28,6 +28,7 @@ use super::read::Scan;
 use super::{Made, PlanError, Request, number};
 use crate::log::{InSlice, Intake};
 use crate::spool::Spool;
+use crate::state::Named;
 
 /// What the guards saw before any order is written.
 pub(super) struct Verdicts {
@@ -261,15 +262,14 @@ impl<'a> Orders<'a> {
         let manager = references::manager(draft)?;
         let prefix = key_prefix(worker_hash(&self.request.source, manager));
         let state = self.request.state;
-        let known = state.place_of(&self.request.source, manager);
-        let reference = if account_behind(state.hot(), state.workers(), prefix)
-            || coming.binary_search(&prefix).is_ok()
-        {
-            Reference::Account
-        } else if known.is_some() || self.scan.roster.stands(prefix) {
-            Reference::Known
-        } else {
-            Reference::Unknown
+        let reference = match state.named(&self.request.source, manager) {
+            // Of several nobody can tell who is meant.
+            Named::Several(_) => Reference::Unknown,
+            Named::One(at) if state.hot()[at].managed() => Reference::Account,
+            _ if coming.binary_search(&prefix).is_ok() => Reference::Account,
+            Named::One(_) => Reference::Known,
+            Named::Nobody if self.scan.roster.stands(prefix) => Reference::Known,
+            Named::Nobody => Reference::Unknown,
         };
         let found = references::resolve(draft, person, reference, row);
         // A row that names somebody unknown was reported when it was read.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 use rollcall_core::circles::main_employment;
 use rollcall_core::delta::{Cause, Touch};
 use rollcall_core::digest::{WorkerHasher, worker_hash};
@@ -15,7 +15,7 @@ use rollcall_core::model::{
     Finding, FindingKind, PersonKey, Place, RunId, Severity, SourceName, WorkerId, text_shape,
 };
 use rollcall_core::notice::Notice;
-use rollcall_core::policy::{Seen, StatusClass, Subject};
+use rollcall_core::policy::{Seen, StatusClass, Subject, day_start};
 use rollcall_core::references;
 use rollcall_core::roster::{Entry, Roster, RosterBuilder};
 use rollcall_core::state::{Identity, Person, key_prefix};
@@ -26,6 +26,7 @@ use super::lines::Lines;
 use super::{PlanError, Request, Undo};
 use crate::rows::SealedRows;
 use crate::spool::next_line;
+use crate::state::Named;
 use crate::store::StoreError;
 
 /// The index of a delivery.
@@ -185,11 +186,9 @@ fn repeats(
         let kind = FindingKind::DuplicateConflict;
         findings.push(Finding::new(kind, Severity::Held, place, note).of(worker));
         let row = rows.at(entry.byte)?;
-        if let Some(manager) = rows.manager(&row)
-            && !known(&manager, request, roster)
-        {
-            findings.push(unknown_manager(&manager, entry.row).of(worker));
-        }
+        let manager = rows.manager(&row);
+        let found = manager.and_then(|it| nobodys(&it, entry.row, request, roster));
+        findings.extend(found.map(|it| it.of(worker)));
     }
     Ok(())
 }
@@ -307,12 +306,12 @@ pub(super) fn subjects(
             (Some(at), Some(rows)) => {
                 let entry = scan.roster.entries()[at];
                 let (seen, worker, key) = see(&entry, rows, request, scan, findings, set_aside)?;
-                let theirs = person.as_ref().map(|it| it.hot().worker);
-                let prefix = key_prefix(worker_hash(&request.source, &worker));
                 // Of a row that is not believed nothing comes anyway.
-                let other = !entry.held && theirs != Some(prefix);
-                if other && is_others(&worker, &key, request)? {
-                    findings.push(reused(&worker, entry.row));
+                if !entry.held
+                    && let Some(found) =
+                        taken_id(&entry, person.as_ref(), &key, scan, rows, request)?
+                {
+                    findings.push(found);
                     continue;
                 }
                 (Some(entry.row), seen, Some((worker, key)))
@@ -449,12 +448,6 @@ fn zone_of(job: &Identity, request: &Request<'_>) -> TimeZone {
     zone.unwrap_or(TimeZone::UTC)
 }
 
-/// The first instant of a day at a place.
-fn day_start(date: Date, zone: &TimeZone) -> Timestamp {
-    let at = date.to_zoned(zone.clone());
-    at.map_or(Timestamp::MAX, |at| at.timestamp())
-}
-
 /// What people say of the person at a place of the state.
 fn notices_of(place: Option<usize>, request: &Request<'_>) -> Vec<(Notice, String)> {
     let Some(place) = place.filter(|_| !request.notices.is_empty()) else {
@@ -510,11 +503,9 @@ fn see(
         let worker = mapped.identity.worker.clone();
         let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);
         findings.extend(mapped.findings.iter().cloned().map(|f| f.of(&worker)));
-        if let Some(manager) = &mapped.identity.manager
-            && !known(manager.as_str(), request, &scan.roster)
-        {
-            findings.push(unknown_manager(manager.as_str(), job.row).of(&worker));
-        }
+        let manager = mapped.identity.manager.as_ref();
+        let found = manager.and_then(|it| nobodys(it.as_str(), job.row, request, &scan.roster));
+        findings.extend(found.map(|it| it.of(&worker)));
         sound &= !doubt;
         facts_sound &= mapped.facts_sound;
         identities.push(mapped.identity);
@@ -621,7 +612,7 @@ enum Whose {
     Several,
 }
 
-/// Whose account carries a worker id.
+/// Whose a worker id is: on the account, or of any employment.
 fn whose(worker: u128, request: &Request<'_>) -> Whose {
     let (state, prefix) = (request.state, key_prefix(worker));
     let mut found = state.workers().find(state.hot(), prefix);
@@ -633,7 +624,7 @@ fn whose(worker: u128, request: &Request<'_>) -> Whose {
 }
 
 fn of_several(row: u32) -> Finding {
-    let note = "the worker id is on the accounts of several persons; let the mapping of this source \
+    let note = "the worker id is that of several persons; let the mapping of this source \
                 say `worker.person`";
     Finding::new(FindingKind::IdReuse, Severity::Held, Place::row(row), note)
 }
@@ -645,38 +636,76 @@ fn no_person(row: u32) -> Finding {
     Finding::new(kind, Severity::Held, Place::row(row), note)
 }
 
-/// Whether a worker id is that of somebody else whom the state has.
+/// A worker id that the rows of a person bring anew, and that is somebody else's, too: whom it
+/// names, nobody could tell.
+fn taken_id(
+    entry: &Entry,
+    person: Option<&Person>,
+    key: &PersonKey,
+    scan: &Scan,
+    rows: &mut SealedRows,
+    request: &Request<'_>,
+) -> Result<Option<Finding>, PlanError> {
+    let one = [*entry];
+    let jobs = scan.jobs.get(&entry.key).map_or(&one[..], Vec::as_slice);
+    for job in jobs {
+        let row = rows.at(job.byte)?;
+        let worker = WorkerId::new(row.key().unwrap_or_default());
+        if person.is_some_and(|it| carries(it, &worker)) {
+            continue;
+        }
+        let prefix = key_prefix(worker_hash(&request.source, &worker));
+        let why = if scan.roster.is_shared(prefix) {
+            "the file has the worker id for several persons"
+        } else if is_others(&worker, key, request)? {
+            "the worker id is that of another person whom Rollcall knows"
+        } else {
+            continue;
+        };
+        let note = format!("{why}; nothing is done with the row until HR says whose it is");
+        let (kind, place) = (FindingKind::IdReuse, Place::row(job.row));
+        return Ok(Some(
+            Finding::new(kind, Severity::Held, place, note).of(&worker),
+        ));
+    }
+    Ok(None)
+}
+
+/// Whether a worker id is that of somebody else whom the state has, by the account or an employment
+/// in any source.
 fn is_others(
     worker: &WorkerId,
     person: &PersonKey,
     request: &Request<'_>,
 ) -> Result<bool, PlanError> {
-    let Some(at) = request.state.place_of(&request.source, worker) else {
-        return Ok(false);
+    let at = match request.state.named(&request.source, worker) {
+        Named::Nobody => return Ok(false),
+        Named::Several(_) => return Ok(true),
+        Named::One(at) => at,
     };
     let owner = request.state.persons(&[at])?.pop();
-    Ok(owner.is_some_and(|owner| owner.worker == *worker && owner.person != *person))
+    Ok(owner.is_some_and(|owner| owner.person != *person && carries(&owner, worker)))
 }
 
-fn reused(worker: &WorkerId, row: u32) -> Finding {
-    let note = "the worker id is that of another person whom Rollcall knows; nothing is done with \
-                the row until HR says whose it is";
-    let kind = FindingKind::IdReuse;
-    Finding::new(kind, Severity::Held, Place::row(row), note).of(worker)
+/// Whether a worker id is on the account of a person, or of an employment.
+fn carries(person: &Person, worker: &WorkerId) -> bool {
+    person.worker == *worker || person.employments().any(|job| job.worker == *worker)
 }
 
-/// Whether the file or the state knows a worker.
-fn known(worker: &str, request: &Request<'_>, roster: &Roster) -> bool {
-    let worker = WorkerId::new(worker);
+/// A manager whom neither the file nor the state knows, or knows as several.
+fn nobodys(manager: &str, row: u32, request: &Request<'_>, roster: &Roster) -> Option<Finding> {
+    let worker = WorkerId::new(manager);
     let prefix = key_prefix(worker_hash(&request.source, &worker));
-    roster.stands(prefix) || request.state.place_of(&request.source, &worker).is_some()
-}
-
-fn unknown_manager(manager: &str, row: u32) -> Finding {
+    let why = match request.state.named(&request.source, &worker) {
+        Named::One(_) => return None,
+        Named::Nobody if roster.stands(prefix) => return None,
+        Named::Nobody => "is in no row of the file and unknown",
+        Named::Several(_) => "is the worker id of several persons",
+    };
     let note = format!(
-        "manager {} is in no row of the file and unknown; the manager is left as it is",
+        "manager {} {why}; the manager is left as it is",
         references::shown(manager)
     );
     let kind = FindingKind::ManagerNotInRoster;
-    Finding::new(kind, Severity::Warning, Place::row(row), note)
+    Some(Finding::new(kind, Severity::Warning, Place::row(row), note))
 }

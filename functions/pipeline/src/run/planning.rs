@@ -86,6 +86,7 @@ impl Pipeline {
                  without any files"
             )));
         }
+        self.check_persons(standing)?;
         match state.home()?.filter(|it| *it != self.settings.source()) {
             None => Ok(()),
             Some(before) => Err(RunError::Refused(format!(
@@ -93,6 +94,36 @@ impl Pipeline {
                  put it first among the sources of the configuration"
             ))),
         }
+    }
+
+    /// Whose employment a row is stays said by the same column: everybody would be somebody new.
+    fn check_persons(&self, standing: &Standing) -> Result<(), RunError> {
+        let Some(rules) = &standing.rules else {
+            return Ok(());
+        };
+        let now = self.settings.feeds.person_columns();
+        let called = |column: Option<&String>| {
+            column.map_or("the worker id alone".to_owned(), |it| {
+                format!("column `{it}`")
+            })
+        };
+        for feed in self.settings.feeds.all().iter().filter(|it| it.population) {
+            let beside = self.settings.feeds.beside(&feed.name);
+            let beside = beside.as_ref().map(SourceName::as_str);
+            let name = beside.unwrap_or_default();
+            let (before, after) = (rules.persons.get(name), now.get(name));
+            if standing.accepted_of(beside).is_some() && before != after {
+                return Err(RunError::Refused(format!(
+                    "persons of the source `{}` are known by {}, and its mapping would have them known by \
+                     {}: everybody would be somebody else. Put `worker.person` back as it was, or begin \
+                     with a new store",
+                    feed.name,
+                    called(before),
+                    called(after)
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// A state as the source of a delivery sees it.
@@ -141,6 +172,8 @@ impl Pipeline {
                 .map(str::to_owned),
             owners_sha256: self.settings.feeds.owners().sha256(),
             beside: self.settings.feeds.mappings_beside(),
+            persons: self.settings.feeds.person_columns(),
+            behind: BTreeMap::new(),
         }
     }
 
