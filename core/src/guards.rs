@@ -653,6 +653,44 @@ mod tests {
         assert!(disables(&policy(), 0, 11, 100).tripped);
     }
 
+    /// Six of ten get another department and one of them another city: that many have to agree.
+    #[test]
+    fn churn_counts_people_by_attribute() {
+        let policy = policy();
+        let mut churn = Churn::default();
+        for n in 0..6 {
+            let mut step = DraftAction::simple(
+                Op::UserUpdate,
+                "2026-03-16T02:00:00Z".parse().unwrap(),
+                Reason::AttributesChanged { names: Vec::new() },
+                "update",
+            );
+            let value = |name: &str| (name.to_owned(), crate::model::Value::from("x"));
+            step.after = [value("department"), value("mobilePhone")].into();
+            if n == 0 {
+                step.after.extend([value("companyName")]);
+            }
+            let draft = Draft {
+                person: crate::model::PersonKey::new(n.to_string()),
+                worker: WorkerId::new(n.to_string()),
+                delta: crate::policy::DeltaKind::Mover,
+                object: None,
+                actions: vec![step],
+                scheduled: Vec::new(),
+                other_names: Vec::new(),
+                adopted: None,
+                workflow: None,
+            };
+            churn.add(&policy, &draft);
+        }
+        let (verdict, names) = churn.judge(&policy, 10);
+        assert_eq!((verdict.counted, verdict.tripped), (60.0, true));
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["department"]);
+        let (verdict, names) = churn.judge(&policy, 15);
+        assert_eq!((verdict.counted, verdict.tripped), (40.0, false));
+        assert!(names.is_empty(), "40 % may, more may not");
+    }
+
     #[test]
     fn protection_goes_by_worker_name_and_object() {
         let policy = policy();

@@ -242,6 +242,24 @@ mod tests {
         assert!(!roster.repeated()[0].conflict);
     }
 
+    /// Worker 7 is person 1 on two rows, worker 8 is two persons.
+    #[test]
+    fn a_worker_id_of_several_persons_is_known_as_such() {
+        let mut builder = RosterBuilder::default();
+        let high = |id: u128| id << 64;
+        for (worker, person) in [(7, 1), (8, 2), (7, 1), (8, 3), (9, 3)] {
+            builder.push_worker(high(worker), high(person));
+            builder.push(entry(high(person), worker, 2));
+        }
+        let roster = builder.finish();
+        let shared = [6, 7, 8, 9].map(|worker| roster.is_shared(worker));
+        assert_eq!(shared, [false, false, true, false]);
+        assert_eq!(roster.person_of(7), Some(1));
+        assert_eq!(roster.person_of(9), Some(3));
+        let there = [6, 7, 8, 9, 10].map(|worker| roster.stands(worker));
+        assert_eq!(there, [false, true, true, true, false]);
+    }
+
     #[test]
     fn a_held_copy_of_a_clean_row_holds_the_key() {
         let mut held = entry(5, 1, 3);

@@ -792,6 +792,16 @@ mod tests {
     }
 
     #[test]
+    fn without_slices_everything_is_for_the_budgets_of_everybody() {
+        let mut tally = Tally::default();
+        tally.add(&BTreeSet::new(), 2, 1);
+        tally.add(&BTreeSet::from([0, 3]), 3, 0);
+        let judged = tally.without_slices();
+        assert_eq!(judged.left, [5, 1]);
+        assert!(judged.verdicts.is_empty() && !judged.any(DISABLES));
+    }
+
+    #[test]
     fn values_are_named_so_that_people_can_write_them() {
         assert_eq!(slug("New York"), "new-york");
         assert_eq!(slug("HQ-2"), "hq-2");

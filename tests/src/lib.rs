@@ -1,8 +1,6 @@
 //! What several tests and benches share: contracts that every implementation of a port has to
-//! keep, chance that can be repeated, a large roster, a tenant to compare.
+//! keep, a large roster, a tenant to compare.
 
-pub mod chance;
-pub mod company;
 pub mod crowd;
 pub mod queue_contract;
 pub mod receiver;

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use rollcall_core::rules::{Rule, Subject, Verdict, Vocabulary};
 use rollcall_http::Clock;
+use rollcall_play::chance::Random;
 use rollcall_rehearsal::{Tenant, TenantOptions, is_member as member};
-use rollcall_tests::chance::Random;
 use serde_json::{Value as Json, json};
 
 const VECTORS: &str = include_str!("../vectors/dynamic-rules.json");

@@ -1266,6 +1266,14 @@ fn a_cut_is_late_from_its_first_day_on() {
     });
     let (_, _, after) = one(&tried, row("status=I"), Some(account(true, "")), true);
     assert_eq!(after.cut, tried.cut);
+    // Planned anew, it is heard of or not anew.
+    let mut lost = tried.clone();
+    lost.cut = lost.cut.map(|cut| PlannedCut {
+        unheard: true,
+        ..cut
+    });
+    let (_, _, after) = one(&lost, row("status=I"), Some(account(true, "")), true);
+    assert_eq!(after.cut, tried.cut);
     // Another cause is another cut.
     let words = "last=2027-03-12 status=I";
     let (_, _, after) = one(&tried, row(words), Some(account(true, "")), true);

@@ -4,7 +4,7 @@
 
 use rollcall_pipeline::log;
 use rollcall_pipeline::queue::{Lane, Queue as _};
-use rollcall_tests::chance::Random;
+use rollcall_play::chance::Random;
 use rollcall_tests::tenant::users;
 use serde_json::{Value, json};
 

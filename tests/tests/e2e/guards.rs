@@ -475,17 +475,7 @@ fn slice() {
     );
 
     let agree = |report: &serde_json::Value, now: &str| {
-        let args = [
-            "approve",
-            report["run"].as_str().unwrap(),
-            "--plan",
-            report["plan_sha256"].as_str().unwrap(),
-            "--guard",
-            "disables:three",
-            "--reason",
-            "the team is dissolved",
-        ];
-        world.at(now, &args).expect(0);
+        world.agree(now, report, "disables:three").expect(0);
         world.at(now, &["apply"]).expect(0);
     };
     agree(&report, "2026-03-15T12:00:00Z");
@@ -549,17 +539,7 @@ fn two_slices() {
     let leavers = ["10011", "10021", "10031", "10004"];
     assert_eq!(enabled(leavers), [true; 4]);
     let agree = |name: &str| {
-        let args = [
-            "approve",
-            report["run"].as_str().unwrap(),
-            "--plan",
-            report["plan_sha256"].as_str().unwrap(),
-            "--guard",
-            name,
-            "--reason",
-            "seen",
-        ];
-        world.at("2026-03-15T03:00:00Z", &args).expect(0);
+        world.agree("2026-03-15T03:00:00Z", &report, name).expect(0);
         world.at("2026-03-15T03:05:00Z", &["apply"]);
     };
     agree("disables:line");
@@ -605,17 +585,9 @@ fn deletions() {
         "Elsewhere",
         "the rest goes on"
     );
-    let args = [
-        "approve",
-        report["run"].as_str().unwrap(),
-        "--plan",
-        report["plan_sha256"].as_str().unwrap(),
-        "--guard",
-        "deletions",
-        "--reason",
-        "they left",
-    ];
-    world.at("2026-03-20T03:00:00Z", &args).expect(0);
+    world
+        .agree("2026-03-20T03:00:00Z", &report, "deletions")
+        .expect(0);
     world.at("2026-03-20T03:05:00Z", &["apply"]).expect(0);
     assert_eq!(there(), 180);
     world.at("2026-03-20T04:00:00Z", &["verify"]).expect(0);

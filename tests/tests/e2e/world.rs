@@ -126,6 +126,16 @@ impl World {
         )
     }
 
+    /// Agrees to what a guard keeps back of the plan of a report.
+    pub(crate) fn agree(&self, now: &str, report: &Value, guard: &str) -> Ran {
+        let text = |name: &str| report[name].as_str().unwrap();
+        let (run, plan) = (text("run"), text("plan_sha256"));
+        let args = [
+            "approve", run, "--plan", plan, "--guard", guard, "--reason", "checked",
+        ];
+        self.at(now, &args)
+    }
+
     pub(crate) fn full(&self, now: &str, args: &[&str]) -> Vec<String> {
         let config = self.config().display().to_string();
         let mut full: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();

@@ -30,8 +30,8 @@ use rollcall_pipeline::pull::Pulled;
 use rollcall_pipeline::queue::{Delivery, EmbeddedQueue, Envelope, HOLD, Lane, Queue, holding};
 use rollcall_pipeline::run::{Incoming, Pipeline, Taken, Until};
 use rollcall_pipeline::store::Store;
+use rollcall_play::chance::Random;
 use rollcall_rehearsal::{Tenant, TenantOptions};
-use rollcall_tests::chance::Random;
 use rollcall_tests::tenant::GROUPS;
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use rollcall_pipeline::log;
 use rollcall_pipeline::notify::{Notifier, Routes, Signing, WebhookNotifier};
 use rollcall_pipeline::queue::{Lane, Queue};
 use rollcall_pipeline::run::{Pipeline, Until};
-use rollcall_tests::chance::Random;
+use rollcall_play::chance::Random;
 use rollcall_tests::receiver::{Mood, Receiver, SECRET};
 
 use super::{BATCH, NIGHTS, Place, VISIBLE, incoming, verify};

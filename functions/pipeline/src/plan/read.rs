@@ -305,14 +305,23 @@ pub(super) fn subjects(
             }
             (Some(at), Some(rows)) => {
                 let entry = scan.roster.entries()[at];
-                let (seen, worker, key) = see(&entry, rows, request, scan, findings, set_aside)?;
+                let (mut seen, worker, key) =
+                    see(&entry, rows, request, scan, findings, set_aside)?;
                 // Of a row that is not believed nothing comes anyway.
                 if !entry.held
-                    && let Some(found) =
-                        taken_id(&entry, person.as_ref(), &key, scan, rows, request)?
+                    && let Some(found) = taken_id(
+                        (&entry, &worker),
+                        (person.as_ref(), &key),
+                        scan,
+                        rows,
+                        request,
+                    )?
                 {
                     findings.push(found);
-                    continue;
+                    if person.is_none() {
+                        continue;
+                    }
+                    seen = Seen::Held;
                 }
                 (Some(entry.row), seen, Some((worker, key)))
             }
@@ -639,36 +648,49 @@ fn no_person(row: u32) -> Finding {
 /// A worker id that the rows of a person bring anew, and that is somebody else's, too: whom it
 /// names, nobody could tell.
 fn taken_id(
-    entry: &Entry,
-    person: Option<&Person>,
-    key: &PersonKey,
+    (entry, worker): (&Entry, &WorkerId),
+    (person, key): (Option<&Person>, &PersonKey),
     scan: &Scan,
     rows: &mut SealedRows,
     request: &Request<'_>,
 ) -> Result<Option<Finding>, PlanError> {
-    let one = [*entry];
-    let jobs = scan.jobs.get(&entry.key).map_or(&one[..], Vec::as_slice);
+    let Some(jobs) = scan.jobs.get(&entry.key) else {
+        return taken(worker, entry.row, (person, key), scan, request);
+    };
     for job in jobs {
         let row = rows.at(job.byte)?;
         let worker = WorkerId::new(row.key().unwrap_or_default());
-        if person.is_some_and(|it| carries(it, &worker)) {
-            continue;
+        let found = taken(&worker, job.row, (person, key), scan, request)?;
+        if found.is_some() {
+            return Ok(found);
         }
-        let prefix = key_prefix(worker_hash(&request.source, &worker));
-        let why = if scan.roster.is_shared(prefix) {
-            "the file has the worker id for several persons"
-        } else if is_others(&worker, key, request)? {
-            "the worker id is that of another person whom Rollcall knows"
-        } else {
-            continue;
-        };
-        let note = format!("{why}; nothing is done with the row until HR says whose it is");
-        let (kind, place) = (FindingKind::IdReuse, Place::row(job.row));
-        return Ok(Some(
-            Finding::new(kind, Severity::Held, place, note).of(&worker),
-        ));
     }
     Ok(None)
+}
+
+fn taken(
+    worker: &WorkerId,
+    row: u32,
+    (person, key): (Option<&Person>, &PersonKey),
+    scan: &Scan,
+    request: &Request<'_>,
+) -> Result<Option<Finding>, PlanError> {
+    if person.is_some_and(|it| carries(it, worker)) {
+        return Ok(None);
+    }
+    let prefix = key_prefix(worker_hash(&request.source, worker));
+    let why = if scan.roster.is_shared(prefix) {
+        "the file has the worker id for several persons"
+    } else if is_others(worker, key, request)? {
+        "the worker id is that of another person whom Rollcall knows"
+    } else {
+        return Ok(None);
+    };
+    let note = format!("{why}; nothing is done with the row until HR says whose it is");
+    let (kind, place) = (FindingKind::IdReuse, Place::row(row));
+    Ok(Some(
+        Finding::new(kind, Severity::Held, place, note).of(worker),
+    ))
 }
 
 /// Whether a worker id is that of somebody else whom the state has, by the account or an employment

@@ -1,13 +1,13 @@
 //! A simulated company over 400 nights: laws that hold after each of them.
 //!
-//! The company says itself who may sign in when (`rollcall_tests::company`); what happened is read
+//! The company says itself who may sign in when (`rollcall_play::company`); what happened is read
 //! off the entries of the play, one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::scenario::{Case, Entry, play};
-use rollcall_tests::company::{Company, OVERLAP_DAYS};
+use rollcall_play::company::{Company, OVERLAP_DAYS};
 
 /// An account as its entries make it.
 #[derive(Debug, Clone, Default)]
