@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan as _};
 use super::StatusClass;
 use super::desk::{Desk, day_start};
 use super::draft::Reason;
-use crate::state::{BlockCause, Cut, Dismissed, Identity};
+use crate::state::{BlockCause, Cut, Dismissed, Identity, Lifecycle};
 
 /// How an employment ends, or a row of them together.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +121,21 @@ impl Job {
         self.row.last_day.or(self.row.terms.termination)
     }
 
+    /// The last day, also of what ends by its status alone: the day of the cut.
+    fn end(&self) -> Option<Date> {
+        let cut = || {
+            Some(
+                self.exit
+                    .as_ref()?
+                    .cut
+                    .due
+                    .to_zoned(self.zone.clone())
+                    .date(),
+            )
+        };
+        self.last().or_else(cut)
+    }
+
     fn in_force(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.to
     }
@@ -153,7 +168,11 @@ impl Desk<'_> {
                 before: None,
             });
         }
-        settle_old(&mut live, now);
+        let inside = matches!(
+            self.person.lifecycle,
+            Lifecycle::Created | Lifecycle::Active
+        );
+        settle_old(&mut live, inside, now);
         // Whoever is dismissed, never came or died is so in all employments.
         let sudden = live.iter().filter_map(|job| job.exit.as_ref());
         let mut sudden = sudden.filter(|exit| match exit.cut.cause {
@@ -260,12 +279,10 @@ impl Desk<'_> {
     /// Whether an employment goes on where others end, or stands beside them.
     fn one(&self, group: &[Job], job: &Job) -> bool {
         let gap = i64::from(self.cx.policy.mover.bridge_gap_days);
-        group
-            .iter()
-            .any(|other| match (other.last(), job.row.hire) {
-                (Some(last), Some(hire)) => full_days(last, hire) <= gap,
-                _ => other.to > job.start,
-            })
+        group.iter().any(|other| match (other.end(), job.row.hire) {
+            (Some(last), Some(hire)) => full_days(last, hire) <= gap,
+            _ => other.to > job.start,
+        })
     }
 
     /// Employments that are one.
@@ -275,7 +292,7 @@ impl Desk<'_> {
         let mut bridged = None;
         // What is followed counts until that begins.
         for at in 0..jobs.len() {
-            let Some(last) = jobs[at].last() else {
+            let Some(last) = jobs[at].end() else {
                 continue;
             };
             let follows = jobs.iter().filter_map(|job| {
@@ -403,10 +420,12 @@ impl Desk<'_> {
 }
 
 /// An employment that ended before another one began ended on its day, however it did: whoever
-/// was dismissed once and is hired again is not dismissed for good.
-fn settle_old(jobs: &mut Vec<Job>, now: Timestamp) {
+/// was dismissed once and is hired again is not dismissed for good. One that is yet to begin settles
+/// nothing while the person is `inside`: until they were cut off the end is what it is.
+fn settle_old(jobs: &mut Vec<Job>, inside: bool, now: Timestamp) {
     let hires: Vec<(Date, Timestamp)> = jobs
         .iter()
+        .filter(|job| !inside || job.start <= now)
         .filter_map(|job| Some((job.row.hire?, job.start)))
         .collect();
     jobs.retain_mut(|job| {

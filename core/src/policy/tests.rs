@@ -1055,6 +1055,33 @@ fn a_disable_that_nobody_heard_of_is_ours() {
     }
 }
 
+/// Dismissed in one employment, while the next one begins in half a year: one plan has both, and what
+/// begins excuses nobody before its day.
+#[test]
+fn a_dismissal_plans_for_the_job_to_come() {
+    let mut over = identity("status=I hire=2020-01-06 dept=IT");
+    let mut next = identity("hire=2027-09-01 dept=HR");
+    next.worker = WorkerId::new("2");
+    for (for_cause, last) in [(true, None), (true, Some("2027-03-01")), (false, None)] {
+        over.terms.for_cause = for_cause;
+        over.last_day = last.map(|day| day.parse().unwrap());
+        let seen = Seen::Row {
+            others: vec![next.clone()],
+            row: 2,
+            fingerprint: 7,
+            identity: Box::new(over.clone()),
+            sound: true,
+        };
+        let there = Some(account(true, "IT"));
+        let (steps, found, after) = one(&person(Lifecycle::Active), seen, there, true);
+        assert_eq!(found, vec![]);
+        assert_eq!(steps.first().unwrap(), "user.disable", "{steps:?}");
+        assert_eq!(steps.last().unwrap(), "user.enable", "{steps:?}");
+        let cause = after.cut.map(|planned| planned.cut.cause);
+        assert_eq!(cause == Some(BlockCause::ForCause), for_cause, "{cause:?}");
+    }
+}
+
 /// A manager was set, and nobody heard of it: HR's word is said again.
 #[test]
 fn a_manager_that_nobody_heard_of_is_said_again() {
