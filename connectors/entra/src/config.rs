@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rollcall_core::model::{AccessOp, AccountOp, Area, BinOp, EstateOp, GroupOp, ObjectId, Op};
+use rollcall_core::model::{
+    AccessOp, AccountOp, Area, BinOp, EstateOp, GroupOp, ObjectId, Op, SignInOp,
+};
 use rollcall_core::plan::Forecast;
 use rollcall_http::{
     CallError, Chance, Client, Clock, Credential, Exchange, Origin, OriginError, Quotas, Retry,
@@ -12,6 +14,7 @@ use rollcall_http::{
 };
 
 use crate::batch::ITEMS_MAX;
+use crate::graph;
 use crate::licences::Catalogue;
 
 /// How long a created account is treated as possibly not replicated yet.
@@ -273,7 +276,13 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
         ],
         Area::Estate(EstateOp::AddOwner) => &[READ, ("POST", "/groups/{id}/owners/$ref")],
         Area::Estate(EstateOp::AddSponsor) => &[READ, ("POST", "/users/{id}/sponsors/$ref")],
+        Area::SignIn(SignInOp::ResetPassword) => &[READ, ("PATCH", "/users/{id}")],
+        // How many there are is not known; three is what a person with a telephone has.
+        Area::SignIn(SignInOp::RemoveMethods) => {
+            const REMOVE: (&str, &str) = ("DELETE", "/users/{id}/authentication/phoneMethods/{id}");
+            &[READ, ("GET", graph::METHODS), REMOVE, REMOVE, REMOVE]
+        }
         // Not done by this connector: no policy that it is used with asks for it.
-        Area::SignIn | Area::Role | Area::Message | Area::Device => &[],
+        Area::SignIn(SignInOp::IssuePass) | Area::Role | Area::Message | Area::Device => &[],
     }
 }

@@ -8,7 +8,7 @@ use rollcall_core::model::{AccountName, Attributes, Ending, ObjectId, Step, Valu
 use rollcall_http::{CallError, Situation};
 use serde_json::{Value as Json, json};
 
-use crate::write::{Ended, Sender, invalid, not_found};
+use crate::write::{Ended, Sender, invalid, no_randomness, not_found};
 use crate::{account, graph, password};
 
 impl Sender<'_> {
@@ -64,14 +64,7 @@ impl Sender<'_> {
 
     async fn post(&mut self, step: &Step, name: &str) -> Ended {
         let Ok(body) = body(step, name) else {
-            let hint = "the operating system gives no random bytes for a password".to_owned();
-            return Ok((
-                Ending::Failed {
-                    code: "no_randomness".to_owned(),
-                    hint,
-                },
-                None,
-            ));
+            return Ok((no_randomness(), None));
         };
         match self.send(graph::create_user(body, self.lane)).await {
             Ok(reply) => {

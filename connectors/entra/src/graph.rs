@@ -191,6 +191,27 @@ pub(crate) fn clear_manager(id: &ObjectId, lane: Lane) -> Call {
     Call::new(spec("DELETE", "/users/{id}/manager/$ref", lane), path)
 }
 
+/// Template of [`list_methods`].
+pub(crate) const METHODS: &str = "/users/{id}/authentication/methods";
+
+/// All on one page: nobody has registered a hundred.
+pub(crate) fn list_methods(id: &ObjectId, lane: Lane) -> Call {
+    let path = format!("{}/authentication/methods", user_path(id));
+    Call::new(spec("GET", METHODS, lane), path)
+}
+
+/// By the path segment of its kind, with the template of that.
+pub(crate) fn remove_method(
+    user: &ObjectId,
+    (segment, template): (&str, &'static str),
+    id: &str,
+    lane: Lane,
+) -> Call {
+    let id = encode_segment(id);
+    let path = format!("{}/authentication/{segment}/{id}", user_path(user));
+    Call::new(spec("DELETE", template, lane), path)
+}
+
 pub(crate) fn delete_user(id: &ObjectId, lane: Lane) -> Call {
     Call::new(spec("DELETE", "/users/{id}", lane), user_path(id))
 }

@@ -46,7 +46,7 @@ impl Entra {
             Area::Account(_)
             | Area::Access(_)
             | Area::Bin(_)
-            | Area::SignIn
+            | Area::SignIn(_)
             | Area::Role
             | Area::Estate(_)
             | Area::Message

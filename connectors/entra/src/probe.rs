@@ -55,6 +55,13 @@ const NEEDS_OF_APPS: [&[&str]; 1] = [&["Application.Read.All", "Application.Read
 /// To add owners to them.
 const NEEDS_OF_OWNING_APPS: [&[&str]; 1] = [&["Application.ReadWrite.All"]];
 
+/// To give passwords that nobody knows; the application needs the role User Administrator as well
+/// ("Update user", passwordProfile), which no token shows.
+const NEEDS_OF_PASSWORDS: [&[&str]; 1] = [&["User-PasswordProfile.ReadWrite.All"]];
+
+/// To take away what people registered to sign in with.
+const NEEDS_OF_METHODS: [&[&str]; 1] = [&["UserAuthenticationMethod.ReadWrite.All"]];
+
 /// What a configuration has besides users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(
@@ -74,6 +81,10 @@ pub struct Wants {
     pub assigns: bool,
     /// Accounts that we delete.
     pub deletes: bool,
+    /// Passwords that we reset.
+    pub passwords: bool,
+    /// What people registered to sign in with, and we take away.
+    pub methods: bool,
     /// Groups whose owners we look at.
     pub group_owners: bool,
     /// The same of applications.
@@ -103,10 +114,13 @@ impl Wants {
     #[must_use]
     pub fn with(self, policy: &Policy) -> Self {
         let succession = policy.succession();
+        let needs = policy.needs();
         let of = |asset: Asset| succession.as_ref().map_or(Handing::Off, |it| it.of(asset));
         let (groups, apps) = (of(Asset::Group), of(Asset::Application));
         Self {
-            deletes: policy.needs().contains(&Op::UserDeleteSoft),
+            deletes: needs.contains(&Op::UserDeleteSoft),
+            passwords: needs.contains(&Op::UserResetPassword),
+            methods: needs.contains(&Op::AuthMethodsRemove),
             group_owners: groups != Handing::Off,
             app_owners: apps != Handing::Off,
             owns_groups: groups == Handing::Assign,
@@ -200,6 +214,8 @@ fn missing(roles: &[String], wants: Wants) -> Vec<String> {
         (wants.keeps_groups, NEEDS_OF_KEEPING),
         (wants.assigns, NEEDS_OF_ASSIGNING),
         (wants.deletes, NEEDS_OF_DELETING),
+        (wants.passwords, NEEDS_OF_PASSWORDS),
+        (wants.methods, NEEDS_OF_METHODS),
         (wants.group_owners && !wants.groups, NEEDS_OF_GROUPS),
         (wants.app_owners, NEEDS_OF_APPS),
         (wants.owns_groups && !wants.keeps_groups, NEEDS_OF_KEEPING),

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use rollcall_core::model::{
-    AccessOp, AccountOp, ActionId, Area, Attributes, BinOp, Ending, ObjectId, Op, Step, StepResult,
-    Value,
+    AccessOp, AccountOp, ActionId, Area, Attributes, BinOp, Ending, ObjectId, Op, SignInOp, Step,
+    StepResult, Value,
 };
 use rollcall_http::{Call, CallError, CallErrorKind, Clock, Lane, Reply, Situation, TokenError};
 use serde_json::{Value as Json, json};
@@ -71,7 +71,9 @@ impl Entra {
             Area::Bin(BinOp::Delete) => sender.delete(step).await,
             Area::Bin(BinOp::Restore) => sender.restore(step).await,
             Area::Estate(op) => sender.hand_over(step, op).await,
-            Area::SignIn | Area::Role | Area::Message | Area::Device => {
+            Area::SignIn(SignInOp::ResetPassword) => sender.reset_password(step).await,
+            Area::SignIn(SignInOp::RemoveMethods) => sender.remove_methods(step).await,
+            Area::SignIn(SignInOp::IssuePass) | Area::Role | Area::Message | Area::Device => {
                 Ok((invalid("this connector cannot do that"), None))
             }
         };
@@ -217,7 +219,11 @@ impl Sender<'_> {
     }
 
     /// Sends a write to an account; one that we made lately may not be everywhere yet.
-    async fn write(&mut self, object: &ObjectId, call: Call) -> Result<Ending, CallError> {
+    pub(crate) async fn write(
+        &mut self,
+        object: &ObjectId,
+        call: Call,
+    ) -> Result<Ending, CallError> {
         if self.entra.created_lately(object) {
             let sent = self.send_until_found(call).await;
             written(sent, self.entra.replicating())
@@ -369,6 +375,14 @@ pub(crate) fn not_found(error: &CallError) -> bool {
 pub(crate) fn stale(why: &str) -> Ending {
     Ending::Stale {
         why: why.to_owned(),
+    }
+}
+
+/// No password can be made.
+pub(crate) fn no_randomness() -> Ending {
+    Ending::Failed {
+        code: "no_randomness".to_owned(),
+        hint: "the operating system gives no random bytes for a password".to_owned(),
     }
 }
 

@@ -14,10 +14,12 @@ use rollcall_http::{Clock, Cost, Frozen, Lane, Quotas, Share, TenantSize, Thrott
 const WRITE: Cost = Cost {
     units: 1,
     writes: 1,
+    reports: 0,
 };
 const READ: Cost = Cost {
     units: 1,
     writes: 0,
+    reports: 0,
 };
 const PATIENCE: Duration = Duration::from_mins(5);
 

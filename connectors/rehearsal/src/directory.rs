@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 use crate::licences::ledger::Direct;
 use crate::seeded::Seeded;
 use crate::shelf::{Kept, Shelf};
+use crate::sign_in::Method;
 
 /// A user as the directory keeps it. Never a password: only that one was set.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -27,12 +28,26 @@ pub(crate) struct Record {
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub(crate) sponsors: BTreeSet<String>,
     pub(crate) password_set: bool,
+    /// How often the password was set since the user was made.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(crate) password_resets: u32,
+    /// What the user registered to sign in with, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) methods: BTreeMap<String, Method>,
     /// Those that were assigned directly, by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub(crate) licences: BTreeMap<String, Direct>,
     /// When it was soft-deleted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) deleted: Option<Timestamp>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes references to the field"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Record {

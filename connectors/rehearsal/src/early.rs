@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::throttle::Covers;
+use crate::throttle::{Cost, Covers};
 
 #[derive(Debug)]
 struct Notice {
@@ -32,11 +32,13 @@ impl Early {
     }
 
     /// Whether a call that arrived then should still have waited.
-    pub(crate) fn is(&self, write: bool, same: u64, arrived: Timestamp) -> bool {
+    pub(crate) fn is(&self, cost: Cost, same: u64, arrived: Timestamp) -> bool {
         self.0.iter().any(|notice| {
             let covered = match notice.covers {
-                Covers::All => true,
-                Covers::Writes => write,
+                // Reports have quotas of their own.
+                Covers::All => !cost.report,
+                Covers::Writes => cost.writes > 0,
+                Covers::Reports => cost.report,
                 Covers::Same(call) => call == same,
             };
             covered && notice.given < arrived && arrived < notice.until
@@ -62,16 +64,32 @@ mod tests {
             (Covers::Writes, false, 1, 1, false),
             (Covers::Same(7), false, 7, 1, true),
             (Covers::Same(7), true, 8, 1, false),
+            (Covers::Reports, false, 1, 1, false),
         ];
         for (covers, write, same, seconds, expected) in table {
+            let cost = Cost {
+                units: 1,
+                writes: u32::from(write),
+                report: false,
+            };
             let mut early = Early::default();
             early.told(covers, 2.0, start);
             let arrived = start + seconds.seconds();
             assert_eq!(
-                early.is(write, same, arrived),
+                early.is(cost, same, arrived),
                 expected,
                 "{covers:?} {seconds}"
             );
+        }
+        // What counts as a report waits for its own quota alone.
+        let report = Cost {
+            report: true,
+            ..Cost::ENVELOPE
+        };
+        for (covers, expected) in [(Covers::All, false), (Covers::Reports, true)] {
+            let mut early = Early::default();
+            early.told(covers, 2.0, start);
+            assert_eq!(early.is(report, 1, start + 1.seconds()), expected);
         }
     }
 }

@@ -283,7 +283,7 @@ fn value_of<E: Entity>(object: &E, name: &str) -> Json {
 }
 
 /// A user outside Graph: every property that is set, the manager's id, whether a password was
-/// set, what licences there are, and when it was deleted.
+/// set and how often again, kinds of methods, what licences there are, and when it was deleted.
 pub(crate) fn plain(record: &Record, manager: Option<&str>, licences: Vec<Json>) -> Json {
     let mut out = record.properties.clone();
     if !licences.is_empty() {
@@ -291,6 +291,13 @@ pub(crate) fn plain(record: &Record, manager: Option<&str>, licences: Vec<Json>)
     }
     out.insert("id".to_owned(), record.id.clone().into());
     out.insert("passwordSet".to_owned(), record.password_set.into());
+    if record.password_resets > 0 {
+        out.insert("passwordResets".to_owned(), record.password_resets.into());
+    }
+    if !record.methods.is_empty() {
+        let methods = record.methods.values().map(|it| it.kind.as_str());
+        out.insert("methods".to_owned(), methods.collect());
+    }
     if let Some(manager) = manager {
         out.insert("manager".to_owned(), manager.into());
     }

@@ -31,6 +31,7 @@ mod seeded;
 mod serve;
 mod served;
 mod shelf;
+mod sign_in;
 mod state;
 mod tenant;
 mod throttle;

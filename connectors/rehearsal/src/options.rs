@@ -94,6 +94,8 @@ impl Default for TenantOptions {
             "User.EnableDisableAccount.All",
             "User.RevokeSessions.All",
             "User-LifeCycleInfo.ReadWrite.All",
+            "User-PasswordProfile.ReadWrite.All",
+            "UserAuthenticationMethod.ReadWrite.All",
             "Group.ReadWrite.All",
             "LicenseAssignment.ReadWrite.All",
             "Organization.Read.All",

@@ -31,6 +31,11 @@ pub(crate) const LICENCE_READ: &[&str] = &[
 pub(crate) const LICENCE_WRITE: &[&str] = &["LicenseAssignment.ReadWrite.All"];
 pub(crate) const ORGANIZATION: &[&str] = &["Organization.Read.All"];
 
+pub(crate) const METHODS_READ: &[&str] = &[
+    "UserAuthenticationMethod.Read.All",
+    "UserAuthenticationMethod.ReadWrite.All",
+];
+
 const READ_LEAVE_DATE: &[&str] = &[
     "User-LifeCycleInfo.Read.All",
     "User-LifeCycleInfo.ReadWrite.All",

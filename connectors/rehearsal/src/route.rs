@@ -9,6 +9,7 @@ use crate::encoding::{decode, is_guid};
 use crate::ownership::{App, Ownership};
 use crate::query::literal;
 use crate::refusal::Refusal;
+use crate::sign_in::{self, SignIn};
 
 /// How a user is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,7 @@ pub(crate) enum Route {
     AssignLicense(Key),
     Group(GroupRoute),
     Ownership(Ownership),
+    SignIn(SignIn),
     /// Users in the bin.
     ListBin,
     /// Object id, lower case.
@@ -217,6 +219,23 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
                 template: "/users/{id}/sponsors/{id}/$ref",
                 route,
             }
+        }
+        ["users", _, "authentication", "methods"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| Route::SignIn(SignIn::List(key)))];
+            named("/users/{id}/authentication/methods", method, &make)
+        }
+        ["users", key, "authentication", segment, id] => {
+            let (template, removable) = sign_in::template(segment);
+            let route = if !removable {
+                return unknown(segment);
+            } else if *method == Method::DELETE {
+                key_of(key).map(|key| {
+                    Route::SignIn(SignIn::Remove(key, (*segment).to_owned(), (*id).to_owned()))
+                })
+            } else {
+                Err(Refusal::method_not_allowed())
+            };
+            Routed { template, route }
         }
         ["users", _, "memberOf"] => {
             let make: [Offer; 1] = [(Method::GET, |key| Route::Group(GroupRoute::MemberOf(key)))];

@@ -182,7 +182,7 @@ impl State {
             retry_after: None,
             object: None,
             in_batch: call.in_batch,
-            early: self.early.is(write, same(call), call.arrived),
+            early: self.early.is(cost, same(call), call.arrived),
             fault,
         }
     }

@@ -369,6 +369,21 @@ impl Tenant {
             .map_err(refused)
     }
 
+    /// Registers something that a user signs in with, as they would themselves: its `@odata.type`
+    /// (`#microsoft.graph.phoneAuthenticationMethod` ...), its properties, and `default` where it is the
+    /// one that is asked for first; gives its id.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where the user is not there, or the metadata have no such method.
+    pub fn put_method(&self, user: &str, method: &Json) -> Result<String, TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_method(user, method, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
     /// Makes a user an owner of a group, as `POST /groups/{id}/owners/$ref` would.
     ///
     /// # Errors

@@ -16,6 +16,9 @@ use crate::refusal::Throttled;
 
 static TEXT: &str = include_str!("../data/throttling.json");
 
+/// The service whose limits the calls about sign-in methods count against.
+const REPORTS: &str = "identity-and-access-reports";
+
 /// Used beyond the limit at most, as a share of it.
 const OVERRUN: f64 = 1.8;
 
@@ -70,6 +73,8 @@ fn table() -> &'static Table {
 pub(crate) struct Cost {
     pub(crate) units: u32,
     pub(crate) writes: u32,
+    /// It counts as an identity report instead.
+    pub(crate) report: bool,
 }
 
 impl Cost {
@@ -77,11 +82,19 @@ impl Cost {
     pub(crate) const ENVELOPE: Self = Self {
         units: 0,
         writes: 0,
+        report: false,
     };
 
     /// By method, path template and query options; the default row of the method where the
     /// template has none of its own.
     pub(crate) fn of(method: &str, template: &str, query: &[(String, String)]) -> Self {
+        // The published list of reports names `authenticationMethod`.
+        if template.starts_with("/users/{id}/authentication/") {
+            return Self {
+                report: true,
+                ..Self::ENVELOPE
+            };
+        }
         let rules = &table().cost_rules;
         let rows = || rules.base_costs.iter().filter(|row| row.method == method);
         let row = rows()
@@ -91,6 +104,7 @@ impl Cost {
             return Self {
                 units: 1,
                 writes: 0,
+                report: false,
             };
         };
         let has = |name: &str| query.iter().any(|(known, _)| known == name);
@@ -111,6 +125,7 @@ impl Cost {
         Self {
             units: u32::try_from(units).unwrap_or(1),
             writes: row.write_cost,
+            report: false,
         }
     }
 }
@@ -122,6 +137,8 @@ pub(crate) enum Covers {
     All,
     /// Calls that count as writes.
     Writes,
+    /// Calls that count as identity reports.
+    Reports,
     /// The same call again.
     Same(u64),
 }
@@ -161,8 +178,10 @@ pub(crate) struct Meters {
 impl Meters {
     /// Empty buckets, which is to say full quotas.
     pub(crate) fn new(tenant_id: &str, client_id: &str, now: Timestamp) -> Self {
-        let ours =
-            |row: &&Row| row.service == "identity-and-access" || row.service == "microsoft-graph";
+        let ours = |row: &&Row| {
+            let services = ["identity-and-access", "microsoft-graph", REPORTS];
+            services.contains(&row.service.as_str()) && !row.bucket.contains("signinactivity")
+        };
         let meters = table().buckets.iter().filter(ours);
         Self {
             buckets: meters
@@ -192,6 +211,7 @@ impl Meters {
         for meter in &mut self.buckets {
             let row = meter.row;
             let amount = match row.unit.as_str() {
+                _ if row.service == REPORTS => f64::from(u8::from(cost.report)),
                 "resource-unit" => f64::from(cost.units),
                 "write" => f64::from(cost.writes),
                 _ => 1.0,
@@ -215,7 +235,9 @@ impl Meters {
                 charge.exhausted = Some(Exhausted {
                     retry_after: (wait * 1000.0).ceil() / 1000.0,
                     throttled: row.throttled(&self.tenant_id, &self.client_id),
-                    covers: if row.unit == "write" {
+                    covers: if row.service == REPORTS {
+                        Covers::Reports
+                    } else if row.unit == "write" {
                         Covers::Writes
                     } else {
                         Covers::All
@@ -329,7 +351,11 @@ mod tests {
             let cost = Cost::of(method, template, &query);
             assert_eq!(
                 cost,
-                Cost { units, writes },
+                Cost {
+                    units,
+                    writes,
+                    report: false
+                },
                 "{method} {template} {query:?}"
             );
         }
@@ -341,6 +367,7 @@ mod tests {
         let read = Cost {
             units: 1,
             writes: 0,
+            report: false,
         };
         for (users, limit) in [(49, 3500), (50, 5000), (500, 5000), (501, 8000)] {
             let mut meters = Meters::new("t", "c", start());
@@ -362,6 +389,7 @@ mod tests {
         let write = Cost {
             units: 1,
             writes: 1,
+            report: false,
         };
         let mut meters = Meters::new("t", "c", start());
         for _ in 0..3000 {
@@ -408,6 +436,7 @@ mod tests {
                 Cost {
                     units: 1,
                     writes: 1,
+                    report: false,
                 },
                 Size::L,
                 start(),
@@ -418,6 +447,7 @@ mod tests {
             Cost {
                 units: 1,
                 writes: 0,
+                report: false,
             },
             Size::L,
             start(),
@@ -432,6 +462,7 @@ mod tests {
         let write = Cost {
             units: 1,
             writes: 1,
+            report: false,
         };
         let mut meters = Meters::new("t", "c", start());
         let last = (0..6000)

@@ -148,6 +148,7 @@ impl State {
             Route::AssignLicense(key) => self.assign_to_user(&key, call, now),
             Route::Group(route) => self.execute_group(route, call, now),
             Route::Ownership(route) => self.execute_ownership(route, call, now),
+            Route::SignIn(route) => self.execute_sign_in(route, call, now),
             Route::ListBin => self.list_bin(call, now),
             Route::Restore(id) => self.restore(&id, call, now),
             Route::ReadOrganization => self.organization(call),
@@ -201,6 +202,7 @@ impl State {
         if name.is_some_and(|name| self.directory.name_taken(name, Some(&record.id))) {
             return Err(Refusal::name_taken());
         }
+        record.password_resets += u32::from(body.contains_key("passwordProfile"));
         merge(&mut record, body);
         self.store(record, now, Answer::no_content())
     }
@@ -238,6 +240,8 @@ impl State {
             manager,
             sponsors: BTreeSet::new(),
             password_set: false,
+            password_resets: 0,
+            methods: BTreeMap::new(),
             licences: BTreeMap::new(),
             deleted: None,
         };

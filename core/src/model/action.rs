@@ -222,7 +222,9 @@ impl Op {
             Self::GroupLicense => Area::Group(GroupOp::License),
             Self::UserRestore => Area::Bin(BinOp::Restore),
             Self::UserDeleteSoft => Area::Bin(BinOp::Delete),
-            Self::UserResetPassword | Self::TapIssue | Self::AuthMethodsRemove => Area::SignIn,
+            Self::UserResetPassword => Area::SignIn(SignInOp::ResetPassword),
+            Self::AuthMethodsRemove => Area::SignIn(SignInOp::RemoveMethods),
+            Self::TapIssue => Area::SignIn(SignInOp::IssuePass),
             Self::RoleRemove | Self::RoleAdd | Self::AppRoleRemove => Area::Role,
             Self::OwnerAdd => Area::Estate(EstateOp::AddOwner),
             Self::SponsorAdd => Area::Estate(EstateOp::AddSponsor),
@@ -364,7 +366,7 @@ pub enum Area {
     /// Whether an account lies in the bin.
     Bin(BinOp),
     /// What somebody signs in with.
-    SignIn,
+    SignIn(SignInOp),
     /// Roles in the directory and in applications.
     Role,
     /// What an account answers for.
@@ -392,6 +394,17 @@ pub enum AccountOp {
     Disable,
     /// [`Op::UserRevokeSessions`].
     RevokeSessions,
+}
+
+/// What is done to what somebody signs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInOp {
+    /// [`Op::UserResetPassword`].
+    ResetPassword,
+    /// [`Op::AuthMethodsRemove`].
+    RemoveMethods,
+    /// [`Op::TapIssue`].
+    IssuePass,
 }
 
 /// What is done to the memberships and licences of an account.

@@ -9,7 +9,7 @@ mod value;
 
 pub use action::{
     AccessOp, Account, AccountOp, Area, BinOp, Ending, EstateOp, GroupName, GroupOp, GroupStep,
-    Licence, LicenceState, Lookup, Op, Seats, SeenGroup, ServicePlan, Step, StepResult,
+    Licence, LicenceState, Lookup, Op, Seats, SeenGroup, ServicePlan, SignInOp, Step, StepResult,
     WantedGroup,
 };
 pub use estate::{Asset, Estate, Keeper, Owned};

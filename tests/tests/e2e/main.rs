@@ -35,6 +35,7 @@ mod rough;
 mod rules;
 mod sample;
 mod scenarios;
+mod sign_in;
 mod sources;
 mod succession;
 mod telling;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         rules::trials(),
         scenarios::trials(),
         ids::trials(),
+        sign_in::trials(),
         sources::trials(),
         succession::trials(),
         undo::trials(),

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::Clock;
 
-/// The buckets that calls of the identity service count against, app + tenant and tenant. The
-/// ones over all tenants matter to multi-tenant hosting only.
+/// The buckets that calls of the identity service and of its reports count against, app + tenant and
+/// tenant. The ones over all tenants matter to multi-tenant hosting only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bucket {
     /// Writes of our application in this tenant.
@@ -22,11 +22,15 @@ pub enum Bucket {
     WriteTenant,
     /// Resource units of our application in this tenant.
     UnitsAppTenant,
+    /// Calls of our application in this tenant about what people sign in with: they count as
+    /// identity reports, by the strictest reading of the resources that the limit names.
+    ReportsAppTenant,
 }
 
 impl Bucket {
     /// The tightest first: whoever waits for the last one holds the others' tokens.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
+        Self::ReportsAppTenant,
         Self::WriteAppTenant,
         Self::WriteTenant,
         Self::UnitsAppTenant,
@@ -38,6 +42,7 @@ impl Bucket {
             Self::WriteAppTenant => "identity.write.app_tenant",
             Self::WriteTenant => "identity.write.tenant",
             Self::UnitsAppTenant => "identity.ru.app_tenant",
+            Self::ReportsAppTenant => "reports.app_tenant",
         }
     }
 }
@@ -66,9 +71,14 @@ pub(super) struct Pace {
 impl Pace {
     /// Keeps inside `limit` units in every window of `window` seconds: a fiftieth at once, one
     /// unit kept for the call that holds its token while it waits for another bucket, the rest
-    /// evenly. The burst is never below the dearest documented call where the limit allows.
+    /// evenly. The burst is never below the dearest documented call where the limit allows; of a handful
+    /// nothing is kept for one, every unit counts.
     pub(super) fn inside(limit: u32, window: u32) -> Self {
-        let burst = (limit / 50).max(10).min(limit / 2).max(1);
+        let burst = if limit < 10 {
+            1
+        } else {
+            (limit / 50).max(10).min(limit / 2)
+        };
         let even = u64::from(limit.saturating_sub(burst + 1).max(1));
         let window = u64::from(window) * 1_000_000_000;
         // Rounded up: a nanosecond short per unit would add up to one unit too many.

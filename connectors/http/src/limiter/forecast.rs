@@ -18,21 +18,24 @@ pub struct Forecast {
 /// Adds up what the calls cost and finds the bucket that takes longest. Templates are those of
 /// [`cost_of`]; retries and the peer's own answering time are not in it.
 pub fn forecast(size: TenantSize, share: Share, calls: &[(&str, &str, u64)]) -> Forecast {
-    let (mut units, mut writes, mut count) = (0_u64, 0_u64, 0_u64);
+    let (mut units, mut writes, mut reports, mut count) = (0_u64, 0_u64, 0_u64, 0_u64);
     for (method, template, times) in calls {
         let Cost {
             units: u,
             writes: w,
+            reports: r,
         } = cost_of(method, template);
         count += times;
         units += u64::from(u) * times;
         writes += u64::from(w) * times;
+        reports += u64::from(r) * times;
     }
     let mut slowest: Option<(Bucket, f64)> = None;
     for (bucket, Pace { burst, period }) in paces(size, share) {
         let wanted = match bucket {
             Bucket::WriteAppTenant | Bucket::WriteTenant => writes,
             Bucket::UnitsAppTenant => units,
+            Bucket::ReportsAppTenant => reports,
         };
         if wanted == 0 {
             continue;

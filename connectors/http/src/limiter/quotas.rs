@@ -30,11 +30,13 @@ impl Lane {
 }
 
 /// Burst and pace of each bucket, in the order of [`Bucket::ALL`].
-pub(super) fn paces(size: TenantSize, share: Share) -> [(Bucket, Pace); 3] {
+pub(super) fn paces(size: TenantSize, share: Share) -> [(Bucket, Pace); 4] {
     Bucket::ALL.map(|bucket| {
         let (limit, window) = table().limit(bucket.name(), size);
         let limit = match bucket {
-            Bucket::WriteAppTenant | Bucket::UnitsAppTenant => share.own_of(limit),
+            Bucket::WriteAppTenant | Bucket::UnitsAppTenant | Bucket::ReportsAppTenant => {
+                share.own_of(limit)
+            }
             Bucket::WriteTenant => share.tenant_of(limit),
         };
         (bucket, Pace::inside(limit, window))
@@ -56,6 +58,7 @@ impl Metered {
         match self.bucket {
             Bucket::WriteAppTenant | Bucket::WriteTenant => cost.writes,
             Bucket::UnitsAppTenant => cost.units,
+            Bucket::ReportsAppTenant => cost.reports,
         }
     }
 
@@ -72,7 +75,7 @@ impl Metered {
 pub struct Quotas {
     size: TenantSize,
     share: Share,
-    buckets: [Metered; 3],
+    buckets: [Metered; 4],
 }
 
 impl Quotas {

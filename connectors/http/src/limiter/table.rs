@@ -75,6 +75,8 @@ pub struct Cost {
     pub units: u32,
     /// Writes: 0 or 1.
     pub writes: u32,
+    /// Calls of the identity reports: 0 or 1.
+    pub reports: u32,
 }
 
 impl Cost {
@@ -82,6 +84,12 @@ impl Cost {
     pub const NONE: Self = Self {
         units: 0,
         writes: 0,
+        reports: 0,
+    };
+    /// A call about what somebody signs in with.
+    const REPORT: Self = Self {
+        reports: 1,
+        ..Self::NONE
     };
 }
 
@@ -137,6 +145,9 @@ pub fn cost_of(method: &str, template: &str) -> Cost {
     if path == "/$batch" {
         return Cost::NONE;
     }
+    if is_about_methods(&path) {
+        return Cost::REPORT;
+    }
     let rows = || {
         table
             .cost_rules
@@ -152,6 +163,7 @@ pub fn cost_of(method: &str, template: &str) -> Cost {
         return Cost {
             units: 1,
             writes: 1,
+            reports: 0,
         };
     };
     let option = |name: &str| {
@@ -165,6 +177,7 @@ pub fn cost_of(method: &str, template: &str) -> Cost {
         return Cost {
             units,
             writes: row.write_cost,
+            reports: 0,
         };
     }
     let mut units = i64::from(row.base_resource_units);
@@ -186,7 +199,15 @@ pub fn cost_of(method: &str, template: &str) -> Cost {
     Cost {
         units: u32::try_from(units).unwrap_or(0).max(floor),
         writes: row.write_cost,
+        reports: 0,
     }
+}
+
+/// `/users/{id}/authentication/…`: the limit of the reports names `authenticationMethod` among its
+/// resources.
+fn is_about_methods(path: &str) -> bool {
+    let mut parts = path.trim_start_matches('/').split('/');
+    parts.next() == Some("users") && parts.nth(1) == Some("authentication")
 }
 
 /// Same segments; anything in braces stands for anything in braces.
@@ -241,10 +262,28 @@ mod tests {
         for (method, template, units, writes) in table {
             assert_eq!(
                 cost_of(method, template),
-                Cost { units, writes },
+                Cost {
+                    units,
+                    writes,
+                    reports: 0
+                },
                 "{method} {template}"
             );
         }
+    }
+
+    #[test]
+    fn calls_about_methods_are_reports() {
+        for (method, template) in [
+            ("GET", "/users/{id}/authentication/methods"),
+            (
+                "DELETE",
+                "/v1.0/users/{id}/authentication/fido2Methods/{id}",
+            ),
+        ] {
+            assert_eq!(cost_of(method, template), Cost::REPORT, "{template}");
+        }
+        assert_eq!(table().limit("reports.app_tenant", TenantSize::L), (5, 10));
     }
 
     /// The limits that the rest of the crate is tested against.

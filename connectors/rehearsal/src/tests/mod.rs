@@ -12,6 +12,7 @@ mod permissions;
 mod quotas;
 mod reading;
 mod replication;
+mod sign_in;
 mod sockets;
 mod tokens;
 mod writing;

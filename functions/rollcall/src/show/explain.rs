@@ -180,7 +180,7 @@ impl Page<'_> {
             | Area::Access(_)
             | Area::Group(_)
             | Area::Bin(_)
-            | Area::SignIn
+            | Area::SignIn(_)
             | Area::Role
             | Area::Estate(_)
             | Area::Message
