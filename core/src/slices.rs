@@ -791,6 +791,24 @@ mod tests {
         assert_eq!((judge(3), judge(4)), (1, 0));
     }
 
+    /// A slice that is named is always said, one of many only where it counts anything.
+    #[test]
+    fn what_is_said_of_slices_that_nothing_is_planned_in() {
+        let mut slices = slices(SLICES);
+        let clerk = parts(&mut slices, &worker("Warsaw", "Rondo 1", "Clerk"));
+        let mut tally = Tally::default();
+        tally.add(&clerk, 1, 0);
+        let judged = tally.judge(&slices, &BTreeMap::new(), None);
+        let said: BTreeSet<&str> = judged.verdicts.iter().map(|it| it.name.as_str()).collect();
+        assert!(
+            said.contains("disables:warsaw") && said.contains("removals:warsaw"),
+            "{said:?}"
+        );
+        assert!(said.contains("disables:site:rondo-1"), "{said:?}");
+        let of_site = said.iter().filter(|it| it.contains(":site:")).count();
+        assert_eq!(of_site, 1, "{said:?}");
+    }
+
     #[test]
     fn without_slices_everything_is_for_the_budgets_of_everybody() {
         let mut tally = Tally::default();

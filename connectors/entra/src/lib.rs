@@ -25,4 +25,4 @@ mod states;
 mod write;
 
 pub use config::{Entra, EntraConfig, EntraError, does};
-pub use probe::{Probe, Wants};
+pub use probe::{Need, Probe, Wants};

@@ -13,54 +13,121 @@ use serde::Serialize;
 use crate::graph;
 use crate::{Entra, EntraError};
 
-/// One thing that we do, and the permissions of which any one allows it; the least first
-/// (permission data of microsoftgraph/microsoft-graph-devx-content).
-const NEEDS: [&[&str]; 4] = [
-    &["User.Read.All", "User.ReadWrite.All"],
-    &["User.ReadWrite.All"],
-    &["User.EnableDisableAccount.All", "User.ReadWrite.All"],
-    &["User.RevokeSessions.All", "User.ReadWrite.All"],
-];
+/// Something that a configuration needs the tenant's consent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Need {
+    /// What for.
+    pub feature: &'static str,
+    /// Application permissions of Microsoft Graph of which any one allows it; the least first
+    /// (permission data of microsoftgraph/microsoft-graph-devx-content).
+    pub any_of: &'static [&'static str],
+}
 
-/// To see who is in a group, where groups are defined.
-const NEEDS_OF_GROUPS: [&[&str]; 1] = [&[
+const GROUPS_READ: &[&str] = &[
     "GroupMember.Read.All",
     "GroupMember.ReadWrite.All",
     "Group.Read.All",
     "Group.ReadWrite.All",
-]];
+];
 
-/// To see how many seats are left, where groups give licences.
-const NEEDS_OF_LICENCES: [&[&str]; 1] = [&[
-    "LicenseAssignment.Read.All",
-    "LicenseAssignment.ReadWrite.All",
-    "Organization.Read.All",
-]];
+type Feature = (fn(Wants) -> bool, &'static str, &'static [&'static str]);
 
-/// To put people into groups and take them out.
-const NEEDS_OF_MEMBERS: [&[&str]; 1] = [&["GroupMember.ReadWrite.All", "Group.ReadWrite.All"]];
-
-/// To make groups and to write what they are.
-const NEEDS_OF_KEEPING: [&[&str]; 1] = [&["Group.ReadWrite.All"]];
-
-/// To give licences, to groups or to accounts.
-const NEEDS_OF_ASSIGNING: [&[&str]; 1] = [&["LicenseAssignment.ReadWrite.All"]];
-
-/// To put accounts into the bin and to bring them back.
-const NEEDS_OF_DELETING: [&[&str]; 1] = [&["User.DeleteRestore.All", "User.ReadWrite.All"]];
-
-/// To see who owns applications.
-const NEEDS_OF_APPS: [&[&str]; 1] = [&["Application.Read.All", "Application.ReadWrite.All"]];
-
-/// To add owners to them.
-const NEEDS_OF_OWNING_APPS: [&[&str]; 1] = [&["Application.ReadWrite.All"]];
-
-/// To give passwords that nobody knows; the application needs the role User Administrator as well
-/// ("Update user", passwordProfile), which no token shows.
-const NEEDS_OF_PASSWORDS: [&[&str]; 1] = [&["User-PasswordProfile.ReadWrite.All"]];
-
-/// To take away what people registered to sign in with.
-const NEEDS_OF_METHODS: [&[&str]; 1] = [&["UserAuthenticationMethod.ReadWrite.All"]];
+/// Everything that this connector does, each with who asks for it.
+const FEATURES: [Feature; 18] = [
+    (
+        |_| true,
+        "read people",
+        &["User.Read.All", "User.ReadWrite.All"],
+    ),
+    (
+        |_| true,
+        "make people and write their attributes",
+        &["User.ReadWrite.All"],
+    ),
+    (
+        |_| true,
+        "enable and disable accounts",
+        &["User.EnableDisableAccount.All", "User.ReadWrite.All"],
+    ),
+    (
+        |_| true,
+        "end sessions",
+        &["User.RevokeSessions.All", "User.ReadWrite.All"],
+    ),
+    // "Update user": User.ReadWrite.All does not cover it.
+    (
+        |wants| wants.leave_dates,
+        "write employeeLeaveDateTime",
+        &["User-LifeCycleInfo.ReadWrite.All"],
+    ),
+    (|wants| wants.groups, "see who is in groups", GROUPS_READ),
+    (
+        |wants| wants.licences,
+        "see seats of licences",
+        &[
+            "LicenseAssignment.Read.All",
+            "LicenseAssignment.ReadWrite.All",
+            "Organization.Read.All",
+        ],
+    ),
+    (
+        |wants| wants.members,
+        "put people into groups and take them out",
+        &["GroupMember.ReadWrite.All", "Group.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.keeps_groups,
+        "make groups and write what they are",
+        &["Group.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.assigns,
+        "give licences",
+        &["LicenseAssignment.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.deletes,
+        "put accounts into the bin and bring them back",
+        &["User.DeleteRestore.All", "User.ReadWrite.All"],
+    ),
+    // No token shows the role that it takes besides ("Update user", passwordProfile).
+    (
+        |wants| wants.passwords,
+        "reset passwords (with the role User Administrator for the application)",
+        &["User-PasswordProfile.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.methods,
+        "take away sign-in methods",
+        &["UserAuthenticationMethod.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.group_owners && !wants.groups,
+        "see who owns groups",
+        GROUPS_READ,
+    ),
+    (
+        |wants| wants.app_owners,
+        "see who owns applications",
+        &["Application.Read.All", "Application.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.owns_groups && !wants.keeps_groups,
+        "add owners to groups",
+        &["Group.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.owns_apps,
+        "add owners to applications",
+        &["Application.ReadWrite.All"],
+    ),
+    // "Add sponsors" of users.
+    (
+        |wants| wants.sponsors,
+        "add sponsors to guests",
+        &["User.ReadWrite.All"],
+    ),
+];
 
 /// What a configuration has besides users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,6 +160,10 @@ pub struct Wants {
     pub owns_groups: bool,
     /// The same of applications.
     pub owns_apps: bool,
+    /// Guests that we add sponsors to.
+    pub sponsors: bool,
+    /// Dates of leaving that we write.
+    pub leave_dates: bool,
 }
 
 impl Wants {
@@ -125,8 +196,26 @@ impl Wants {
             app_owners: apps != Handing::Off,
             owns_groups: groups == Handing::Assign,
             owns_apps: apps == Handing::Assign,
+            sponsors: of(Asset::Guest) == Handing::Assign,
             ..self
         }
+    }
+
+    /// The same, with what attributes need that are written.
+    #[must_use]
+    pub fn writing<'a>(self, targets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut targets = targets.into_iter();
+        Self {
+            leave_dates: targets.any(|it| it == "employeeLeaveDateTime"),
+            ..self
+        }
+    }
+
+    /// What the tenant has to consent to, each feature once.
+    pub fn needs(self) -> Vec<Need> {
+        let wanted = FEATURES.iter().filter(|(wants, ..)| wants(self));
+        let needs = wanted.map(|(_, feature, any_of)| Need { feature, any_of });
+        needs.collect()
     }
 }
 
@@ -207,29 +296,21 @@ impl Entra {
 }
 
 fn missing(roles: &[String], wants: Wants) -> Vec<String> {
-    let of_features = [
-        (wants.groups, NEEDS_OF_GROUPS),
-        (wants.licences, NEEDS_OF_LICENCES),
-        (wants.members, NEEDS_OF_MEMBERS),
-        (wants.keeps_groups, NEEDS_OF_KEEPING),
-        (wants.assigns, NEEDS_OF_ASSIGNING),
-        (wants.deletes, NEEDS_OF_DELETING),
-        (wants.passwords, NEEDS_OF_PASSWORDS),
-        (wants.methods, NEEDS_OF_METHODS),
-        (wants.group_owners && !wants.groups, NEEDS_OF_GROUPS),
-        (wants.app_owners, NEEDS_OF_APPS),
-        (wants.owns_groups && !wants.keeps_groups, NEEDS_OF_KEEPING),
-        (wants.owns_apps, NEEDS_OF_OWNING_APPS),
-    ];
-    let of_features = of_features.iter().filter(|(wanted, _)| *wanted);
-    let mut missing: Vec<String> = NEEDS
-        .iter()
-        .chain(of_features.flat_map(|(_, needs)| needs))
-        .filter(|any| !any.iter().any(|need| roles.iter().any(|role| role == need)))
-        .map(|any| any[0].to_owned())
-        .collect();
-    // One broad permission may be the only form of several needs.
-    missing.dedup();
+    let lacks = |need: &Need| {
+        !need
+            .any_of
+            .iter()
+            .any(|it| roles.iter().any(|role| role == it))
+    };
+    let lacking = wants.needs().into_iter().filter(lacks);
+    let mut missing: Vec<String> = Vec::new();
+    for need in lacking {
+        // One broad permission may be the only form of several needs.
+        let least = need.any_of[0];
+        if !missing.iter().any(|it| it == least) {
+            missing.push(least.to_owned());
+        }
+    }
     missing
 }
 
@@ -404,6 +485,37 @@ mod tests {
         assert_eq!(
             asked(assign),
             ["GroupMember.Read.All", "Group.ReadWrite.All"]
+        );
+    }
+
+    /// Each feature has one line, and what is not configured has none.
+    #[test]
+    fn needs_are_those_of_what_is_configured() {
+        let features = |wants: Wants| -> Vec<&str> {
+            wants.needs().into_iter().map(|need| need.feature).collect()
+        };
+        assert_eq!(features(Wants::default()).len(), 4);
+        let writes = |names: &[&'static str]| Wants::default().writing(names.iter().copied());
+        assert_eq!(features(writes(&["city", "employeeHireDate"])).len(), 4);
+        let leave = writes(&["city", "employeeLeaveDateTime"]);
+        assert_eq!(features(leave)[4], "write employeeLeaveDateTime");
+        let roles = ["User.ReadWrite.All".to_owned()];
+        assert_eq!(
+            missing(&roles, leave),
+            ["User-LifeCycleInfo.ReadWrite.All"],
+            "the broad permission does not cover it"
+        );
+        let secure = Wants {
+            passwords: true,
+            methods: true,
+            ..Wants::default()
+        };
+        assert_eq!(
+            missing(&roles, secure),
+            [
+                "User-PasswordProfile.ReadWrite.All",
+                "UserAuthenticationMethod.ReadWrite.All"
+            ]
         );
     }
 

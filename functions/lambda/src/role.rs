@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use lambda_runtime::LambdaEvent;
 use rollcall_core::report::OutcomeCounts;
-use rollcall_entra::Wants;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::Pulled;
 use rollcall_pipeline::queue::Lane;
@@ -98,10 +97,7 @@ async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError
         pipeline.key.get().await?;
     }
     if matches!(role, Role::Plan | Role::Release | Role::Apply) {
-        let groups = pipeline.settings.groups.as_ref().map(|groups| &groups.0);
-        let wants = groups.map_or_else(Wants::default, Wants::of);
-        let wants = wants.with(&pipeline.settings.policy);
-        let probe = connected.entra.probe(wants).await;
+        let probe = connected.entra.probe(pipeline.settings.wants()).await;
         let probe = probe.map_err(|e| FunctionError::Target(e.to_string()))?;
         if !probe.missing.is_empty() {
             return Err(FunctionError::Target(format!(

@@ -17,6 +17,7 @@ use rollcall_core::policy::{Policy, Workflows, scope_lines, slice_place};
 use rollcall_core::slices::Slices;
 use rollcall_core::texts::Texts;
 use rollcall_core::workers::ProtectedRule;
+use rollcall_entra::Wants;
 use serde::Deserialize;
 
 use crate::notify::{NotifySettings, NotifyTable};
@@ -390,6 +391,13 @@ pub enum Key {
 }
 
 impl Settings {
+    /// What of the tenant the configuration needs.
+    pub fn wants(&self) -> Wants {
+        let groups = self.groups.as_ref().map(|groups| &groups.0);
+        let wants = groups.map_or_else(Wants::default, Wants::of);
+        wants.with(&self.policy).writing(self.mapping().targets())
+    }
+
     /// Reads and checks a configuration and all it names. Connects to nothing.
     ///
     /// # Errors

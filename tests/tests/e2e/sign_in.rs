@@ -120,6 +120,15 @@ fn dismissed() {
 
 fn later() {
     let world = world();
+    let config = world.config().display().to_string();
+    let said = world.command(&["check", "-c", &config]).expect(0).out;
+    for line in [
+        "  User-PasswordProfile.ReadWrite.All: reset passwords (with the role User Administrator",
+        "  UserAuthenticationMethod.ReadWrite.All: take away sign-in methods\n",
+        "  User.ReadWrite.All: make people and write their attributes\n",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
     let mut roster = Roster::of(30);
     roster.0.get_mut(&10_016).unwrap().active = false;
     world.drop_file("b-2026-03-03.csv", roster.csv());

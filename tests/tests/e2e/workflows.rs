@@ -213,12 +213,7 @@ fn mistakes() {
             "worker.department",
             "twice",
         ),
-        (
-            "licence_days = 14",
-            "methods_days = 60",
-            "",
-            "authMethods.remove",
-        ),
+        ("licence_days = 14", "roles = true", "", "appRole.remove"),
     ] {
         world.edit("policy.toml", from, to);
         let ran = check(&world).expect(2);

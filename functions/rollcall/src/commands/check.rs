@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use rollcall_entra::Wants;
+use rollcall_entra::Need;
 use rollcall_pipeline::notify::Sent;
 use rollcall_pipeline::sources::Feed;
 
@@ -23,6 +23,23 @@ fn told(sent: &[Sent]) -> String {
         format!("{} goes to {} by {}{asked}\n", it.op, it.to, it.by)
     };
     sent.iter().map(line).collect()
+}
+
+/// What the tenant has to consent to, by permission: the least one of each feature.
+fn consent(needs: &[Need]) -> String {
+    let mut by_permission: Vec<(&str, Vec<&str>)> = Vec::new();
+    for need in needs {
+        let least = need.any_of[0];
+        match by_permission.iter_mut().find(|(known, _)| *known == least) {
+            Some((_, features)) => features.push(need.feature),
+            None => by_permission.push((least, vec![need.feature])),
+        }
+    }
+    let lines = by_permission
+        .iter()
+        .map(|(least, features)| format!("  {least}: {}\n", features.join("; ")));
+    let lines: String = lines.collect();
+    format!("application permissions of Microsoft Graph that it takes, the least of each:\n{lines}")
 }
 
 /// One source as data.
@@ -67,6 +84,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
                 "columns": columns,
                 "sources": feeds.all().iter().map(source).collect::<Vec<_>>(),
                 "notify": sent,
+                "permissions": settings.wants().needs(),
             }));
         } else {
             let read = match feeds.all() {
@@ -74,17 +92,16 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
                 several => several.iter().map(columns_of).collect(),
             };
             printer.data(&format!(
-                "configuration, mapping and policy are valid\n{read}{}",
-                told(&sent)
+                "configuration, mapping and policy are valid\n{read}{}{}",
+                told(&sent),
+                consent(&settings.wants().needs())
             ));
         }
         return Ok(Exit::Done);
     }
     let runtime = wiring::runtime(wiring::simulated(&settings))?;
     runtime.block_on(async {
-        let groups = settings.groups.as_ref().map(|groups| &groups.0);
-        let wants = groups.map_or_else(Wants::default, Wants::of);
-        let wants = wants.with(&settings.policy);
+        let wants = settings.wants();
         let wired = Box::pin(wiring::wire(
             settings,
             args.at.now,
