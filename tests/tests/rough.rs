@@ -32,6 +32,7 @@ async fn no_call_comes_before_its_retry_after() {
         handed: None,
         group: None,
         licence: None,
+        role: None,
     };
     let person = async |n: usize| {
         let mut create = step(n, Op::UserCreate);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rollcall_core::model::{
-    AccessOp, AccountOp, Area, BinOp, EstateOp, GroupOp, ObjectId, Op, SignInOp,
+    AccessOp, AccountOp, Area, BinOp, EstateOp, GroupOp, ObjectId, Op, RoleOp, SignInOp,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_http::{
@@ -282,7 +282,28 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
             const REMOVE: (&str, &str) = ("DELETE", "/users/{id}/authentication/phoneMethods/{id}");
             &[READ, ("GET", graph::METHODS), REMOVE, REMOVE, REMOVE]
         }
+        Area::Role(RoleOp::Remove) => &[
+            READ,
+            ("GET", graph::ROLES),
+            (
+                "POST",
+                "/roleManagement/directory/roleAssignmentScheduleRequests",
+            ),
+        ],
+        Area::Role(RoleOp::Add) => &[
+            READ,
+            ("GET", "/roleManagement/directory/roleDefinitions"),
+            (
+                "POST",
+                "/roleManagement/directory/roleAssignmentScheduleRequests",
+            ),
+        ],
+        Area::Role(RoleOp::RemoveInApp) => &[
+            READ,
+            ("GET", graph::APP_ROLES),
+            ("DELETE", "/users/{id}/appRoleAssignments/{id}"),
+        ],
         // Not done by this connector: no policy that it is used with asks for it.
-        Area::SignIn(SignInOp::IssuePass) | Area::Role | Area::Message | Area::Device => &[],
+        Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device => &[],
     }
 }

@@ -122,7 +122,7 @@ impl Entra {
 
     /// The first page of a list for each account, and the rest of those that have more; `None` where
     /// that is refused. Who is gone has nothing.
-    async fn lists(
+    pub(crate) async fn lists(
         &self,
         accounts: &[ObjectId],
         template: &'static str,
@@ -215,7 +215,7 @@ impl Entra {
     }
 
     /// Reads in batches, several under way at once; answers in the order of the calls.
-    async fn batches(&self, calls: &[Call]) -> Result<Vec<Answer>, CallError> {
+    pub(crate) async fn batches(&self, calls: &[Call]) -> Result<Vec<Answer>, CallError> {
         let asked: Vec<_> = calls.chunks(ITEMS_MAX).map(|it| self.batch(it)).collect();
         let batches: Vec<_> = stream::iter(asked).buffered(BATCHES).try_collect().await?;
         Ok(batches.into_iter().flat_map(|batch| batch.items).collect())
@@ -223,7 +223,7 @@ impl Entra {
 }
 
 /// Not for us to see, or not served to applications.
-fn withheld(fault: &Fault) -> bool {
+pub(crate) fn withheld(fault: &Fault) -> bool {
     matches!(fault.situation, Situation::Denied | Situation::Refused)
 }
 
@@ -254,7 +254,7 @@ fn keeper(object: &Json) -> Result<Keeper, CallError> {
     })
 }
 
-fn values(body: &Json) -> Result<&Vec<Json>, CallError> {
+pub(crate) fn values(body: &Json) -> Result<&Vec<Json>, CallError> {
     let values = body.get("value").and_then(Json::as_array);
     values.ok_or_else(|| CallError::malformed("a list has no `value`"))
 }

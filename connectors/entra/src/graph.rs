@@ -191,6 +191,70 @@ pub(crate) fn clear_manager(id: &ObjectId, lane: Lane) -> Call {
     Call::new(spec("DELETE", "/users/{id}/manager/$ref", lane), path)
 }
 
+/// The lane of whatever is no cut.
+pub(crate) const BULK: Lane = Lane::Bulk;
+
+/// Template of [`list_roles`] for what is assigned.
+pub(crate) const ROLES: &str = "/roleManagement/directory/roleAssignments";
+const ROLES_ELIGIBLE: &str = "/roleManagement/directory/roleEligibilityScheduleInstances";
+
+/// Roles of the directory that somebody has, or may have on request, with their names.
+pub(crate) fn list_roles(id: &ObjectId, eligible: bool, lane: Lane) -> Call {
+    let (template, path) = if eligible {
+        (
+            ROLES_ELIGIBLE,
+            "/v1.0/roleManagement/directory/roleEligibilityScheduleInstances",
+        )
+    } else {
+        (ROLES, "/v1.0/roleManagement/directory/roleAssignments")
+    };
+    Call::new(spec("GET", template, lane), path)
+        .query(
+            "$filter",
+            format!("principalId eq {}", literal(id.as_str())),
+        )
+        .query("$expand", "roleDefinition")
+}
+
+/// Asks for a role to be given or taken, now or on request.
+pub(crate) fn request_role(eligible: bool, body: Json, lane: Lane) -> Call {
+    let (template, path) = if eligible {
+        (
+            "/roleManagement/directory/roleEligibilityScheduleRequests",
+            "/v1.0/roleManagement/directory/roleEligibilityScheduleRequests",
+        )
+    } else {
+        (
+            "/roleManagement/directory/roleAssignmentScheduleRequests",
+            "/v1.0/roleManagement/directory/roleAssignmentScheduleRequests",
+        )
+    };
+    Call::new(spec("POST", template, lane), path).body(body)
+}
+
+/// Roles of the directory of this name.
+pub(crate) fn find_role(name: &str, lane: Lane) -> Call {
+    let template = "/roleManagement/directory/roleDefinitions";
+    let path = "/v1.0/roleManagement/directory/roleDefinitions";
+    Call::new(spec("GET", template, lane), path)
+        .query("$filter", format!("displayName eq {}", literal(name)))
+}
+
+/// Template of [`list_app_roles`].
+pub(crate) const APP_ROLES: &str = "/users/{id}/appRoleAssignments";
+
+pub(crate) fn list_app_roles(id: &ObjectId, top: &str, lane: Lane) -> Call {
+    let path = format!("{}/appRoleAssignments", user_path(id));
+    Call::new(spec("GET", APP_ROLES, lane), path).query("$top", top)
+}
+
+pub(crate) fn remove_app_role(user: &ObjectId, id: &str, lane: Lane) -> Call {
+    let id = encode_segment(id);
+    let path = format!("{}/appRoleAssignments/{id}", user_path(user));
+    let template = "/users/{id}/appRoleAssignments/{id}";
+    Call::new(spec("DELETE", template, lane), path)
+}
+
 /// Template of [`list_methods`].
 pub(crate) const METHODS: &str = "/users/{id}/authentication/methods";
 

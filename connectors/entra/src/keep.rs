@@ -47,7 +47,7 @@ impl Entra {
             | Area::Access(_)
             | Area::Bin(_)
             | Area::SignIn(_)
-            | Area::Role
+            | Area::Role(_)
             | Area::Estate(_)
             | Area::Message
             | Area::Device => Ok((invalid("a step about an account names a group alone"), None)),

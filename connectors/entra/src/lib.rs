@@ -20,6 +20,7 @@ mod lookup;
 mod members;
 mod password;
 mod probe;
+mod roles;
 mod sign_in;
 mod states;
 mod write;

@@ -33,7 +33,7 @@ const GROUPS_READ: &[&str] = &[
 type Feature = (fn(Wants) -> bool, &'static str, &'static [&'static str]);
 
 /// Everything that this connector does, each with who asks for it.
-const FEATURES: [Feature; 18] = [
+const FEATURES: [Feature; 24] = [
     (
         |_| true,
         "read people",
@@ -102,6 +102,54 @@ const FEATURES: [Feature; 18] = [
         &["UserAuthenticationMethod.ReadWrite.All"],
     ),
     (
+        |wants| wants.roles,
+        "see directory roles",
+        &[
+            "RoleManagement.Read.Directory",
+            "RoleManagement.Read.All",
+            "RoleManagement.ReadWrite.Directory",
+        ],
+    ),
+    (
+        |wants| wants.roles,
+        "see directory roles that are to be had on request",
+        &[
+            "RoleEligibilitySchedule.Read.Directory",
+            "RoleEligibilitySchedule.ReadWrite.Directory",
+            "RoleManagement.Read.Directory",
+            "RoleManagement.Read.All",
+            "RoleManagement.ReadWrite.Directory",
+        ],
+    ),
+    (
+        |wants| wants.roles,
+        "take directory roles away",
+        &[
+            "RoleAssignmentSchedule.Remove.Directory",
+            "RoleAssignmentSchedule.ReadWrite.Directory",
+            "RoleManagement.ReadWrite.Directory",
+        ],
+    ),
+    (
+        |wants| wants.roles,
+        "take away directory roles that are to be had on request",
+        &[
+            "RoleEligibilitySchedule.Remove.Directory",
+            "RoleEligibilitySchedule.ReadWrite.Directory",
+            "RoleManagement.ReadWrite.Directory",
+        ],
+    ),
+    (
+        |wants| wants.roles,
+        "see roles in applications",
+        &["Directory.Read.All", "AppRoleAssignment.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.roles,
+        "take roles in applications away",
+        &["AppRoleAssignment.ReadWrite.All"],
+    ),
+    (
         |wants| wants.group_owners && !wants.groups,
         "see who owns groups",
         GROUPS_READ,
@@ -152,6 +200,8 @@ pub struct Wants {
     pub passwords: bool,
     /// What people registered to sign in with, and we take away.
     pub methods: bool,
+    /// Roles in the directory and in applications that we take away.
+    pub roles: bool,
     /// Groups whose owners we look at.
     pub group_owners: bool,
     /// The same of applications.
@@ -192,6 +242,7 @@ impl Wants {
             deletes: needs.contains(&Op::UserDeleteSoft),
             passwords: needs.contains(&Op::UserResetPassword),
             methods: needs.contains(&Op::AuthMethodsRemove),
+            roles: needs.contains(&Op::RoleRemove),
             group_owners: groups != Handing::Off,
             app_owners: apps != Handing::Off,
             owns_groups: groups == Handing::Assign,

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use rollcall_core::model::{
-    AccessOp, AccountOp, ActionId, Area, Attributes, BinOp, Ending, ObjectId, Op, SignInOp, Step,
-    StepResult, Value,
+    AccessOp, AccountOp, ActionId, Area, Attributes, BinOp, Ending, ObjectId, Op, RoleOp, SignInOp,
+    Step, StepResult, Value,
 };
 use rollcall_http::{Call, CallError, CallErrorKind, Clock, Lane, Reply, Situation, TokenError};
 use serde_json::{Value as Json, json};
@@ -73,7 +73,10 @@ impl Entra {
             Area::Estate(op) => sender.hand_over(step, op).await,
             Area::SignIn(SignInOp::ResetPassword) => sender.reset_password(step).await,
             Area::SignIn(SignInOp::RemoveMethods) => sender.remove_methods(step).await,
-            Area::SignIn(SignInOp::IssuePass) | Area::Role | Area::Message | Area::Device => {
+            Area::Role(RoleOp::Remove) => sender.remove_role(step).await,
+            Area::Role(RoleOp::Add) => sender.add_role(step).await,
+            Area::Role(RoleOp::RemoveInApp) => sender.remove_app_role(step).await,
+            Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device => {
                 Ok((invalid("this connector cannot do that"), None))
             }
         };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::licences::ledger::Direct;
+use crate::privileges::{AppRole, HeldRole};
 use crate::seeded::Seeded;
 use crate::shelf::{Kept, Shelf};
 use crate::sign_in::Method;
@@ -34,6 +35,12 @@ pub(crate) struct Record {
     /// What the user registered to sign in with, by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub(crate) methods: BTreeMap<String, Method>,
+    /// Roles in the directory.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub(crate) roles: BTreeSet<HeldRole>,
+    /// Roles in applications, by the id of the assignment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) app_roles: BTreeMap<String, AppRole>,
     /// Those that were assigned directly, by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub(crate) licences: BTreeMap<String, Direct>,

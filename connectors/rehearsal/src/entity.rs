@@ -10,6 +10,7 @@ use crate::body;
 use crate::csdl::{Kind, schema};
 use crate::directory::Record;
 use crate::groups::{GROUP, Group};
+use crate::privileges::HeldRole;
 use crate::query::{Query, skip_token_after};
 use crate::state::Call;
 
@@ -283,7 +284,7 @@ fn value_of<E: Entity>(object: &E, name: &str) -> Json {
 }
 
 /// A user outside Graph: every property that is set, the manager's id, whether a password was
-/// set and how often again, kinds of methods, what licences there are, and when it was deleted.
+/// set and how often again, kinds of methods, roles, what licences there are, and when it was deleted.
 pub(crate) fn plain(record: &Record, manager: Option<&str>, licences: Vec<Json>) -> Json {
     let mut out = record.properties.clone();
     if !licences.is_empty() {
@@ -293,6 +294,14 @@ pub(crate) fn plain(record: &Record, manager: Option<&str>, licences: Vec<Json>)
     out.insert("passwordSet".to_owned(), record.password_set.into());
     if record.password_resets > 0 {
         out.insert("passwordResets".to_owned(), record.password_resets.into());
+    }
+    if !record.roles.is_empty() {
+        let roles = record.roles.iter().map(HeldRole::shown);
+        out.insert("roles".to_owned(), roles.collect());
+    }
+    if !record.app_roles.is_empty() {
+        let apps = record.app_roles.values().map(|it| it.name().to_owned());
+        out.insert("appRoles".to_owned(), apps.collect());
     }
     if !record.methods.is_empty() {
         let methods = record.methods.values().map(|it| it.kind.as_str());

@@ -22,6 +22,7 @@ mod journal;
 mod licences;
 mod options;
 mod ownership;
+mod privileges;
 mod query;
 mod refusal;
 mod roles;

@@ -36,6 +36,40 @@ pub(crate) const METHODS_READ: &[&str] = &[
     "UserAuthenticationMethod.ReadWrite.All",
 ];
 
+pub(crate) const ROLES_READ: &[&str] = &[
+    "RoleManagement.Read.Directory",
+    "RoleManagement.Read.All",
+    "RoleManagement.ReadWrite.Directory",
+];
+pub(crate) const ROLE_REMOVE: &[&str] = &[
+    "RoleAssignmentSchedule.Remove.Directory",
+    "RoleAssignmentSchedule.ReadWrite.Directory",
+    "RoleManagement.ReadWrite.Directory",
+];
+pub(crate) const ROLE_WRITE: &[&str] = &[
+    "RoleAssignmentSchedule.ReadWrite.Directory",
+    "RoleManagement.ReadWrite.Directory",
+];
+pub(crate) const ELIGIBLE_READ: &[&str] = &[
+    "RoleEligibilitySchedule.Read.Directory",
+    "RoleEligibilitySchedule.ReadWrite.Directory",
+    "RoleManagement.Read.Directory",
+    "RoleManagement.Read.All",
+    "RoleManagement.ReadWrite.Directory",
+];
+pub(crate) const ELIGIBLE_REMOVE: &[&str] = &[
+    "RoleEligibilitySchedule.Remove.Directory",
+    "RoleEligibilitySchedule.ReadWrite.Directory",
+    "RoleManagement.ReadWrite.Directory",
+];
+pub(crate) const ELIGIBLE_WRITE: &[&str] = &[
+    "RoleEligibilitySchedule.ReadWrite.Directory",
+    "RoleManagement.ReadWrite.Directory",
+];
+pub(crate) const APP_ROLES_READ: &[&str] =
+    &["Directory.Read.All", "AppRoleAssignment.ReadWrite.All"];
+pub(crate) const APP_ROLES_WRITE: &[&str] = &["AppRoleAssignment.ReadWrite.All"];
+
 const READ_LEAVE_DATE: &[&str] = &[
     "User-LifeCycleInfo.Read.All",
     "User-LifeCycleInfo.ReadWrite.All",

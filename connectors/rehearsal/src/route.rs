@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 
 use crate::encoding::{decode, is_guid};
 use crate::ownership::{App, Ownership};
+use crate::privileges::Privilege;
 use crate::query::literal;
 use crate::refusal::Refusal;
 use crate::sign_in::{self, SignIn};
@@ -67,6 +68,7 @@ pub(crate) enum Route {
     Group(GroupRoute),
     Ownership(Ownership),
     SignIn(SignIn),
+    Privilege(Privilege),
     /// Users in the bin.
     ListBin,
     /// Object id, lower case.
@@ -105,7 +107,10 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
     if parts[0] == "groups" || parts[0].starts_with("groups(") {
         return group_route(method, &parts);
     }
-    if matches!(parts[0], "applications" | "servicePrincipals" | "directory") {
+    if matches!(
+        parts[0],
+        "applications" | "servicePrincipals" | "directory" | "roleManagement"
+    ) {
         return other_route(method, &parts);
     }
     // users('…') is users/…
@@ -217,6 +222,24 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
             };
             Routed {
                 template: "/users/{id}/sponsors/{id}/$ref",
+                route,
+            }
+        }
+        ["users", _, "appRoleAssignments"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| {
+                Route::Privilege(Privilege::AppRoles(key))
+            })];
+            named("/users/{id}/appRoleAssignments", method, &make)
+        }
+        ["users", key, "appRoleAssignments", id] => {
+            let route = if *method == Method::DELETE {
+                key_of(key)
+                    .map(|key| Route::Privilege(Privilege::RemoveAppRole(key, (*id).to_owned())))
+            } else {
+                Err(Refusal::method_not_allowed())
+            };
+            Routed {
+                template: "/users/{id}/appRoleAssignments/{id}",
                 route,
             }
         }
@@ -381,7 +404,7 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
     }
 }
 
-/// Below `/applications`, `/servicePrincipals` and `/directory`.
+/// Below `/applications`, `/servicePrincipals`, `/directory` and `/roleManagement`.
 fn other_route(method: &Method, parts: &[&str]) -> Routed {
     let only = |allowed: Method, template, route: Result<Route, Refusal>| Routed {
         template,
@@ -421,6 +444,38 @@ fn other_route(method: &Method, parts: &[&str]) -> Routed {
             "/directory/deletedItems/microsoft.graph.user",
             Ok(Route::ListBin),
         ),
+        ["roleManagement", "directory", rest] => {
+            let found = match *rest {
+                "roleDefinitions" => (
+                    Method::GET,
+                    "/roleManagement/directory/roleDefinitions",
+                    Privilege::Definitions,
+                ),
+                "roleAssignments" => (
+                    Method::GET,
+                    "/roleManagement/directory/roleAssignments",
+                    Privilege::List { eligible: false },
+                ),
+                "roleEligibilityScheduleInstances" => (
+                    Method::GET,
+                    "/roleManagement/directory/roleEligibilityScheduleInstances",
+                    Privilege::List { eligible: true },
+                ),
+                "roleAssignmentScheduleRequests" => (
+                    Method::POST,
+                    "/roleManagement/directory/roleAssignmentScheduleRequests",
+                    Privilege::Request { eligible: false },
+                ),
+                "roleEligibilityScheduleRequests" => (
+                    Method::POST,
+                    "/roleManagement/directory/roleEligibilityScheduleRequests",
+                    Privilege::Request { eligible: true },
+                ),
+                other => return unknown(other),
+            };
+            let (allowed, template, asked) = found;
+            only(allowed, template, Ok(Route::Privilege(asked)))
+        }
         [
             "directory",
             "deletedItems",

@@ -369,6 +369,40 @@ impl Tenant {
             .map_err(refused)
     }
 
+    /// Gives a user a role of the directory at a scope (`/` is all of it), or lets them have it on
+    /// request.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where the user is not there, or the role is none of those known here.
+    pub fn put_role(
+        &self,
+        user: &str,
+        role: &str,
+        scope: &str,
+        eligible: bool,
+    ) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        let given = (role, scope, eligible);
+        state
+            .alone(now, |state| state.seed_role(user, given, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
+    /// Gives a user a role in an application of this name.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where the user is not there.
+    pub fn put_app_role(&self, user: &str, app: &str) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_app_role(user, app, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
     /// Registers something that a user signs in with, as they would themselves: its `@odata.type`
     /// (`#microsoft.graph.phoneAuthenticationMethod` ...), its properties, and `default` where it is the
     /// one that is asked for first; gives its id.

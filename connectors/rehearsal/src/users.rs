@@ -148,6 +148,7 @@ impl State {
             Route::AssignLicense(key) => self.assign_to_user(&key, call, now),
             Route::Group(route) => self.execute_group(route, call, now),
             Route::Ownership(route) => self.execute_ownership(route, call, now),
+            Route::Privilege(route) => self.execute_privilege(route, call, now),
             Route::SignIn(route) => self.execute_sign_in(route, call, now),
             Route::ListBin => self.list_bin(call, now),
             Route::Restore(id) => self.restore(&id, call, now),
@@ -242,6 +243,8 @@ impl State {
             password_set: false,
             password_resets: 0,
             methods: BTreeMap::new(),
+            roles: BTreeSet::new(),
+            app_roles: BTreeMap::new(),
             licences: BTreeMap::new(),
             deleted: None,
         };

@@ -225,7 +225,9 @@ impl Op {
             Self::UserResetPassword => Area::SignIn(SignInOp::ResetPassword),
             Self::AuthMethodsRemove => Area::SignIn(SignInOp::RemoveMethods),
             Self::TapIssue => Area::SignIn(SignInOp::IssuePass),
-            Self::RoleRemove | Self::RoleAdd | Self::AppRoleRemove => Area::Role,
+            Self::RoleRemove => Area::Role(RoleOp::Remove),
+            Self::RoleAdd => Area::Role(RoleOp::Add),
+            Self::AppRoleRemove => Area::Role(RoleOp::RemoveInApp),
             Self::OwnerAdd => Area::Estate(EstateOp::AddOwner),
             Self::SponsorAdd => Area::Estate(EstateOp::AddSponsor),
             Self::ReportHandOver => Area::Estate(EstateOp::HandOver),
@@ -368,7 +370,7 @@ pub enum Area {
     /// What somebody signs in with.
     SignIn(SignInOp),
     /// Roles in the directory and in applications.
-    Role,
+    Role(RoleOp),
     /// What an account answers for.
     Estate(EstateOp),
     /// Nothing: somebody is told.
@@ -405,6 +407,17 @@ pub enum SignInOp {
     RemoveMethods,
     /// [`Op::TapIssue`].
     IssuePass,
+}
+
+/// What is done to the roles of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleOp {
+    /// [`Op::RoleRemove`].
+    Remove,
+    /// [`Op::RoleAdd`].
+    Add,
+    /// [`Op::AppRoleRemove`].
+    RemoveInApp,
 }
 
 /// What is done to the memberships and licences of an account.
@@ -630,6 +643,9 @@ pub struct Step {
     pub group: Option<ObjectId>,
     /// The licence, for `licence.assign` and `licence.remove`.
     pub licence: Option<Licence>,
+    /// The role as [`super::Holdings`] has it, for `role.remove` and `role.add`; the application, for
+    /// `appRole.remove`.
+    pub role: Option<String>,
 }
 
 /// How one action ended.

@@ -149,6 +149,8 @@ pub enum FindingKind {
     OnlyOwner,
     /// The target did not say what somebody who leaves answers for.
     EstateUnread,
+    /// The target did not say what roles somebody who leaves has.
+    RolesUnread,
     /// Somebody is to be told something, and a value of the text or the address is missing.
     NotificationHeld,
     /// A source has values of an attribute that another one owns.

@@ -12,7 +12,8 @@ pub struct Holdings {
     /// Groups that people are put into by hand, by key of the groups file or by object id.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub groups: Vec<HeldGroup>,
-    /// Directory roles, assigned or eligible.
+    /// Directory roles: the name, ` at ` and the scope where that is not the whole directory, and
+    /// ` (eligible)` where the role is only to be had on request.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub roles: Vec<String>,
     /// Applications in which it has a role.

@@ -9,8 +9,8 @@ mod value;
 
 pub use action::{
     AccessOp, Account, AccountOp, Area, BinOp, Ending, EstateOp, GroupName, GroupOp, GroupStep,
-    Licence, LicenceState, Lookup, Op, Seats, SeenGroup, ServicePlan, SignInOp, Step, StepResult,
-    WantedGroup,
+    Licence, LicenceState, Lookup, Op, RoleOp, Seats, SeenGroup, ServicePlan, SignInOp, Step,
+    StepResult, WantedGroup,
 };
 pub use estate::{Asset, Estate, Keeper, Owned};
 pub use finding::{Finding, FindingKind, Place, Severity};

@@ -14,7 +14,7 @@ use super::draft::Draft;
 use super::{Policy, Workflows};
 use crate::grants::{Belongs, GrantRules};
 use crate::groups::{Catalogue, Groups};
-use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Severity};
+use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Op, Severity};
 use crate::state::{BlockCause, Identity, Lifecycle, Person, Promise};
 
 /// What the newest accepted data say of a worker.
@@ -73,6 +73,15 @@ impl Rules for NoRules {
     fn of(&mut self, _: &Identity, _: Timestamp) -> Belongs {
         Belongs::default()
     }
+}
+
+/// Whether what an account has beside its attributes has to be read before somebody is decided about:
+/// they are cut off now, come back or go into the bin, or what an earlier cut left open is looked at
+/// again. `before` is the person as the state has them, `draft` what comes of them without it.
+pub fn asks_for_holdings(before: &Person, draft: Option<&Draft>) -> bool {
+    let mut due = draft.into_iter().flat_map(|draft| &draft.actions);
+    let settles = |op: Op| op.cut() || matches!(op, Op::UserRestore | Op::UserDeleteSoft);
+    due.any(|step| settles(step.op)) || (before.block.is_some() && before.unfinished)
 }
 
 impl Subject {

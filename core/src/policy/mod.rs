@@ -26,8 +26,8 @@ mod workflow_tests;
 mod workflows;
 
 pub use decide::{
-    Context, Decision, GrantTerms, Matching, NoRules, Rules, Seen, Subject, Target, decide,
-    name_key,
+    Context, Decision, GrantTerms, Matching, NoRules, Rules, Seen, Subject, Target,
+    asks_for_holdings, decide, name_key,
 };
 pub use desk::day_start;
 pub(crate) use desk::day_time;

@@ -256,6 +256,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "Give the application the permissions that `check --online` names, or switch the kind \
              off in `[succession]`. Until then the account is not deleted."
         }
+        FindingKind::RolesUnread => {
+            "Roles in the directory and in applications are left as they are. Give the application the \
+             permissions that `check --online` names, and take the roles away by hand until then."
+        }
         FindingKind::NotificationHeld => {
             "Nobody was told: the text asks for a value that HR's row does not have, or there is no \
              address. Complete the row, or write in the notices what stands instead \

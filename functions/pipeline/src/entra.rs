@@ -6,8 +6,8 @@ use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use rollcall_core::model::{
-    Account, Asset, Estate, GroupName, GroupStep, LicenceState, Lookup, ObjectId, Seats, SeenGroup,
-    Step, StepResult,
+    Account, Asset, Estate, GroupName, GroupStep, Holdings, LicenceState, Lookup, ObjectId, Seats,
+    SeenGroup, Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -91,6 +91,13 @@ impl Target for EntraTarget {
                 .await
                 .map_err(|e| failed(&e))
         })
+    }
+
+    fn holdings<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Holdings>>, TargetError>> {
+        Box::pin(async move { self.0.holdings(accounts).await.map_err(|e| failed(&e)) })
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use rollcall_core::model::{
-    Account, Asset, Estate, GroupName, GroupStep, LicenceState, Lookup, ObjectId, Seats, SeenGroup,
-    Step, StepResult,
+    Account, Asset, Estate, GroupName, GroupStep, Holdings, LicenceState, Lookup, ObjectId, Seats,
+    SeenGroup, Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -74,6 +74,13 @@ pub trait Target: Send + Sync {
         accounts: &'a [ObjectId],
         kinds: &'a BTreeSet<Asset>,
     ) -> BoxFuture<'a, Result<Vec<Estate>, TargetError>>;
+
+    /// What accounts have beside their attributes, in the order of the accounts; `None` where the
+    /// target does not let us look.
+    fn holdings<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Holdings>>, TargetError>>;
 
     /// Carries out one step, after checking its precondition.
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;

@@ -31,6 +31,7 @@ mod notices;
 mod pair;
 mod persons;
 mod race;
+mod roles;
 mod rough;
 mod rules;
 mod sample;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         deliveries::trials(),
         pair::trials(),
         persons::trials(),
+        roles::trials(),
         rough::trials(),
         race::trials(),
         kill::trials(),

@@ -229,13 +229,13 @@ fn asked() {
     world.edit(
         "policy.toml",
         "[gates]\n",
-        "[leaver]\nroles = true\n\n[gates]\n",
+        "[leaver]\ndevices = true\n\n[gates]\n",
     );
     let refused = world.at(FIRST, &["check"]).expect(2);
     assert!(
         refused
             .err
-            .contains("appRole.remove, which the Entra connector"),
+            .contains("device.disable, which the Entra connector"),
         "{}",
         refused.err
     );

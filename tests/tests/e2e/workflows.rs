@@ -213,7 +213,7 @@ fn mistakes() {
             "worker.department",
             "twice",
         ),
-        ("licence_days = 14", "roles = true", "", "appRole.remove"),
+        ("licence_days = 14", "devices = true", "", "device.disable"),
     ] {
         world.edit("policy.toml", from, to);
         let ran = check(&world).expect(2);

@@ -175,6 +175,7 @@ pub fn step(op: Op) -> Step {
         group: None,
         handed: None,
         licence: None,
+        role: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod licences;
 mod ownership;
 mod peer;
 mod permissions;
+mod privileges;
 mod quotas;
 mod reading;
 mod replication;

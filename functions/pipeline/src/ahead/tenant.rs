@@ -12,7 +12,8 @@ use futures::{FutureExt as _, StreamExt as _};
 use rollcall_core::digest::sha256;
 use rollcall_core::model::{
     Account, AccountName, AccountOp, Area, Asset, Attributes, Ending, Estate, GroupName, GroupOp,
-    GroupStep, Keeper, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult, Value,
+    GroupStep, Holdings, Keeper, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step,
+    StepResult, Value,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Target as Kind, name_key};
@@ -287,6 +288,28 @@ impl Target for Tenant {
                 }
             }
             Ok(estates)
+        }
+        .boxed()
+    }
+
+    fn holdings<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Holdings>>, TargetError>> {
+        async move {
+            let made = self.then().made.clone();
+            let real = accounts.iter().filter(|id| !made.contains(*id));
+            let real: Vec<ObjectId> = real.cloned().collect();
+            let mut found = self.real.holdings(&real).await?.into_iter();
+            // Whoever is to come has nothing that Rollcall does not give.
+            let of = |id: &ObjectId| {
+                if made.contains(id) {
+                    Some(Holdings::default())
+                } else {
+                    found.next().flatten()
+                }
+            };
+            Ok(accounts.iter().map(of).collect())
         }
         .boxed()
     }

@@ -164,8 +164,8 @@ mod tests {
     use futures::future::BoxFuture;
     use futures::stream::BoxStream;
     use rollcall_core::model::{
-        Account, ActionId, Asset, Attributes, Ending, Estate, GroupName, GroupStep, LicenceState,
-        Lookup, Op, PersonKey, Seats, SeenGroup,
+        Account, ActionId, Asset, Attributes, Ending, Estate, GroupName, GroupStep, Holdings,
+        LicenceState, Lookup, Op, PersonKey, Seats, SeenGroup,
     };
     use rollcall_core::plan::Forecast;
     use rollcall_core::policy::Target as Kind;
@@ -199,6 +199,13 @@ mod tests {
                 tokio::task::yield_now().await;
                 results
             })
+        }
+
+        fn holdings<'a>(
+            &'a self,
+            _: &'a [ObjectId],
+        ) -> BoxFuture<'a, Result<Vec<Option<Holdings>>, TargetError>> {
+            unreachable!()
         }
 
         fn kind(&self) -> Kind {
@@ -287,6 +294,7 @@ mod tests {
             handed: None,
             group: Some(ObjectId::new(group)),
             licence: None,
+            role: None,
         };
         (ObjectId::new(group), step)
     }

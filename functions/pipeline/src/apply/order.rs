@@ -9,7 +9,7 @@ use rollcall_core::fold::{Outcome, Outcomes};
 use rollcall_core::grants::Granting;
 use rollcall_core::groups::Shape;
 use rollcall_core::model::{
-    ActionId, Asset, Attributes, Ending, GroupName, GroupStep, Lookup, ObjectId, Op, OrderId,
+    ActionId, Area, Asset, Attributes, Ending, GroupName, GroupStep, Lookup, ObjectId, Op, OrderId,
     PersonKey, RunId, Step, StepResult,
 };
 use rollcall_core::plan::{Action, ActionValues, WorkOrder};
@@ -423,6 +423,7 @@ impl Hands<'_, '_> {
             handed: None,
             group: None,
             licence: None,
+            role: None,
         }
     }
 
@@ -500,6 +501,12 @@ impl Hands<'_, '_> {
             match self.granting(order, action, key, object).await? {
                 Ok(step) => step,
                 Err(ending) => return Ok(ended(ending)),
+            }
+        } else if let Area::Role(_) = action.op.area() {
+            let role = action.args.get("role").or_else(|| action.args.get("app"));
+            Step {
+                role: role.cloned(),
+                ..Self::bare(order, action, key, object)
             }
         } else if action.op.hands_over() {
             let asset = action.args.get("asset").and_then(|it| Asset::of_name(it));

@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader, Seek as _, SeekFrom};
 use futures::StreamExt as _;
 use rollcall_core::digest::WorkerHasher;
 use rollcall_core::model::{
-    Account, Asset, Estate, GroupName, Lookup, ObjectId, Seats, SeenGroup, SourceName,
+    Account, Asset, Estate, GroupName, Holdings, Lookup, ObjectId, Seats, SeenGroup, SourceName,
 };
 use rollcall_core::policy::name_key;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,14 @@ struct EstateSeen {
     estate: Estate,
     of: ObjectId,
     kinds: BTreeSet<Asset>,
+}
+
+/// What an account has beside its attributes, as stored behind the answers about its chunk of people;
+/// asked about those who are cut off, come back or go into the bin.
+#[derive(Debug, Serialize, Deserialize)]
+struct HoldingsSeen {
+    holdings: Option<Holdings>,
+    of: ObjectId,
 }
 
 /// Where answers come from: the tenant, or what it answered when the plan was first made.
@@ -116,6 +124,7 @@ pub(super) enum Line {
     Groups(Option<Vec<Option<SeenGroup>>>),
     Account(Lookup, Vec<Account>),
     Estate(ObjectId, Estate),
+    Holdings(ObjectId, Option<Holdings>),
 }
 
 /// The lines of a stored `tenant.jsonl`.
@@ -144,6 +153,9 @@ impl AllLines {
         } else if line.starts_with(ESTATE) {
             let seen: EstateSeen = parse(key, &line)?;
             Line::Estate(seen.of, seen.estate)
+        } else if line.starts_with(HOLDINGS) {
+            let seen: HoldingsSeen = parse(key, &line)?;
+            Line::Holdings(seen.of, seen.holdings)
         } else {
             let answered: Answered = parse(key, &line)?;
             Line::Account(answered.question, answered.answer)
@@ -157,6 +169,9 @@ const SEATS: &[u8] = b"{\"seats\":";
 const GROUPS: &[u8] = b"{\"groups\":";
 /// How a line of [`EstateSeen`] begins.
 const ESTATE: &[u8] = b"{\"estate\":";
+
+/// How a line of [`HoldingsSeen`] begins.
+const HOLDINGS: &[u8] = b"{\"holdings\":";
 
 /// What is wrong with answers that belong to another plan.
 const OTHER_QUESTIONS: &str = "its questions are not those that this plan asks, in their order";
@@ -176,6 +191,15 @@ impl Stored {
         let seen: EstateSeen = parse(&self.key.clone(), self.next()?)?;
         if seen.of == *of && seen.kinds == *kinds {
             Ok(seen.estate)
+        } else {
+            Err(self.corrupt(OTHER_QUESTIONS))
+        }
+    }
+
+    fn holdings(&mut self, of: &ObjectId) -> Result<Option<Holdings>, StoreError> {
+        let seen: HoldingsSeen = parse(&self.key.clone(), self.next()?)?;
+        if seen.of == *of {
+            Ok(seen.holdings)
         } else {
             Err(self.corrupt(OTHER_QUESTIONS))
         }
@@ -310,6 +334,39 @@ impl<'a> Desk<'a> {
             };
             self.record.line(&seen)?;
             out.push(seen.estate);
+        }
+        Ok(out)
+    }
+
+    /// What accounts have beside their attributes, in their order; `None` where nobody says.
+    pub(super) async fn holdings(
+        &mut self,
+        accounts: &[ObjectId],
+    ) -> Result<Vec<Option<Holdings>>, PlanError> {
+        let found = match &mut self.answers {
+            // Nobody stays inside because the tenant does not say what roles they have.
+            Answers::Live(target) => match target.holdings(accounts).await {
+                Ok(holdings) => holdings,
+                Err(error) => {
+                    tracing::warn!(%error, "Roles of leavers cannot be read; told as unread.");
+                    vec![None; accounts.len()]
+                }
+            },
+            Answers::Stored(stored) => accounts
+                .iter()
+                .map(|account| stored.holdings(account))
+                .collect::<Result<_, _>>()?,
+            Answers::Recalled(recalled) => accounts
+                .iter()
+                .map(|account| Some(recalled.holdings(account)))
+                .collect(),
+        };
+        let mut out = Vec::with_capacity(accounts.len());
+        for (of, holdings) in accounts.iter().zip(found) {
+            let of = of.clone();
+            let seen = HoldingsSeen { holdings, of };
+            self.record.line(&seen)?;
+            out.push(seen.holdings);
         }
         Ok(out)
     }

@@ -8,10 +8,13 @@ use rollcall_core::grants::{Grant, GrantRules};
 use rollcall_core::groups::Catalogue;
 use rollcall_core::guards;
 use rollcall_core::model::{
-    Account, AccountName, Finding, FindingKind, Lookup, Op, Place, Severity, SourceName, WorkerId,
+    Account, AccountName, Finding, FindingKind, Lookup, ObjectId, Op, Place, Severity, SourceName,
+    WorkerId,
 };
 use rollcall_core::notice;
-use rollcall_core::policy::{Context, Draft, Matching, NoRules, Rules, Target, decide, name_key};
+use rollcall_core::policy::{
+    Context, Draft, Matching, NoRules, Rules, Target, asks_for_holdings, decide, name_key,
+};
 use rollcall_core::references;
 use rollcall_core::seats::Claims;
 use rollcall_core::slices::{Slices, Tally};
@@ -91,6 +94,35 @@ pub(super) struct Drafts {
     pub(super) held_rows: BTreeSet<u32>,
 }
 
+/// The account of somebody whose roles decide about them now.
+fn asks_for_roles(
+    ready: &Ready,
+    answers: &[Vec<Account>],
+    rules: &mut dyn Rules,
+    cx: &Context<'_>,
+) -> Option<ObjectId> {
+    if ready.deed.is_some() || answers.iter().all(Vec::is_empty) {
+        return None;
+    }
+    let mut subject = ready.subject.clone();
+    for (notice, _) in &ready.notices {
+        // What there is to be said of it is said when it counts.
+        let _said = notice::heed(&mut subject.person, notice, cx.now);
+    }
+    let before = subject.person.clone();
+    let decision = decide(subject, answers, rules, cx);
+    let asks = asks_for_holdings(&before, decision.draft.as_ref());
+    decision.person.object.filter(|_| asks)
+}
+
+fn roles_unread(ready: &Ready) -> Finding {
+    let note = "the tenant does not let us see what roles in the directory and in applications the \
+                account has; none is taken away";
+    let place = ready.row.map(Place::row).unwrap_or_default();
+    let finding = Finding::new(FindingKind::RolesUnread, Severity::Warning, place, note);
+    finding.of(&ready.subject.person.worker)
+}
+
 impl Drafts {
     /// None yet; whoever the rule holds for is protected.
     pub(super) fn new(protected: Option<ProtectedRule>, slices: Option<Slices>) -> Self {
@@ -116,24 +148,49 @@ impl Drafts {
             .map(|p| p.subject.questions(cx.target))
             .collect();
         let flat: Vec<Lookup> = questions.iter().flatten().cloned().collect();
-        let mut answers = desk.ask(flat).await?.into_iter();
-        for (ready, questions) in persons.into_iter().zip(questions) {
-            let answers: Vec<Vec<Account>> = answers.by_ref().take(questions.len()).collect();
-            let mut none = NoRules;
+        let mut flat = desk.ask(flat).await?.into_iter();
+        let answers = questions.iter();
+        let mut answers: Vec<Vec<Vec<Account>>> = answers
+            .map(|questions| flat.by_ref().take(questions.len()).collect())
+            .collect();
+        let of = |ready: &Ready| Context {
+            stale: request
+                .feeds
+                .all_stale(&request.stale, &ready.subject.person, |job| {
+                    super::read::is_over(job, request)
+                }),
+            ..*cx
+        };
+        let mut none = NoRules;
+        if request.policy.needs().contains(&Op::RoleRemove) {
+            let mut asked = Vec::new();
+            for (place, ready) in persons.iter().enumerate() {
+                let rules: &mut dyn Rules = match grants.as_deref_mut() {
+                    Some(rules) => rules,
+                    None => &mut none,
+                };
+                let object = asks_for_roles(ready, &answers[place], rules, &of(ready));
+                asked.extend(object.map(|object| (place, object)));
+            }
+            let objects: Vec<ObjectId> = asked.iter().map(|(_, object)| object.clone()).collect();
+            let found = desk.holdings(&objects).await?;
+            for ((place, object), holdings) in asked.into_iter().zip(found) {
+                if holdings.is_none() {
+                    findings.push(roles_unread(&persons[place]));
+                }
+                let mut accounts = answers[place].iter_mut().flatten();
+                if let Some(account) = accounts.find(|account| account.id == object) {
+                    account.holdings = holdings.map(Box::new);
+                }
+            }
+        }
+        for (ready, answers) in persons.into_iter().zip(answers) {
             let rules: &mut dyn Rules = match grants.as_deref_mut() {
                 Some(rules) => rules,
                 None => &mut none,
             };
-            let given = (rules, catalogue);
-            let cx = Context {
-                stale: request
-                    .feeds
-                    .all_stale(&request.stale, &ready.subject.person, |job| {
-                        super::read::is_over(job, request)
-                    }),
-                ..*cx
-            };
-            self.lay_down(ready, &answers, given, &cx, request, findings)?;
+            let cx = of(&ready);
+            self.lay_down(ready, &answers, (rules, catalogue), &cx, request, findings)?;
         }
         Ok(())
     }

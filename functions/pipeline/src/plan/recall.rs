@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rollcall_core::groups::{Groups, account_of};
 use rollcall_core::model::{
-    Account, AccountName, Estate, GroupName, Lookup, ObjectId, Seats, SeenGroup,
+    Account, AccountName, Estate, GroupName, Holdings, Lookup, ObjectId, Seats, SeenGroup,
 };
 use rollcall_core::policy::name_key;
 
@@ -28,6 +28,7 @@ pub struct Recalled<'a> {
     seats: Option<Vec<Seats>>,
     groups: Vec<Option<SeenGroup>>,
     estates: BTreeMap<ObjectId, Estate>,
+    holdings: BTreeMap<ObjectId, Holdings>,
     names: Vec<GroupName>,
     state: &'a State,
     /// The accounts of the state were read.
@@ -99,6 +100,7 @@ impl<'a> Recalled<'a> {
             seats: None,
             groups: Vec::new(),
             estates: BTreeMap::new(),
+            holdings: BTreeMap::new(),
             names: groups.map(shapes::names).unwrap_or_default(),
             state,
             all: false,
@@ -111,6 +113,9 @@ impl<'a> Recalled<'a> {
                 Line::Groups(groups) => out.groups = groups.unwrap_or_default(),
                 Line::Estate(of, estate) => {
                     out.estates.insert(of, estate);
+                }
+                Line::Holdings(of, holdings) => {
+                    out.holdings.extend(holdings.map(|it| (of, it)));
                 }
                 Line::Account(question, accounts) => {
                     for account in &accounts {
@@ -149,6 +154,15 @@ impl<'a> Recalled<'a> {
             self.assumed.fetch_add(1, Ordering::Relaxed);
         }
         known
+    }
+
+    /// What an account had beside its attributes; nothing, and counted, where nobody asked then.
+    pub(super) fn holdings(&self, of: &ObjectId) -> Holdings {
+        let known = self.holdings.get(of).cloned();
+        known.unwrap_or_else(|| {
+            self.assumed.fetch_add(1, Ordering::Relaxed);
+            Holdings::default()
+        })
     }
 
     pub(super) fn answer(&mut self, question: &Lookup) -> Result<Vec<Account>, StoreError> {

@@ -181,7 +181,7 @@ impl Page<'_> {
             | Area::Group(_)
             | Area::Bin(_)
             | Area::SignIn(_)
-            | Area::Role
+            | Area::Role(_)
             | Area::Estate(_)
             | Area::Message
             | Area::Device => false,
