@@ -182,6 +182,13 @@ pub struct Terms {
     /// When HR entered it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub entered: Option<Timestamp>,
+    /// When a row that was known said for the first time that the employment is over, or for cause:
+    /// what began before is no rehire. `None` of rows that said so when they were first seen.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub over_since: Option<Timestamp>,
+    /// A full file of its source did not have the row, which is yet to begin.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub missed: bool,
 }
 
 impl Terms {

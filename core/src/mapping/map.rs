@@ -228,6 +228,8 @@ impl Bound {
             entered: entered
                 .as_ref()
                 .and_then(|(_, read)| read.clone().ok().flatten()),
+            over_since: None,
+            missed: false,
         };
         let facts = self.facts.iter();
         let facts = facts.map(|(name, at)| (name.clone(), Value::text(value(*at))));

@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan as _};
 use super::StatusClass;
 use super::desk::{Desk, day_start};
 use super::draft::Reason;
-use crate::state::{BlockCause, Cut, Dismissed, Identity, Lifecycle};
+use crate::state::{BlockCause, Cut, Dismissed, Identity, Lifecycle, Terms};
 
 /// How an employment ends, or a row of them together.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,8 +82,8 @@ pub(super) struct Career {
     pub(super) called_off: bool,
     /// Another one begins later.
     pub(super) next: Option<Spell>,
-    /// One that is over lies before one that is to come.
-    pub(super) before: Option<Exit>,
+    /// One that is over, by its exit, lies before one that is to come.
+    pub(super) before: Option<Spell>,
 }
 
 impl Spell {
@@ -107,6 +107,8 @@ struct Job {
     to: Timestamp,
     /// The state did not have it.
     new: bool,
+    /// Its end was sudden and is history: what follows is no continuation.
+    apart: bool,
 }
 
 impl Job {
@@ -117,23 +119,47 @@ impl Job {
         }
     }
 
+    /// Its last day by what HR says, and where that is no date, the day on which HR said that it is
+    /// over.
     fn last(&self) -> Option<Date> {
-        self.row.last_day.or(self.row.terms.termination)
+        let dated = self.row.last_day.or(self.row.terms.termination);
+        dated.or_else(|| self.said().filter(|_| self.class.over()))
+    }
+
+    /// The day on which HR said that it is over, of what was known before.
+    fn said(&self) -> Option<Date> {
+        let at = self.row.terms.over_since?;
+        Some(at.to_zoned(self.zone.clone()).date())
     }
 
     /// The last day, also of what ends by its status alone: the day of the cut.
     fn end(&self) -> Option<Date> {
         let cut = || {
-            Some(
-                self.exit
-                    .as_ref()?
-                    .cut
-                    .due
-                    .to_zoned(self.zone.clone())
-                    .date(),
-            )
+            let due = self.exit.as_ref()?.cut.due;
+            Some(due.to_zoned(self.zone.clone()).date())
         };
         self.last().or_else(cut)
+    }
+
+    /// Whoever is dismissed, never came or died.
+    fn sudden(&self) -> Option<BlockCause> {
+        let cause = self.exit.as_ref()?.cut.cause;
+        match cause {
+            BlockCause::ForCause | BlockCause::NoShow | BlockCause::Deceased => Some(cause),
+            BlockCause::Status
+            | BlockCause::LastDay
+            | BlockCause::Absence
+            | BlockCause::Leave
+            | BlockCause::Garden
+            | BlockCause::CalledOff
+            | BlockCause::Undone => None,
+        }
+    }
+
+    /// At work, and not for the last day.
+    fn goes_on(&self, now: Timestamp) -> bool {
+        let ends = self.exit.as_ref().is_some_and(|exit| exit.cut.due <= now);
+        self.start <= now && !ends
     }
 
     fn in_force(&self, at: Timestamp) -> bool {
@@ -149,8 +175,26 @@ impl Desk<'_> {
         }
         let now = self.cx.now;
         let mut jobs = Vec::with_capacity(rows.len());
+        let mut doubt = false;
         for row in rows {
-            jobs.push(self.job(row)?);
+            let known = self.known(&row).cloned();
+            match self.job(row) {
+                Some(job) => jobs.push(job),
+                // The last good row stands, and of somebody of whom there is none nobody knows what
+                // goes on.
+                None => match known.and_then(|known| self.job(known)) {
+                    Some(job) => {
+                        jobs.push(job);
+                        self.cuts_only = true;
+                    }
+                    None => doubt = true,
+                },
+            }
+        }
+        if doubt {
+            self.cuts_only = true;
+            // Whoever is dismissed is so whatever the other rows mean.
+            sudden(&jobs, now)?;
         }
         jobs.sort_by(|a, b| {
             let key = |job: &Job| (job.start, job.row.worker.clone(), job.row.source.clone());
@@ -168,25 +212,14 @@ impl Desk<'_> {
                 before: None,
             });
         }
-        let inside = matches!(
-            self.person.lifecycle,
-            Lifecycle::Created | Lifecycle::Active
-        );
-        settle_old(&mut live, inside, now);
-        // Whoever is dismissed, never came or died is so in all employments.
-        let sudden = live.iter().filter_map(|job| job.exit.as_ref());
-        let mut sudden = sudden.filter(|exit| match exit.cut.cause {
-            BlockCause::ForCause | BlockCause::NoShow | BlockCause::Deceased => true,
-            BlockCause::Status
-            | BlockCause::LastDay
-            | BlockCause::Absence
-            | BlockCause::Leave
-            | BlockCause::Garden
-            | BlockCause::CalledOff
-            | BlockCause::Undone => false,
-        });
-        if let Some(exit) = sudden.next().cloned() {
-            let later = |job: &Job| job.start > exit.cut.due && job.exit.is_none();
+        settle_old(&mut live, self.cut_before(), now);
+        if let Some(exit) = sudden(&live, now) {
+            let dead = exit.cut.cause == BlockCause::Deceased;
+            let ahead = |exit: &Exit| exit.cut.cause == BlockCause::LastDay && exit.cut.due > now;
+            let later = |job: &Job| {
+                let begins = job.start > exit.cut.due.max(now);
+                !dead && begins && job.exit.as_ref().is_none_or(ahead)
+            };
             let (later, ended): (Vec<_>, Vec<_>) = live.into_iter().partition(later);
             let next = (!later.is_empty()).then(|| self.spell(later));
             let mut spell = self.spell(ended);
@@ -213,7 +246,8 @@ impl Desk<'_> {
         let mut later = groups.split_off(at).into_iter();
         let spell = later.next().map(|jobs| self.spell(jobs))?;
         let next = later.next().map(|jobs| self.spell(jobs));
-        let before = groups.pop().and_then(|jobs| self.spell(jobs).exit);
+        let before = groups.pop().map(|jobs| self.spell(jobs));
+        let before = before.filter(|spell| spell.exit.is_some());
         Some(Career {
             spell,
             over,
@@ -242,6 +276,7 @@ impl Desk<'_> {
         let to = exit.as_ref().map_or(Timestamp::MAX, |exit| exit.cut.due);
         Some(Job {
             new: known.is_none(),
+            apart: false,
             until,
             class,
             zone,
@@ -252,8 +287,36 @@ impl Desk<'_> {
         })
     }
 
+    /// When, and whether, somebody was cut off: what begins later is a rehire. Whoever is away, or was
+    /// missing, is still there.
+    fn cut_before(&self) -> Before {
+        let block = self.person.block.filter(|it| it.cut.cause.exit());
+        match self.person.lifecycle {
+            Lifecycle::Active => Before::Inside,
+            Lifecycle::Blocked | Lifecycle::Deleted => match block {
+                Some(block) => Before::Cut(block.cut.due),
+                None => Before::Inside,
+            },
+            Lifecycle::None | Lifecycle::Created => Before::Outside,
+        }
+    }
+
+    /// Rows that say that an employment is over keep when they said so first.
+    pub(super) fn mark_over(&self, rows: &mut [Identity]) {
+        let ends = |row: &Identity| self.cx.policy.class(&row.status).over() || row.terms.for_cause;
+        for row in rows {
+            let known = self.known(row);
+            row.terms.over_since = match known {
+                _ if !ends(row) => None,
+                Some(known) if ends(known) => known.terms.over_since,
+                Some(_) => Some(self.cx.now),
+                None => None,
+            };
+        }
+    }
+
     /// The row of an employment as the state has it.
-    fn known(&self, row: &Identity) -> Option<&Identity> {
+    pub(super) fn known(&self, row: &Identity) -> Option<&Identity> {
         let all = self.person.wanted.iter().chain(&self.person.others);
         let mut all = all.filter(|it| it.same_job(row));
         all.next()
@@ -269,17 +332,28 @@ impl Desk<'_> {
             self.zone_of(known)
                 .is_none_or(|zone| day_start(date, &zone) <= self.cx.now)
         });
-        if begun {
+        let values = if begun {
             Some(known.clone())
         } else {
             until.cloned()
-        }
+        };
+        // Dates, leave and status hold at once.
+        values.map(|values| Identity {
+            status: row.status.clone(),
+            last_day: row.last_day,
+            terms: Box::new(Terms {
+                effective: values.terms.effective,
+                ..(*row.terms).clone()
+            }),
+            ..values
+        })
     }
 
     /// Whether an employment goes on where others end, or stands beside them.
     fn one(&self, group: &[Job], job: &Job) -> bool {
         let gap = i64::from(self.cx.policy.mover.bridge_gap_days);
-        group.iter().any(|other| match (other.end(), job.row.hire) {
+        let mut others = group.iter().filter(|other| !other.apart);
+        others.any(|other| match (other.end(), job.row.hire) {
             (Some(last), Some(hire)) => full_days(last, hire) <= gap,
             _ => other.to > job.start,
         })
@@ -292,7 +366,7 @@ impl Desk<'_> {
         let mut bridged = None;
         // What is followed counts until that begins.
         for at in 0..jobs.len() {
-            let Some(last) = jobs[at].end() else {
+            let Some(last) = jobs[at].end().filter(|_| !jobs[at].apart) else {
                 continue;
             };
             let follows = jobs.iter().filter_map(|job| {
@@ -340,11 +414,19 @@ impl Desk<'_> {
             .min_by_key(|start| start.at)
             .filter(|_| jobs.iter().all(|job| job.row.hire.is_some()));
         let open = jobs.iter().any(|job| job.exit.is_none());
-        let exit = jobs
-            .into_iter()
-            .filter_map(|job| job.exit)
-            .max_by_key(|exit| exit.cut.due)
-            .filter(|_| !open);
+        let exits = jobs.iter().filter_map(|job| job.exit.as_ref());
+        // What holds data waits for the last of the employments, whichever access ends with.
+        let last = exits.clone().filter(|exit| exit.termination.is_some());
+        let last = last.max_by_key(|exit| exit.after_termination());
+        let exit = exits.max_by_key(|exit| exit.cut.due).filter(|_| !open);
+        let exit = exit.map(|exit| match last {
+            Some(last) => Exit {
+                termination: last.termination,
+                zone: last.zone.clone(),
+                ..exit.clone()
+            },
+            None => exit.clone(),
+        });
         Spell {
             stages,
             start,
@@ -385,7 +467,10 @@ impl Desk<'_> {
     fn exit(&self, row: &Identity, class: StatusClass, zone: &TimeZone) -> Option<Exit> {
         let last = row.last_day.or(row.terms.termination);
         let now = |cause| Cut {
-            due: self.first_due(cause),
+            due: row
+                .terms
+                .over_since
+                .unwrap_or_else(|| self.first_due(cause)),
             cause,
         };
         let (cut, reason) = match (class, last) {
@@ -419,36 +504,91 @@ impl Desk<'_> {
     }
 }
 
+/// What became of somebody before.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    /// They may sign in, or could if they were not away.
+    Inside,
+    /// They never could.
+    Outside,
+    /// They were cut off, from then on.
+    Cut(Timestamp),
+}
+
+/// The sudden end that counts for all employments. Whoever did not come to one of them is at work in
+/// the others all the same.
+fn sudden(jobs: &[Job], now: Timestamp) -> Option<Exit> {
+    let counts = |cause: BlockCause, job: &&Job| {
+        let others = jobs.iter().filter(|other| !std::ptr::eq(*other, *job));
+        let elsewhere = cause == BlockCause::NoShow && others.clone().any(|it| it.goes_on(now));
+        job.sudden() == Some(cause) && !elsewhere
+    };
+    let causes = [
+        BlockCause::Deceased,
+        BlockCause::ForCause,
+        BlockCause::NoShow,
+    ];
+    let found = causes
+        .into_iter()
+        .find_map(|cause| jobs.iter().find(|job| counts(cause, job)));
+    found.and_then(|job| job.exit.clone())
+}
+
 /// An employment that ended before another one began ended on its day, however it did: whoever
-/// was dismissed once and is hired again is not dismissed for good. One that is yet to begin settles
-/// nothing while the person is `inside`: until they were cut off the end is what it is.
-fn settle_old(jobs: &mut Vec<Job>, inside: bool, now: Timestamp) {
+/// was dismissed once and is hired again is not dismissed for good. What began before HR said so is no
+/// rehire, and what is yet to begin settles nothing while somebody is inside: until they were cut
+/// off the end is what it is. Nobody comes back from the dead.
+fn settle_old(jobs: &mut Vec<Job>, before: Before, now: Timestamp) {
     let hires: Vec<(Date, Timestamp)> = jobs
         .iter()
-        .filter(|job| !inside || job.start <= now)
+        .filter(|job| !matches!(before, Before::Inside) || job.start <= now)
         .filter_map(|job| Some((job.row.hire?, job.start)))
         .collect();
     jobs.retain_mut(|job| {
-        let followed = job.last().map_or_else(
-            || job.class.over() && hires.iter().any(|(_, start)| *start > job.start),
-            |last| hires.iter().any(|(hire, _)| *hire > last),
-        );
-        let (Some(exit), true) = (&mut job.exit, followed) else {
-            return true;
-        };
-        let Some(last) = job.row.last_day.or(job.row.terms.termination) else {
-            return false;
-        };
-        let due = day_start(last.saturating_add(1.day()), &job.zone);
-        if due > now {
-            // Not over yet, but for what it is dismissed for.
+        let sudden = job.sudden();
+        if sudden == Some(BlockCause::Deceased) {
             return true;
         }
-        exit.cut = Cut {
-            due,
-            cause: BlockCause::LastDay,
+        // A dismissal ends with the word, whatever day HR names: what began before it is no rehire.
+        let said = job.row.terms.over_since.filter(|_| sudden.is_some());
+        let last = job.last();
+        let cut = match before {
+            Before::Cut(due) if sudden.is_some() => {
+                Some(due.max(job.row.terms.over_since.unwrap_or(due)))
+            }
+            Before::Cut(_) | Before::Inside | Before::Outside => None,
         };
-        job.to = exit.cut.due;
+        let again = cut.is_some_and(|cut| {
+            let others = hires.iter().filter(|(_, start)| *start != job.start);
+            others.clone().any(|(_, start)| *start > cut)
+        });
+        let followed = match (said, last) {
+            (Some(word), _) => hires.iter().any(|(_, start)| *start > word),
+            (None, Some(last)) => hires.iter().any(|(hire, _)| *hire > last),
+            (None, None) => job.class.over() && hires.iter().any(|(_, start)| *start > job.start),
+        };
+        if job.exit.is_none() || !(followed || again) {
+            return true;
+        }
+        let dated = job.row.last_day.or(job.row.terms.termination);
+        let dated = dated.map(|last| day_start(last.saturating_add(1.day()), &job.zone));
+        let due = match (dated, cut, job.row.terms.over_since) {
+            (_, _, Some(word)) if said == Some(word) => word,
+            (Some(dated), _, _) if dated <= now => dated,
+            // Not over yet, but for what it was dismissed for.
+            (Some(_), Some(cut), _) => cut,
+            (Some(_), None, _) => return true,
+            (None, _, Some(word)) => word,
+            (None, _, None) => return false,
+        };
+        if let Some(exit) = &mut job.exit {
+            exit.cut = Cut {
+                due,
+                cause: BlockCause::LastDay,
+            };
+        }
+        job.apart = sudden.is_some();
+        job.to = due;
         true
     });
 }

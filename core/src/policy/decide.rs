@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::desk::{Desk, after};
+use super::desk::{Desk, after, day_start};
 use super::draft::Draft;
-use super::{Policy, Workflows};
+use super::{Policy, StatusClass, Workflows};
 use crate::grants::{Belongs, GrantRules};
 use crate::groups::{Catalogue, Groups};
 use crate::model::{Account, AccountName, Finding, FindingKind, Lookup, Op, Severity};
@@ -281,6 +281,7 @@ pub fn decide(
         release: false,
         leaving: false,
         leave_cut: None,
+        away_until: None,
         in_cycle,
         taken_back: None,
         other_names: Vec::new(),
@@ -305,9 +306,17 @@ pub fn decide(
         } => {
             desk.row = Some(row);
             desk.person.fingerprint = fingerprint;
+            let mut rows: Vec<Identity> = std::iter::once(*identity).chain(others).collect();
+            desk.mend_zones(&mut rows);
+            desk.mark_over(&mut rows);
+            if sound && desk.gone_but_for(&rows) {
+                // What stands in the file keeps nobody inside.
+                desk.take_in(rows);
+                desk.person.fingerprint = 0;
+                return desk.absent(answers);
+            }
             desk.present();
             desk.heed_undo(Some(fingerprint));
-            let rows = std::iter::once(*identity).chain(others).collect();
             desk.row(rows, sound, answers)
         }
         Seen::Held => {
@@ -356,6 +365,54 @@ impl Desk<'_> {
         self.decided(draft, true)
     }
 
+    /// Whether the employment that is in force is gone from a full file, and what the file lists of
+    /// the person is over or yet to come: they are as absent as if it listed nothing.
+    fn gone_but_for(&mut self, rows: &[Identity]) -> bool {
+        let block = self.person.block.map(|block| block.cut.cause);
+        let cut = self.person.lifecycle == Lifecycle::Blocked && block == Some(BlockCause::Absence);
+        if !self.cx.full || !(self.person.lifecycle == Lifecycle::Active || cut) {
+            return false;
+        }
+        let missing = |it: &&Identity| !rows.iter().any(|row| row.same_job(it));
+        let known = self.rows_before();
+        let (ours, elsewhere): (Vec<_>, Vec<_>) = known
+            .iter()
+            .filter(missing)
+            .cloned()
+            .partition(|row| row.source == self.person.facing);
+        let there = [rows, elsewhere.as_slice()].concat();
+        if ours.is_empty() || self.in_force(&there) {
+            return false;
+        }
+        // Once they were cut off for it, whatever begins later is a beginning.
+        self.in_force(&ours) && (!cut || self.are_over(&there))
+    }
+
+    /// The rows of a file, beside those that it does not list.
+    fn take_in(&mut self, rows: Vec<Identity>) {
+        for row in rows {
+            let known = self.person.wanted.iter_mut().chain(&mut self.person.others);
+            match known.into_iter().find(|it| it.same_job(&row)) {
+                Some(known) => *known = row,
+                None => self.person.others.push(row),
+            }
+        }
+    }
+
+    /// A zone that there is not: the one that was known before stands, and cuts alone go.
+    fn mend_zones(&mut self, rows: &mut [Identity]) {
+        for row in rows {
+            let odd = row
+                .zone
+                .as_ref()
+                .is_some_and(|zone| jiff::tz::db().get(zone).is_err());
+            if odd && self.zone(row).is_some() {
+                let known = self.known(row).and_then(|known| known.zone.clone());
+                row.zone = known.filter(|zone| jiff::tz::db().get(zone).is_ok());
+            }
+        }
+    }
+
     /// Employments that the file does not list. What another source said stands: its own file takes
     /// it back, nobody else's. Of this source those that are over may be gone once no cut of them is
     /// owed; of the others the last row stands.
@@ -364,16 +421,52 @@ impl Desk<'_> {
         let missing = known.filter(|it| !rows.iter().any(|row| row.same_job(it)));
         let mut missing: Vec<Identity> = missing.cloned().collect();
         self.drop_missed(&mut missing, rows);
-        for row in missing {
+        let block = self.person.block.map(|block| block.cut.cause);
+        let cut = self.person.lifecycle == Lifecycle::Blocked && block == Some(BlockCause::Absence);
+        let listed = rows.clone();
+        for mut row in missing {
             let ours = row.source == self.person.facing;
             let over = ours && self.are_over(std::slice::from_ref(&row));
-            if over {
+            // Whoever was dismissed, or died, is so in what goes on elsewhere, too.
+            let block = self.person.block.map(|block| block.cut.cause);
+            let dead = self.cx.policy.class(&row.status) == StatusClass::Deceased;
+            let for_good = (block == Some(BlockCause::ForCause) && row.terms.for_cause)
+                || (block == Some(BlockCause::Deceased) && dead);
+            if over && !for_good {
                 let all: Vec<Identity> = rows.iter().chain([&row]).cloned().collect();
                 if !self.owes_cut(&all) {
                     continue;
                 }
             }
-            if self.cx.full && ours && !over {
+            if self.cx.full && ours && !over && cut && !self.in_force(&listed) {
+                // They were cut off because it is gone.
+                continue;
+            }
+            let zone = self.zone_of(&row);
+            let start = row
+                .hire
+                .zip(zone)
+                .map(|(hire, zone)| day_start(hire, &zone));
+            let ahead = start.is_some_and(|start| start > self.cx.now);
+            if self.cx.full && ours && !over && ahead {
+                self.person.fingerprint = 0;
+                let (kind, note) = if row.terms.missed {
+                    let note =
+                        "in no row of two full files in a row before it began; it does not come";
+                    (FindingKind::MissingPrehire, note)
+                } else {
+                    let note = "in no row of this full file before it begins; it does not come unless \
+                                the next accepted full file has it";
+                    (FindingKind::PendingRowMissing, note)
+                };
+                let note = format!("employment {} is {note}", row.worker);
+                self.find(kind, Severity::Warning, None, note);
+                if row.terms.missed {
+                    continue;
+                }
+                row.terms.missed = true;
+            } else if self.cx.full && ours && !over {
+                self.person.fingerprint = 0;
                 self.find(
                     FindingKind::JobMissing,
                     Severity::Warning,

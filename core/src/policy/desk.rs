@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::StatusClass;
 use super::career::{Career, Stage};
@@ -57,6 +57,8 @@ pub(super) struct Desk<'a> {
     pub(super) leaving: bool,
     /// The cut with which a leave begins.
     pub(super) leave_cut: Option<Cut>,
+    /// Until when the leave lasts that HR named before.
+    pub(super) away_until: Option<Timestamp>,
     /// The manager change would close a circle.
     pub(super) in_cycle: bool,
     /// When what the newest data ask for was taken back.
@@ -130,6 +132,9 @@ impl Desk<'_> {
         let all = rows.clone();
         let career = self.career(rows)?;
         self.leaving = career.over;
+        let was = self.person.wanted.as_ref();
+        let was = was.and_then(|row| Some((row.terms.leave?.to?, self.zone_of(row)?)));
+        self.away_until = was.map(|(to, zone)| day_start(to.saturating_add(1.day()), &zone));
         if self.is_undone(&career) {
             // What HR says stands: it is done as soon as the hold ends, not with the next file.
             self.remember(&career, all);
@@ -289,7 +294,8 @@ impl Desk<'_> {
             .min();
         let promised: BTreeSet<Promise> = scheduled.iter().map(DraftAction::promise).collect();
         if self.cuts_only {
-            let cuts = |a: &DraftAction| a.op.cut() || (self.leaving && a.op.destructive());
+            let of_cut = |op: Op| op.destructive() || op == Op::NotifySecurity;
+            let cuts = |a: &DraftAction| a.op.cut() || (self.leaving && of_cut(a.op));
             actions.retain(cuts);
             scheduled.retain(cuts);
         }
@@ -374,13 +380,18 @@ impl Desk<'_> {
         if let Ok(zone) = jiff::tz::db().get(&name) {
             return Some(zone);
         }
-        self.not_believed(
-            FindingKind::ZoneUnknown,
-            format!(
-                "time zone {} is not in the IANA database",
-                text_shape(&name)
-            ),
-        )
+        let note = format!(
+            "time zone {} is not in the IANA database; until it is, cuts alone go, by the zone that was \
+             known before, else by `default_zone`, else by UTC",
+            text_shape(&name)
+        );
+        let _held: Option<()> = self.not_believed(FindingKind::ZoneUnknown, note);
+        // Nobody stays inside because of it.
+        self.cuts_only = true;
+        let known = self.known(identity).and_then(|known| self.zone_of(known));
+        let default = self.cx.policy.default_zone.as_ref();
+        let default = default.and_then(|zone| jiff::tz::db().get(zone).ok());
+        known.or(default).or(Some(TimeZone::UTC))
     }
 
     /// The same, without a word.

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::career::{Career, Exit, Spell, Start};
+use super::career::{Career, Spell, Start};
 use super::decide::{Matching, wanted_name};
 use super::desk::{Desk, Steps, after, day_start, day_time};
 use super::draft::{DeltaKind, DraftAction, Reason, call};
@@ -82,6 +82,7 @@ impl Desk<'_> {
         let manager = self.manager(identity, create, "joiner.manager");
         steps.extend(manager.map(|step| step.from(anchor)));
         steps.extend(self.coming(&career.spell, None, create));
+        self.away_at_first(&mut steps, &career.spell);
         self.later(&mut steps, career, None);
         Some((DeltaKind::Joiner, None, steps))
     }
@@ -267,13 +268,15 @@ impl Desk<'_> {
             && self.person.lifecycle != Lifecycle::Deleted
         {
             let due = after(cut.due, days);
-            let op = Op::UserDeleteSoft;
-            steps.push(DraftAction::simple(
-                op,
+            let step = DraftAction::simple(
+                Op::UserDeleteSoft,
                 due,
                 Reason::CalledOff,
                 "rescinded.delete",
-            ));
+            );
+            let mut data = vec![step];
+            self.park(&mut data);
+            steps.extend(data);
         }
         Some((DeltaKind::Leaver, Some(account.id), steps))
     }
@@ -388,8 +391,16 @@ impl Desk<'_> {
     }
 
     /// What an exit that lies before a hire still asks for.
-    pub(super) fn last_exit(&mut self, exit: &Exit, account: &Account) -> Vec<DraftAction> {
+    pub(super) fn last_exit(&mut self, last: &Spell, account: &Account) -> Vec<DraftAction> {
+        let Some(exit) = &last.exit else {
+            return Vec::new();
+        };
+        // What they had, and not what the next employment gives.
+        let had = self.belongs_at(last.first());
+        let next = std::mem::replace(&mut self.belongs, had);
+        self.leaves_for_good(exit);
         let mut steps = self.exit_steps(exit, Some(account), &[]);
+        self.belongs = next;
         steps.retain(|step| step.due <= self.cx.now && step.op != Op::UserDeleteSoft);
         steps
     }

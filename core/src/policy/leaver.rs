@@ -34,10 +34,41 @@ impl Desk<'_> {
 
     pub(super) fn leaver(&mut self, career: &Career, account: Account) -> Steps {
         let mut exit = career.spell.exit.clone()?;
-        // Whoever leaves is in no grace, and a block for absence becomes that of somebody who left.
+        // Whoever leaves is in no grace.
         for given in self.person.grants.values_mut() {
             given.grace = None;
         }
+        self.leaves_for_good(&exit);
+        let blocked = self.person.lifecycle == Lifecycle::Blocked;
+        if blocked && account.enabled {
+            // Somebody enabled the account after we cut it off: late from now on.
+            exit.cut.due = self.cx.now;
+        }
+        if account.enabled && exit.cut.due < self.cx.now {
+            self.tell_late_access(&exit, &account);
+        }
+        if self.person.lifecycle == Lifecycle::Deleted {
+            let steps = self.devices_only(&exit);
+            return Some((DeltaKind::Leaver, Some(account.id), steps));
+        }
+        let mut steps = self.exit_steps(&exit, Some(&account), &[]);
+        if let Some(next) = &career.next {
+            steps.retain(|step| step.op != Op::UserDeleteSoft);
+            let gone: Vec<_> = steps.iter().map(|step| (step.op, step.what())).collect();
+            // What comes with the next employment, and not with the one that is over.
+            let comes = self.belongs_at(next.first());
+            let had = std::mem::replace(&mut self.belongs, comes);
+            let mut again = self.rehire(next, &account);
+            self.belongs = had;
+            self.away_at_first(&mut again, next);
+            again.retain(|step| !(step.op.destructive() && gone.contains(&(step.op, step.what()))));
+            steps.extend(again);
+        }
+        Some((DeltaKind::Leaver, Some(account.id), steps))
+    }
+
+    /// A block for absence, or of who was away, becomes that of somebody who left.
+    pub(super) fn leaves_for_good(&mut self, exit: &Exit) {
         if let Some(block) = &mut self.person.block {
             match block.cut.cause {
                 BlockCause::Absence => {
@@ -62,27 +93,6 @@ impl Desk<'_> {
                 | BlockCause::Undone => {}
             }
         }
-        let blocked = self.person.lifecycle == Lifecycle::Blocked;
-        if blocked && account.enabled {
-            // Somebody enabled the account after we cut it off: late from now on.
-            exit.cut.due = self.cx.now;
-        }
-        if account.enabled && exit.cut.due < self.cx.now {
-            self.tell_late_access(&exit, &account);
-        }
-        if self.person.lifecycle == Lifecycle::Deleted {
-            let steps = self.devices_only(&exit);
-            return Some((DeltaKind::Leaver, Some(account.id), steps));
-        }
-        let mut steps = self.exit_steps(&exit, Some(&account), &[]);
-        if let Some(next) = &career.next {
-            steps.retain(|step| step.op != Op::UserDeleteSoft);
-            let gone: Vec<_> = steps.iter().map(|step| (step.op, step.what())).collect();
-            let mut again = self.rehire(next, &account);
-            again.retain(|step| !(step.op.destructive() && gone.contains(&(step.op, step.what()))));
-            steps.extend(again);
-        }
-        Some((DeltaKind::Leaver, Some(account.id), steps))
     }
 
     /// Disable, then revoke: a token revoked before the block could be renewed. Only what is not
@@ -160,6 +170,7 @@ impl Desk<'_> {
         before: &[DraftAction],
     ) -> Vec<DraftAction> {
         let (cut, reason) = (exit.cut, &exit.reason);
+        let wanted = self.wanted_by_any();
         let due = cut.due <= self.cx.now;
         let rule = rule_of(cut.cause);
         let at_cut = |op| DraftAction::simple(op, cut.due, reason.clone(), rule);
@@ -195,7 +206,7 @@ impl Desk<'_> {
         for (grant, given) in without {
             let step = take(&grant, &given, cut.due, reason.clone(), "leaver.groups");
             // Nobody gets back what was to go anyway.
-            let was_over = grants.contains_key(&grant) && !self.belongs.wants.contains(&grant);
+            let was_over = grants.contains_key(&grant) && !wanted.contains(&grant);
             let by_hand = !grants.contains_key(&grant);
             steps.push(match (was_over, by_hand) {
                 (true, _) => step.with("over", "true"),
@@ -256,6 +267,15 @@ impl Desk<'_> {
         steps
     }
 
+    /// What any of the employments gives, those that end now among them.
+    fn wanted_by_any(&mut self) -> BTreeSet<Grant> {
+        let mut wanted: BTreeSet<Grant> = self.belongs.wants.iter().cloned().collect();
+        for row in self.rows_before() {
+            wanted.extend(self.rules.of(&row, self.cx.now).wants);
+        }
+        wanted
+    }
+
     /// From when on the days of what goes later count, and the same as HR alone has it.
     fn clock(&self, exit: &Exit) -> (Timestamp, Timestamp) {
         let planned = exit.cut.due;
@@ -290,7 +310,7 @@ impl Desk<'_> {
     }
 
     /// Keeps back what may be looked at, or be evidence, until people let it go.
-    fn park(&mut self, data: &mut Vec<DraftAction>) {
+    pub(super) fn park(&mut self, data: &mut Vec<DraftAction>) {
         let now = self.cx.now;
         let kinds: BTreeSet<Op> = data.iter().map(|step| step.op).collect();
         let mut told = Vec::new();

@@ -7,7 +7,7 @@ use super::desk::{Desk, day_start};
 use super::draft::{DeltaKind, DraftAction, Reason};
 use crate::grants::{Given, Grant};
 use crate::model::{Account, Attributes, FindingKind, ObjectId, Op, Severity, Value};
-use crate::state::{BlockCause, Cut, Identity, LeaveKind, Lifecycle};
+use crate::state::{BlockCause, Cut, Identity, LeaveKind, Lifecycle, Parking};
 
 /// The date that says when somebody left; gone from the account once it is theirs again.
 const LEAVE_DATE: &str = "employeeLeaveDateTime";
@@ -17,6 +17,20 @@ struct Away {
     from: Timestamp,
     back: Option<Timestamp>,
     reason: Reason,
+}
+
+impl Away {
+    fn cut(&self) -> Cut {
+        let garden = matches!(self.reason, Reason::Garden { .. });
+        Cut {
+            due: self.from,
+            cause: if garden {
+                BlockCause::Garden
+            } else {
+                BlockCause::Leave
+            },
+        }
+    }
 }
 
 impl Desk<'_> {
@@ -47,13 +61,17 @@ impl Desk<'_> {
         );
         // Somebody hired again whose last employment nobody brought to its end.
         let ahead = spell.start.is_some_and(|it| it.at > self.cx.now);
-        let last = career
-            .before
-            .as_ref()
-            .filter(|_| ahead && self.person.lifecycle == Lifecycle::Active && account.enabled);
+        let cause = self.person.block.map(|block| block.cut.cause);
+        let there = match self.person.lifecycle {
+            Lifecycle::Active => account.enabled,
+            // Whoever was away, or missing, when it ended.
+            Lifecycle::Blocked => cause.is_some_and(|cause| !cause.exit()),
+            Lifecycle::None | Lifecycle::Created | Lifecycle::Deleted => false,
+        };
+        let last = career.before.as_ref().filter(|_| ahead && there);
         if (back && self.hired_again(spell)) || last.is_some() {
             let mut steps = match last {
-                Some(exit) => self.last_exit(exit, &account),
+                Some(last) => self.last_exit(last, &account),
                 None => Vec::new(),
             };
             // What goes with the exit is gone.
@@ -61,6 +79,7 @@ impl Desk<'_> {
             let mut again = self.rehire(spell, &account);
             again.retain(|step| !(step.op.destructive() && gone.contains(&(step.op, step.what()))));
             steps.extend(again);
+            self.away_at_first(&mut steps, spell);
             self.later(&mut steps, career, Some(&account));
             return (DeltaKind::Rehire, Some(account.id), steps);
         }
@@ -89,6 +108,7 @@ impl Desk<'_> {
             let manager = self.manager(identity, self.cx.now, "mover.manager");
             steps.extend(manager.map(|step| step.from(since)));
             steps.extend(self.coming(spell, Some(&account), self.cx.now));
+            self.away_at_first(&mut steps, spell);
         } else {
             let (from, rule) = if begun {
                 (self.cx.now, "mover.groups")
@@ -177,14 +197,29 @@ impl Desk<'_> {
         let cause = block.map(|block| block.cut.cause);
         let now = self.cx.now;
         let leave = matches!(cause, Some(BlockCause::Leave | BlockCause::Garden));
-        if leave && away.is_some_and(|it| it.back.is_none_or(|back| back > now)) {
-            // Still away.
+        let still = away.filter(|it| {
+            let back = it.back.is_none_or(|back| back > now);
+            // The next leave begins where the last one ends.
+            let goes_on = leave && it.from <= self.was_away_until();
+            back && (it.from <= now || goes_on)
+        });
+        if let (Some(_), true) = (still, leave) {
             return Vec::new();
         }
         let restore = (self.person.lifecycle == Lifecycle::Deleted).then(|| {
             let reason = Reason::ExitOff;
             DraftAction::simple(Op::UserRestore, now, reason, "leaver_reversed.restore")
         });
+        if let Some(away) = still {
+            // Whatever they were cut off for: by now they are away.
+            if let Some(block) = &mut self.person.block {
+                block.cut = away.cut();
+            }
+            return restore.into_iter().collect();
+        }
+        if cause == Some(BlockCause::Deceased) {
+            self.person.parked.remove(&Parking::DeceasedReview);
+        }
         let ours = block.is_some_and(|block| block.disabled) || restore.is_some();
         if account.enabled || !ours {
             self.person.lifecycle = Lifecycle::Active;
@@ -471,11 +506,45 @@ impl Desk<'_> {
                     reason: Reason::Leave { date: leave.from },
                 })
             }
-            LeaveKind::Garden => Some(Away {
-                from,
-                back: None,
-                reason: Reason::Garden { date: leave.from },
-            }),
+            LeaveKind::Garden => {
+                // Until the employment ends; where it does not any more, as long as HR says.
+                let back = back.filter(|_| spell.exit.is_none());
+                let over = back.is_some_and(|back| back <= self.cx.now);
+                let blocked = self.person.block.is_some();
+                (!over || blocked).then_some(Away {
+                    from,
+                    back,
+                    reason: Reason::Garden { date: leave.from },
+                })
+            }
+        }
+    }
+
+    /// Until when the leave lasts that HR named before; `MIN` where it named none.
+    fn was_away_until(&self) -> Timestamp {
+        self.away_until.unwrap_or(Timestamp::MIN)
+    }
+
+    /// Somebody who begins on leave comes in on the day after it, and whoever goes on leave later is
+    /// looked at then.
+    pub(super) fn away_at_first(&mut self, steps: &mut Vec<DraftAction>, spell: &Spell) {
+        let Some(away) = self.away(spell) else {
+            return;
+        };
+        if away.from > self.cx.now {
+            self.wakes.push(away.from);
+        }
+        let comes = |op: Op| matches!(op, Op::UserEnable | Op::TapIssue | Op::NotifyWelcome);
+        let meanwhile = |step: &DraftAction| {
+            comes(step.op) && away.from <= step.due && away.back.is_none_or(|back| back > step.due)
+        };
+        match away.back {
+            None => steps.retain(|step| !meanwhile(step)),
+            Some(back) => {
+                for step in steps.iter_mut().filter(|step| meanwhile(step)) {
+                    step.due = back;
+                }
+            }
         }
     }
 
@@ -494,17 +563,14 @@ impl Desk<'_> {
         if away.back.is_some_and(|back| back <= now) {
             return;
         }
-        let garden = matches!(away.reason, Reason::Garden { .. });
-        let cause = if garden {
-            BlockCause::Garden
-        } else {
-            BlockCause::Leave
-        };
-        let cut = Cut {
-            due: away.from,
-            cause,
-        };
-        if self.person.lifecycle == Lifecycle::Blocked {
+        let cut = away.cut();
+        let cause = cut.cause;
+        let comes_back = |step: &DraftAction| step.op == Op::UserEnable && step.due <= away.from;
+        if self.person.lifecycle == Lifecycle::Created && away.from <= now {
+            // They never came.
+            return;
+        }
+        if self.person.lifecycle == Lifecycle::Blocked && !steps.iter().any(comes_back) {
             // Only what is not done yet.
             let same = self.person.block.is_some_and(|it| it.cut.cause == cause);
             if same && !account.enabled {

@@ -149,6 +149,8 @@ impl Row {
                 secondary: !self.primary,
                 effective: self.effective,
                 entered: self.entered,
+                over_since: None,
+                missed: false,
             }),
             zone: Some(self.tz.clone()),
             facts: [(GROUPING.to_owned(), Value::text(grouping))].into(),
