@@ -244,6 +244,8 @@ fn apply(
             person.block = None;
             person.spent.clear();
             if matches!(action.reason, Reason::HireDate { .. }) {
+                // What people agreed to was about the last employment.
+                person.devices.clear();
                 person.taken.clear();
                 person.taken_roles.clear();
             }
@@ -331,7 +333,14 @@ fn apply(
             if id.is_none() {
                 person.owed.remove(&action.op);
             }
-            if let Some(case) = id.and_then(|id| person.devices.get_mut(id)) {
+            let again = action
+                .args
+                .get("task")
+                .is_some_and(|task| task == "reenrol");
+            if let Some(id) = id.filter(|_| again) {
+                // Set up again: whatever comes later begins anew.
+                person.devices.remove(id);
+            } else if let Some(case) = id.and_then(|id| person.devices.get_mut(id)) {
                 case.done.insert(action.op);
                 if action.op == Op::DeviceWipe {
                     case.wiped.get_or_insert(outcome.at);

@@ -546,6 +546,7 @@ impl Taking<'_> {
             _ => person,
         };
         Decision {
+            leaving: false,
             held: settled.is_none(),
             settled: settled.filter(|_| draft.is_some()).map(Box::new),
             draft,

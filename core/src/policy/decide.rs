@@ -239,6 +239,8 @@ pub struct Decision {
     pub findings: Vec<Finding>,
     /// Nothing was planned because of a doubt.
     pub held: bool,
+    /// What holds now is the end of the employment, or an absence that counts as one.
+    pub leaving: bool,
     /// Steps to come that HR's newest word withdraws.
     pub withdrawn: Vec<Promise>,
     /// The person once every step is carried out, where that is not what folding them gives.
@@ -581,6 +583,7 @@ impl Desk<'_> {
             mut person,
             findings,
             withdrawn,
+            leaving,
             ..
         } = self;
         let stuck = findings.iter().any(|f| f.severity == Severity::Held);
@@ -598,6 +601,7 @@ impl Desk<'_> {
             person,
             findings,
             held: doubt || stuck,
+            leaving,
             withdrawn,
             settled: None,
         }

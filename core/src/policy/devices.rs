@@ -200,19 +200,28 @@ impl Desk<'_> {
         }
     }
 
-    /// Whoever stays after all has to set up again what the cut took off.
+    /// Whoever stays after all has to set up again what the cut took off. What people said about
+    /// their devices was about an exit that is off.
     pub(super) fn set_up_again(&mut self) -> Vec<DraftAction> {
         let now = self.cx.now;
-        let cases = self.person.devices.iter();
-        let open =
-            cases.filter(|(_, case)| !case.done.is_empty() && !case.done.contains(&Op::TaskManual));
-        open.map(|(id, _)| {
-            let rule = "leaver_reversed.devices";
-            DraftAction::simple(Op::TaskManual, now, Reason::ExitOff, rule)
-                .with("task", "reenrol")
-                .with("device", id)
-        })
-        .collect()
+        let touches = |op: &Op| !matches!(op, Op::DeviceEscrowCheck | Op::TaskManual);
+        let cases = &mut self.person.devices;
+        cases.retain(|_, case| case.done.iter().any(touches));
+        for case in cases.values_mut() {
+            let done = std::mem::take(&mut case.done);
+            let mut anew = DeviceCase::new(case.device.clone());
+            anew.done = done;
+            *case = anew;
+        }
+        cases
+            .keys()
+            .map(|id| {
+                let rule = "leaver_reversed.devices";
+                DraftAction::simple(Op::TaskManual, now, Reason::ExitOff, rule)
+                    .with("task", "reenrol")
+                    .with("device", id)
+            })
+            .collect()
     }
 
     /// Clocks of devices go on when the account is gone.
@@ -237,11 +246,12 @@ fn wipe(
         return None;
     }
     let step = whole(step(Op::DeviceWipe, due));
-    match (&case.consent, case.agreed) {
-        (Some((_, false)), _) => None,
-        (Some((code, true)), _) => Some(step.with("approval_code", code)),
-        (None, true) => Some(step),
-        (None, false) => Some(step.with("ask", "wipe")),
+    match &case.consent {
+        // The target's consent is no consent of ours.
+        _ if !case.agreed => Some(step.with("ask", "wipe")),
+        Some((_, false)) => None,
+        Some((code, true)) => Some(step.with("approval_code", code)),
+        None => Some(step),
     }
 }
 

@@ -211,7 +211,8 @@ impl Play<'_> {
         let mut args = json!({"kind": kind});
         if let Some(device) = step.args.get("device") {
             args["approvers"] = json!(self.params.agree.wipe);
-            self.ask(Hold::Wipe(device.clone()), self.params.agree.wipe);
+            let needs = self.params.agree.wipe;
+            self.ask_of(Hold::Wipe(device.clone()), needs, run, true);
             let device = device.clone();
             self.remember(key, std::iter::once(step));
             self.enter("approval.request", &device, Some(key), run, args);
@@ -241,11 +242,13 @@ impl Play<'_> {
     pub(super) fn first_time(&mut self, key: &PersonKey, finding: &Finding) -> bool {
         let again = matches!(
             finding.kind,
-            FindingKind::MissingOnce
-                | FindingKind::MissingPrehire
-                | FindingKind::MissingDisabled
-                | FindingKind::Reappeared
+            FindingKind::MissingOnce | FindingKind::MissingPrehire | FindingKind::Reappeared
         );
+        if finding.kind == FindingKind::MissingOnce {
+            // Missing anew.
+            self.said
+                .retain(|(who, kind, _)| who != key || *kind != FindingKind::MissingDisabled);
+        }
         let said = (key.clone(), finding.kind, format!("{:?}", finding.args));
         self.said.insert(said) || again
     }

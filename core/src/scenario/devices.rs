@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::case::{Confirms, DeviceBefore, Event, EventKind};
-use super::play::{Hold, Play};
+use super::play::{Answer, Ask, Hold, Play};
 use crate::model::{Device, Enrolment, Join, Op, Ownership, PersonKey, Platform};
 use crate::policy::DraftAction;
 
@@ -58,6 +58,12 @@ impl Fleet {
             let known = (person.clone(), device.clone());
             self.known.insert(device.id.clone(), known);
         }
+    }
+
+    /// The devices of a person.
+    pub(super) fn of(&self, person: &PersonKey) -> Vec<String> {
+        let theirs = self.known.iter().filter(|(_, (who, _))| who == person);
+        theirs.map(|(device, _)| device.clone()).collect()
     }
 
     fn person(&self, device: &str) -> Option<PersonKey> {
@@ -162,7 +168,7 @@ impl Play<'_> {
             return;
         };
         if let Some(ask) = self.asks.get_mut(&Hold::Wipe(device.to_owned())) {
-            ask.open = false;
+            ask.answer = Answer::Refused;
         }
         if let Some(case) = self
             .people
@@ -206,7 +212,7 @@ impl Play<'_> {
 
     fn wipe_open(&self, device: &str) -> bool {
         let ask = self.asks.get(&Hold::Wipe(device.to_owned()));
-        ask.is_some_and(|ask| ask.open)
+        ask.is_some_and(Ask::is_open)
     }
 
     /// Instants at which a device alone asks for a look: none, its person is due then.

@@ -1,17 +1,17 @@
 //! The files of a play: what they hold, what is doubted of them, and whom they touch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::case::{Bytes, FileKind, RunStep, range};
-use super::play::{Accepted, Ask, Entry, FileId, Hold, Play, number, person_hash, source};
+use super::play::{Accepted, Answer, Ask, Entry, FileId, Hold, Play, number, person_hash, source};
 use super::row::{Row, nfc};
 use crate::delta::{self, Cause, Coverage, Terms};
 use crate::digest::WorkerHasher;
-use crate::model::{Lookup, PersonKey, Value};
-use crate::policy::Seen;
+use crate::model::{FindingKind, Lookup, PersonKey, Value};
+use crate::policy::{Draft, Seen};
 use crate::roster::{Entry as RosterEntry, RosterBuilder};
 use crate::state::{Lifecycle, Person, Workers};
 
@@ -239,7 +239,7 @@ impl Play<'_> {
                 .or_else(|| self.names.accounts.get(&row.key));
             let other = owner.is_some_and(|owner| *owner != row.person);
             let hold = Hold::IdReuse(row.key.clone());
-            let agreed = self.asks.get(&hold).is_some_and(|ask| !ask.open);
+            let agreed = self.asks.get(&hold).is_some_and(Ask::agreed);
             if !other || agreed {
                 self.names
                     .workers
@@ -263,7 +263,12 @@ impl Play<'_> {
     }
 
     pub(super) fn ask(&mut self, hold: Hold, needs: usize) {
-        let (since, run) = (self.now, self.run);
+        self.ask_of(hold, needs, self.run, true);
+    }
+
+    /// A request about what a run planned.
+    pub(super) fn ask_of(&mut self, hold: Hold, needs: usize, run: u32, exit: bool) {
+        let since = self.now;
         let submitter = self.submitters.get(&run).cloned().flatten();
         self.asks.entry(hold).or_insert(Ask {
             needs,
@@ -271,8 +276,26 @@ impl Play<'_> {
             submitter,
             since,
             run,
-            open: true,
+            answer: Answer::Open,
+            exit,
         });
+    }
+
+    /// An exit is off: what people were asked about it, and which run planned it, is over.
+    pub(super) fn exit_is_off(&mut self, person: &PersonKey, draft: Option<&Draft>) {
+        self.asks.remove(&Hold::Protected(person.clone()));
+        for device in self.fleet.of(person) {
+            let asked = (person.clone(), FindingKind::RequiredMissing, device.clone());
+            self.said.remove(&asked);
+            self.asks.remove(&Hold::Wipe(device));
+        }
+        for steps in self.held_steps.values_mut() {
+            steps.retain(|(held, _)| held != person);
+        }
+        let steps = draft.into_iter().flat_map(Draft::steps);
+        let stay: BTreeSet<_> = steps.map(|step| Self::step_key(person, step)).collect();
+        self.planned
+            .retain(|step, _| step.0 != *person || !step.1.destructive() || stay.contains(step));
     }
 
     /// The rows of a person.

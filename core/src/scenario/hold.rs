@@ -8,7 +8,7 @@ use serde_json::json;
 use super::play::{Hold, Play, number};
 use crate::guards;
 use crate::model::{Op, PersonKey, WorkerId};
-use crate::policy::{Decision, Draft, DraftAction};
+use crate::policy::{Decision, Draft, DraftAction, name_key};
 use crate::state::BlockCause;
 
 /// What budgets count in one plan.
@@ -40,12 +40,19 @@ impl Play<'_> {
     pub(super) fn guard(&mut self, laid: &[(PersonKey, Decision, bool)], managed: u32) {
         let mut counted = Counted::default();
         for (key, decision, _) in laid {
-            let Some(draft) = &decision.draft else {
+            let draft = decision.draft.as_ref();
+            let blocks = |step: &DraftAction| step.reason.block_cause().is_some();
+            let ends = draft.is_some_and(|draft| draft.steps().any(blocks));
+            let missing = decision.person.misses > 0;
+            if !(ends || missing || decision.leaving || decision.held) {
+                self.exit_is_off(key, draft);
+            }
+            let Some(draft) = draft else {
                 continue;
             };
-            self.guard_protected(key, draft);
+            self.guard_protected(key, decision, draft);
             let hold = Hold::Protected(key.clone());
-            if self.asks.get(&hold).is_some_and(|ask| ask.open) {
+            if self.unanswered(&hold) {
                 continue;
             }
             let ops = draft.steps().map(|step| step.op);
@@ -69,8 +76,10 @@ impl Play<'_> {
             for step in &draft.actions {
                 // Who agreed to a plan over its budget agreed to its later steps.
                 let run = self.run_of(key, step);
-                let ask = self.asks.get(&Hold::Run(run));
-                let agreed = ask.is_some_and(|ask| !ask.open);
+                let mut asks = self.asks.iter();
+                let agreed = asks.any(|(hold, ask)| {
+                    matches!(hold, Hold::Run(of, _) if *of == run) && ask.agreed()
+                });
                 if agreed || self.waits(key, step) {
                     continue;
                 }
@@ -108,9 +117,10 @@ impl Play<'_> {
             let count = number(people.len());
             if self.over(what, count, limit) {
                 let run = self.run;
-                let steps = self.held_steps.entry(run).or_default();
+                let steps = self.held_steps.entry((run, code)).or_default();
                 steps.extend(people.iter().map(|person| (person.clone(), op)));
-                self.held_people.entry(run).or_default().extend(people);
+                let held = self.held_people.entry((run, code)).or_default();
+                held.extend(people);
                 self.hold_run(code, count, limit, laid);
             }
         }
@@ -147,7 +157,7 @@ impl Play<'_> {
 
     pub(super) fn hold_run(
         &mut self,
-        code: &str,
+        code: &'static str,
         count: u32,
         limit: u32,
         laid: &[(PersonKey, Decision, bool)],
@@ -158,17 +168,26 @@ impl Play<'_> {
             draft.is_some_and(|it| it.steps().any(|step| step.op.destructive()))
         });
         let people: BTreeSet<PersonKey> = people.map(|(key, _, _)| key.clone()).collect();
-        self.held_people.entry(run).or_default().extend(people);
-        self.ask(Hold::Run(run), self.params.agree.over_budget);
+        let held = self.held_people.entry((run, code)).or_default();
+        held.extend(people);
+        self.ask(Hold::Run(run, code), self.params.agree.over_budget);
         let args = json!({"code": code, "count": count, "limit": limit});
         self.enter("hold", "run", None, run, args);
     }
 
-    pub(super) fn guard_protected(&mut self, key: &PersonKey, draft: &Draft) {
-        let exits = draft
+    pub(super) fn guard_protected(&mut self, key: &PersonKey, decision: &Decision, draft: &Draft) {
+        let causes: Vec<BlockCause> = draft
             .steps()
-            .any(|step| step.reason.block_cause().is_some());
+            .filter_map(|step| step.reason.block_cause())
+            .collect();
+        let exit = causes.iter().any(|cause| cause.exit());
         let listed = |name: &str| self.params.protected.iter().any(|it| it == name);
+        let name = decision.person.name.as_ref();
+        let address = name.is_some_and(|name| {
+            let wanted = name_key(name.reveal());
+            let mut all = self.params.protected.iter();
+            all.any(|it| name_key(it) == wanted)
+        });
         let workers: Vec<&str> = self
             .rows_of(key)
             .iter()
@@ -176,12 +195,18 @@ impl Play<'_> {
             .collect();
         let named = listed(key.as_str())
             || listed(draft.worker.as_str())
+            || address
             || workers.into_iter().any(listed);
         let hold = Hold::Protected(key.clone());
-        if !exits || !named || self.asks.contains_key(&hold) {
+        // Who agreed to a leave did not agree to an exit.
+        let known = self.asks.get(&hold);
+        let asked = known.is_some_and(|ask| ask.exit || !exit);
+        if causes.is_empty() || !named || asked {
             return;
         }
-        self.ask(hold, self.params.agree.protected);
+        self.asks.remove(&hold);
+        let needs = self.params.agree.protected;
+        self.ask_of(hold, needs, self.run, exit);
         let run = self.run;
         let who = draft.worker.as_str().to_owned();
         let args = json!({"code": "PROTECTED"});
@@ -193,17 +218,22 @@ impl Play<'_> {
     /// Whether a step waits for people.
     pub(super) fn waits(&self, person: &PersonKey, step: &DraftAction) -> bool {
         let exit = step.reason.block_cause().is_some();
-        let open = |hold: &Hold| self.asks.get(hold).is_some_and(|ask| ask.open);
-        if exit && open(&Hold::Protected(person.clone())) {
+        if exit && self.unanswered(&Hold::Protected(person.clone())) {
             return true;
         }
         let passes = step.op.cut() && self.lane.contains(person);
-        let single = self.held_steps.iter().any(|(run, steps)| {
-            steps.contains(&(person.clone(), step.op)) && open(&Hold::Run(*run))
+        let single = self.held_steps.iter().any(|((run, code), steps)| {
+            steps.contains(&(person.clone(), step.op)) && self.unanswered(&Hold::Run(*run, code))
         });
         let run = self.run_of(person, step);
-        let held = self.held_people.get(&run);
-        let held = held.is_some_and(|people| people.contains(person));
-        single || (step.op.destructive() && !passes && held && open(&Hold::Run(run)))
+        let held = self.held_people.iter().any(|((of, code), people)| {
+            *of == run && people.contains(person) && self.unanswered(&Hold::Run(run, code))
+        });
+        single || (step.op.destructive() && !passes && held)
+    }
+
+    /// A request that nobody agreed to, also one that was refused.
+    fn unanswered(&self, hold: &Hold) -> bool {
+        self.asks.get(hold).is_some_and(|ask| !ask.agreed())
     }
 }

@@ -325,9 +325,9 @@ impl Play<'_> {
             use super::play::Hold;
             let theirs = match hold {
                 Hold::Protected(it) | Hold::Parked(it, _) => it == person,
-                Hold::Run(_) | Hold::IdReuse(_) | Hold::Wipe(_) => false,
+                Hold::Run(..) | Hold::IdReuse(_) | Hold::Wipe(_) => false,
             };
-            ask.open && theirs
+            ask.is_open() && theirs
         });
         if open {
             return "on_hold";

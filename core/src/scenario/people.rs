@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::case::{Event, EventKind};
-use super::play::{Hold, Play};
+use super::play::{Answer, Hold, Play};
 use crate::model::PersonKey;
 use crate::policy::Seen;
 use crate::state::{Parked, Parking};
@@ -18,17 +18,23 @@ impl Play<'_> {
         let by = by.unwrap_or_default();
         match event.event {
             EventKind::Approve => {
-                let hold = match event.kind.as_deref() {
-                    Some("plan") => Hold::Run(event.run.unwrap_or(self.run)),
-                    Some("new_account") => Hold::IdReuse(self.reused_key(who)),
-                    Some("wipe") => Hold::Wipe(who.to_owned()),
-                    _ => Hold::Protected(person),
-                };
-                if self.agree(&hold, &by) {
+                let holds = self.asked_by(event, who, person);
+                let complete: Vec<_> = holds
+                    .into_iter()
+                    .filter(|hold| self.agree(hold, &by))
+                    .collect();
+                for hold in complete {
                     self.agreed(&hold);
                 }
             }
-            EventKind::Reject => self.rejected(who),
+            EventKind::Reject if event.kind.as_deref() == Some("wipe") => self.rejected(who),
+            EventKind::Reject => {
+                for hold in self.asked_by(event, who, person) {
+                    if let Some(ask) = self.asks.get_mut(&hold).filter(|ask| ask.is_open()) {
+                        ask.answer = Answer::Refused;
+                    }
+                }
+            }
             EventKind::Release => {
                 let parking = match event.code.as_deref() {
                     Some("LEGAL_HOLD") => Parking::LegalHold,
@@ -69,6 +75,21 @@ impl Play<'_> {
         }
     }
 
+    /// The requests that an answer is about.
+    fn asked_by(&self, event: &Event, who: &str, person: PersonKey) -> Vec<Hold> {
+        match event.kind.as_deref() {
+            Some("plan") => {
+                let of = event.run.unwrap_or(self.run);
+                let all = self.asks.keys();
+                let all = all.filter(|hold| matches!(hold, Hold::Run(run, _) if *run == of));
+                all.cloned().collect()
+            }
+            Some("new_account") => vec![Hold::IdReuse(self.reused_key(who))],
+            Some("wipe") => vec![Hold::Wipe(who.to_owned())],
+            _ => vec![Hold::Protected(person)],
+        }
+    }
+
     pub(super) fn reused_key(&self, who: &str) -> String {
         let named = self
             .reused
@@ -83,7 +104,7 @@ impl Play<'_> {
         let window = self.params.second_within;
         let mut refused = Vec::new();
         let mut complete = false;
-        if let Some(ask) = self.asks.get_mut(hold).filter(|ask| ask.open) {
+        if let Some(ask) = self.asks.get_mut(hold).filter(|ask| ask.is_open()) {
             for name in by {
                 if ask.submitter.as_ref() == Some(name) {
                     refused.push((name.clone(), ask.run));
@@ -100,10 +121,10 @@ impl Play<'_> {
             let names: BTreeSet<&String> = recent.map(|(name, _)| name).collect();
             complete = names.len() >= ask.needs;
             if complete {
-                ask.open = false;
+                ask.answer = Answer::Agreed;
                 let person = match hold {
                     Hold::Protected(person) | Hold::Parked(person, _) => Some(person),
-                    Hold::Run(_) | Hold::IdReuse(_) | Hold::Wipe(_) => None,
+                    Hold::Run(..) | Hold::IdReuse(_) | Hold::Wipe(_) => None,
                 };
                 self.metrics.agreed(person, ask.run, ask.since, now);
             }
@@ -119,8 +140,9 @@ impl Play<'_> {
     pub(super) fn agreed(&mut self, hold: &Hold) {
         match hold {
             Hold::Protected(person) => self.again([person.clone()]),
-            Hold::Run(run) => {
-                let people = self.held_people.get(run).cloned().unwrap_or_default();
+            Hold::Run(run, code) => {
+                let people = self.held_people.get(&(*run, *code)).cloned();
+                let people = people.unwrap_or_default();
                 self.again(people);
             }
             Hold::Parked(person, parking) => {

@@ -124,7 +124,28 @@ pub(super) struct Ask {
     pub(super) submitter: Option<String>,
     pub(super) since: Timestamp,
     pub(super) run: u32,
-    pub(super) open: bool,
+    pub(super) answer: Answer,
+    /// It is about an exit, and not about a leave alone.
+    pub(super) exit: bool,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Open,
+    Agreed,
+    /// It stays undone.
+    Refused,
+}
+
+impl Ask {
+    pub(super) fn is_open(&self) -> bool {
+        self.answer == Answer::Open
+    }
+
+    pub(super) fn agreed(&self) -> bool {
+        self.answer == Answer::Agreed
+    }
 }
 
 /// What keeps actions back.
@@ -132,8 +153,8 @@ pub(super) struct Ask {
 pub(super) enum Hold {
     /// Everything of a protected person's exit.
     Protected(PersonKey),
-    /// What takes something away and was planned by a run.
-    Run(u32),
+    /// What takes something away and was planned by a run, by the budget that it is over.
+    Run(u32, &'static str),
     /// A worker id of somebody else.
     IdReuse(String),
     /// Later steps of a leaver.
@@ -172,9 +193,9 @@ pub(super) struct Play<'c> {
     pub(super) planned: BTreeMap<(PersonKey, Op, String), u32>,
     pub(super) asks: BTreeMap<Hold, Ask>,
     /// Persons whose destructive steps the hold of a run keeps back, and those whose cuts pass.
-    pub(super) held_people: BTreeMap<u32, BTreeSet<PersonKey>>,
+    pub(super) held_people: BTreeMap<(u32, &'static str), BTreeSet<PersonKey>>,
     /// Single steps that it keeps back, whichever run planned them.
-    pub(super) held_steps: BTreeMap<u32, BTreeSet<(PersonKey, Op)>>,
+    pub(super) held_steps: BTreeMap<(u32, &'static str), BTreeSet<(PersonKey, Op)>>,
     pub(super) lane: BTreeSet<PersonKey>,
     /// Exceptions that are said once.
     pub(super) said: BTreeSet<(PersonKey, FindingKind, String)>,
