@@ -124,9 +124,13 @@ impl<'a> Attempts<'a> {
     }
 }
 
+/// The longest wait that is believed.
+const ASKED_MAX: Duration = Duration::from_hours(24);
+
 /// Reads `Retry-After`: seconds, possibly fractional (Graph's documented sample is 2.128), or an
 /// HTTP date. Fractions are rounded up, to the nanosecond; what cannot be read is `None`, and so
-/// falls back to our own backoff.
+/// falls back to our own backoff. Whoever asks for more than a day is asked again after one: nothing
+/// is put off for good by an answer.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
     parse_retry_after(text, now)
@@ -136,13 +140,14 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<f64>() {
-        return (seconds >= 0.0)
-            .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
+        let wait = || Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        return (seconds >= 0.0).then(|| wait().min(ASKED_MAX));
     }
     let at = jiff::fmt::rfc2822::DateTimeParser::new()
         .parse_timestamp(text)
         .ok()?;
-    Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
+    let wait = Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
+    Some(wait.min(ASKED_MAX))
 }
 
 #[cfg(test)]
@@ -165,7 +170,10 @@ mod tests {
                 Some(Duration::from_mins(2)),
             ),
             ("Mon, 16 Mar 2026 07:00:00 GMT", Some(Duration::ZERO)),
-            ("1e300", Some(Duration::MAX)),
+            ("86399.5", Some(Duration::from_millis(86_399_500))),
+            ("1e300", Some(ASKED_MAX)),
+            ("inf", Some(ASKED_MAX)),
+            ("Sat, 16 Mar 2126 08:02:00 GMT", Some(ASKED_MAX)),
             ("-1", None),
             ("NaN", None),
             ("soon", None),
