@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("sources::a_source_that_brought_somebody_stays", source_gone),
         trial("sources::what_waited_takes_nothing_back", waited),
         trial("sources::a_worker_id_is_no_person", no_person_key),
+        trial("sources::rows_of_nobody_do_not_flood", many_nobodies),
         trial("sources::an_owner_is_taken_back", owner_undone),
         trial("sources::what_is_over_is_no_fresh_word", over_and_stale),
         trial("sources::an_owners_future_row_waits", owner_to_come),
@@ -752,6 +753,24 @@ fn waited() {
     let record = &said.json()["person"];
     assert_eq!(record["wanted"]["last_day"], "2026-12-31", "{record}");
     verified(&world, "2026-03-03T07:00:00Z");
+}
+
+/// A source of attributes that knows thousands whom nobody else does names some, and counts the others.
+fn many_nobodies() {
+    let world = world();
+    file(&world, "hr", "2026-03-02", &HR);
+    file(&world, "agency", "2026-03-02", &AGENCY);
+    let names: Vec<String> = (0..3000).map(|at| format!("X{at}")).collect();
+    let mut rows: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "9")).collect();
+    rows.push(("E2", "042"));
+    numbers(&world, "2026-03-02", &rows);
+    let said = reports(&night(&world, "2026-03-02").expect(0));
+    let nobody = found(&said, "nobody_of_row");
+    let named = nobody.iter().filter(|it| it["worker"].is_string()).count();
+    assert_eq!((nobody.len(), named), (21, 20));
+    let more: Vec<&Value> = nobody.iter().map(|it| &it["args"]["rows"]).collect();
+    assert!(more.contains(&&Value::from("2980")), "{more:?}");
+    assert_eq!(world.users()["E2"]["mobilePhone"], "042");
 }
 
 /// A number of somebody unknown is not that of the person whose key looks the same, nor do they stand

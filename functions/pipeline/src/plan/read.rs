@@ -300,7 +300,8 @@ pub(super) fn subjects(
         let (row, mut seen, who) = match (touch.entry, rows.as_mut()) {
             (Some(at), Some(rows)) if !request.feed.population => {
                 let entry = scan.roster.entries()[at];
-                take_in(&entry, person.as_mut(), rows, request, findings)?;
+                let told = (&mut *findings, &mut *set_aside);
+                take_in(&entry, person.as_mut(), rows, request, told)?;
                 (Some(entry.row), Seen::Before, None)
             }
             (Some(at), Some(rows)) => {
@@ -540,11 +541,15 @@ fn take_in(
     person: Option<&mut Person>,
     rows: &mut SealedRows,
     request: &Request<'_>,
-    findings: &mut Vec<Finding>,
+    (findings, set_aside): (&mut Vec<Finding>, &mut SetAside),
 ) -> Result<(), PlanError> {
     let row = rows.at(entry.byte)?;
     let worker = WorkerId::new(row.key().unwrap_or_default());
     let Some(person) = person else {
+        set_aside.of_nobody += 1;
+        if set_aside.of_nobody > NOBODY_NAMED {
+            return Ok(());
+        }
         let note = format!(
             "no person whom another source brought; `{}` brings values only",
             request.feed.name
@@ -581,20 +586,34 @@ fn take_in(
     Ok(())
 }
 
-/// Values that rows have of attributes that another source owns, by attribute.
+/// How many rows of nobody a run names; of the others it says how many there are.
+const NOBODY_NAMED: u32 = 20;
+
+/// What rows say and nobody takes.
 #[derive(Default)]
-pub(super) struct SetAside(BTreeMap<String, u32>);
+pub(super) struct SetAside {
+    /// Values of attributes that another source owns, by attribute.
+    owned: BTreeMap<String, u32>,
+    /// Rows of somebody whom no source of persons brought.
+    of_nobody: u32,
+}
 
 impl SetAside {
     fn add<'a>(&mut self, attributes: impl Iterator<Item = &'a str>) {
         for attribute in attributes {
-            *self.0.entry(attribute.to_owned()).or_default() += 1;
+            *self.owned.entry(attribute.to_owned()).or_default() += 1;
         }
     }
 
-    /// One finding an attribute.
+    /// One finding an attribute, and one about the rows that are not named.
     pub(super) fn findings(self, request: &Request<'_>) -> Vec<Finding> {
-        let found = self.0.into_iter().map(|(attribute, count)| {
+        let more = self.of_nobody.saturating_sub(NOBODY_NAMED);
+        let more = (more > 0).then(|| {
+            let note = format!("{more} more rows are of no person whom another source brought");
+            let (kind, place) = (FindingKind::NobodyOfRow, Place::default());
+            Finding::new(kind, Severity::Warning, place, note).with("rows", more.to_string())
+        });
+        let found = self.owned.into_iter().map(|(attribute, count)| {
             let owner = request.feeds.owners().of(&attribute);
             let note = format!(
                 "{count} new or changed rows have a value of `{attribute}`, which `{}` owns; it is not \
@@ -609,7 +628,7 @@ impl SetAside {
             );
             finding.with("attribute", attribute).with("rows", count.to_string())
         });
-        found.collect()
+        found.chain(more).collect()
     }
 }
 
