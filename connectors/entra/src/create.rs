@@ -11,6 +11,8 @@ use serde_json::{Value as Json, json};
 use crate::write::{Ended, Sender, invalid, no_randomness, not_found};
 use crate::{account, graph, password};
 
+const LEAVE_DATE: &str = "employeeLeaveDateTime";
+
 impl Sender<'_> {
     pub(crate) async fn create(&mut self, step: &Step) -> Ended {
         let name = step.write.get("userPrincipalName").and_then(Value::as_text);
@@ -25,20 +27,33 @@ impl Sender<'_> {
         let Some(found) = found.get("value").and_then(Json::as_array) else {
             return Err(CallError::malformed("a list of users has no `value`"));
         };
-        match found.as_slice() {
-            [] => self.post(step, name).await,
-            [one] => Ok(self.existing(one, name)),
+        let (ending, id) = match found.as_slice() {
+            [] => self.post(step, name).await?,
+            [one] => self.existing(one, name),
             [_, _, ..] => {
                 let hint = "several accounts carry this employee id; clear it on the wrong ones";
                 let code = "key_ambiguous".to_owned();
-                Ok((
+                return Ok((
                     Ending::Failed {
                         code,
                         hint: hint.to_owned(),
                     },
                     None,
-                ))
+                ));
             }
+        };
+        match (&id, leave_date(step)) {
+            (Some(id), Some(body)) => {
+                let call = graph::patch_user(id, body, self.lane);
+                let written = match self.send_until_found(call).await {
+                    Ok(_) => ending,
+                    Err(error) if not_found(&error) => self.entra.replicating(),
+                    Err(error) => self.failed(&error),
+                };
+                // Written or not, the account is there, and stays ours.
+                Ok((written, Some(id.clone())))
+            }
+            _ => Ok((ending, id)),
         }
     }
 
@@ -109,18 +124,30 @@ impl Sender<'_> {
     }
 }
 
-/// The body of a create. Members without a value are left out; the password lives only here.
-fn body(step: &Step, name: &str) -> Result<Json, getrandom::Error> {
-    let empty = |value: &Value| match value {
+/// A create does not take the leave date along: it asks for a permission of its own ("Update
+/// user").
+fn leave_date(step: &Step) -> Option<Json> {
+    let value = step.write.get_key_value(LEAVE_DATE);
+    let (name, value) = value.filter(|(_, value)| !empty(value))?;
+    let write = [(name.clone(), value.clone())].into();
+    Some(Json::Object(account::body(&write, &Json::Null)))
+}
+
+fn empty(value: &Value) -> bool {
+    match value {
         Value::Null => true,
         Value::Text(text) => text.is_empty(),
         Value::List(items) => items.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
-    };
+    }
+}
+
+/// The body of a create. Members without a value are left out; the password lives only here.
+fn body(step: &Step, name: &str) -> Result<Json, getrandom::Error> {
     let write: Attributes = step
         .write
         .iter()
-        .filter(|(_, value)| !empty(value))
+        .filter(|(name, value)| *name != LEAVE_DATE && !empty(value))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let mut body = account::body(&write, &Json::Null);

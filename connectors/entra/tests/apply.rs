@@ -88,6 +88,45 @@ async fn create_sends_a_disabled_account() {
     assert!(asked.iter().all(|a| a.priority == "Low"));
 }
 
+/// The leave date asks for a permission of its own: it is written after the create, also when that was
+/// an earlier try, and where it is refused the account is known all the same.
+#[tokio::test(start_paused = true)]
+async fn the_leave_date_follows_the_create() {
+    let date = "2027-05-01T00:00:00Z";
+    let mut leaving = create();
+    leaving
+        .write
+        .extend(attributes(&[("employeeLeaveDateTime", date)]));
+    for (there, allowed, ends) in [
+        (false, true, "done"),
+        (true, true, "already"),
+        (false, false, "Authorization_RequestDenied"),
+    ] {
+        let stage = stage(move |asked| match asked.line.split('?').next().unwrap() {
+            "GET /v1.0/users" if there => {
+                reply(200, &json!({"value": [user("o1", "1001", NAME, false)]}))
+            }
+            "GET /v1.0/users" => nobody(),
+            "POST /v1.0/users" => reply(201, &json!({"id": "o1"})),
+            "PATCH /v1.0/users/o1" if allowed => done(),
+            "PATCH /v1.0/users/o1" => refuse(403, "Authorization_RequestDenied", "no"),
+            other => panic!("{other}"),
+        });
+        let result = stage.entra.apply(&leaving).await;
+        assert_eq!(outcome(&result.ending), ends);
+        assert_eq!(result.object, Some(ObjectId::new("o1")));
+        for asked in stage.asked() {
+            let created = asked.line.starts_with("POST");
+            let dated = asked.body.get("employeeLeaveDateTime").is_some();
+            assert!(!(created && dated), "{}", asked.body);
+            if asked.line.starts_with("PATCH") {
+                assert_eq!(asked.body, json!({"employeeLeaveDateTime": date}));
+            }
+        }
+        assert!(stage.lines().last().unwrap().starts_with("PATCH"));
+    }
+}
+
 /// P6: the answer to a create is lost; the second try finds our own account and takes it.
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_makes_no_twin() {
