@@ -14,6 +14,7 @@ use rollcall_http::{
 };
 
 use crate::batch::ITEMS_MAX;
+use crate::cloud::Cloud;
 use crate::graph;
 use crate::licences::Catalogue;
 
@@ -50,8 +51,8 @@ impl EntraConfig {
         credential: impl Into<Credential>,
     ) -> Self {
         Self {
-            login_host: "https://login.microsoftonline.com".to_owned(),
-            graph_host: "https://graph.microsoft.com".to_owned(),
+            login_host: Cloud::Global.login().to_owned(),
+            graph_host: Cloud::Global.graph().to_owned(),
             tenant_id: tenant_id.into(),
             client_id: client_id.into(),
             credential: credential.into(),

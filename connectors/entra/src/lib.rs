@@ -8,6 +8,7 @@ mod account;
 mod assign;
 mod batch;
 mod bin;
+mod cloud;
 mod config;
 mod create;
 mod current;
@@ -25,5 +26,6 @@ mod sign_in;
 mod states;
 mod write;
 
+pub use cloud::Cloud;
 pub use config::{Entra, EntraConfig, EntraError, does};
 pub use probe::{Need, Probe, Wants};

@@ -17,7 +17,7 @@ use rollcall_core::policy::{Policy, Workflows, scope_lines, slice_place};
 use rollcall_core::slices::Slices;
 use rollcall_core::texts::Texts;
 use rollcall_core::workers::ProtectedRule;
-use rollcall_entra::Wants;
+use rollcall_entra::{Cloud, Wants};
 use serde::Deserialize;
 
 use crate::notify::{NotifySettings, NotifyTable};
@@ -295,12 +295,27 @@ pub struct Entra {
     /// Share of every quota that Rollcall may use, above 0 to 1.
     #[serde(default = "whole")]
     pub share: f64,
-    /// Login origin; the global cloud when absent.
-    #[serde(default = "login")]
-    pub login: String,
-    /// Graph origin; the global cloud when absent.
-    #[serde(default = "graph")]
-    pub graph: String,
+    /// Which of Microsoft's clouds the tenant is in.
+    #[serde(default)]
+    pub cloud: Cloud,
+    /// Login origin in place of the cloud's, for a rehearsal.
+    #[serde(default)]
+    pub login: Option<String>,
+    /// Graph origin in place of the cloud's, for a rehearsal.
+    #[serde(default)]
+    pub graph: Option<String>,
+}
+
+impl Entra {
+    /// Origin of the login host.
+    pub fn login(&self) -> &str {
+        self.login.as_deref().unwrap_or_else(|| self.cloud.login())
+    }
+
+    /// Origin of the Graph host.
+    pub fn graph(&self) -> &str {
+        self.graph.as_deref().unwrap_or_else(|| self.cloud.graph())
+    }
 }
 
 /// Who vouches for this process in place of a secret.
@@ -331,12 +346,6 @@ fn large() -> TenantSize {
 }
 fn whole() -> f64 {
     1.0
-}
-fn login() -> String {
-    "https://login.microsoftonline.com".to_owned()
-}
-fn graph() -> String {
-    "https://graph.microsoft.com".to_owned()
 }
 
 /// Everything that is wrong with a configuration, each entry with the file it is about.
@@ -864,7 +873,14 @@ impl Config {
                 if !(entra.share > 0.0 && entra.share <= 1.0) {
                     out.push("`target.entra.share` must be above 0 and at most 1".to_owned());
                 }
-                for (name, origin) in [("login", &entra.login), ("graph", &entra.graph)] {
+                if entra.login.is_some() != entra.graph.is_some() {
+                    out.push(
+                        "`target.entra` has one of `login` and `graph`: a token of one cloud is \
+                         worth nothing in another; leave both out (`cloud` says which) or give both"
+                            .to_owned(),
+                    );
+                }
+                for (name, origin) in [("login", entra.login()), ("graph", entra.graph())] {
                     let loopback = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
                     if !origin.starts_with("https://")
                         && !loopback.iter().any(|l| origin.starts_with(l))
@@ -923,7 +939,7 @@ pub(crate) fn key_problem(key: &str, target: &Target, file: &str) -> Option<Stri
         ));
     }
     match target {
-        Target::Entra(entra) if key == REHEARSAL_KEY && entra.graph.starts_with("https://") => {
+        Target::Entra(entra) if key == REHEARSAL_KEY && entra.graph().starts_with("https://") => {
             Some(format!(
                 "{file}: this key is the public one of rehearsals; make your own with \
                  `head -c 32 /dev/urandom | base64`"
@@ -990,9 +1006,26 @@ graph = "http://graph.example"
 "#;
         let text = format!("{}{entra}", GOOD.split("[target.").next().unwrap());
         let config: Config = toml::from_str(&text).unwrap();
-        assert_eq!(config.problems().len(), 2, "{:?}", config.problems());
-        let local = text.replace("graph = \"http://graph.example\"", "");
-        let config: Config = toml::from_str(&local).unwrap();
+        let problems = config.problems();
+        assert_eq!(problems.len(), 3, "share, half a cloud, http: {problems:?}");
+        let cloud = text.replace("graph = \"http://graph.example\"", "cloud = \"us-gov-l5\"");
+        let config: Config = toml::from_str(&cloud).unwrap();
+        assert_eq!(config.problems().len(), 1, "{:?}", config.problems());
+        let Target::Entra(entra) = &config.target else {
+            panic!("{:?}", config.target);
+        };
+        let hosts = (entra.login(), entra.graph());
+        let dod = (
+            "https://login.microsoftonline.us",
+            "https://dod-graph.microsoft.us",
+        );
+        assert_eq!(hosts, dod);
+        let wrong = cloud.replace("us-gov-l5", "usgov");
+        let error = toml::from_str::<Config>(&wrong).unwrap_err().to_string();
+        assert!(
+            error.contains("us-gov-l4") && error.contains("china"),
+            "{error}"
+        );
         assert!(key_problem(REHEARSAL_KEY, &config.target, "k").is_some());
         assert!(key_problem("0123456789abcdef0123", &config.target, "k").is_none());
         assert!(key_problem("short", &config.target, "k").is_some());

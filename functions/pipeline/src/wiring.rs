@@ -19,9 +19,6 @@ use crate::store::{Store, StoreError};
 
 /// Longest wait for one answer of the target.
 pub const TIMEOUT: Duration = Duration::from_secs(100);
-/// Whom the tokens of a federation are for; what Entra proposes for every cloud but its own
-/// ("Configure an app to trust an external identity provider").
-const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// Store and queue of a configuration.
 pub struct Connected {
@@ -164,13 +161,14 @@ pub async fn entra(entra: &config::Entra) -> Result<EntraConfig, RunError> {
         }
         (None, Some(name), _) => Credential::Kept(Aws::load().await.kept(name)),
         (None, None, Some(Federation::Aws)) => {
-            Credential::Assertion(Aws::load().await.federation(AUDIENCE))
+            let audience = entra.cloud.audience();
+            Credential::Assertion(Aws::load().await.federation(audience))
         }
         (None, None, None) => return Err(refuse("target.entra has no credential".to_owned())),
     };
     let mut config = EntraConfig::new(&entra.tenant_id, &entra.client_id, credential);
-    config.login_host.clone_from(&entra.login);
-    config.graph_host.clone_from(&entra.graph);
+    entra.login().clone_into(&mut config.login_host);
+    entra.graph().clone_into(&mut config.graph_host);
     config.tenant_size = match entra.tenant_size {
         config::TenantSize::S => rollcall_http::TenantSize::S,
         config::TenantSize::M => rollcall_http::TenantSize::M,
