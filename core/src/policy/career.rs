@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan as _};
 use super::StatusClass;
 use super::desk::{Desk, day_start};
 use super::draft::Reason;
-use crate::state::{BlockCause, Cut, Dismissed, Identity, Lifecycle, Terms};
+use crate::state::{BlockCause, Cut, Dismissed, Identity, Lifecycle};
 
 /// How an employment ends, or a row of them together.
 #[derive(Debug, Clone, PartialEq)]
@@ -341,10 +341,7 @@ impl Desk<'_> {
         values.map(|values| Identity {
             status: row.status.clone(),
             last_day: row.last_day,
-            terms: Box::new(Terms {
-                effective: values.terms.effective,
-                ..(*row.terms).clone()
-            }),
+            terms: row.terms.clone(),
             ..values
         })
     }

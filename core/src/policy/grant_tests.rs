@@ -323,6 +323,48 @@ fn new_before_old_and_sensitive_the_other_way_round() {
     assert!(!over.grants.contains_key(&Grant::Group("it".to_owned())));
 }
 
+/// A department that changes in April waits for April; the status and the last day that the same row
+/// says hold at once, also for rules.
+#[test]
+fn dates_and_status_do_not_wait_for_values() {
+    let mut world = World::new();
+    let mapping = MAPPING.replace(
+        "status = \"S\"\n",
+        "status = \"S\"\nlast_day = { column = \"L\", format = \"iso\" }\n",
+    );
+    let mapping = Mapping::parse(&mapping, "mapping.toml").unwrap();
+    let group = |key: &str, rule: &str| {
+        format!(
+            "[[group]]\nkey = \"{key}\"\nname = \"{key}\"\nmode = \"assigned\"\nrule = '{rule}'\n"
+        )
+    };
+    let groups = [
+        group("it", "worker.department -eq \"IT\""),
+        group("posted", "worker.status -eq \"P\""),
+        group("leaving", "worker.lastDay -ge \"2027-06-30T00:00:00Z\""),
+    ];
+    let text = format!("format_version = 1\n{}", groups.concat());
+    world.groups = Groups::parse(&text, "groups.toml", &mapping).unwrap();
+    let policy = "format_version = 1\ndefault_zone = \"Europe/Berlin\"\n[status]\nactive = \
+                  [\"A\", \"P\"]\ninactive = [\"I\"]\n";
+    world.policy = Policy::parse(policy, "policy.toml").unwrap();
+    let mut person = active(&[]);
+    person.wanted = Some(row("A", "Sales"));
+    let mut said = row("P", "IT");
+    said.last_day = Some("2027-06-30".parse().unwrap());
+    said.terms.effective = Some("2027-04-01".parse().unwrap());
+    let decision = world.decide(&person, Some(&said), NOW);
+    let mut now = due(&decision);
+    now.retain(|step| step.starts_with("group"));
+    assert_eq!(now, ["group.add group:leaving", "group.add group:posted"]);
+    let april = "2027-03-31T22:00:00Z";
+    assert!(
+        later(&decision).contains(&format!("{april} group.add group:it")),
+        "{:?}",
+        later(&decision)
+    );
+}
+
 #[test]
 fn what_could_not_be_given_keeps_what_is_to_go() {
     let world = World::new();
