@@ -796,6 +796,8 @@ mod tests {
     fn what_is_said_of_slices_that_nothing_is_planned_in() {
         let mut slices = slices(SLICES);
         let clerk = parts(&mut slices, &worker("Warsaw", "Rondo 1", "Clerk"));
+        let idle = parts(&mut slices, &worker("", "Rondo 2", ""));
+        assert_eq!(names(&slices, &idle), ["site:rondo-2"]);
         let mut tally = Tally::default();
         tally.add(&clerk, 1, 0);
         let judged = tally.judge(&slices, &BTreeMap::new(), None);
