@@ -137,10 +137,13 @@ impl TokenError {
             return "this role may not read the client secret, or, with federation, outbound \
                     identity federation is not switched on in the account or not allowed to it";
         }
-        let Self::Refused { codes, .. } = self else {
+        let Self::Refused { status, codes, .. } = self else {
             return "no access token could be had; check the login host and the network";
         };
         match codes.first() {
+            None if matches!(status, 429 | 500..=599) => {
+                "the login host is busy or out of order; what is not done goes on with the next run"
+            }
             Some(7_000_215) => "the client secret is wrong; store the secret's value, not its id",
             Some(7_000_222) => "the client secret has expired; make a new one",
             Some(700_016) => "the application is not known in this tenant; check the client id",

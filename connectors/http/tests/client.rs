@@ -398,6 +398,13 @@ async fn login_failures() {
     assert!(error.hint().contains("secret"));
 
     let down = || answer(503, &[], &json!({}));
+    // Down for good: nobody is sent to look for a secret.
+    let peer = Peer::new((0..20).map(|_| down()).collect(), vec![]);
+    let client = peer.client(Clock::system(), RetryPolicy::default());
+    let error = client.send(read()).await.err().unwrap();
+    assert_eq!(error.code(), "login_503");
+    assert!(error.hint().contains("out of order"), "{}", error.hint());
+
     let peer = Peer::new(vec![down(), granted("tok", 3600)], vec![ok()]);
     let clock = Clock::system();
     assert!(
