@@ -1,13 +1,11 @@
 //! SIGKILL at seeded points, then the same command again: the tenant ends as after a clean run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::process::ExitStatusExt as _;
 
 use libtest_mimic::Trial;
 use rollcall_http::Clock;
 use rollcall_tests::tenant::{GROUPS, memberships};
 
-use crate::child::{COUNT, DIE_AT};
 use crate::groups::define;
 use crate::trial;
 use crate::world::{Roster, World};
@@ -50,20 +48,11 @@ fn rosters() -> (String, String) {
     (first, roster.csv())
 }
 
+/// Store writes and calls of a night.
 fn counted(world: &World, now: &str) -> (u64, u64) {
-    let file = world.dir().join("count");
-    let args = world.full(now, &["run"]);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let output = world.prepared(&args).env(COUNT, &file).output().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let text = std::fs::read_to_string(file).unwrap();
-    let (writes, calls) = text.split_once(' ').unwrap();
-    (writes.parse().unwrap(), calls.parse().unwrap())
+    let (ran, writes, calls) = world.counted(now, &["run"]);
+    ran.expect(0);
+    (writes, calls)
 }
 
 /// Groups are made, people come into them and go out of them, and licences are given.
@@ -130,14 +119,7 @@ fn fifty_points() {
             world.drop_file("b-2026-03-15.csv", &second);
         }
         let now = if second_night { SECOND } else { FIRST };
-        let args = world.full(now, &["run"]);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let output = world.prepared(&args).env(DIE_AT, &point).output().unwrap();
-        assert_eq!(
-            output.status.signal(),
-            Some(9),
-            "{point}: it was meant to die: {output:?}"
-        );
+        world.dies(now, &["run"], &point);
         world.at(now, &["run"]).expect(0);
         if !second_night {
             world.drop_file("b-2026-03-15.csv", &second);
@@ -180,10 +162,7 @@ fn approval() {
         let (run, plan) = (&report["run"], &report["plan_sha256"]);
         let (run, plan) = (run.as_str().unwrap(), plan.as_str().unwrap());
         let approve = ["approve", run, "--plan", plan, "--reason", "checked"];
-        let args = world.full(SECOND, &approve);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let output = world.prepared(&args).env(DIE_AT, point).output().unwrap();
-        assert_eq!(output.status.signal(), Some(9), "{point}: {output:?}");
+        world.dies(SECOND, &approve, point);
         world.at(SECOND, &approve).expect(again);
         world.at(SECOND, &["apply"]).expect(0);
         assert_eq!(world.users()["10004"]["department"], "Moved", "{point}");

@@ -4,7 +4,6 @@ use libtest_mimic::Trial;
 use rollcall_http::Clock;
 use serde_json::{Value, json};
 
-use crate::child::{COUNT, DIE_AT};
 use crate::trial;
 use crate::world::{Roster, World};
 
@@ -154,25 +153,12 @@ fn back() {
 fn killed() {
     let (clean, mut roster) = world();
     leaves(&clean, &mut roster);
-    let count = clean.dir().join("count");
-    let run = |world: &World, die: Option<u32>| {
-        let args = world.full(CUT, &["run"]);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let mut command = world.prepared(&args);
-        match die {
-            Some(n) => command.env(DIE_AT, format!("called:{n}")),
-            None => command.env(COUNT, &count),
-        };
-        command.output().unwrap();
-    };
-    run(&clean, None);
-    let counted = std::fs::read_to_string(&count).unwrap();
-    let calls: u32 = counted.split(' ').nth(1).unwrap().parse().unwrap();
-    assert!(calls >= 12, "{counted}");
+    let (ran, _, calls) = clean.counted(CUT, &["run"]);
+    assert!(calls >= 12, "{calls}: {ran:?}");
     for n in 1..=calls {
         let (world, mut roster) = world();
         leaves(&world, &mut roster);
-        run(&world, Some(n));
+        world.dies(CUT, &["run"], &format!("called:{n}"));
         world.at("2026-03-03T02:05:00Z", &["run"]);
         assert_eq!(has(&world, "10015"), (0, 0), "killed after call {n}");
         assert_eq!(has(&world, "10016"), (1, 1), "killed after call {n}");

@@ -4,7 +4,6 @@ use libtest_mimic::Trial;
 use rollcall_http::Clock;
 use serde_json::{Value, json};
 
-use crate::child::{COUNT, DIE_AT};
 use crate::trial;
 use crate::world::{Roster, World};
 
@@ -159,25 +158,12 @@ fn later() {
 /// A process that dies after any of its calls is followed by another one.
 fn killed() {
     let clean = world();
-    let count = clean.dir().join("count");
     let word = ["dismiss", "10015", "--reason", "case 4711"];
-    let run = |world: &World, die: Option<u32>| {
-        let args = world.full("2026-03-03T10:00:00Z", &word);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let mut command = world.prepared(&args);
-        match die {
-            Some(n) => command.env(DIE_AT, format!("called:{n}")),
-            None => command.env(COUNT, &count),
-        };
-        command.output().unwrap();
-    };
-    run(&clean, None);
-    let counted = std::fs::read_to_string(&count).unwrap();
-    let calls: u32 = counted.split(' ').nth(1).unwrap().parse().unwrap();
-    assert!(calls >= 8, "{counted}");
+    let (ran, _, calls) = clean.counted("2026-03-03T10:00:00Z", &word);
+    assert!(calls >= 8, "{calls}: {ran:?}");
     for n in 1..=calls {
         let world = world();
-        run(&world, Some(n));
+        world.dies("2026-03-03T10:00:00Z", &word, &format!("called:{n}"));
         world.at("2026-03-03T10:05:00Z", &["release"]);
         let (methods, resets) = ways(&world, "10015");
         assert_eq!(methods, 0, "killed after call {n}");

@@ -2,12 +2,10 @@
 //! anywhere tells everybody once.
 
 use std::collections::BTreeMap;
-use std::os::unix::process::ExitStatusExt as _;
 
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::child::{COUNT, DIE_AT};
 use crate::trial;
 use crate::world::{Roster, World};
 
@@ -103,13 +101,8 @@ fn killed() {
     clean.at(FIRST, &["run"]).expect(0);
     assert_eq!(told(&clean).1, 0, "a first load welcomes nobody");
     clean.drop_file("b-2026-03-15.csv", roster(1));
-    let count = clean.dir().join("count");
-    let args = clean.full(SECOND, &["run"]);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let output = clean.prepared(&args).env(COUNT, &count).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = std::fs::read_to_string(count).unwrap();
-    let writes: u64 = text.split(' ').next().unwrap().parse().unwrap();
+    let (ran, writes, _) = clean.counted(SECOND, &["run"]);
+    ran.expect(0);
     let expected = told(&clean);
     let names: Vec<(&str, &str)> = expected
         .0
@@ -133,10 +126,7 @@ fn killed() {
         world.drop_file("a-2026-03-14.csv", roster(0));
         world.at(FIRST, &["run"]).expect(0);
         world.drop_file("b-2026-03-15.csv", roster(1));
-        let args = world.full(SECOND, &["run"]);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let output = world.prepared(&args).env(DIE_AT, &point).output().unwrap();
-        assert_eq!(output.status.signal(), Some(9), "{point}: {output:?}");
+        world.dies(SECOND, &["run"], &point);
         world.at(SECOND, &["run"]).expect(0);
         assert_eq!(told(&world), expected, "killed at {point}");
         world.at(SECOND, &["verify"]).expect(0);

@@ -1,6 +1,7 @@
 //! A folder with a starter in it, the command line to run on it, and eyes to see what came.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -27,13 +28,13 @@ impl Ran {
         serde_json::from_str(self.out.trim()).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    /// The last JSON line on stdout.
-    /// The first of several objects.
+    /// The first of several JSON lines on stdout.
     pub(crate) fn first_json(&self) -> Value {
         let line = self.out.lines().next().unwrap_or_default();
         serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
+    /// The last of them.
     pub(crate) fn last_json(&self) -> Value {
         let line = self.out.lines().last().unwrap_or_default();
         serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {self:?}"))
@@ -117,13 +118,36 @@ impl World {
 
     /// Runs a command on this configuration at an instant, with `--json`.
     pub(crate) fn at(&self, now: &str, args: &[&str]) -> Ran {
-        self.command(
-            &self
-                .full(now, args)
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>(),
-        )
+        self.prepared_at(now, args)
+            .output()
+            .expect("the test program starts itself")
+            .into()
+    }
+
+    pub(crate) fn prepared_at(&self, now: &str, args: &[&str]) -> Command {
+        let full = self.full(now, args);
+        let full: Vec<&str> = full.iter().map(String::as_str).collect();
+        self.prepared(&full)
+    }
+
+    /// The same, with how many store writes and calls it takes.
+    pub(crate) fn counted(&self, now: &str, args: &[&str]) -> (Ran, u64, u64) {
+        let file = self.dir().join("count");
+        let mut command = self.prepared_at(now, args);
+        let output = command.env(child::COUNT, &file).output();
+        let ran = Ran::from(output.expect("the test program starts itself"));
+        let text = std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
+        let (writes, calls) = text.split_once(' ').expect("two numbers");
+        let number = |text: &str| text.parse().expect("a number");
+        (ran, number(writes), number(calls))
+    }
+
+    /// Runs a command on this configuration until it dies at a point (`called:7`).
+    pub(crate) fn dies(&self, now: &str, args: &[&str], point: &str) {
+        let mut command = self.prepared_at(now, args);
+        let output = command.env(child::DIE_AT, point).output();
+        let output = output.expect("the test program starts itself");
+        assert_eq!(output.status.signal(), Some(9), "{point}: {output:?}");
     }
 
     /// Agrees to what a guard keeps back of the plan of a report.

@@ -1,18 +1,10 @@
 //! Passwords that nobody knows and methods that are gone: against a tenant that answers as
 //! documented.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use rollcall_core::model::{Ending, Op};
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 const ME: &str = "GET /v1.0/users/o1";
 const METHODS: &str = "GET /v1.0/users/o1/authentication/methods";
@@ -31,13 +23,9 @@ fn methods(all: &[Value]) -> Answer {
     reply(200, &json!({ "value": value }))
 }
 
-fn line(asked: &Asked) -> &str {
-    asked.line.split('?').next().unwrap()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_password_is_new_each_time_and_must_be_changed() {
-    let stage = stage(|asked| match line(asked) {
+    let stage = stage(|asked| match asked.plain() {
         ME => mira("1001"),
         "PATCH /v1.0/users/o1" => done(),
         other => panic!("{other}"),
@@ -63,7 +51,7 @@ async fn a_password_is_new_each_time_and_must_be_changed() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_may_not_reset_is_told_why() {
-    let stage = stage(|asked| match line(asked) {
+    let stage = stage(|asked| match asked.plain() {
         ME => mira("1001"),
         _ => refuse(
             403,
@@ -86,7 +74,7 @@ async fn whoever_may_not_reset_is_told_why() {
 #[tokio::test(start_paused = true)]
 async fn the_first_method_goes_last() {
     let mut gone = 0;
-    let stage = stage(move |asked| match line(asked) {
+    let stage = stage(move |asked| match asked.plain() {
         ME => mira("1001"),
         METHODS => methods(&[
             method("phone", "p1"),
@@ -121,7 +109,7 @@ async fn the_first_method_goes_last() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_gone_is_gone() {
-    let nothing = stage(|asked| match line(asked) {
+    let nothing = stage(|asked| match asked.plain() {
         ME => mira("1001"),
         METHODS => methods(&[]),
         other => panic!("{other}"),
@@ -129,7 +117,7 @@ async fn what_is_gone_is_gone() {
     let step = step(Op::AuthMethodsRemove);
     assert_eq!(nothing.ends(&step).await, Ending::Already);
     // Between the list and the removal somebody else took it, or an answer was lost.
-    let lost = stage(|asked| match line(asked) {
+    let lost = stage(|asked| match asked.plain() {
         ME => mira("1001"),
         METHODS => methods(&[method("email", "e1")]),
         _ => missing(),
@@ -140,7 +128,7 @@ async fn what_is_gone_is_gone() {
 /// The rest goes, and nobody is told that all is gone.
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_cannot_be_removed_is_said() {
-    let stage = stage(|asked| match line(asked) {
+    let stage = stage(|asked| match asked.plain() {
         ME => mira("1001"),
         METHODS => methods(&[method("external", "x1"), method("softwareOath", "s1")]),
         "DELETE /v1.0/users/o1/authentication/softwareOathMethods/s1" => done(),
@@ -157,7 +145,7 @@ async fn a_kind_that_cannot_be_removed_is_said() {
 /// Of one that stays whatever else is taken, the directory's own answer is what is said.
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_for_good_fails() {
-    let stage = stage(|asked| match line(asked) {
+    let stage = stage(|asked| match asked.plain() {
         ME => mira("1001"),
         METHODS => methods(&[method("phone", "p1")]),
         _ => refuse(400, "Request_BadRequest", "No."),
@@ -171,7 +159,7 @@ async fn what_is_refused_for_good_fails() {
 #[tokio::test(start_paused = true)]
 async fn nobody_elses_account_is_touched() {
     for op in [Op::UserResetPassword, Op::AuthMethodsRemove] {
-        let stage = stage(|asked| match line(asked) {
+        let stage = stage(|asked| match asked.plain() {
             ME => mira("2002"),
             other => panic!("{other}"),
         });

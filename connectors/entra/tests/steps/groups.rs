@@ -1,18 +1,10 @@
 //! Groups as a tenant has them: found by id or unique name, members page by page.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use futures::TryStreamExt as _;
 use rollcall_core::model::{GroupName, Licence, ObjectId, SeenGroup};
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 /// One batch asks for all; what is not there is none, in its place.
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,5 @@
 //! Steps against a tenant that answers as documented, on virtual time: preconditions (P14),
 //! repeats and lost answers (P6), replication, throttling (P8), and what is never shown (P11).
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +9,8 @@ use futures::TryStreamExt as _;
 use rollcall_core::model::{Ending, ObjectId, Op, Step, Value as Attribute};
 use rollcall_http::TransportError;
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 const NAME: &str = "mira.beispiel@north.example";
 
@@ -451,7 +443,7 @@ async fn refusals_end_as_outcomes() {
         "{hint}"
     );
 
-    let stage = support::stage(|_| {
+    let stage = crate::peer::stage(|_| {
         let body = error("TooManyRequests", "m").to_string();
         let response = http::Response::builder()
             .status(429)
@@ -465,7 +457,7 @@ async fn refusals_end_as_outcomes() {
     };
     assert_eq!(stage.ends(&step(Op::UserDisable)).await, expected);
 
-    let stage = support::stage(|_| Err(TransportError::Reset));
+    let stage = crate::peer::stage(|_| Err(TransportError::Reset));
     let result = stage.entra.apply(&step(Op::UserDisable)).await;
     assert!(matches!(&result.ending, Ending::Failed { code, .. } if code == "connection_lost"));
     assert_eq!(result.calls, 8);

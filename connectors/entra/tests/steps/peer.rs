@@ -14,35 +14,35 @@ use serde_json::{Value, json};
 use tower::util::BoxCloneSyncService;
 
 /// What a peer gives back.
-pub type Answer = Result<Response<Bytes>, TransportError>;
+pub(crate) type Answer = Result<Response<Bytes>, TransportError>;
 
 /// A request as the peer sees it.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// When, on the clock's own scale.
-    pub at: Duration,
+    pub(crate) at: Duration,
     /// Method, path and query, as sent (`GET /v1.0/users?$select=id`).
-    pub line: String,
+    pub(crate) line: String,
     /// JSON body; null without one.
-    pub body: Value,
+    pub(crate) body: Value,
     /// `x-ms-throttle-priority`.
-    pub priority: String,
+    pub(crate) priority: String,
     /// `Prefer`; empty without one.
-    pub prefer: String,
+    pub(crate) prefer: String,
 }
 
 /// A connector in front of a peer, and what the peer was asked.
-pub struct Stage {
-    pub entra: Entra,
-    pub clock: Clock,
+pub(crate) struct Stage {
+    pub(crate) entra: Entra,
+    pub(crate) clock: Clock,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
-pub const SECRET: &str = "s3cret-of-the-application";
-pub const TOKEN: &str = "t0ken-of-the-tenant";
+pub(crate) const SECRET: &str = "s3cret-of-the-application";
+pub(crate) const TOKEN: &str = "t0ken-of-the-tenant";
 
 /// A connector in front of a peer that answers by `handler`. The login host is answered here.
-pub fn stage(handler: impl FnMut(&Asked) -> Answer + Send + 'static) -> Stage {
+pub(crate) fn stage(handler: impl FnMut(&Asked) -> Answer + Send + 'static) -> Stage {
     let clock = Clock::starting_at("2026-03-16T02:00:00Z".parse().unwrap());
     let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
     let handler = Arc::new(Mutex::new(handler));
@@ -97,26 +97,33 @@ fn read(request: &Request<Bytes>, clock: Clock) -> Asked {
     }
 }
 
+impl Asked {
+    /// Method and path, the query left out.
+    pub(crate) fn plain(&self) -> &str {
+        self.line.split('?').next().unwrap()
+    }
+}
+
 impl Stage {
     /// Everything asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
     /// Method and path of everything asked so far, queries left out.
-    pub fn lines(&self) -> Vec<String> {
-        let line = |asked: &Asked| asked.line.split('?').next().unwrap().to_owned();
-        self.asked().iter().map(line).collect()
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let asked = self.asked();
+        asked.iter().map(|one| one.plain().to_owned()).collect()
     }
 
     /// Carries a step out.
-    pub async fn ends(&self, step: &Step) -> Ending {
+    pub(crate) async fn ends(&self, step: &Step) -> Ending {
         self.entra.apply(step).await.ending
     }
 }
 
 /// An answer with a body; none for 204.
-pub fn reply(status: u16, body: &Value) -> Answer {
+pub(crate) fn reply(status: u16, body: &Value) -> Answer {
     let bytes = if body.is_null() {
         Bytes::new()
     } else {
@@ -126,22 +133,22 @@ pub fn reply(status: u16, body: &Value) -> Answer {
 }
 
 /// 204.
-pub fn done() -> Answer {
+pub(crate) fn done() -> Answer {
     reply(204, &Value::Null)
 }
 
 /// An error in Graph's shape.
-pub fn refuse(status: u16, code: &str, message: &str) -> Answer {
+pub(crate) fn refuse(status: u16, code: &str, message: &str) -> Answer {
     reply(status, &error(code, message))
 }
 
 /// The body of one.
-pub fn error(code: &str, message: &str) -> Value {
+pub(crate) fn error(code: &str, message: &str) -> Value {
     json!({"error": {"code": code, "message": message, "innerError": {"request-id": "r"}}})
 }
 
 /// 404 as the directory gives it.
-pub fn missing() -> Answer {
+pub(crate) fn missing() -> Answer {
     refuse(
         404,
         "Request_ResourceNotFound",
@@ -150,19 +157,19 @@ pub fn missing() -> Answer {
 }
 
 /// The duplicate create.
-pub fn name_taken() -> Answer {
+pub(crate) fn name_taken() -> Answer {
     let message =
         "Another object with the same value for property userPrincipalName already exists.";
     refuse(400, "Request_BadRequest", message)
 }
 
 /// An invented user.
-pub fn user(id: &str, key: &str, name: &str, enabled: bool) -> Value {
+pub(crate) fn user(id: &str, key: &str, name: &str, enabled: bool) -> Value {
     json!({"id": id, "employeeId": key, "userPrincipalName": name, "accountEnabled": enabled})
 }
 
 /// A step for account `o1` of worker `1001`.
-pub fn step(op: Op) -> Step {
+pub(crate) fn step(op: Op) -> Step {
     Step {
         action: ActionId::new("a1"),
         person: PersonKey::new("1001"),
@@ -180,7 +187,7 @@ pub fn step(op: Op) -> Step {
 }
 
 /// An answer to a batch of reads, each answered by `read` from its address.
-pub fn batched(asked: &Asked, read: impl Fn(&str) -> (u16, Value)) -> Answer {
+pub(crate) fn batched(asked: &Asked, read: impl Fn(&str) -> (u16, Value)) -> Answer {
     let requests = asked.body["requests"].as_array().unwrap();
     let one = |request: &Value| {
         assert_eq!(request["method"], "GET");
@@ -193,7 +200,7 @@ pub fn batched(asked: &Asked, read: impl Fn(&str) -> (u16, Value)) -> Answer {
 }
 
 /// Attributes from text pairs; the empty text is null.
-pub fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+pub(crate) fn attributes(pairs: &[(&str, &str)]) -> Attributes {
     let value = |text: &str| {
         if text.is_empty() {
             Attribute::Null
@@ -208,7 +215,7 @@ pub fn attributes(pairs: &[(&str, &str)]) -> Attributes {
 }
 
 /// An ending in a word: the code of a failure, what is waited for, else its name.
-pub fn outcome(ending: &Ending) -> String {
+pub(crate) fn outcome(ending: &Ending) -> String {
     match ending {
         Ending::Failed { code, hint } => {
             assert!(hint.len() > 20, "{hint}");

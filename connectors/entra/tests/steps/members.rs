@@ -1,19 +1,11 @@
 //! Members of groups that are kept by hand: many at once, what refuses them, and one out again.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use std::time::Duration;
 
 use rollcall_core::model::{Ending, ObjectId, Op, Step, StepResult};
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 const PATCH: &str = "PATCH /v1.0/groups/g1";
 const POST: &str = "POST /v1.0/groups/g1/members/$ref";
@@ -318,7 +310,7 @@ async fn failures_are_endings() {
     assert_eq!((results[0].calls, results[1].calls), (1, 0));
 
     let mut lost = true;
-    let stage = support::stage(move |asked| match asked.line.as_str() {
+    let stage = crate::peer::stage(move |asked| match asked.line.as_str() {
         "POST /v1.0/$batch" => accounts(asked),
         PATCH if lost => {
             lost = false;

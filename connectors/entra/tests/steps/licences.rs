@@ -1,19 +1,11 @@
 //! Licences of accounts' own: given, taken away, refused, and how they stand.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use std::time::Duration;
 
 use rollcall_core::model::{Ending, Licence, LicenceState, ObjectId, Op, Step};
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 const ASSIGN: &str = "POST /v1.0/users/o1/assignLicense";
 
@@ -307,7 +299,7 @@ async fn names_are_resolved_once() {
     };
     assert!(hint.contains("SPE_F1"), "{hint}");
 
-    let hidden = support::stage(|_| refuse(403, "Authorization_RequestDenied", "m"));
+    let hidden = crate::peer::stage(|_| refuse(403, "Authorization_RequestDenied", "m"));
     let ending = hidden.ends(&give(Op::LicenceAssign, "SPE_E5", &[])).await;
     assert!(
         matches!(&ending, Ending::Failed { code, hint }
@@ -376,7 +368,7 @@ async fn states_are_read() {
             "malformed_answer",
         ),
     ] {
-        let stage = support::stage(move |asked| batched(asked, |_| (status, body.clone())));
+        let stage = crate::peer::stage(move |asked| batched(asked, |_| (status, body.clone())));
         let error = stage.entra.licence_states(&ids[..1]).await.unwrap_err();
         assert_eq!(error.code(), code);
     }

@@ -1,14 +1,5 @@
 //! Reading against a tenant that answers as documented: pages, batches, and what a link or an
 //! item may and may not do.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use std::time::Duration;
 
@@ -16,7 +7,8 @@ use futures::TryStreamExt as _;
 use rollcall_core::model::{Account, AccountName, Lookup, ObjectId};
 use rollcall_entra::EntraError;
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 /// All pages, in order.
 async fn listed(stage: &Stage, select: &[String]) -> Result<Vec<Account>, EntraError> {

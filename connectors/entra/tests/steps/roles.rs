@@ -1,17 +1,9 @@
 //! Roles in the directory and in applications: against a tenant that answers as documented.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use rollcall_core::model::{Ending, ObjectId, Op, Step};
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 const ME: &str = "GET /v1.0/users/o1";
 const ASSIGNED: &str = "GET /v1.0/roleManagement/directory/roleAssignments";
@@ -37,10 +29,6 @@ fn held(definition: &str, name: &str, scope: &str) -> Value {
 
 fn list(values: &[Value]) -> Value {
     json!({ "value": values })
-}
-
-fn line(asked: &Asked) -> &str {
-    asked.line.split('?').next().unwrap()
 }
 
 fn of(op: Op, role: &str) -> Step {
@@ -123,7 +111,7 @@ async fn what_is_withheld_is_not_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_role_is_removed_where_it_is_held() {
-    let stage = stage(|asked| match line(asked) {
+    let stage = stage(|asked| match asked.plain() {
         ME => mira(),
         ASSIGNED => reply(
             200,
@@ -140,7 +128,7 @@ async fn a_role_is_removed_where_it_is_held() {
     let unit = "User Administrator at /administrativeUnits/u1";
     assert_eq!(stage.ends(&of(Op::RoleRemove, unit)).await, Ending::Done);
     let asked = stage.asked();
-    assert_eq!(line(asked.last().unwrap()), REQUEST);
+    assert_eq!(asked.last().unwrap().plain(), REQUEST);
     assert_eq!(
         said(asked.last().unwrap()),
         json!({
@@ -153,7 +141,7 @@ async fn a_role_is_removed_where_it_is_held() {
     let eligible = of(Op::RoleRemove, "Security Reader (eligible)");
     assert_eq!(stage.ends(&eligible).await, Ending::Done);
     let asked = stage.asked();
-    assert_eq!(line(asked.last().unwrap()), REQUEST_ELIGIBLE);
+    assert_eq!(asked.last().unwrap().plain(), REQUEST_ELIGIBLE);
     assert_eq!(said(asked.last().unwrap())["roleDefinitionId"], "d2");
     // Nobody holds it any more.
     let gone = of(Op::RoleRemove, "Groups Administrator");
@@ -184,7 +172,7 @@ async fn what_comes_of_a_request() {
             "AadPremiumLicenseRequired",
         ),
     ] {
-        let stage = stage(move |asked| match line(asked) {
+        let stage = stage(move |asked| match asked.plain() {
             ME => mira(),
             ASSIGNED => reply(200, &list(&[held("d1", "User Administrator", "/")])),
             _ => reply(status, &body),
@@ -196,7 +184,7 @@ async fn what_comes_of_a_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_role_comes_back_as_it_was() {
-    let stage = stage(|asked| match line(asked) {
+    let stage = stage(|asked| match asked.plain() {
         ME => mira(),
         "GET /v1.0/roleManagement/directory/roleDefinitions" => {
             let named = asked.line.contains("Security%20Reader");
@@ -225,7 +213,7 @@ async fn a_role_comes_back_as_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn roles_in_an_application_go_by_their_ids() {
-    let stage = stage(|asked| match line(asked) {
+    let stage = stage(|asked| match asked.plain() {
         ME => mira(),
         APPS => {
             let of = |id: &str, name: &str| json!({"id": id, "resourceDisplayName": name, "resourceId": "r"});

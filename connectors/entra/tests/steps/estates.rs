@@ -1,20 +1,12 @@
 //! What accounts answer for, handing it over, and the bin: against a tenant that answers as
 //! documented (P6, P14).
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use std::collections::BTreeSet;
 
 use rollcall_core::model::{Asset, Ending, Estate, ObjectId, Op, Step};
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 fn list(values: &[Value]) -> (u16, Value) {
     (200, json!({ "value": values }))

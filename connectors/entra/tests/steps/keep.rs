@@ -1,19 +1,11 @@
 //! Groups of Rollcall's own: made once, changed only from what the plan knew, licensed.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking; support is shared between test crates"
-)]
-
-mod support;
 
 use std::time::Duration;
 
 use rollcall_core::model::{ActionId, GroupStep, Licence, ObjectId, Op, SeenGroup, WantedGroup};
 use serde_json::{Value, json};
-use support::*;
+
+use crate::peer::*;
 
 const NAMED: &str = "/v1.0/groups(uniqueName=%27rollcall-oslo%27)";
 const RULE: &str = "user.city -eq \"Oslo\"";

@@ -1,0 +1,17 @@
+//! The connector's steps and reads, against a peer that checks what it is sent and answers as documented.
+#![expect(
+    clippy::unwrap_used,
+    clippy::unnecessary_wraps,
+    reason = "a test fails by panicking"
+)]
+
+mod apply;
+mod estates;
+mod groups;
+mod keep;
+mod licences;
+mod lookup;
+mod members;
+mod peer;
+mod roles;
+mod sign_in;
