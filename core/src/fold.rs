@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::approvals::Approvals;
@@ -13,7 +14,7 @@ use crate::model::{
 };
 use crate::plan::{Action, ActionValues, Held, WorkOrder};
 use crate::policy::{DeltaKind, Reason, Target};
-use crate::state::{Block, BlockCause, Cut, Lifecycle, Person};
+use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person};
 
 /// One line of the journal: how one action ended at one sending.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,6 +216,13 @@ fn apply(
         cause,
     });
     let exits = cut.is_some_and(|cut| cut.cause.exit());
+    let today = outcome.at.to_zoned(TimeZone::UTC).date();
+    let begun = |row: &Identity| row.hire.is_some_and(|hire| hire <= today);
+    if exits && action.op.cut() && person.others.iter().any(begun) {
+        // What began after the word begins once they are out: it is looked at again at once.
+        person.fingerprint = 0;
+        person.due = Some(person.due.map_or(outcome.at, |due| due.min(outcome.at)));
+    }
     match action.op {
         Op::UserCreate => {
             if let Some(values) = values {
@@ -241,7 +249,11 @@ fn apply(
         Op::UserClearManager => person.manager = None,
         Op::UserEnable => {
             person.lifecycle = Lifecycle::Active;
-            person.block = None;
+            let block = person.block.take();
+            let again = matches!(action.reason, Reason::HireDate { .. });
+            if again && block.is_some_and(|block| block.cut.cause.exit()) {
+                person.let_in = Some(outcome.at);
+            }
             person.spent.clear();
             if matches!(action.reason, Reason::HireDate { .. }) {
                 // What people agreed to was about the last employment.

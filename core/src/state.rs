@@ -186,6 +186,10 @@ pub struct Terms {
     /// what began before is no rehire. `None` of rows that said so when they were first seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub over_since: Option<Timestamp>,
+    /// The same of the word that it ended suddenly: for cause, never begun, deceased. Somebody may have
+    /// given notice before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sudden_since: Option<Timestamp>,
     /// A full file of its source did not have the row, which is yet to begin.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub missed: bool,
@@ -487,6 +491,9 @@ pub struct Person {
     /// Devices, once they are somebody's who left.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub devices: BTreeMap<String, DeviceCase>,
+    /// When they were last let in after an exit: what was said before that is history.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub let_in: Option<Timestamp>,
     /// When the account went into the bin.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deleted: Option<Timestamp>,
@@ -557,6 +564,7 @@ impl Person {
             taken_roles: BTreeSet::new(),
             parked: BTreeMap::new(),
             devices: BTreeMap::new(),
+            let_in: None,
             deleted: None,
             dismissed: None,
             undone: None,

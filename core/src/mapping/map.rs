@@ -229,6 +229,7 @@ impl Bound {
                 .as_ref()
                 .and_then(|(_, read)| read.clone().ok().flatten()),
             over_since: None,
+            sudden_since: None,
             missed: false,
         };
         let facts = self.facts.iter();

@@ -151,6 +151,8 @@ pub enum FindingKind {
     EstateUnread,
     /// The target did not say what roles somebody who leaves has.
     RolesUnread,
+    /// HR lists an employment of somebody who was dismissed, from before that, which is not over.
+    JobBesideDismissal,
     /// Somebody is to be told something, and a value of the text or the address is missing.
     NotificationHeld,
     /// A source has values of an attribute that another one owns.

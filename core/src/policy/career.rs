@@ -2,7 +2,8 @@
 //! instant, first and last day.
 //!
 //! Employments that follow each other within a few days are one: a transfer or a conversion, never
-//! a leaver and a joiner. Invariant: of two employments at once, the last end is the end.
+//! a leaver and a joiner. Invariant: of two employments at once, the last end is the end, but for a
+//! sudden one, which is of the person (decision 28).
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -26,7 +27,46 @@ pub(super) struct Exit {
     pub(super) zone: TimeZone,
 }
 
+/// How a row says that its employment is over; a stronger word is a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
+    /// Not at all.
+    None,
+    /// By its status, or the hire was called off.
+    Over,
+    NoShow,
+    ForCause,
+    Deceased,
+}
+
+/// A first day, and when it begins there.
+#[derive(Debug, Clone, Copy)]
+struct Hire {
+    date: Date,
+    start: Timestamp,
+}
+
+/// What became of somebody so far.
+#[derive(Debug, Clone, Copy)]
+struct Past {
+    before: Before,
+    /// When they were last let in after an exit.
+    let_in: Option<Timestamp>,
+}
+
 impl Exit {
+    /// What holds data waits for the end of the longest of several employments.
+    fn with_data_until(self, last: Option<(Option<Date>, TimeZone)>) -> Self {
+        match last {
+            Some((termination, zone)) => Self {
+                termination,
+                zone,
+                ..self
+            },
+            None => self,
+        }
+    }
+
     /// The first instant after the employment itself, at its place.
     pub(super) fn after_termination(&self) -> Option<Timestamp> {
         let date = self.termination?;
@@ -84,6 +124,8 @@ pub(super) struct Career {
     pub(super) next: Option<Spell>,
     /// One that is over, by its exit, lies before one that is to come.
     pub(super) before: Option<Spell>,
+    /// The rows that say so: of one that is not believed, its last good version.
+    pub(super) rows: Vec<Identity>,
 }
 
 impl Spell {
@@ -141,7 +183,7 @@ impl Job {
         self.last().or_else(cut)
     }
 
-    /// Whoever is dismissed, never came or died.
+    /// The cause of its end where that is no day: whoever is dismissed, never came or died.
     fn sudden(&self) -> Option<BlockCause> {
         let cause = self.exit.as_ref()?.cut.cause;
         match cause {
@@ -156,28 +198,23 @@ impl Job {
         }
     }
 
-    /// At work, and not for the last day.
-    fn goes_on(&self, now: Timestamp) -> bool {
-        let ends = self.exit.as_ref().is_some_and(|exit| exit.cut.due <= now);
-        self.start <= now && !ends
-    }
-
     fn in_force(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.to
     }
 }
 
 impl Desk<'_> {
-    /// `None` where anything of it is in doubt.
+    /// `None` where nothing is to be believed, or nothing that is believed is a sudden end.
     pub(super) fn career(&mut self, rows: Vec<Identity>) -> Option<Career> {
         if rows.is_empty() {
             return None;
         }
         let now = self.cx.now;
         let mut jobs = Vec::with_capacity(rows.len());
-        let mut doubt = false;
+        let mut doubted: Vec<Option<Hire>> = Vec::new();
         for row in rows {
             let known = self.known(&row).cloned();
+            let hire = self.hire_of(&row);
             match self.job(row) {
                 Some(job) => jobs.push(job),
                 // The last good row stands, and of somebody of whom there is none nobody knows what
@@ -187,15 +224,11 @@ impl Desk<'_> {
                         jobs.push(job);
                         self.cuts_only = true;
                     }
-                    None => doubt = true,
+                    None => doubted.push(hire),
                 },
             }
         }
-        if doubt {
-            self.cuts_only = true;
-            // Whoever is dismissed is so whatever the other rows mean.
-            sudden(&jobs, now)?;
-        }
+        let rows: Vec<Identity> = jobs.iter().map(|job| job.row.clone()).collect();
         jobs.sort_by(|a, b| {
             let key = |job: &Job| (job.start, job.row.worker.clone(), job.row.source.clone());
             key(a).cmp(&key(b))
@@ -203,17 +236,32 @@ impl Desk<'_> {
         let (off, mut live): (Vec<_>, Vec<_>) = jobs
             .into_iter()
             .partition(|job| job.class == StatusClass::Rescinded);
-        if live.is_empty() {
+        if live.is_empty() && doubted.is_empty() {
             return Some(Career {
                 spell: self.spell(off),
                 over: false,
                 called_off: true,
                 next: None,
                 before: None,
+                rows,
             });
         }
-        settle_old(&mut live, self.cut_before(), now);
-        if let Some(exit) = sudden(&live, now) {
+        let past = Past {
+            before: self.cut_before(),
+            let_in: self.person.let_in,
+        };
+        let others: Vec<Hire> = doubted.iter().flatten().copied().collect();
+        settle_old(&mut live, &others, past, now);
+        if !doubted.is_empty() {
+            self.cuts_only = true;
+            // Whoever is dismissed is so whatever the other rows mean; but of a word that nobody heard, one
+            // of them may be the rehire.
+            let dated = doubted.iter().all(Option::is_some);
+            let heard = |job: &Job| dated || job.row.terms.sudden_since.is_some();
+            live.retain(|job| job.sudden().is_none() || heard(job));
+            sudden_end(&live, now)?;
+        }
+        if let Some(exit) = sudden_end(&live, now) {
             let dead = exit.cut.cause == BlockCause::Deceased;
             let ahead = |exit: &Exit| exit.cut.cause == BlockCause::LastDay && exit.cut.due > now;
             let later = |job: &Job| {
@@ -222,14 +270,16 @@ impl Desk<'_> {
             };
             let (later, ended): (Vec<_>, Vec<_>) = live.into_iter().partition(later);
             let next = (!later.is_empty()).then(|| self.spell(later));
+            let data = last_termination(&ended);
             let mut spell = self.spell(ended);
-            spell.exit = Some(exit);
+            spell.exit = Some(exit.with_data_until(data));
             return Some(Career {
                 spell,
                 over: true,
                 called_off: false,
                 next,
                 before: None,
+                rows,
             });
         }
         let mut groups: Vec<Vec<Job>> = Vec::new();
@@ -254,7 +304,15 @@ impl Desk<'_> {
             called_off: false,
             next,
             before,
+            rows,
         })
+    }
+
+    /// The first day of a row, believed or not.
+    fn hire_of(&self, row: &Identity) -> Option<Hire> {
+        let (date, zone) = (row.hire?, self.zone_of(row)?);
+        let start = day_start(date, &zone);
+        Some(Hire { date, start })
     }
 
     fn job(&mut self, row: Identity) -> Option<Job> {
@@ -301,17 +359,38 @@ impl Desk<'_> {
         }
     }
 
-    /// Rows that say that an employment is over keep when they said so first.
-    pub(super) fn mark_over(&self, rows: &mut [Identity]) {
-        let ends = |row: &Identity| self.cx.policy.class(&row.status).over() || row.terms.for_cause;
+    /// Rows keep when they first said that an employment is over, and when they first said that it ended
+    /// as suddenly as that: somebody who gave notice may be dismissed later, and that is another word.
+    pub(super) fn mark_words(&self, rows: &mut [Identity]) {
         for row in rows {
             let known = self.known(row);
-            row.terms.over_since = match known {
-                _ if !ends(row) => None,
-                Some(known) if ends(known) => known.terms.over_since,
-                Some(_) => Some(self.cx.now),
+            let (said, before) = (self.word(row), known.map(|known| self.word(known)));
+            let since = known.and_then(|known| known.terms.over_since);
+            row.terms.over_since = match before {
+                _ if said == Word::None => None,
+                Some(Word::None) => Some(self.cx.now),
+                Some(Word::Over | Word::NoShow | Word::ForCause | Word::Deceased) => since,
                 None => None,
             };
+            let sudden = known.and_then(|known| known.terms.sudden_since);
+            row.terms.sudden_since = match before {
+                _ if matches!(said, Word::None | Word::Over) => None,
+                Some(before) if before < said => Some(self.cx.now),
+                // Kept from before there were two of them.
+                Some(_) => sudden.or(since),
+                None => None,
+            };
+        }
+    }
+
+    /// How a row says that its employment is over.
+    fn word(&self, row: &Identity) -> Word {
+        match self.cx.policy.class(&row.status) {
+            StatusClass::Deceased => Word::Deceased,
+            StatusClass::NoShow => Word::NoShow,
+            _ if row.terms.for_cause => Word::ForCause,
+            StatusClass::Inactive | StatusClass::Rescinded => Word::Over,
+            StatusClass::Active | StatusClass::Unknown => Word::None,
         }
     }
 
@@ -412,18 +491,8 @@ impl Desk<'_> {
             .filter(|_| jobs.iter().all(|job| job.row.hire.is_some()));
         let open = jobs.iter().any(|job| job.exit.is_none());
         let exits = jobs.iter().filter_map(|job| job.exit.as_ref());
-        // What holds data waits for the last of the employments, whichever access ends with.
-        let last = exits.clone().filter(|exit| exit.termination.is_some());
-        let last = last.max_by_key(|exit| exit.after_termination());
         let exit = exits.max_by_key(|exit| exit.cut.due).filter(|_| !open);
-        let exit = exit.map(|exit| match last {
-            Some(last) => Exit {
-                termination: last.termination,
-                zone: last.zone.clone(),
-                ..exit.clone()
-            },
-            None => exit.clone(),
-        });
+        let exit = exit.map(|exit| exit.clone().with_data_until(last_termination(&jobs)));
         Spell {
             stages,
             start,
@@ -463,12 +532,15 @@ impl Desk<'_> {
     /// whoever is dismissed for cause or never came does not wait for dates.
     fn exit(&self, row: &Identity, class: StatusClass, zone: &TimeZone) -> Option<Exit> {
         let last = row.last_day.or(row.terms.termination);
-        let now = |cause| Cut {
-            due: row
-                .terms
-                .over_since
-                .unwrap_or_else(|| self.first_due(cause)),
-            cause,
+        let now = |cause| {
+            let said = match cause {
+                BlockCause::Status => row.terms.over_since,
+                _ => row.terms.sudden_since,
+            };
+            Cut {
+                due: said.unwrap_or_else(|| self.first_due(cause)),
+                cause,
+            }
         };
         let (cut, reason) = match (class, last) {
             (StatusClass::Deceased, _) => (now(BlockCause::Deceased), Reason::Deceased),
@@ -501,8 +573,8 @@ impl Desk<'_> {
     }
 }
 
-/// What became of somebody before.
-#[derive(Debug, Clone, Copy)]
+/// Whether somebody is inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// They may sign in, or could if they were not away.
     Inside,
@@ -512,12 +584,21 @@ enum Before {
     Cut(Timestamp),
 }
 
-/// The sudden end that counts for all employments. Whoever did not come to one of them is at work in
-/// the others all the same.
-fn sudden(jobs: &[Job], now: Timestamp) -> Option<Exit> {
+/// The latest last day of employments, and where.
+fn last_termination(jobs: &[Job]) -> Option<(Option<Date>, TimeZone)> {
+    let exits = jobs.iter().filter_map(|job| job.exit.as_ref());
+    let last = exits.filter(|exit| exit.termination.is_some());
+    let last = last.max_by_key(|exit| exit.after_termination())?;
+    Some((last.termination, last.zone.clone()))
+}
+
+/// The sudden end that counts for all employments. Whoever did not come to one of them, and was in
+/// another one when HR said so, ended that one alone.
+fn sudden_end(jobs: &[Job], now: Timestamp) -> Option<Exit> {
     let counts = |cause: BlockCause, job: &&Job| {
+        let said = job.row.terms.sudden_since.unwrap_or(now);
         let others = jobs.iter().filter(|other| !std::ptr::eq(*other, *job));
-        let elsewhere = cause == BlockCause::NoShow && others.clone().any(|it| it.goes_on(now));
+        let elsewhere = cause == BlockCause::NoShow && others.clone().any(|it| it.in_force(said));
         job.sudden() == Some(cause) && !elsewhere
     };
     let causes = [
@@ -533,13 +614,20 @@ fn sudden(jobs: &[Job], now: Timestamp) -> Option<Exit> {
 
 /// An employment that ended before another one began ended on its day, however it did: whoever
 /// was dismissed once and is hired again is not dismissed for good. What began before HR said so is no
-/// rehire, and what is yet to begin settles nothing while somebody is inside: until they were cut
-/// off the end is what it is. Nobody comes back from the dead.
-fn settle_old(jobs: &mut Vec<Job>, before: Before, now: Timestamp) {
-    let hires: Vec<(Date, Timestamp)> = jobs
+/// rehire. A word that was heard settles itself by nothing but being carried out: as long as somebody is
+/// inside, what begins after it keeps nobody there; once they were let in again, it is history, whatever HR
+/// makes of the days later. Nobody comes back from the dead. `others` are first days of rows that are
+/// not believed.
+fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) {
+    let inside = matches!(past.before, Before::Inside);
+    let hires: Vec<Hire> = jobs
         .iter()
-        .filter(|job| !matches!(before, Before::Inside) || job.start <= now)
-        .filter_map(|job| Some((job.row.hire?, job.start)))
+        .filter_map(|job| {
+            let (date, start) = (job.row.hire?, job.start);
+            Some(Hire { date, start })
+        })
+        .chain(others.iter().copied())
+        .filter(|hire| !inside || hire.start <= now)
         .collect();
     jobs.retain_mut(|job| {
         let sudden = job.sudden();
@@ -547,36 +635,43 @@ fn settle_old(jobs: &mut Vec<Job>, before: Before, now: Timestamp) {
             return true;
         }
         // A dismissal ends with the word, whatever day HR names: what began before it is no rehire.
-        let said = job.row.terms.over_since.filter(|_| sudden.is_some());
+        let said = job.row.terms.sudden_since.filter(|_| sudden.is_some());
+        let done = sudden.is_some()
+            && past
+                .let_in
+                .is_some_and(|at| said.is_none_or(|word| word <= at));
+        if inside && said.is_some() && !done {
+            return true;
+        }
         let last = job.last();
-        let cut = match before {
-            Before::Cut(due) if sudden.is_some() => {
-                Some(due.max(job.row.terms.over_since.unwrap_or(due)))
-            }
+        let cut = match past.before {
+            Before::Cut(due) if sudden.is_some() => Some(due.max(said.unwrap_or(due))),
             Before::Cut(_) | Before::Inside | Before::Outside => None,
         };
         let again = cut.is_some_and(|cut| {
-            let others = hires.iter().filter(|(_, start)| *start != job.start);
-            others.clone().any(|(_, start)| *start > cut)
+            let mut others = hires.iter().filter(|hire| hire.start != job.start);
+            others.any(|hire| hire.start > cut)
         });
         let followed = match (said, last) {
-            (Some(word), _) => hires.iter().any(|(_, start)| *start > word),
-            (None, Some(last)) => hires.iter().any(|(hire, _)| *hire > last),
-            (None, None) => job.class.over() && hires.iter().any(|(_, start)| *start > job.start),
+            (Some(word), _) => hires.iter().any(|hire| hire.start > word),
+            (None, Some(last)) => hires.iter().any(|hire| hire.date > last),
+            (None, None) => job.class.over() && hires.iter().any(|hire| hire.start > job.start),
         };
-        if job.exit.is_none() || !(followed || again) {
+        if job.exit.is_none() || !(followed || again || done) {
             return true;
         }
         let dated = job.row.last_day.or(job.row.terms.termination);
         let dated = dated.map(|last| day_start(last.saturating_add(1.day()), &job.zone));
-        let due = match (dated, cut, job.row.terms.over_since) {
-            (_, _, Some(word)) if said == Some(word) => word,
-            (Some(dated), _, _) if dated <= now => dated,
+        let due = match (said, dated, cut.or(past.let_in.filter(|_| done))) {
+            (Some(word), _, _) => word,
+            (None, Some(dated), _) if dated <= now => dated,
             // Not over yet, but for what it was dismissed for.
-            (Some(_), Some(cut), _) => cut,
-            (Some(_), None, _) => return true,
-            (None, _, Some(word)) => word,
-            (None, _, None) => return false,
+            (None, Some(_), Some(cut)) => cut,
+            (None, Some(_), None) => return true,
+            (None, None, _) => match job.row.terms.over_since {
+                Some(over) => over,
+                None => return false,
+            },
         };
         if let Some(exit) = &mut job.exit {
             exit.cut = Cut {

@@ -3,7 +3,8 @@
 //! The heart of the spine: a pure function of the newest row, the state, the tenant's answer and
 //! the instant. What is scheduled is not stored as such: the same function, called again when
 //! the next step is due, gives it again from the newest accepted data.
-//! Invariant: whatever is in doubt is held with a finding; doubt never becomes a leaver.
+//! Invariant: whatever is in doubt is held with a finding, and the last good word stands; doubt never becomes a
+//! leaver.
 
 use std::collections::BTreeSet;
 
@@ -310,7 +311,7 @@ pub fn decide(
             desk.person.fingerprint = fingerprint;
             let mut rows: Vec<Identity> = std::iter::once(*identity).chain(others).collect();
             desk.mend_zones(&mut rows);
-            desk.mark_over(&mut rows);
+            desk.mark_words(&mut rows);
             if sound && desk.gone_but_for(&rows) {
                 // What stands in the file keeps nobody inside.
                 desk.take_in(rows);

@@ -129,7 +129,6 @@ impl Desk<'_> {
 
     /// The steps that rows ask for; `None` also where they are in doubt.
     pub(super) fn work(&mut self, rows: Vec<Identity>, answers: &[Vec<Account>]) -> Option<Draft> {
-        let all = rows.clone();
         let career = self.career(rows)?;
         self.leaving = career.over;
         let was = self.person.wanted.as_ref();
@@ -137,13 +136,13 @@ impl Desk<'_> {
         self.away_until = was.map(|(to, zone)| day_start(to.saturating_add(1.day()), &zone));
         if self.is_undone(&career) {
             // What HR says stands: it is done as soon as the hold ends, not with the next file.
-            self.remember(&career, all);
+            self.remember(&career);
             return None;
         }
         let identity = career.spell.first().identity.clone();
         self.choose(&identity);
         let class = self.cx.policy.class(&identity.status);
-        self.remember(&career, all);
+        self.remember(&career);
         if identity.out_of_scope && !self.leaving {
             self.out_of_scope();
             return None;
@@ -187,7 +186,8 @@ impl Desk<'_> {
     }
 
     /// The rows become those that stand, and what held before rows whose values begin later.
-    fn remember(&mut self, career: &Career, rows: Vec<Identity>) {
+    fn remember(&mut self, career: &Career) {
+        let rows = career.rows.clone();
         let first = &career.spell.first().identity;
         let until: Vec<Identity> = rows
             .iter()
@@ -198,7 +198,7 @@ impl Desk<'_> {
                 let stages = &career.spell.stages;
                 let same = |stage: &&Stage| stage.identity.same_job(row);
                 let before = stages.iter().find(same).map(|stage| &stage.identity);
-                let before = before.filter(|it| later && **it != *row);
+                let before = before.filter(|_| later);
                 before.cloned()
             })
             .collect();

@@ -57,7 +57,9 @@ pub(super) fn measures(device: &Device, for_cause: bool) -> Vec<Measure> {
     if device.enrolment == Enrolment::None {
         return vec![disable];
     }
-    if device.owner == Ownership::Personal {
+    // What its user enrolled is their own, whatever is entered: nothing erases it.
+    let by_user = device.os == Platform::Ios && device.enrolment == Enrolment::User;
+    if device.owner == Ownership::Personal || by_user {
         return if for_cause {
             vec![disable, retire]
         } else {
@@ -347,6 +349,7 @@ mod tests {
             ("company ios ade", "wait wipe²", "disable, wipe²"),
             ("personal ios", "retire", "disable, retire"),
             ("personal ios user", "retire", "disable, retire"),
+            ("company ios user", "retire", "disable, retire"),
             (
                 "company android fully_managed",
                 "wait wipe²",

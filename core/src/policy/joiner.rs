@@ -3,13 +3,13 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::career::{Career, Spell, Start};
+use super::career::{Career, Exit, Spell, Start};
 use super::decide::{Matching, wanted_name};
 use super::desk::{Desk, Steps, after, day_start, day_time};
 use super::draft::{DeltaKind, DraftAction, Reason, call};
 use crate::grants::Grant;
 use crate::model::{Account, Attributes, FindingKind, Op, Severity, Value};
-use crate::state::{Identity, Lifecycle};
+use crate::state::{BlockCause, Identity, Lifecycle};
 
 /// Days for which the bin of the directory keeps an account ("Restore or remove a recently
 /// deleted user").
@@ -390,18 +390,60 @@ impl Desk<'_> {
         roles.chain(apps).collect()
     }
 
+    /// What an exit that lies before a hire still asks for of somebody who was cut off: what was to go with
+    /// the cut, and what was begun on devices. What was to come later is off once a hire is listed, but for
+    /// the devices of somebody who was dismissed.
+    pub(super) fn owed_exit(&mut self, before: &Spell, account: &Account) -> Vec<DraftAction> {
+        let block = self.person.block.filter(|block| block.cut.cause.exit());
+        let (Some(block), Some(exit)) = (block, &before.exit) else {
+            return Vec::new();
+        };
+        let cut = block.cut;
+        let for_cause = cut.cause == BlockCause::ForCause;
+        let exit = Exit {
+            cut,
+            reason: match cut.cause {
+                BlockCause::ForCause => Reason::ForCause,
+                BlockCause::NoShow => Reason::NoShow,
+                _ => exit.reason.clone(),
+            },
+            ..exit.clone()
+        };
+        let comes: Vec<Grant> = self.belongs.wants.iter().cloned().collect();
+        let mut steps = self.exit_before(&exit, before, account);
+        // Given for the next employment.
+        let given = |step: &DraftAction| {
+            let granting = step.granting.as_ref();
+            granting.is_some_and(|it| comes.contains(&it.grant))
+        };
+        steps.retain(|step| !given(step));
+        steps.retain(|step| {
+            let device = step.op.on_device() && step.op != Op::DeviceDeleteEntra;
+            let begun = step.due <= cut.due || step.args.contains_key("attempt");
+            begun || (for_cause && device)
+        });
+        steps
+    }
+
     /// What an exit that lies before a hire still asks for.
     pub(super) fn last_exit(&mut self, last: &Spell, account: &Account) -> Vec<DraftAction> {
         let Some(exit) = &last.exit else {
             return Vec::new();
         };
+        self.exit_before(exit, last, account)
+    }
+
+    fn exit_before(&mut self, exit: &Exit, last: &Spell, account: &Account) -> Vec<DraftAction> {
         // What they had, and not what the next employment gives.
         let had = self.belongs_at(last.first());
         let next = std::mem::replace(&mut self.belongs, had);
         self.leaves_for_good(exit);
         let mut steps = self.exit_steps(exit, Some(account), &[]);
         self.belongs = next;
-        steps.retain(|step| step.due <= self.cx.now && step.op != Op::UserDeleteSoft);
+        // A device that was told once is told again in days, whoever comes back.
+        let told = |step: &DraftAction| step.args.contains_key("attempt");
+        steps.retain(|step| step.due <= self.cx.now || told(step));
+        steps.retain(|step| step.op != Op::UserDeleteSoft);
         steps
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::StatusClass;
 use super::career::{Career, Exit};
 use super::desk::{Desk, Found, Steps, after, day_start};
 use super::draft::{DeltaKind, Draft, DraftAction, Reason};
@@ -51,6 +52,9 @@ impl Desk<'_> {
             let steps = self.devices_only(&exit);
             return Some((DeltaKind::Leaver, Some(account.id), steps));
         }
+        if blocked && exit.cut.cause == BlockCause::ForCause {
+            self.tell_job_beside(career);
+        }
         let mut steps = self.exit_steps(&exit, Some(&account), &[]);
         if let Some(next) = &career.next {
             steps.retain(|step| step.op != Op::UserDeleteSoft);
@@ -65,6 +69,29 @@ impl Desk<'_> {
             steps.extend(again);
         }
         Some((DeltaKind::Leaver, Some(account.id), steps))
+    }
+
+    /// Somebody who was dismissed is listed with an employment that began before that and goes on: they
+    /// may have been hired again by a row that keeps its first day.
+    fn tell_job_beside(&mut self, career: &Career) {
+        let goes_on = |row: &&Identity| {
+            let class = self.cx.policy.class(&row.status);
+            let open = row.last_day.or(row.terms.termination).is_none();
+            class == StatusClass::Active && open && !row.terms.for_cause
+        };
+        let Some(row) = career.rows.iter().find(goes_on) else {
+            return;
+        };
+        let note = format!(
+            "employment {} began before the dismissal and is not over; it lets nobody in",
+            row.worker
+        );
+        self.find(
+            FindingKind::JobBesideDismissal,
+            Severity::Warning,
+            None,
+            note,
+        );
     }
 
     /// A block for absence, or of who was away, becomes that of somebody who left.

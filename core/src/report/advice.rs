@@ -256,6 +256,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "Give the application the permissions that `check --online` names, or switch the kind \
              off in `[succession]`. Until then the account is not deleted."
         }
+        FindingKind::JobBesideDismissal => {
+            "The worker stays out. Where they were hired again, HR has to say from which day; where the \
+             dismissal was a mistake, take it back there."
+        }
         FindingKind::RolesUnread => {
             "Roles in the directory and in applications are left as they are. Give the application the \
              permissions that `check --online` names, and take the roles away by hand until then."

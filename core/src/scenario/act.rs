@@ -14,7 +14,7 @@ use crate::fold::{Outcome, Outcomes, fold};
 use crate::grants::Grant;
 use crate::model::{Ending, Finding, FindingKind, Op, PersonKey, RunId};
 use crate::plan::{SourceRow, seal};
-use crate::policy::{Decision, Draft, DraftAction};
+use crate::policy::{Decision, Draft, DraftAction, Reason};
 use crate::state::{Parking, Person};
 
 impl Play<'_> {
@@ -156,6 +156,13 @@ impl Play<'_> {
             let count = done.len();
             draft.actions = done;
             draft.actions.extend(undone);
+            let hired = |step: &DraftAction| {
+                step.op == Op::UserEnable && matches!(step.reason, Reason::HireDate { .. })
+            };
+            if draft.actions.iter().take(count).any(hired) {
+                // What people were asked was about the last employment.
+                self.exit_is_off(key, Some(&draft));
+            }
             person = self.folded(person, &draft, object.as_ref(), count);
         }
         self.people.insert(key.clone(), person);
@@ -212,7 +219,7 @@ impl Play<'_> {
         if let Some(device) = step.args.get("device") {
             args["approvers"] = json!(self.params.agree.wipe);
             let needs = self.params.agree.wipe;
-            self.ask_of(Hold::Wipe(device.clone()), needs, run, true);
+            self.ask_of(Hold::Wipe(device.clone()), needs, run, None);
             let device = device.clone();
             self.remember(key, std::iter::once(step));
             self.enter("approval.request", &device, Some(key), run, args);

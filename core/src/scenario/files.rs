@@ -13,7 +13,7 @@ use crate::digest::WorkerHasher;
 use crate::model::{FindingKind, Lookup, PersonKey, Value};
 use crate::policy::{Draft, Seen};
 use crate::roster::{Entry as RosterEntry, RosterBuilder};
-use crate::state::{Lifecycle, Person, Workers};
+use crate::state::{Cut, Lifecycle, Person, Workers};
 
 impl Play<'_> {
     pub(super) fn listed(&mut self, run: &RunStep) {
@@ -263,11 +263,11 @@ impl Play<'_> {
     }
 
     pub(super) fn ask(&mut self, hold: Hold, needs: usize) {
-        self.ask_of(hold, needs, self.run, true);
+        self.ask_of(hold, needs, self.run, None);
     }
 
     /// A request about what a run planned.
-    pub(super) fn ask_of(&mut self, hold: Hold, needs: usize, run: u32, exit: bool) {
+    pub(super) fn ask_of(&mut self, hold: Hold, needs: usize, run: u32, exit: Option<Cut>) {
         let since = self.now;
         let submitter = self.submitters.get(&run).cloned().flatten();
         self.asks.entry(hold).or_insert(Ask {

@@ -9,7 +9,24 @@ use super::play::{Hold, Play, number};
 use crate::guards;
 use crate::model::{Op, PersonKey, WorkerId};
 use crate::policy::{Decision, Draft, DraftAction, name_key};
-use crate::state::BlockCause;
+use crate::state::{BlockCause, Cut};
+
+/// The exit that a plan is about.
+fn exit_of(decision: &Decision, draft: &Draft) -> Option<Cut> {
+    let block = decision.person.block.map(|block| block.cut);
+    let planned = draft
+        .steps()
+        .filter(|step| step.op.cut())
+        .filter_map(|step| {
+            let cause = step.reason.block_cause()?;
+            Some(Cut {
+                due: step.due,
+                cause,
+            })
+        });
+    let cuts = planned.chain(block).filter(|cut| cut.cause.exit());
+    cuts.min_by_key(|cut| cut.due)
+}
 
 /// What budgets count in one plan.
 #[derive(Default)]
@@ -180,7 +197,7 @@ impl Play<'_> {
             .steps()
             .filter_map(|step| step.reason.block_cause())
             .collect();
-        let exit = causes.iter().any(|cause| cause.exit());
+        let exit = exit_of(decision, draft);
         let listed = |name: &str| self.params.protected.iter().any(|it| it == name);
         let name = decision.person.name.as_ref();
         let address = name.is_some_and(|name| {
@@ -198,9 +215,17 @@ impl Play<'_> {
             || address
             || workers.into_iter().any(listed);
         let hold = Hold::Protected(key.clone());
-        // Who agreed to a leave did not agree to an exit.
-        let known = self.asks.get(&hold);
-        let asked = known.is_some_and(|ask| ask.exit || !exit);
+        // Who agreed to a leave did not agree to an exit, nor to one for another reason or at another
+        // instant.
+        let asked = match self.asks.get_mut(&hold) {
+            Some(ask) if exit.is_none() || ask.exit == exit => true,
+            Some(ask) if ask.is_open() && ask.exit.is_some() => {
+                ask.exit = exit;
+                ask.given.clear();
+                true
+            }
+            Some(_) | None => false,
+        };
         if causes.is_empty() || !named || asked {
             return;
         }

@@ -19,7 +19,7 @@ use crate::groups::{Catalogue, Groups};
 use crate::mapping::Mapping;
 use crate::model::{FindingKind, Op, PersonKey, SourceName, WorkerId};
 use crate::policy::{Target, Workflows};
-use crate::state::{Parking, Person};
+use crate::state::{Cut, Parking, Person};
 
 /// The mapping of P0 as far as rules of groups have to know it.
 const MAPPING: &str = "format_version = 1\n[worker]\nkey = \"K\"\nstatus = \"S\"\n\
@@ -125,8 +125,8 @@ pub(super) struct Ask {
     pub(super) since: Timestamp,
     pub(super) run: u32,
     pub(super) answer: Answer,
-    /// It is about an exit, and not about a leave alone.
-    pub(super) exit: bool,
+    /// The exit that it is about; `None`: about a leave alone, or about nobody.
+    pub(super) exit: Option<Cut>,
 }
 
 /// What became of a request.

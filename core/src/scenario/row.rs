@@ -150,6 +150,7 @@ impl Row {
                 effective: self.effective,
                 entered: self.entered,
                 over_since: None,
+                sudden_since: None,
                 missed: false,
             }),
             zone: Some(self.tz.clone()),

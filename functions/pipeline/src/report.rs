@@ -410,6 +410,15 @@ pub async fn write(
     Ok(())
 }
 
+/// Row numbers as findings about many rows write them: `4-7, 9`.
+fn spans(which: &str) -> Vec<(u32, u32)> {
+    let spans = which.split(", ").filter_map(|span| {
+        let (from, to) = span.split_once('-').unwrap_or((span, span));
+        Some((from.parse().ok()?, to.parse().ok()?))
+    });
+    spans.collect()
+}
+
 /// One line for every row that HR sent: accepted, held and why, applied.
 async fn receipt(
     store: &Store,
@@ -440,11 +449,23 @@ async fn receipt(
             slot.1.push(finding.note.clone());
         }
     }
+    let whole = report.findings.iter();
+    let together: Vec<(Vec<(u32, u32)>, &str)> = whole
+        .filter_map(|finding| Some((spans(finding.arg("which")?), finding.note.as_str())))
+        .collect();
     let mut out = receipt_header().to_owned();
     rows.scan(|row| {
         let (severity, why) = match found.get(&row.row) {
             Some((severity, notes)) => (Some(*severity), notes.join("; ")),
-            None => (None, String::new()),
+            None => {
+                let of = |(spans, _): &&(Vec<(u32, u32)>, &str)| {
+                    spans
+                        .iter()
+                        .any(|(from, to)| (*from..=*to).contains(&row.row))
+                };
+                let note = together.iter().find(of).map(|(_, note)| *note);
+                (None, note.unwrap_or_default().to_owned())
+            }
         };
         let touched = touched.get(&row.row);
         let held = row.held || severity == Some(Severity::Held);

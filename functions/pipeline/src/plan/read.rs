@@ -546,8 +546,8 @@ fn take_in(
     let row = rows.at(entry.byte)?;
     let worker = WorkerId::new(row.key().unwrap_or_default());
     let Some(person) = person else {
-        set_aside.of_nobody += 1;
-        if set_aside.of_nobody > NOBODY_NAMED {
+        set_aside.of_nobody.push(entry.row);
+        if set_aside.of_nobody.len() > NOBODY_NAMED {
             return Ok(());
         }
         let note = format!(
@@ -586,8 +586,8 @@ fn take_in(
     Ok(())
 }
 
-/// How many rows of nobody a run names; of the others it says how many there are.
-const NOBODY_NAMED: u32 = 20;
+/// How many rows of nobody have a finding each; of the others one says how many, and which, they are.
+const NOBODY_NAMED: usize = 20;
 
 /// What rows say and nobody takes.
 #[derive(Default)]
@@ -595,7 +595,7 @@ pub(super) struct SetAside {
     /// Values of attributes that another source owns, by attribute.
     owned: BTreeMap<String, u32>,
     /// Rows of somebody whom no source of persons brought.
-    of_nobody: u32,
+    of_nobody: Vec<u32>,
 }
 
 impl SetAside {
@@ -607,11 +607,15 @@ impl SetAside {
 
     /// One finding an attribute, and one about the rows that are not named.
     pub(super) fn findings(self, request: &Request<'_>) -> Vec<Finding> {
-        let more = self.of_nobody.saturating_sub(NOBODY_NAMED);
-        let more = (more > 0).then(|| {
-            let note = format!("{more} more rows are of no person whom another source brought");
+        let mut more = self.of_nobody;
+        more.drain(..NOBODY_NAMED.min(more.len()));
+        let more = (!more.is_empty()).then(|| {
+            let count = more.len();
+            let note = format!("{count} more rows are of no person whom another source brought");
             let (kind, place) = (FindingKind::NobodyOfRow, Place::default());
-            Finding::new(kind, Severity::Warning, place, note).with("rows", more.to_string())
+            let finding = Finding::new(kind, Severity::Warning, place, note);
+            let finding = finding.with("rows", count.to_string());
+            finding.with("which", ranges(more))
         });
         let found = self.owned.into_iter().map(|(attribute, count)| {
             let owner = request.feeds.owners().of(&attribute);
@@ -630,6 +634,23 @@ impl SetAside {
         });
         found.chain(more).collect()
     }
+}
+
+/// Row numbers as a person writes them: `4-7, 9`.
+fn ranges(mut rows: Vec<u32>) -> String {
+    rows.sort_unstable();
+    let mut spans: Vec<(u32, u32)> = Vec::new();
+    for row in rows {
+        match spans.last_mut() {
+            Some((_, to)) if *to + 1 >= row => *to = row,
+            _ => spans.push((row, row)),
+        }
+    }
+    let one = |(from, to): &(u32, u32)| match from == to {
+        true => from.to_string(),
+        false => format!("{from}-{to}"),
+    };
+    spans.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Whose a worker id is.
