@@ -190,6 +190,9 @@ pub struct Terms {
     /// given notice before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sudden_since: Option<Timestamp>,
+    /// Whoever never came to this employment was in another one when HR said so.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub beside: bool,
     /// A full file of its source did not have the row, which is yet to begin.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub missed: bool,
@@ -491,6 +494,12 @@ pub struct Person {
     /// Devices, once they are somebody's who left.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub devices: BTreeMap<String, DeviceCase>,
+    /// A sudden end was planned while they were inside, and is not carried out yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub owes_cut: bool,
+    /// A row of theirs is not believed: until it is, or is gone, nothing but cuts goes.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub doubted: bool,
     /// When they were last let in after an exit: what was said before that is history.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub let_in: Option<Timestamp>,
@@ -564,6 +573,8 @@ impl Person {
             taken_roles: BTreeSet::new(),
             parked: BTreeMap::new(),
             devices: BTreeMap::new(),
+            owes_cut: false,
+            doubted: false,
             let_in: None,
             deleted: None,
             dismissed: None,

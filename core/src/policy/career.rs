@@ -52,6 +52,8 @@ struct Past {
     before: Before,
     /// When they were last let in after an exit.
     let_in: Option<Timestamp>,
+    /// A sudden end was planned while they were inside, and not carried out yet.
+    owed: bool,
 }
 
 impl Exit {
@@ -124,6 +126,8 @@ pub(super) struct Career {
     pub(super) next: Option<Spell>,
     /// One that is over, by its exit, lies before one that is to come.
     pub(super) before: Option<Spell>,
+    /// It is over by a sudden end.
+    pub(super) sudden: bool,
     /// The rows that say so: of one that is not believed, its last good version.
     pub(super) rows: Vec<Identity>,
 }
@@ -151,6 +155,8 @@ struct Job {
     new: bool,
     /// Its end was sudden and is history: what follows is no continuation.
     apart: bool,
+    /// When it was first said that its end is a sudden one, by HR or by a notice.
+    word: Option<Timestamp>,
 }
 
 impl Job {
@@ -222,9 +228,12 @@ impl Desk<'_> {
                 None => match known.and_then(|known| self.job(known)) {
                     Some(job) => {
                         jobs.push(job);
-                        self.cuts_only = true;
+                        self.doubts();
                     }
-                    None => doubted.push(hire),
+                    None => {
+                        doubted.push(hire);
+                        self.doubts();
+                    }
                 },
             }
         }
@@ -243,21 +252,22 @@ impl Desk<'_> {
                 called_off: true,
                 next: None,
                 before: None,
+                sudden: false,
                 rows,
             });
         }
         let past = Past {
             before: self.cut_before(),
             let_in: self.person.let_in,
+            owed: self.person.owes_cut,
         };
         let others: Vec<Hire> = doubted.iter().flatten().copied().collect();
         settle_old(&mut live, &others, past, now);
         if !doubted.is_empty() {
-            self.cuts_only = true;
             // Whoever is dismissed is so whatever the other rows mean; but of a word that nobody heard, one
             // of them may be the rehire.
             let dated = doubted.iter().all(Option::is_some);
-            let heard = |job: &Job| dated || job.row.terms.sudden_since.is_some();
+            let heard = |job: &Job| dated || job.word.is_some();
             live.retain(|job| job.sudden().is_none() || heard(job));
             sudden_end(&live, now)?;
         }
@@ -279,6 +289,7 @@ impl Desk<'_> {
                 called_off: false,
                 next,
                 before: None,
+                sudden: true,
                 rows,
             });
         }
@@ -292,7 +303,10 @@ impl Desk<'_> {
         let ended = |group: &Vec<Job>| group.iter().all(|job| job.ended(now));
         let at = groups.iter().position(|group| !ended(group));
         let over = at.is_none();
-        let at = at.unwrap_or(groups.len() - 1);
+        let at = match at {
+            Some(at) => at,
+            None => groups.len().checked_sub(1)?,
+        };
         let mut later = groups.split_off(at).into_iter();
         let spell = later.next().map(|jobs| self.spell(jobs))?;
         let next = later.next().map(|jobs| self.spell(jobs));
@@ -304,6 +318,7 @@ impl Desk<'_> {
             called_off: false,
             next,
             before,
+            sudden: false,
             rows,
         })
     }
@@ -324,6 +339,8 @@ impl Desk<'_> {
             .map_or(Timestamp::MIN, |date| day_start(date, &zone));
         let exit = self.exit(&row, class, &zone);
         let exit = self.dismissed(&row, start, exit, &zone);
+        let noticed = self.noticed(&row, start).map(|it| it.at);
+        let word = noticed.max(row.terms.sudden_since);
         let known = self.known(&row);
         let until = row
             .terms
@@ -335,6 +352,7 @@ impl Desk<'_> {
         Some(Job {
             new: known.is_none(),
             apart: false,
+            word,
             until,
             class,
             zone,
@@ -360,38 +378,94 @@ impl Desk<'_> {
     }
 
     /// Rows keep when they first said that an employment is over, and when they first said that it ended
-    /// as suddenly as that: somebody who gave notice may be dismissed later, and that is another word.
+    /// as suddenly as that: somebody who gave notice may be dismissed later, and that is another word. Of an
+    /// employment that others have followed since, another reason is no news.
     pub(super) fn mark_words(&self, rows: &mut [Identity]) {
+        let now = self.cx.now;
+        let listed = rows.to_vec();
         for row in rows {
             let known = self.known(row);
             let (said, before) = (self.word(row), known.map(|known| self.word(known)));
-            let since = known.and_then(|known| known.terms.over_since);
+            let terms = known.map(|known| &known.terms);
+            let since = terms.and_then(|terms| terms.over_since);
             row.terms.over_since = match before {
                 _ if said == Word::None => None,
-                Some(Word::None) => Some(self.cx.now),
+                Some(Word::None) => Some(now),
                 Some(Word::Over | Word::NoShow | Word::ForCause | Word::Deceased) => since,
                 None => None,
             };
-            let sudden = known.and_then(|known| known.terms.sudden_since);
+            let kept = terms.and_then(|terms| terms.sudden_since).or(since);
             row.terms.sudden_since = match before {
                 _ if matches!(said, Word::None | Word::Over) => None,
-                Some(before) if before < said => Some(self.cx.now),
-                // Kept from before there were two of them.
-                Some(_) => sudden.or(since),
+                Some(Word::Over) if self.was_followed(row, since, &listed) => since,
+                Some(before) if before < said => Some(now),
+                Some(_) => kept,
                 None => None,
             };
+            row.terms.beside = said == Word::NoShow
+                && match before {
+                    Some(Word::NoShow) => terms.is_some_and(|terms| terms.beside),
+                    _ => listed.iter().any(|other| self.goes_on_today(row, other)),
+                };
         }
     }
 
     /// How a row says that its employment is over.
     fn word(&self, row: &Identity) -> Word {
+        let dated = row.last_day.or(row.terms.termination).is_some();
         match self.cx.policy.class(&row.status) {
             StatusClass::Deceased => Word::Deceased,
             StatusClass::NoShow => Word::NoShow,
-            _ if row.terms.for_cause => Word::ForCause,
+            StatusClass::Inactive if row.terms.for_cause => Word::ForCause,
+            // A reason that was left standing ends nothing.
+            StatusClass::Active if row.terms.for_cause && dated => Word::ForCause,
             StatusClass::Inactive | StatusClass::Rescinded => Word::Over,
             StatusClass::Active | StatusClass::Unknown => Word::None,
         }
+    }
+
+    /// Whether HR says of somebody that they are dismissed, whatever became of it.
+    pub(super) fn said_for_cause(&self, rows: &[Identity]) -> Option<Timestamp> {
+        let said = rows.iter().filter(|row| self.word(row) == Word::ForCause);
+        let words = said.filter_map(|row| row.terms.sudden_since);
+        let noticed = self.person.dismissed.as_ref().map(|it| it.at);
+        words.chain(noticed).max()
+    }
+
+    /// Whether a row still says so, heard or not.
+    pub(super) fn lists_for_cause(&self, rows: &[Identity]) -> bool {
+        rows.iter().any(|row| self.word(row) == Word::ForCause)
+    }
+
+    fn today(&self, row: &Identity) -> Date {
+        let zone = self.zone_of(row).unwrap_or(TimeZone::UTC);
+        self.cx.now.to_zoned(zone).date()
+    }
+
+    /// An employment that was over in peace, and another one that began after that and by now.
+    fn was_followed(&self, row: &Identity, since: Option<Timestamp>, listed: &[Identity]) -> bool {
+        let dated = row.last_day.or(row.terms.termination);
+        let zone = self.zone_of(row).unwrap_or(TimeZone::UTC);
+        let ended = dated.or(since.map(|at| at.to_zoned(zone).date()));
+        let known = self.person.wanted.iter().chain(&self.person.others);
+        let mut others = listed
+            .iter()
+            .chain(known)
+            .filter(|other| !other.same_job(row));
+        ended.is_some_and(|ended| {
+            let begun = |hire: Date, other: &Identity| ended < hire && hire <= self.today(other);
+            others.any(|other| other.hire.is_some_and(|hire| begun(hire, other)))
+        })
+    }
+
+    /// Another employment that is in force today, by its days.
+    fn goes_on_today(&self, row: &Identity, other: &Identity) -> bool {
+        let today = self.today(other);
+        let ends = other.last_day.or(other.terms.termination);
+        !other.same_job(row)
+            && self.word(other) == Word::None
+            && other.hire.is_none_or(|hire| hire <= today)
+            && ends.is_none_or(|last| today <= last)
     }
 
     /// The row of an employment as the state has it.
@@ -501,6 +575,12 @@ impl Desk<'_> {
         }
     }
 
+    /// The notice by which an employment is over for cause.
+    fn noticed(&self, row: &Identity, start: Timestamp) -> Option<&Dismissed> {
+        let meant = |it: &&Dismissed| start <= it.at || it.workers.contains(&row.worker);
+        self.person.dismissed.as_ref().filter(meant)
+    }
+
     /// People said that the worker is dismissed: at that instant, if HR names no earlier one.
     fn dismissed(
         &self,
@@ -509,9 +589,7 @@ impl Desk<'_> {
         exit: Option<Exit>,
         zone: &TimeZone,
     ) -> Option<Exit> {
-        let meant = |it: &&Dismissed| start <= it.at || it.workers.contains(&row.worker);
-        let dismissed = self.person.dismissed.as_ref().filter(meant);
-        let Some(dismissed) = dismissed else {
+        let Some(dismissed) = self.noticed(row, start) else {
             return exit;
         };
         let due = exit
@@ -596,9 +674,10 @@ fn last_termination(jobs: &[Job]) -> Option<(Option<Date>, TimeZone)> {
 /// another one when HR said so, ended that one alone.
 fn sudden_end(jobs: &[Job], now: Timestamp) -> Option<Exit> {
     let counts = |cause: BlockCause, job: &&Job| {
-        let said = job.row.terms.sudden_since.unwrap_or(now);
-        let others = jobs.iter().filter(|other| !std::ptr::eq(*other, *job));
-        let elsewhere = cause == BlockCause::NoShow && others.clone().any(|it| it.in_force(said));
+        let said = job.word.unwrap_or(now);
+        let mut others = jobs.iter().filter(|other| !std::ptr::eq(*other, *job));
+        let beside = job.row.terms.beside || others.any(|it| it.in_force(said));
+        let elsewhere = cause == BlockCause::NoShow && beside;
         job.sudden() == Some(cause) && !elsewhere
     };
     let causes = [
@@ -614,12 +693,11 @@ fn sudden_end(jobs: &[Job], now: Timestamp) -> Option<Exit> {
 
 /// An employment that ended before another one began ended on its day, however it did: whoever
 /// was dismissed once and is hired again is not dismissed for good. What began before HR said so is no
-/// rehire. A word that was heard settles itself by nothing but being carried out: as long as somebody is
-/// inside, what begins after it keeps nobody there; once they were let in again, it is history, whatever HR
-/// makes of the days later. Nobody comes back from the dead. `others` are first days of rows that are
-/// not believed.
+/// rehire. As long as a sudden end that was planned is owed, what begins after it keeps nobody inside; once
+/// they were let in again, it is history, whatever HR makes of the days later. Nobody comes back from the dead.
+/// `others` are first days of rows that are not believed.
 fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) {
-    let inside = matches!(past.before, Before::Inside);
+    let inside = past.before == Before::Inside;
     let hires: Vec<Hire> = jobs
         .iter()
         .filter_map(|job| {
@@ -635,12 +713,13 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
             return true;
         }
         // A dismissal ends with the word, whatever day HR names: what began before it is no rehire.
-        let said = job.row.terms.sudden_since.filter(|_| sudden.is_some());
-        let done = sudden.is_some()
-            && past
-                .let_in
-                .is_some_and(|at| said.is_none_or(|word| word <= at));
-        if inside && said.is_some() && !done {
+        let said = job.word.filter(|_| sudden.is_some());
+        let dated = job.row.last_day.or(job.row.terms.termination);
+        let dated = dated.map(|last| day_start(last.saturating_add(1.day()), &job.zone));
+        let let_in = past.let_in.filter(|_| sudden.is_some());
+        // Of a word that nobody heard the day alone says when it was.
+        let done = let_in.filter(|at| said.or(dated).is_some_and(|it| it <= *at));
+        if inside && past.owed && said.is_some() && done.is_none() {
             return true;
         }
         let last = job.last();
@@ -657,12 +736,10 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
             (None, Some(last)) => hires.iter().any(|hire| hire.date > last),
             (None, None) => job.class.over() && hires.iter().any(|hire| hire.start > job.start),
         };
-        if job.exit.is_none() || !(followed || again || done) {
+        if job.exit.is_none() || !(followed || again || done.is_some()) {
             return true;
         }
-        let dated = job.row.last_day.or(job.row.terms.termination);
-        let dated = dated.map(|last| day_start(last.saturating_add(1.day()), &job.zone));
-        let due = match (said, dated, cut.or(past.let_in.filter(|_| done))) {
+        let due = match (said, dated, cut.or(done)) {
             (Some(word), _, _) => word,
             (None, Some(dated), _) if dated <= now => dated,
             // Not over yet, but for what it was dismissed for.

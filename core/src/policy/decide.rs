@@ -309,6 +309,7 @@ pub fn decide(
         } => {
             desk.row = Some(row);
             desk.person.fingerprint = fingerprint;
+            desk.person.doubted = false;
             let mut rows: Vec<Identity> = std::iter::once(*identity).chain(others).collect();
             desk.mend_zones(&mut rows);
             desk.mark_words(&mut rows);
@@ -546,7 +547,7 @@ impl Desk<'_> {
         self.release = true;
         let mut rows = self.rows_before();
         self.drop_missed(&mut rows, &[]);
-        self.cuts_only |= self.person.misses > 0;
+        self.cuts_only |= self.person.misses > 0 || self.person.doubted;
         if self.person.misses > 1 {
             if self.open {
                 // Cut off for absence, and not to the end.

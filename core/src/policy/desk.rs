@@ -97,6 +97,12 @@ impl Desk<'_> {
         }
     }
 
+    /// A row is not believed: cuts alone go until it is.
+    pub(super) fn doubts(&mut self) {
+        self.cuts_only = true;
+        self.person.doubted = true;
+    }
+
     /// The row says something that cannot be meant: the last good one stays in force, with what
     /// is still to do for it.
     fn not_believed<T>(&mut self, kind: FindingKind, note: String) -> Option<T> {
@@ -131,6 +137,7 @@ impl Desk<'_> {
     pub(super) fn work(&mut self, rows: Vec<Identity>, answers: &[Vec<Account>]) -> Option<Draft> {
         let career = self.career(rows)?;
         self.leaving = career.over;
+        self.person.owes_cut = career.sudden && self.person.lifecycle == Lifecycle::Active;
         let was = self.person.wanted.as_ref();
         let was = was.and_then(|row| Some((row.terms.leave?.to?, self.zone_of(row)?)));
         self.away_until = was.map(|(to, zone)| day_start(to.saturating_add(1.day()), &zone));
@@ -294,7 +301,12 @@ impl Desk<'_> {
             .min();
         let promised: BTreeSet<Promise> = scheduled.iter().map(DraftAction::promise).collect();
         if self.cuts_only {
-            let of_cut = |op: Op| op.destructive() || op == Op::NotifySecurity;
+            // What cannot be taken back waits until HR is believed again.
+            let for_good = |op: Op| matches!(op, Op::UserDeleteSoft | Op::DeviceWipe);
+            let doubted = self.person.doubted;
+            let of_cut = |op: Op| {
+                (op.destructive() || op == Op::NotifySecurity) && !(doubted && for_good(op))
+            };
             let cuts = |a: &DraftAction| a.op.cut() || (self.leaving && of_cut(a.op));
             actions.retain(cuts);
             scheduled.retain(cuts);

@@ -393,13 +393,31 @@ impl Desk<'_> {
     /// What an exit that lies before a hire still asks for of somebody who was cut off: what was to go with
     /// the cut, and what was begun on devices. What was to come later is off once a hire is listed, but for
     /// the devices of somebody who was dismissed.
-    pub(super) fn owed_exit(&mut self, before: &Spell, account: &Account) -> Vec<DraftAction> {
+    pub(super) fn owed_exit(&mut self, career: &Career, account: &Account) -> Vec<DraftAction> {
+        let Some(before) = &career.before else {
+            return Vec::new();
+        };
+        let rows = career.rows.clone();
         let block = self.person.block.filter(|block| block.cut.cause.exit());
         let (Some(block), Some(exit)) = (block, &before.exit) else {
             return Vec::new();
         };
-        let cut = block.cut;
-        let for_cause = cut.cause == BlockCause::ForCause;
+        let mut cut = block.cut;
+        // What HR says now: for cause after all, or no more.
+        let word = self.said_for_cause(&rows);
+        let for_cause = match (cut.cause, word) {
+            (BlockCause::ForCause, word) => word.is_some() || self.lists_for_cause(&rows),
+            (_, Some(word)) if word > cut.due => {
+                cut.due = word.min(self.cx.now);
+                true
+            }
+            (_, _) => false,
+        };
+        cut.cause = match cut.cause {
+            _ if for_cause => BlockCause::ForCause,
+            BlockCause::ForCause => BlockCause::LastDay,
+            other => other,
+        };
         let exit = Exit {
             cut,
             reason: match cut.cause {
@@ -409,7 +427,10 @@ impl Desk<'_> {
             },
             ..exit.clone()
         };
-        let comes: Vec<Grant> = self.belongs.wants.iter().cloned().collect();
+        let since = block.at.unwrap_or(block.cut.due);
+        let grants = &self.person.grants;
+        let comes = grants.iter().filter(|(_, given)| given.at > since);
+        let comes: Vec<Grant> = comes.map(|(grant, _)| grant.clone()).collect();
         let mut steps = self.exit_before(&exit, before, account);
         // Given for the next employment.
         let given = |step: &DraftAction| {

@@ -70,10 +70,9 @@ impl Desk<'_> {
         };
         let last = career.before.as_ref().filter(|_| ahead && there);
         if (back && self.hired_again(spell)) || last.is_some() {
-            let mut steps = match (last, career.before.as_ref()) {
-                (Some(last), _) => self.last_exit(last, &account),
-                (None, Some(before)) => self.owed_exit(before, &account),
-                (None, None) => Vec::new(),
+            let mut steps = match last {
+                Some(last) => self.last_exit(last, &account),
+                None => self.owed_exit(career, &account),
             };
             // What goes with the exit is gone.
             let gone: Vec<_> = steps.iter().map(|step| (step.op, step.what())).collect();

@@ -9,7 +9,7 @@ use crate::model::{
     Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, Op, SourceName, Value,
     WorkerId,
 };
-use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person, PlannedCut};
+use crate::state::{Block, BlockCause, Cut, Dismissed, Identity, Lifecycle, Person, PlannedCut};
 
 const NOW: &str = "2027-03-15T02:00:00Z";
 
@@ -1088,6 +1088,33 @@ fn a_dismissal_plans_for_the_job_to_come() {
         assert_eq!(steps.last().unwrap(), "user.enable", "{steps:?}");
         let cause = after.cut.map(|planned| planned.cut.cause);
         assert_eq!(cause == Some(BlockCause::ForCause), for_cause, "{cause:?}");
+    }
+}
+
+/// Let in again after an exit, and then dismissed by a notice: that is no history, whatever HR's row says.
+#[test]
+fn a_notice_after_a_rehire_counts() {
+    for row in [
+        "hire=2020-01-06 dept=IT",
+        "status=I hire=2020-01-06 dept=IT",
+        "hire=2020-01-06 last=2027-08-31 dept=IT",
+    ] {
+        let mut before = person(Lifecycle::Active);
+        before.let_in = Some("2027-01-10T00:00:00Z".parse().unwrap());
+        before.dismissed = Some(Dismissed {
+            at: "2027-03-15T01:55:00Z".parse().unwrap(),
+            workers: [before.worker.clone()].into(),
+        });
+        before.wanted = Some(identity(row));
+        let seen = Seen::Row {
+            others: Vec::new(),
+            row: 2,
+            fingerprint: 7,
+            identity: Box::new(identity(row)),
+            sound: true,
+        };
+        let (steps, _, _) = one(&before, seen, Some(account(true, "IT")), true);
+        assert_eq!(steps.first().unwrap(), "user.disable", "{row}: {steps:?}");
     }
 }
 

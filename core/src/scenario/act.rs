@@ -18,20 +18,26 @@ use crate::policy::{Decision, Draft, DraftAction, Reason};
 use crate::state::{Parking, Person};
 
 impl Play<'_> {
+    /// What is off is said before anything is held.
+    pub(super) fn cancels(&mut self, laid: &[(PersonKey, Decision, bool)]) {
+        for (key, decision, _) in laid {
+            let gone = decision.withdrawn.iter();
+            let ops: BTreeSet<&str> = gone.map(|it| it.op.name()).collect();
+            if !ops.is_empty() {
+                let who = decision.person.worker.as_str().to_owned();
+                let args = json!({ "ops": ops });
+                self.enter("cancel", &who, Some(key), self.run, args);
+            }
+        }
+    }
+
     pub(super) fn carry_out(&mut self, laid: Vec<(PersonKey, Decision, bool)>) {
         let mut ready = Vec::new();
         for (key, decision, from_file) in laid {
             let who = decision.person.worker.as_str().to_owned();
-            if !decision.withdrawn.is_empty() {
-                let ops: BTreeSet<&str> =
-                    decision.withdrawn.iter().map(|it| it.op.name()).collect();
-                let run = self.run;
-                for gone in &decision.withdrawn {
-                    self.planned
-                        .remove(&(key.clone(), gone.op, gone.what.clone()));
-                }
-                let args = json!({ "ops": ops });
-                self.enter("cancel", &who, Some(&key), run, args);
+            for gone in &decision.withdrawn {
+                let step = (key.clone(), gone.op, gone.what.clone());
+                self.planned.remove(&step);
             }
             self.metrics.decided(&key, &decision, self.run, self.now);
             if let Some(draft) = &decision.draft {

@@ -165,6 +165,7 @@ impl Play<'_> {
         }
         self.settle_references(&mut laid);
         self.succeed(&mut laid);
+        self.cancels(&laid);
         self.guard(&laid, managed);
         self.carry_out(laid);
         if std::mem::take(&mut self.dead) {
