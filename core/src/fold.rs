@@ -218,7 +218,7 @@ fn apply(
     let exits = cut.is_some_and(|cut| cut.cause.exit());
     let today = outcome.at.to_zoned(TimeZone::UTC).date();
     let begun = |row: &Identity| row.hire.is_some_and(|hire| hire <= today);
-    if exits && action.op.cut() && person.others.iter().any(begun) {
+    if exits && action.op.cut() && person.owes_cut && person.others.iter().any(begun) {
         // What began after the word begins once they are out: it is looked at again at once.
         person.fingerprint = 0;
         person.due = Some(person.due.map_or(outcome.at, |due| due.min(outcome.at)));

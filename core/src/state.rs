@@ -190,6 +190,9 @@ pub struct Terms {
     /// given notice before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sudden_since: Option<Timestamp>,
+    /// What it says of its end was no news any more when HR said so.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub old: bool,
     /// Whoever never came to this employment was in another one when HR said so.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub beside: bool,
@@ -497,9 +500,10 @@ pub struct Person {
     /// A sudden end was planned while they were inside, and is not carried out yet.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub owes_cut: bool,
-    /// A row of theirs is not believed: until it is, or is gone, nothing but cuts goes.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub doubted: bool,
+    /// Sources whose row of them is not believed (`None`: the home source): until it is, or is gone,
+    /// nothing but cuts goes.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub doubted: BTreeSet<Option<SourceName>>,
     /// When they were last let in after an exit: what was said before that is history.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub let_in: Option<Timestamp>,
@@ -574,7 +578,7 @@ impl Person {
             parked: BTreeMap::new(),
             devices: BTreeMap::new(),
             owes_cut: false,
-            doubted: false,
+            doubted: BTreeSet::new(),
             let_in: None,
             deleted: None,
             dismissed: None,

@@ -230,6 +230,7 @@ impl Bound {
                 .and_then(|(_, read)| read.clone().ok().flatten()),
             over_since: None,
             sudden_since: None,
+            old: false,
             beside: false,
             missed: false,
         };

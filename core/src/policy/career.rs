@@ -14,6 +14,9 @@ use super::desk::{Desk, day_start};
 use super::draft::Reason;
 use crate::state::{BlockCause, Cut, Dismissed, Identity, Lifecycle};
 
+/// Days after the end of an employment for which another reason of it is news.
+const NEWS_DAYS: i64 = 30;
+
 /// How an employment ends, or a row of them together.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Exit {
@@ -54,6 +57,8 @@ struct Past {
     let_in: Option<Timestamp>,
     /// A sudden end was planned while they were inside, and not carried out yet.
     owed: bool,
+    /// They were cut off for cause.
+    for_cause: bool,
 }
 
 impl Exit {
@@ -221,6 +226,7 @@ impl Desk<'_> {
         for row in rows {
             let known = self.known(&row).cloned();
             let hire = self.hire_of(&row);
+            let source = row.source.clone();
             match self.job(row) {
                 Some(job) => jobs.push(job),
                 // The last good row stands, and of somebody of whom there is none nobody knows what
@@ -228,11 +234,11 @@ impl Desk<'_> {
                 None => match known.and_then(|known| self.job(known)) {
                     Some(job) => {
                         jobs.push(job);
-                        self.doubts();
+                        self.doubts(source);
                     }
                     None => {
                         doubted.push(hire);
-                        self.doubts();
+                        self.doubts(source);
                     }
                 },
             }
@@ -260,6 +266,10 @@ impl Desk<'_> {
             before: self.cut_before(),
             let_in: self.person.let_in,
             owed: self.person.owes_cut,
+            for_cause: self
+                .person
+                .block
+                .is_some_and(|block| block.cut.cause == BlockCause::ForCause),
         };
         let others: Vec<Hire> = doubted.iter().flatten().copied().collect();
         settle_old(&mut live, &others, past, now);
@@ -395,11 +405,18 @@ impl Desk<'_> {
                 None => None,
             };
             let kept = terms.and_then(|terms| terms.sudden_since).or(since);
+            let sudden = said > Word::Over;
+            row.terms.old = sudden && terms.is_some_and(|terms| terms.old);
             row.terms.sudden_since = match before {
                 _ if matches!(said, Word::None | Word::Over) => None,
-                Some(Word::Over) if self.was_followed(row, since, &listed) => since,
+                Some(Word::Over) if self.was_followed(row, since, &listed) => {
+                    row.terms.old = true;
+                    since
+                }
                 Some(before) if before < said => Some(now),
                 Some(_) => kept,
+                // Of an end that is yet to come the first row is the word.
+                None if self.ends_later(row) => Some(now),
                 None => None,
             };
             row.terms.beside = said == Word::NoShow
@@ -442,7 +459,18 @@ impl Desk<'_> {
         self.cx.now.to_zoned(zone).date()
     }
 
-    /// An employment that was over in peace, and another one that began after that and by now.
+    /// Whether somebody is inside, away or missing included.
+    pub(super) fn is_inside(&self) -> bool {
+        self.cut_before() == Before::Inside
+    }
+
+    fn ends_later(&self, row: &Identity) -> bool {
+        let last = row.last_day.or(row.terms.termination);
+        last.is_some_and(|last| last >= self.today(row))
+    }
+
+    /// An employment that was over in peace, and another one that began after that and by now; or that was
+    /// over for long, and another one goes on.
     fn was_followed(&self, row: &Identity, since: Option<Timestamp>, listed: &[Identity]) -> bool {
         let dated = row.last_day.or(row.terms.termination);
         let zone = self.zone_of(row).unwrap_or(TimeZone::UTC);
@@ -454,7 +482,11 @@ impl Desk<'_> {
             .filter(|other| !other.same_job(row));
         ended.is_some_and(|ended| {
             let begun = |hire: Date, other: &Identity| ended < hire && hire <= self.today(other);
-            others.any(|other| other.hire.is_some_and(|hire| begun(hire, other)))
+            let long = ended.saturating_add(NEWS_DAYS.days()) < self.today(row);
+            others.any(|other| {
+                let after = other.hire.is_some_and(|hire| begun(hire, other));
+                after || (long && self.goes_on_today(row, other))
+            })
         })
     }
 
@@ -700,6 +732,12 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
     let inside = past.before == Before::Inside;
     let hires: Vec<Hire> = jobs
         .iter()
+        // What is over before it begins is no beginning.
+        .filter(|job| {
+            job.exit
+                .as_ref()
+                .is_none_or(|exit| exit.cut.due > job.start)
+        })
         .filter_map(|job| {
             let (date, start) = (job.row.hire?, job.start);
             Some(Hire { date, start })
@@ -707,6 +745,7 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
         .chain(others.iter().copied())
         .filter(|hire| !inside || hire.start <= now)
         .collect();
+    let mut cut_with: Option<(Timestamp, Exit)> = None;
     jobs.retain_mut(|job| {
         let sudden = job.sudden();
         if sudden == Some(BlockCause::Deceased) {
@@ -719,6 +758,7 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
         let let_in = past.let_in.filter(|_| sudden.is_some());
         // Of a word that nobody heard the day alone says when it was.
         let done = let_in.filter(|at| said.or(dated).is_some_and(|it| it <= *at));
+        let done = done.or((sudden.is_some() && job.row.terms.old).then_some(now));
         if inside && past.owed && said.is_some() && done.is_none() {
             return true;
         }
@@ -738,6 +778,15 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
         };
         if job.exit.is_none() || !(followed || again || done.is_some()) {
             return true;
+        }
+        if sudden == Some(BlockCause::ForCause)
+            && done.is_none()
+            && let Some(exit) = &job.exit
+            // Of a word that nobody heard, the cut for it is what there is.
+            && let Some(word) = said.or(cut.filter(|_| past.for_cause))
+            && cut_with.as_ref().is_none_or(|(known, _)| *known < word)
+        {
+            cut_with = Some((word, exit.clone()));
         }
         let due = match (said, dated, cut.or(done)) {
             (Some(word), _, _) => word,
@@ -760,6 +809,26 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
         job.to = due;
         true
     });
+    // What began before the word was cut with the rest, and stays so when something begins after it.
+    let Some((word, exit)) = cut_with else {
+        return;
+    };
+    for job in jobs {
+        if job.start > word || job.sudden().is_some() {
+            continue;
+        }
+        job.apart = true;
+        if job.to > word {
+            job.to = word;
+            job.exit = Some(Exit {
+                cut: Cut {
+                    due: word,
+                    cause: BlockCause::LastDay,
+                },
+                ..exit.clone()
+            });
+        }
+    }
 }
 
 impl Job {

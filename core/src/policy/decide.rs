@@ -299,6 +299,11 @@ pub fn decide(
     {
         desk.choose(&known);
     }
+    if matches!(seen, Seen::Absent) {
+        // Nobody doubts a row that is gone.
+        let facing = desk.person.facing.clone();
+        desk.person.doubted.remove(&facing);
+    }
     match seen {
         Seen::Row {
             row,
@@ -309,7 +314,10 @@ pub fn decide(
         } => {
             desk.row = Some(row);
             desk.person.fingerprint = fingerprint;
-            desk.person.doubted = false;
+            // What other sources brought is as doubtful as it was.
+            let facing = desk.person.facing.clone();
+            desk.person.doubted.remove(&facing);
+            desk.cuts_only = !desk.person.doubted.is_empty();
             let mut rows: Vec<Identity> = std::iter::once(*identity).chain(others).collect();
             desk.mend_zones(&mut rows);
             desk.mark_words(&mut rows);
@@ -547,7 +555,7 @@ impl Desk<'_> {
         self.release = true;
         let mut rows = self.rows_before();
         self.drop_missed(&mut rows, &[]);
-        self.cuts_only |= self.person.misses > 0 || self.person.doubted;
+        self.cuts_only |= self.person.misses > 0 || !self.person.doubted.is_empty();
         if self.person.misses > 1 {
             if self.open {
                 // Cut off for absence, and not to the end.

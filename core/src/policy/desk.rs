@@ -12,7 +12,8 @@ use super::decide::{Context, Rules};
 use super::draft::{DeltaKind, Draft, DraftAction};
 use crate::grants::Belongs;
 use crate::model::{
-    Account, AccountName, Finding, FindingKind, ObjectId, Op, Place, Severity, text_shape,
+    Account, AccountName, Finding, FindingKind, ObjectId, Op, Place, Severity, SourceName,
+    text_shape,
 };
 use crate::state::{Cut, Identity, Lifecycle, Person, Promise};
 
@@ -98,9 +99,9 @@ impl Desk<'_> {
     }
 
     /// A row is not believed: cuts alone go until it is.
-    pub(super) fn doubts(&mut self) {
+    pub(super) fn doubts(&mut self, source: Option<SourceName>) {
         self.cuts_only = true;
-        self.person.doubted = true;
+        self.person.doubted.insert(source);
     }
 
     /// The row says something that cannot be meant: the last good one stays in force, with what
@@ -137,7 +138,7 @@ impl Desk<'_> {
     pub(super) fn work(&mut self, rows: Vec<Identity>, answers: &[Vec<Account>]) -> Option<Draft> {
         let career = self.career(rows)?;
         self.leaving = career.over;
-        self.person.owes_cut = career.sudden && self.person.lifecycle == Lifecycle::Active;
+        self.person.owes_cut = career.sudden && self.is_inside();
         let was = self.person.wanted.as_ref();
         let was = was.and_then(|row| Some((row.terms.leave?.to?, self.zone_of(row)?)));
         self.away_until = was.map(|(to, zone)| day_start(to.saturating_add(1.day()), &zone));
@@ -303,7 +304,7 @@ impl Desk<'_> {
         if self.cuts_only {
             // What cannot be taken back waits until HR is believed again.
             let for_good = |op: Op| matches!(op, Op::UserDeleteSoft | Op::DeviceWipe);
-            let doubted = self.person.doubted;
+            let doubted = !self.person.doubted.is_empty();
             let of_cut = |op: Op| {
                 (op.destructive() || op == Op::NotifySecurity) && !(doubted && for_good(op))
             };

@@ -4,6 +4,8 @@
 //! somebody left. Invariant: a device that is not proved to be the company's is never wiped, and
 //! one that others use is never touched because one of them left.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::career::Exit;
@@ -93,7 +95,12 @@ impl Desk<'_> {
         let holdings = account.and_then(|account| account.holdings.as_deref());
         let seen = holdings.map(|it| it.devices.clone()).unwrap_or_default();
         let due = exit.cut.due <= now;
-        let mut cases = std::mem::take(&mut self.person.devices);
+        // Cases are of an exit that came: one that is yet to come is looked at as if it were the first.
+        let mut cases = if due {
+            std::mem::take(&mut self.person.devices)
+        } else {
+            BTreeMap::new()
+        };
         for device in seen {
             cases
                 .entry(device.id.clone())

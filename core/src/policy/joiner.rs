@@ -429,7 +429,7 @@ impl Desk<'_> {
         };
         let since = block.at.unwrap_or(block.cut.due);
         let grants = &self.person.grants;
-        let comes = grants.iter().filter(|(_, given)| given.at > since);
+        let comes = grants.iter().filter(|(_, given)| given.at >= since);
         let comes: Vec<Grant> = comes.map(|(grant, _)| grant.clone()).collect();
         let mut steps = self.exit_before(&exit, before, account);
         // Given for the next employment.

@@ -74,14 +74,28 @@ impl Desk<'_> {
                 Some(last) => self.last_exit(last, &account),
                 None => self.owed_exit(career, &account),
             };
+            let mut again = self.rehire(spell, &account);
+            // What goes before a rehire goes, whoever has to agree to the exit.
+            let strips: Vec<_> = again
+                .iter()
+                .filter(|step| step.op.destructive() && step.due <= self.cx.now)
+                .map(|step| (step.op, step.what()))
+                .collect();
+            if last.is_none() {
+                steps.retain(|step| !strips.contains(&(step.op, step.what())));
+            }
             // What goes with the exit is gone.
             let gone: Vec<_> = steps.iter().map(|step| (step.op, step.what())).collect();
-            let mut again = self.rehire(spell, &account);
             again.retain(|step| !(step.op.destructive() && gone.contains(&(step.op, step.what()))));
             steps.extend(again);
             self.away_at_first(&mut steps, spell);
             self.later(&mut steps, career, Some(&account));
             return (DeltaKind::Rehire, Some(account.id), steps);
+        }
+        if back {
+            // A reversal: nobody begins.
+            self.person.owed.remove(&Op::TapIssue);
+            self.person.owed.remove(&Op::NotifyWelcome);
         }
         let away = self.away(spell);
         let unblock = if back {

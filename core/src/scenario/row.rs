@@ -151,6 +151,7 @@ impl Row {
                 entered: self.entered,
                 over_since: None,
                 sudden_since: None,
+                old: false,
                 beside: false,
                 missed: false,
             }),
