@@ -163,7 +163,8 @@ fn killed() {
     assert!(calls >= 8, "{calls}: {ran:?}");
     for n in 1..=calls {
         let world = world();
-        world.dies("2026-03-03T10:00:00Z", &word, &format!("called:{n}"));
+        let died = world.may_die("2026-03-03T10:00:00Z", &word, &format!("called:{n}"));
+        assert!(died || n > calls - 2, "call {n} of {calls}");
         world.at("2026-03-03T10:05:00Z", &["release"]);
         let (methods, resets) = ways(&world, "10015");
         assert_eq!(methods, 0, "killed after call {n}");

@@ -144,10 +144,19 @@ impl World {
 
     /// Runs a command on this configuration until it dies at a point (`called:7`).
     pub(crate) fn dies(&self, now: &str, args: &[&str], point: &str) {
+        let died = self.may_die(now, args, point);
+        assert!(died, "{point}: it was meant to die");
+    }
+
+    /// The same with a point that it may not come to: one call more or less, as for a token that two ask for
+    /// at once, is a matter of timing. Whether it died.
+    pub(crate) fn may_die(&self, now: &str, args: &[&str], point: &str) -> bool {
         let mut command = self.prepared_at(now, args);
         let output = command.env(child::DIE_AT, point).output();
         let output = output.expect("the test program starts itself");
-        assert_eq!(output.status.signal(), Some(9), "{point}: {output:?}");
+        let died = output.status.signal() == Some(9);
+        assert!(died || output.status.success(), "{point}: {output:?}");
+        died
     }
 
     /// Agrees to what a guard keeps back of the plan of a report.
