@@ -162,6 +162,10 @@ impl Identity {
 }
 
 /// What HR says of an employment beside key, status, hire and last day. Most rows say none of it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts about a row that have nothing to do with each other"
+)]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Terms {
     /// The day on which the employment ends, inclusive: it may be later than the last day of work.

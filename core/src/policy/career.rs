@@ -227,20 +227,15 @@ impl Desk<'_> {
             let known = self.known(&row).cloned();
             let hire = self.hire_of(&row);
             let source = row.source.clone();
-            match self.job(row) {
-                Some(job) => jobs.push(job),
-                // The last good row stands, and of somebody of whom there is none nobody knows what
-                // goes on.
-                None => match known.and_then(|known| self.job(known)) {
-                    Some(job) => {
-                        jobs.push(job);
-                        self.doubts(source);
-                    }
-                    None => {
-                        doubted.push(hire);
-                        self.doubts(source);
-                    }
-                },
+            // The last good row stands, and of somebody of whom there is none nobody knows what goes on.
+            if let Some(job) = self.job(row) {
+                jobs.push(job);
+            } else if let Some(job) = known.and_then(|known| self.job(known)) {
+                jobs.push(job);
+                self.doubts(source);
+            } else {
+                doubted.push(hire);
+                self.doubts(source);
             }
         }
         let rows: Vec<Identity> = jobs.iter().map(|job| job.row.clone()).collect();
@@ -643,9 +638,10 @@ impl Desk<'_> {
     fn exit(&self, row: &Identity, class: StatusClass, zone: &TimeZone) -> Option<Exit> {
         let last = row.last_day.or(row.terms.termination);
         let now = |cause| {
-            let said = match cause {
-                BlockCause::Status => row.terms.over_since,
-                _ => row.terms.sudden_since,
+            let said = if cause == BlockCause::Status {
+                row.terms.over_since
+            } else {
+                row.terms.sudden_since
             };
             Cut {
                 due: said.unwrap_or_else(|| self.first_due(cause)),

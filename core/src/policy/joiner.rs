@@ -413,17 +413,19 @@ impl Desk<'_> {
             }
             (_, _) => false,
         };
-        cut.cause = match cut.cause {
-            _ if for_cause => BlockCause::ForCause,
-            BlockCause::ForCause => BlockCause::LastDay,
-            other => other,
-        };
+        if for_cause {
+            cut.cause = BlockCause::ForCause;
+        } else if cut.cause == BlockCause::ForCause {
+            cut.cause = BlockCause::LastDay;
+        }
         let exit = Exit {
             cut,
-            reason: match cut.cause {
-                BlockCause::ForCause => Reason::ForCause,
-                BlockCause::NoShow => Reason::NoShow,
-                _ => exit.reason.clone(),
+            reason: if cut.cause == BlockCause::ForCause {
+                Reason::ForCause
+            } else if cut.cause == BlockCause::NoShow {
+                Reason::NoShow
+            } else {
+                exit.reason.clone()
             },
             ..exit.clone()
         };

@@ -455,17 +455,15 @@ async fn receipt(
         .collect();
     let mut out = receipt_header().to_owned();
     rows.scan(|row| {
-        let (severity, why) = match found.get(&row.row) {
-            Some((severity, notes)) => (Some(*severity), notes.join("; ")),
-            None => {
-                let of = |(spans, _): &&(Vec<(u32, u32)>, &str)| {
-                    spans
-                        .iter()
-                        .any(|(from, to)| (*from..=*to).contains(&row.row))
-                };
-                let note = together.iter().find(of).map(|(_, note)| *note);
-                (None, note.unwrap_or_default().to_owned())
-            }
+        let (severity, why) = if let Some((severity, notes)) = found.get(&row.row) {
+            (Some(*severity), notes.join("; "))
+        } else {
+            let of = |(spans, _): &&(Vec<(u32, u32)>, &str)| {
+                let mut spans = spans.iter();
+                spans.any(|(from, to)| (*from..=*to).contains(&row.row))
+            };
+            let note = together.iter().find(of).map(|(_, note)| *note);
+            (None, note.unwrap_or_default().to_owned())
         };
         let touched = touched.get(&row.row);
         let held = row.held || severity == Some(Severity::Held);

@@ -646,9 +646,12 @@ fn ranges(mut rows: Vec<u32>) -> String {
             _ => spans.push((row, row)),
         }
     }
-    let one = |(from, to): &(u32, u32)| match from == to {
-        true => from.to_string(),
-        false => format!("{from}-{to}"),
+    let one = |(from, to): &(u32, u32)| {
+        if from == to {
+            from.to_string()
+        } else {
+            format!("{from}-{to}")
+        }
     };
     spans.iter().map(one).collect::<Vec<_>>().join(", ")
 }
