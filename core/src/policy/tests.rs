@@ -9,6 +9,7 @@ use crate::model::{
     Account, AccountName, Attributes, FindingKind, Lookup, ObjectId, Op, SourceName, Value,
     WorkerId,
 };
+use crate::policy::Reason;
 use crate::state::{Block, BlockCause, Cut, Dismissed, Identity, Lifecycle, Person, PlannedCut};
 
 const NOW: &str = "2027-03-15T02:00:00Z";
@@ -1088,6 +1089,49 @@ fn a_dismissal_plans_for_the_job_to_come() {
         assert_eq!(steps.last().unwrap(), "user.enable", "{steps:?}");
         let cause = after.cut.map(|planned| planned.cut.cause);
         assert_eq!(cause == Some(BlockCause::ForCause), for_cause, "{cause:?}");
+    }
+}
+
+/// Cut off on the last day or as a no-show, the next job listed: what is still owed says why the account was cut off.
+#[test]
+fn what_an_exit_still_owes_says_why() {
+    let mut next = identity("hire=2027-09-01 dept=HR");
+    next.worker = WorkerId::new("2");
+    let (policy, target) = (policy(""), target());
+    let cx = context(at_now(), &policy, &target);
+    for (cause, noticed, reason) in [
+        (BlockCause::LastDay, true, Reason::ForCause),
+        (BlockCause::NoShow, false, Reason::NoShow),
+    ] {
+        let over = identity("status=I hire=2020-01-06 last=2027-03-01 dept=IT");
+        let mut before = person(Lifecycle::Blocked);
+        before.wanted = Some(over.clone());
+        before.block = before.block.map(|block| Block {
+            cut: Cut { cause, ..block.cut },
+            signed_out: false,
+            ..block
+        });
+        before.dismissed = noticed.then(|| Dismissed {
+            at: "2027-03-15T01:55:00Z".parse().unwrap(),
+            workers: [before.worker.clone()].into(),
+        });
+        let seen = Seen::Row {
+            others: vec![next.clone()],
+            row: 2,
+            fingerprint: 7,
+            identity: Box::new(over),
+            sound: true,
+        };
+        let subject = Subject {
+            in_cycle: false,
+            person: before.clone(),
+            seen,
+        };
+        let decision = decide(subject, &[vec![account(false, "IT")], vec![]], &cx);
+        let draft = decision.draft.unwrap();
+        let owed = draft.steps().find(|step| step.op == Op::UserRevokeSessions);
+        let owed = owed.unwrap_or_else(|| panic!("{:?}", draft.actions));
+        assert_eq!(owed.reason, reason);
     }
 }
 
