@@ -215,7 +215,8 @@ impl Job {
 }
 
 impl Desk<'_> {
-    /// `None` where nothing is to be believed, or nothing that is believed is a sudden end.
+    /// `None` where nothing is to be believed, or nobody knows what goes on: a row in doubt has begun, and
+    /// nothing that is believed is a sudden end.
     pub(super) fn career(&mut self, rows: Vec<Identity>) -> Option<Career> {
         if rows.is_empty() {
             return None;
@@ -274,7 +275,11 @@ impl Desk<'_> {
             let dated = doubted.iter().all(Option::is_some);
             let heard = |job: &Job| dated || job.word.is_some();
             live.retain(|job| job.sudden().is_none() || heard(job));
-            sudden_end(&live, now)?;
+            // What is only to come keeps nobody inside, whatever it means.
+            let ahead = |hire: &Option<Hire>| hire.is_some_and(|hire| hire.start > now);
+            if !doubted.iter().all(ahead) {
+                sudden_end(&live, now)?;
+            }
         }
         if let Some(exit) = sudden_end(&live, now) {
             let dead = exit.cut.cause == BlockCause::Deceased;
@@ -502,20 +507,24 @@ impl Desk<'_> {
         all.next()
     }
 
+    /// Whether the values of a row are yet to begin.
+    pub(super) fn values_ahead(&self, row: &Identity) -> bool {
+        row.terms.effective.is_some_and(|date| {
+            let zone = self.zone_of(row);
+            zone.is_some_and(|zone| day_start(date, &zone) > self.cx.now)
+        })
+    }
+
     /// The values that hold before those of a new row begin: those in force, dates and status
     /// apart.
-    fn values_before(&self, row: &Identity) -> Option<Identity> {
+    pub(super) fn values_before(&self, row: &Identity) -> Option<Identity> {
         let mut until = self.person.until.iter();
         let until = until.find(|it| it.same_job(row));
         let known = self.known(row)?;
-        let begun = known.terms.effective.is_none_or(|date| {
-            self.zone_of(known)
-                .is_none_or(|zone| day_start(date, &zone) <= self.cx.now)
-        });
-        let values = if begun {
-            Some(known.clone())
-        } else {
+        let values = if self.values_ahead(known) {
             until.cloned()
+        } else {
+            Some(known.clone())
         };
         // Dates, leave and status hold at once.
         values.map(|values| Identity {

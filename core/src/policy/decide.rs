@@ -400,9 +400,20 @@ impl Desk<'_> {
         self.in_force(&ours) && (!cut || self.are_over(&there))
     }
 
-    /// The rows of a file, beside those that it does not list.
-    fn take_in(&mut self, rows: Vec<Identity>) {
+    /// The rows of a file that are believed, beside those that it does not list. Of somebody who is new
+    /// there is nothing yet that they could stand beside.
+    pub(super) fn take_in(&mut self, rows: Vec<Identity>) {
+        if self.person.wanted.is_none() {
+            return;
+        }
         for row in rows {
+            if self.doubt_of(&row).is_some() {
+                continue;
+            }
+            let ahead = self.values_ahead(&row);
+            let before = self.values_before(&row).filter(|_| ahead);
+            self.person.until.retain(|it| !it.same_job(&row));
+            self.person.until.extend(before);
             let known = self.person.wanted.iter_mut().chain(&mut self.person.others);
             match known.into_iter().find(|it| it.same_job(&row)) {
                 Some(known) => *known = row,

@@ -136,7 +136,11 @@ impl Desk<'_> {
 
     /// The steps that rows ask for; `None` also where they are in doubt.
     pub(super) fn work(&mut self, rows: Vec<Identity>, answers: &[Vec<Account>]) -> Option<Draft> {
-        let career = self.career(rows)?;
+        let Some(career) = self.career(rows.clone()) else {
+            // What is believed stands, also where nothing can be done for it yet.
+            self.take_in(rows);
+            return None;
+        };
         self.leaving = career.over;
         self.person.owes_cut = career.sudden && self.is_inside();
         let was = self.person.wanted.as_ref();
@@ -259,22 +263,30 @@ impl Desk<'_> {
 
     /// What the status says; a contradiction between status and dates is nothing to act on.
     pub(super) fn class(&mut self, identity: &Identity) -> Option<StatusClass> {
+        match self.doubt_of(identity) {
+            Some((kind, note)) => self.not_believed(kind, note),
+            None => Some(self.cx.policy.class(&identity.status)),
+        }
+    }
+
+    /// Why a row is not believed, if it is not.
+    pub(super) fn doubt_of(&self, identity: &Identity) -> Option<(FindingKind, String)> {
         let class = self.cx.policy.class(&identity.status);
         let last = identity.last_day.or(identity.terms.termination);
         match (class, identity.hire, last) {
-            (StatusClass::Unknown, _, _) => self.not_believed(
+            (StatusClass::Unknown, _, _) => Some((
                 FindingKind::StatusUnknown,
                 format!(
                     "status {} is in no list of the policy; add it to `status.active`, \
                      `status.inactive` or another one",
                     text_shape(&identity.status)
                 ),
-            ),
-            (StatusClass::Active, Some(hire), Some(last)) if last < hire => self.not_believed(
+            )),
+            (StatusClass::Active, Some(hire), Some(last)) if last < hire => Some((
                 FindingKind::DateInvalid,
                 format!("in force, but the last day, {last}, lies before the first, {hire}"),
-            ),
-            _ => Some(class),
+            )),
+            _ => None,
         }
     }
 
