@@ -200,6 +200,9 @@ pub struct Terms {
     /// Whoever never came to this employment was in another one when HR said so.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub beside: bool,
+    /// A date of the row, or its key, cannot be read: it is not believed, and nobody keeps it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unread: bool,
     /// A full file of its source did not have the row, which is yet to begin.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub missed: bool,

@@ -59,9 +59,6 @@ struct TermColumns {
 pub struct Mapped {
     /// The wanted account. Its attributes are only to be used where no finding holds the row.
     pub identity: Identity,
-    /// Key, status and dates are beyond doubt, whatever is odd about attributes: enough to cut
-    /// somebody off.
-    pub facts_sound: bool,
     /// What is odd.
     pub findings: Vec<Finding>,
 }
@@ -232,6 +229,7 @@ impl Bound {
             sudden_since: None,
             old: false,
             beside: false,
+            unread: false,
             missed: false,
         };
         let facts = self.facts.iter();
@@ -265,17 +263,15 @@ impl Bound {
             other_names: Vec::new(),
             out_of_scope: in_scope == Ok(false),
         };
-        let facts_sound = findings.is_empty();
+        // Where key and dates are beyond doubt, that is enough to cut somebody off, whatever is odd about
+        // attributes.
+        identity.terms.unread = !findings.is_empty();
         if let Some((rule, Err((kind, note)))) = entered {
             let at = Place::cell(row, &rule.column);
             findings.push(Finding::new(kind, Severity::Warning, at, note));
         }
         if identity.out_of_scope {
-            return Mapped {
-                identity,
-                facts_sound,
-                findings,
-            };
+            return Mapped { identity, findings };
         }
         let mut hold = |kind, column: &str, note: String| {
             let at = Place::cell(row, column);
@@ -325,11 +321,7 @@ impl Bound {
                 Made::Refused { kind, note } => hold(kind, self.column(rule, slots), note),
             }
         }
-        Mapped {
-            identity,
-            facts_sound,
-            findings,
-        }
+        Mapped { identity, findings }
     }
 
     /// The column that is blamed for an attribute: the first that it reads.
@@ -978,7 +970,7 @@ mod tests {
         };
         let cells = ["1", "A", "soon"];
         let mapped = bound.map(&|at| cells[at], 2, &given);
-        assert!(mapped.facts_sound);
+        assert!(!mapped.identity.terms.unread);
         assert_eq!(mapped.identity.terms.entered, None);
         let found: Vec<_> = mapped.findings.iter().map(|it| it.severity).collect();
         assert_eq!(found, [Severity::Warning]);

@@ -392,7 +392,12 @@ impl Desk<'_> {
     /// employment that others have followed since, another reason is no news.
     pub(super) fn mark_words(&self, rows: &mut [Identity]) {
         let now = self.cx.now;
-        let listed = rows.to_vec();
+        // The last good row stands for one that is not believed.
+        let stands = |row: &Identity| match self.is_believed(row) {
+            true => Some(row.clone()),
+            false => self.known(row).cloned(),
+        };
+        let listed: Vec<Identity> = rows.iter().filter_map(stands).collect();
         for row in rows {
             let known = self.known(row);
             let (said, before) = (self.word(row), known.map(|known| self.word(known)));

@@ -31,7 +31,7 @@ pub enum Seen {
         identity: Box<Identity>,
         /// The other employments of the person in the same file.
         others: Vec<Identity>,
-        /// Its attributes are believed too, not only key, status and dates.
+        /// All of it can be read: attributes, too, and the dates of each employment.
         sound: bool,
     },
     /// The key is there, its values are not believed.
@@ -328,7 +328,9 @@ pub fn decide(
                 return desk.absent(answers);
             }
             desk.present();
-            desk.heed_undo(Some(fingerprint));
+            // A row that is not believed says nothing new.
+            let believed = rows.iter().all(|row| desk.is_believed(row));
+            desk.heed_undo(believed.then_some(fingerprint));
             desk.row(rows, sound, answers)
         }
         Seen::Held => {
@@ -407,7 +409,7 @@ impl Desk<'_> {
             return;
         }
         for row in rows {
-            if self.doubt_of(&row).is_some() {
+            if !self.is_believed(&row) {
                 continue;
             }
             let ahead = self.values_ahead(&row);

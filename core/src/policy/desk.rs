@@ -263,14 +263,23 @@ impl Desk<'_> {
 
     /// What the status says; a contradiction between status and dates is nothing to act on.
     pub(super) fn class(&mut self, identity: &Identity) -> Option<StatusClass> {
-        match self.doubt_of(identity) {
+        if identity.terms.unread {
+            // What cannot be read was said with its place.
+            self.person.unfinished = self.open;
+            return None;
+        }
+        match self.contradiction(identity) {
             Some((kind, note)) => self.not_believed(kind, note),
             None => Some(self.cx.policy.class(&identity.status)),
         }
     }
 
-    /// Why a row is not believed, if it is not.
-    pub(super) fn doubt_of(&self, identity: &Identity) -> Option<(FindingKind, String)> {
+    /// Whether a row can be read and says nothing that cannot be meant.
+    pub(super) fn is_believed(&self, identity: &Identity) -> bool {
+        !identity.terms.unread && self.contradiction(identity).is_none()
+    }
+
+    fn contradiction(&self, identity: &Identity) -> Option<(FindingKind, String)> {
         let class = self.cx.policy.class(&identity.status);
         let last = identity.last_day.or(identity.terms.termination);
         match (class, identity.hire, last) {

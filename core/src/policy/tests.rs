@@ -1162,6 +1162,63 @@ fn a_notice_after_a_rehire_counts() {
     }
 }
 
+/// A date that nobody can read is as doubtful as a status that nobody knows: of that row the last good one stands,
+/// another one that dismisses cuts off all the same, and no release gives or deletes anything until it is read.
+#[test]
+fn a_row_that_cannot_be_read_is_in_doubt() {
+    let unread = |words: &str, worker: &str| {
+        let mut row = identity(words);
+        row.worker = WorkerId::new(worker);
+        row.terms.unread = true;
+        row
+    };
+    let seen = |first: Identity, others: Vec<Identity>| Seen::Row {
+        others,
+        row: 2,
+        fingerprint: 7,
+        identity: Box::new(first),
+        sound: false,
+    };
+    let mut before = person(Lifecycle::Active);
+    before.wanted = Some(identity("hire=2020-01-06 dept=IT"));
+    let mut second = identity("hire=2025-01-06 dept=HR");
+    second.worker = WorkerId::new("2");
+    before.others = vec![second];
+    let mut over = identity("status=I hire=2020-01-06 last=2027-03-15 dept=IT");
+    over.terms.for_cause = true;
+    let rows = seen(over, vec![unread("hire=2025-01-06 dept=HR", "2")]);
+    let (steps, _, after) = one(&before, rows, Some(account(true, "IT")), true);
+    assert_eq!(steps.first().unwrap(), "user.disable", "{steps:?}");
+    assert_eq!((after.fingerprint, after.doubted.len()), (0, 1));
+    assert!(after.employments().all(|row| !row.terms.unread));
+
+    let mut before = person(Lifecycle::Created);
+    before.wanted = Some(identity("hire=2027-03-15 dept=IT"));
+    let rows = seen(unread("hire=2027-03-15 dept=IT", "1"), Vec::new());
+    let (steps, _, after) = one(&before, rows, Some(account(false, "IT")), true);
+    assert_eq!(steps, Vec::<String>::new());
+    let (steps, _, _) = one(&after, Seen::Before, Some(account(false, "IT")), true);
+    assert_eq!(steps, Vec::<String>::new());
+}
+
+/// What was taken back is not done again because HR's next row cannot be read.
+#[test]
+fn a_row_that_cannot_be_read_ends_no_undo() {
+    let mut before = person(Lifecycle::Active);
+    before.wanted = Some(identity("status=I hire=2020-01-06 last=2027-03-01 dept=IT"));
+    before.undone = Some(crate::state::Undone {
+        run: crate::model::RunId::new("run"),
+        at: "2027-03-14T02:00:00Z".parse().unwrap(),
+        seen: Some("0".repeat(32)),
+        absent: false,
+        source: None,
+    });
+    let status = row("status=odd hire=2020-01-06 last=2027-03-01 dept=IT");
+    let (steps, _, after) = one(&before, status, Some(account(true, "IT")), true);
+    assert_eq!(steps, Vec::<String>::new());
+    assert!(after.undone.is_some());
+}
+
 /// A manager was set, and nobody heard of it: HR's word is said again.
 #[test]
 fn a_manager_that_nobody_heard_of_is_said_again() {

@@ -153,6 +153,7 @@ impl Row {
                 sudden_since: None,
                 old: false,
                 beside: false,
+                unread: false,
                 missed: false,
             }),
             zone: Some(self.tz.clone()),
