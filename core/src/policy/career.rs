@@ -414,7 +414,9 @@ impl Desk<'_> {
             row.terms.old = sudden && terms.is_some_and(|terms| terms.old);
             row.terms.sudden_since = match before {
                 _ if matches!(said, Word::None | Word::Over) => None,
-                Some(Word::Over) if self.was_followed(row, since, &listed) => {
+                Some(Word::None | Word::Over)
+                    if known.is_some_and(|known| self.was_followed(row, known, &listed)) =>
+                {
                     row.terms.old = true;
                     since
                 }
@@ -475,23 +477,27 @@ impl Desk<'_> {
     }
 
     /// An employment that was over in peace, and another one that began after that and by now; or that was
-    /// over for long, and another one goes on.
-    fn was_followed(&self, row: &Identity, since: Option<Timestamp>, listed: &[Identity]) -> bool {
-        let dated = row.last_day.or(row.terms.termination);
+    /// over for long, and another one goes on. It is over by what was known, and by the row: a day that HR
+    /// moves back with the word makes no history of it.
+    fn was_followed(&self, row: &Identity, known: &Identity, listed: &[Identity]) -> bool {
+        let dated = |row: &Identity| row.last_day.or(row.terms.termination);
         let zone = self.zone_of(row).unwrap_or(TimeZone::UTC);
-        let ended = dated.or(since.map(|at| at.to_zoned(zone).date()));
-        let known = self.person.wanted.iter().chain(&self.person.others);
-        let mut others = listed
-            .iter()
-            .chain(known)
-            .filter(|other| !other.same_job(row));
-        ended.is_some_and(|ended| {
-            let begun = |hire: Date, other: &Identity| ended < hire && hire <= self.today(other);
-            let long = ended.saturating_add(NEWS_DAYS.days()) < self.today(row);
-            others.any(|other| {
-                let after = other.hire.is_some_and(|hire| begun(hire, other));
-                after || (long && self.goes_on_today(row, other))
-            })
+        let since = known.terms.over_since;
+        let was = dated(known).or(since.map(|at| at.to_zoned(zone).date()));
+        let ended = was.max(dated(row));
+        let over = was.is_some() || self.word(known) == Word::Over;
+        if !over || ended.is_some_and(|ended| ended >= self.today(row)) {
+            return false;
+        }
+        let all = self.person.wanted.iter().chain(&self.person.others);
+        let mut others = listed.iter().chain(all);
+        others.any(|other| {
+            // Where nobody names an end, whatever began later came after it.
+            let after = ended.or(known.hire).zip(other.hire);
+            let followed = after.is_some_and(|(it, hire)| it < hire && hire <= self.today(other));
+            let long =
+                ended.is_some_and(|it| it.saturating_add(NEWS_DAYS.days()) < self.today(row));
+            !other.same_job(row) && (followed || (long && self.goes_on_today(row, other)))
         })
     }
 
