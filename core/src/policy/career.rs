@@ -380,6 +380,8 @@ impl Desk<'_> {
         match self.person.lifecycle {
             Lifecycle::Active => Before::Inside,
             Lifecycle::Blocked | Lifecycle::Deleted => match block {
+                // Away when it came, and the cut that is owed is not carried out.
+                Some(block) if self.person.owes_cut && !block.signed_out => Before::Inside,
                 Some(block) => Before::Cut(block.cut.due),
                 None => Before::Inside,
             },
