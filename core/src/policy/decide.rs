@@ -300,9 +300,10 @@ pub fn decide(
         desk.choose(&known);
     }
     if matches!(seen, Seen::Absent) {
-        // Nobody doubts a row that is gone.
+        // Nobody doubts a row that is gone; what other sources brought is as doubtful as it was.
         let facing = desk.person.facing.clone();
         desk.person.doubted.remove(&facing);
+        desk.cuts_only = !desk.person.doubted.is_empty();
     }
     match seen {
         Seen::Row {

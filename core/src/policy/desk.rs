@@ -421,7 +421,7 @@ impl Desk<'_> {
         );
         let _held: Option<()> = self.not_believed(FindingKind::ZoneUnknown, note);
         // Nobody stays inside because of it.
-        self.cuts_only = true;
+        self.doubts(identity.source.clone());
         let known = self.known(identity).and_then(|known| self.zone_of(known));
         let default = self.cx.policy.default_zone.as_ref();
         let default = default.and_then(|zone| jiff::tz::db().get(zone).ok());

@@ -1598,3 +1598,30 @@ fn a_job_to_come_elsewhere_is_no_presence() {
     let said = release("2027-06-01T10:00:00Z", Seen::Before);
     assert!(said.contains(&"user.enable".to_owned()), "{said:?}");
 }
+
+/// What another source brought is in doubt: a file that does not list somebody gives nothing for it.
+#[test]
+fn an_absence_ends_no_doubt_of_others() {
+    let agency = SourceName::new("agency");
+    let mut before = person(Lifecycle::Created);
+    before.wanted = Some(elsewhere(Some("agency"), "C7", "hire=2027-03-15"));
+    before.others = vec![elsewhere(
+        None,
+        "1",
+        "status=I hire=2024-01-08 last=2027-03-01",
+    )];
+    let part = crate::state::Part {
+        listed: true,
+        elsewhere: false,
+        ..crate::state::Part::default()
+    };
+    before.parts.insert(agency.clone(), part);
+    let enables = |before: &Person| {
+        let (steps, _, after) = one(before, Seen::Absent, Some(account(false, "")), true);
+        assert_eq!(after.doubted, before.doubted);
+        steps.contains(&"user.enable".to_owned())
+    };
+    assert!(enables(&before));
+    before.doubted.insert(Some(agency));
+    assert!(!enables(&before));
+}
