@@ -261,6 +261,20 @@ impl Op {
         ) || self.on_device()
     }
 
+    /// Has no undo (lifecycle policy, 2.4 and rule 10 of 3.2): waits while what HR says is in doubt.
+    pub const fn for_good(self) -> bool {
+        matches!(
+            self,
+            Self::UserDeleteSoft
+                | Self::AuthMethodsRemove
+                | Self::DeviceRetire
+                | Self::DeviceWipe
+                | Self::DeviceRemoveUser
+                | Self::DeviceDeleteEntra
+                | Self::AppSelectiveWipe
+        )
+    }
+
     /// Is done to a device.
     pub const fn on_device(self) -> bool {
         matches!(self.area(), Area::Device)

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use super::StatusClass;
 use super::career::{Career, Stage};
 use super::decide::{Context, Rules};
-use super::draft::{DeltaKind, Draft, DraftAction};
+use super::draft::{DeltaKind, Draft, DraftAction, Reason};
 use crate::grants::Belongs;
 use crate::model::{
     Account, AccountName, Finding, FindingKind, ObjectId, Op, Place, Severity, SourceName,
@@ -323,13 +323,17 @@ impl Desk<'_> {
             .min();
         let promised: BTreeSet<Promise> = scheduled.iter().map(DraftAction::promise).collect();
         if self.cuts_only {
-            // What cannot be taken back waits until HR is believed again.
-            let for_good = |op: Op| matches!(op, Op::UserDeleteSoft | Op::DeviceWipe);
+            // What cannot be taken back waits until HR is believed again; the methods of whoever is dismissed go
+            // with the cut.
             let doubted = !self.person.doubted.is_empty();
-            let of_cut = |op: Op| {
-                (op.destructive() || op == Op::NotifySecurity) && !(doubted && for_good(op))
+            let ends = |step: &DraftAction| {
+                step.op == Op::AuthMethodsRemove && step.reason == Reason::ForCause
             };
-            let cuts = |a: &DraftAction| a.op.cut() || (self.leaving && of_cut(a.op));
+            let of_cut = |step: &DraftAction| {
+                let waits = doubted && step.op.for_good() && !ends(step);
+                (step.op.destructive() || step.op == Op::NotifySecurity) && !waits
+            };
+            let cuts = |step: &DraftAction| step.op.cut() || (self.leaving && of_cut(step));
             actions.retain(cuts);
             scheduled.retain(cuts);
         }
@@ -338,7 +342,11 @@ impl Desk<'_> {
         }
         let due: BTreeSet<Promise> = actions.iter().map(DraftAction::promise).collect();
         self.withdraw(&promised.union(&due).cloned().collect());
-        if !self.cuts_only {
+        if self.cuts_only {
+            // What goes now is not to come any more.
+            let goes = |old: &Promise| due.iter().any(|it| it.op == old.op && it.what == old.what);
+            self.person.promised.retain(|old| !goes(old));
+        } else {
             self.person.promised = promised;
         }
         if actions.is_empty() && scheduled.is_empty() {
