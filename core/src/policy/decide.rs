@@ -302,7 +302,10 @@ pub fn decide(
     if matches!(seen, Seen::Absent) {
         // Nobody doubts a row that is gone; what other sources brought is as doubtful as it was.
         let facing = desk.person.facing.clone();
-        desk.person.doubted.remove(&facing);
+        if desk.person.doubted.remove(&facing) {
+            // What waited for it is looked at, and has no day of its own any more.
+            desk.person.due.get_or_insert(cx.now);
+        }
         desk.cuts_only = !desk.person.doubted.is_empty();
     }
     match seen {
