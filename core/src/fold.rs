@@ -218,7 +218,7 @@ fn apply(
     let exits = cut.is_some_and(|cut| cut.cause.exit());
     let today = outcome.at.to_zoned(TimeZone::UTC).date();
     let begun = |row: &Identity| row.hire.is_some_and(|hire| hire <= today);
-    if exits && action.op.cut() && person.owes_cut && person.others.iter().any(begun) {
+    if exits && action.op.cut() && person.owed_word.is_some() && person.others.iter().any(begun) {
         // What began after the word begins once they are out: it is looked at again at once.
         person.fingerprint = 0;
         person.due = Some(person.due.map_or(outcome.at, |due| due.min(outcome.at)));
@@ -249,13 +249,11 @@ fn apply(
         Op::UserClearManager => person.manager = None,
         Op::UserEnable => {
             person.lifecycle = Lifecycle::Active;
-            let block = person.block.take();
-            let again = matches!(action.reason, Reason::HireDate { .. });
-            if again && block.is_some_and(|block| block.cut.cause.exit()) {
-                person.let_in = Some(outcome.at);
-            }
+            person.block = None;
             person.spent.clear();
             if matches!(action.reason, Reason::HireDate { .. }) {
+                // Not when the answer came: what was said while it was under way is news.
+                person.let_in = Some(action.due);
                 // What people agreed to was about the last employment.
                 person.devices.clear();
                 person.taken.clear();

@@ -504,14 +504,14 @@ pub struct Person {
     /// Devices, once they are somebody's who left.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub devices: BTreeMap<String, DeviceCase>,
-    /// A sudden end was planned while they were inside, and is not carried out yet.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub owes_cut: bool,
+    /// A sudden end was planned while they were inside, and is not carried out yet: when HR said it first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owed_word: Option<Timestamp>,
     /// Sources whose row of them is not believed (`None`: the home source): until it is, or is gone,
     /// nothing but cuts goes.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub doubted: BTreeSet<Option<SourceName>>,
-    /// When they were last let in after an exit: what was said before that is history.
+    /// From when on they were last let in by a first day: what was said before that is history.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub let_in: Option<Timestamp>,
     /// When the account went into the bin.
@@ -584,7 +584,7 @@ impl Person {
             taken_roles: BTreeSet::new(),
             parked: BTreeMap::new(),
             devices: BTreeMap::new(),
-            owes_cut: false,
+            owed_word: None,
             doubted: BTreeSet::new(),
             let_in: None,
             deleted: None,

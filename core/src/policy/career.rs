@@ -55,8 +55,8 @@ struct Past {
     before: Before,
     /// When they were last let in after an exit.
     let_in: Option<Timestamp>,
-    /// A sudden end was planned while they were inside, and not carried out yet.
-    owed: bool,
+    /// When a sudden end was said that was planned while they were inside, and not carried out yet.
+    owed: Option<Timestamp>,
     /// They were cut off for cause.
     for_cause: bool,
 }
@@ -131,8 +131,8 @@ pub(super) struct Career {
     pub(super) next: Option<Spell>,
     /// One that is over, by its exit, lies before one that is to come.
     pub(super) before: Option<Spell>,
-    /// It is over by a sudden end.
-    pub(super) sudden: bool,
+    /// It is over by a sudden end: when that was first said.
+    pub(super) sudden: Option<Timestamp>,
     /// The rows that say so: of one that is not believed, its last good version.
     pub(super) rows: Vec<Identity>,
 }
@@ -254,14 +254,14 @@ impl Desk<'_> {
                 called_off: true,
                 next: None,
                 before: None,
-                sudden: false,
+                sudden: None,
                 rows,
             });
         }
         let past = Past {
             before: self.cut_before(),
             let_in: self.person.let_in,
-            owed: self.person.owes_cut,
+            owed: self.person.owed_word,
             for_cause: self
                 .person
                 .block
@@ -281,7 +281,7 @@ impl Desk<'_> {
                 sudden_end(&live, now)?;
             }
         }
-        if let Some(exit) = sudden_end(&live, now) {
+        if let Some((exit, said)) = sudden_end(&live, now) {
             let dead = exit.cut.cause == BlockCause::Deceased;
             let ahead = |exit: &Exit| exit.cut.cause == BlockCause::LastDay && exit.cut.due > now;
             let later = |job: &Job| {
@@ -299,7 +299,7 @@ impl Desk<'_> {
                 called_off: false,
                 next,
                 before: None,
-                sudden: true,
+                sudden: Some(said),
                 rows,
             });
         }
@@ -328,7 +328,7 @@ impl Desk<'_> {
             called_off: false,
             next,
             before,
-            sudden: false,
+            sudden: None,
             rows,
         })
     }
@@ -381,7 +381,9 @@ impl Desk<'_> {
             Lifecycle::Active => Before::Inside,
             Lifecycle::Blocked | Lifecycle::Deleted => match block {
                 // Away when it came, and the cut that is owed is not carried out.
-                Some(block) if self.person.owes_cut && !block.signed_out => Before::Inside,
+                Some(block) if self.person.owed_word.is_some() && !block.signed_out => {
+                    Before::Inside
+                }
                 Some(block) => Before::Cut(block.cut.due),
                 None => Before::Inside,
             },
@@ -720,9 +722,9 @@ fn last_termination(jobs: &[Job]) -> Option<(Option<Date>, TimeZone)> {
     Some((last.termination, last.zone.clone()))
 }
 
-/// The sudden end that counts for all employments. Whoever did not come to one of them, and was in
-/// another one when HR said so, ended that one alone.
-fn sudden_end(jobs: &[Job], now: Timestamp) -> Option<Exit> {
+/// The sudden end that counts for all employments, and when HR first said any that does. Whoever did not
+/// come to one of them, and was in another one when HR said so, ended that one alone.
+fn sudden_end(jobs: &[Job], now: Timestamp) -> Option<(Exit, Timestamp)> {
     let counts = |cause: BlockCause, job: &&Job| {
         let said = job.word.unwrap_or(now);
         let mut others = jobs.iter().filter(|other| !std::ptr::eq(*other, *job));
@@ -738,7 +740,11 @@ fn sudden_end(jobs: &[Job], now: Timestamp) -> Option<Exit> {
     let found = causes
         .into_iter()
         .find_map(|cause| jobs.iter().find(|job| counts(cause, job)));
-    found.and_then(|job| job.exit.clone())
+    let words = jobs
+        .iter()
+        .filter(|job| causes.iter().any(|cause| counts(*cause, job)));
+    let said = words.map(|job| job.word.unwrap_or(now)).min()?;
+    found.and_then(|job| Some((job.exit.clone()?, said)))
 }
 
 /// An employment that ended before another one began ended on its day, however it did: whoever
@@ -775,9 +781,13 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
         let dated = dated.map(|last| day_start(last.saturating_add(1.day()), &job.zone));
         let let_in = past.let_in.filter(|_| sudden.is_some());
         // Of a word that nobody heard the day alone says when it was.
-        let done = let_in.filter(|at| said.or(dated).is_some_and(|it| it <= *at));
+        let done = let_in.filter(|at| match (said, dated) {
+            (Some(said), _) => said < *at,
+            (None, dated) => dated.is_some_and(|it| it <= *at),
+        });
         let done = done.or((sudden.is_some() && job.row.terms.old).then_some(now));
-        if inside && past.owed && said.is_some() && done.is_none() {
+        let owed = past.owed.is_some_and(|owed| said >= Some(owed));
+        if inside && owed && done.is_none() {
             return true;
         }
         let last = job.last();

@@ -142,7 +142,7 @@ impl Desk<'_> {
             return None;
         };
         self.leaving = career.over;
-        self.person.owes_cut = career.sudden && self.is_inside();
+        self.person.owed_word = career.sudden.filter(|_| self.is_inside());
         let was = self.person.wanted.as_ref();
         let was = was.and_then(|row| Some((row.terms.leave?.to?, self.zone_of(row)?)));
         self.away_until = was.map(|(to, zone)| day_start(to.saturating_add(1.day()), &zone));
