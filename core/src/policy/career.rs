@@ -44,9 +44,9 @@ enum Word {
 
 /// A first day, and when it begins there.
 #[derive(Debug, Clone, Copy)]
-struct Hire {
+pub(super) struct Hire {
     date: Date,
-    start: Timestamp,
+    pub(super) start: Timestamp,
 }
 
 /// What became of somebody so far.
@@ -334,7 +334,7 @@ impl Desk<'_> {
     }
 
     /// The first day of a row, believed or not.
-    fn hire_of(&self, row: &Identity) -> Option<Hire> {
+    pub(super) fn hire_of(&self, row: &Identity) -> Option<Hire> {
         let (date, zone) = (row.hire?, self.zone_of(row)?);
         let start = day_start(date, &zone);
         Some(Hire { date, start })

@@ -74,24 +74,51 @@ impl Desk<'_> {
     /// Somebody who was dismissed is listed with an employment that began before that and goes on: they
     /// may have been hired again by a row that keeps its first day.
     fn tell_job_beside(&mut self, career: &Career) {
-        let goes_on = |row: &&Identity| {
-            let class = self.cx.policy.class(&row.status);
-            let open = row.last_day.or(row.terms.termination).is_none();
-            class == StatusClass::Active && open && !row.terms.for_cause
-        };
-        let Some(row) = career.rows.iter().find(goes_on) else {
+        let row = career.rows.iter().find(|row| self.goes_on(row));
+        if let Some(row) = row {
+            let note = format!(
+                "employment {} began before the dismissal and is not over; it lets nobody in",
+                row.worker
+            );
+            self.find_job_beside(note);
+        }
+    }
+
+    /// The same once they were let in by a later one: it counts again, with what it gives.
+    pub(super) fn tell_job_back(&mut self, career: &Career) {
+        let Some(let_in) = self.person.let_in else {
             return;
         };
-        let note = format!(
-            "employment {} began before the dismissal and is not over; it lets nobody in",
-            row.worker
-        );
-        self.find(
-            FindingKind::JobBesideDismissal,
-            Severity::Warning,
-            None,
-            note,
-        );
+        let words = career.rows.iter().filter(|row| !row.terms.old);
+        let words = words.filter(|row| self.lists_for_cause(std::slice::from_ref(row)));
+        let words = words.filter_map(|row| row.terms.sudden_since);
+        let Some(word) = words.filter(|word| *word < let_in).max() else {
+            return;
+        };
+        let before = |row: &&Identity| {
+            let start = self.hire_of(row);
+            self.goes_on(row) && start.is_none_or(|hire| hire.start <= word)
+        };
+        if let Some(row) = career.rows.iter().find(before) {
+            let note = format!(
+                "employment {} began before a dismissal and is not over; since they were let in \
+                 again it gives what it gave before",
+                row.worker
+            );
+            self.find_job_beside(note);
+        }
+    }
+
+    /// Whether an employment is in force, and no end of it is named.
+    fn goes_on(&self, row: &Identity) -> bool {
+        let class = self.cx.policy.class(&row.status);
+        let open = row.last_day.or(row.terms.termination).is_none();
+        class == StatusClass::Active && open && !row.terms.for_cause
+    }
+
+    fn find_job_beside(&mut self, note: String) {
+        let kind = FindingKind::JobBesideDismissal;
+        self.find(kind, Severity::Warning, None, note);
     }
 
     /// A block for absence, or of who was away, becomes that of somebody who left.

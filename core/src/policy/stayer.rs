@@ -97,6 +97,7 @@ impl Desk<'_> {
             self.person.owed.remove(&Op::TapIssue);
             self.person.owed.remove(&Op::NotifyWelcome);
         }
+        self.tell_job_back(career);
         let away = self.away(spell);
         let unblock = if back {
             self.unblock(&account, start, away.as_ref())

@@ -1135,6 +1135,52 @@ fn what_an_exit_still_owes_says_why() {
     }
 }
 
+/// A job of before the dismissal that goes on is told: while it lets nobody in, and once it counts again.
+#[test]
+fn a_job_beside_a_dismissal_is_told() {
+    let told = |before: &Person, rows: Vec<Identity>, account: Account| {
+        let seen = Seen::Row {
+            row: 2,
+            fingerprint: 7,
+            identity: Box::new(rows[0].clone()),
+            others: rows[1..].to_vec(),
+            sound: true,
+        };
+        let (_, kinds, _) = one(before, seen, Some(account), true);
+        kinds.contains(&FindingKind::JobBesideDismissal)
+    };
+    let job = |worker: &str, words: &str| elsewhere(None, worker, words);
+    let mut over = job("1", "status=I hire=2020-01-06 last=2027-03-01");
+    over.terms.for_cause = true;
+    over.terms.sudden_since = Some("2027-03-01T14:00:00Z".parse().unwrap());
+    let rows = vec![
+        over,
+        job("2", "hire=2025-01-06"),
+        job("3", "hire=2027-03-14"),
+    ];
+
+    let mut cut = person(Lifecycle::Blocked);
+    (cut.wanted, cut.others) = (Some(rows[0].clone()), vec![rows[1].clone()]);
+    cut.block = cut.block.map(|block| Block {
+        cut: Cut {
+            due: "2027-03-01T14:00:00Z".parse().unwrap(),
+            cause: BlockCause::ForCause,
+        },
+        ..block
+    });
+    assert!(told(&cut, rows[..2].to_vec(), account(false, "")));
+    cut.others.clear();
+    assert!(!told(&cut, rows[..1].to_vec(), account(false, "")));
+
+    let mut back = person(Lifecycle::Active);
+    (back.wanted, back.others) = (Some(rows[2].clone()), rows[..2].to_vec());
+    back.let_in = Some("2027-03-13T23:00:00Z".parse().unwrap());
+    assert!(told(&back, rows.clone(), account(true, "")));
+    back.others.truncate(1);
+    let without = vec![rows[2].clone(), rows[0].clone()];
+    assert!(!told(&back, without, account(true, "")));
+}
+
 /// Let in again after an exit, and then dismissed by a notice: that is no history, whatever HR's row says.
 #[test]
 fn a_notice_after_a_rehire_counts() {

@@ -257,8 +257,9 @@ pub const fn advice(kind: FindingKind) -> &'static str {
              off in `[succession]`. Until then the account is not deleted."
         }
         FindingKind::JobBesideDismissal => {
-            "The worker stays out. Where they were hired again, HR has to say from which day; where the \
-             dismissal was a mistake, take it back there."
+            "The worker stays out until an employment begins after the dismissal. Where they were hired \
+             again, HR has to say from which day, and end what is over; where the dismissal was a \
+             mistake, take it back there."
         }
         FindingKind::RolesUnread => {
             "Roles in the directory and in applications are left as they are. Give the application the \
