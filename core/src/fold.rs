@@ -216,9 +216,15 @@ fn apply(
         cause,
     });
     let exits = cut.is_some_and(|cut| cut.cause.exit());
-    let today = outcome.at.to_zoned(TimeZone::UTC).date();
-    let begun = |row: &Identity| row.hire.is_some_and(|hire| hire <= today);
-    if exits && action.op.cut() && person.owed_word.is_some() && person.others.iter().any(begun) {
+    // Of whoever was dismissed and what else has begun there; a row without a first day has.
+    let begun = |row: &&Identity| {
+        let zone = row.zone.as_ref().and_then(|it| jiff::tz::db().get(it).ok());
+        let today = outcome.at.to_zoned(zone.unwrap_or(TimeZone::UTC)).date();
+        row.hire.is_none_or(|hire| hire <= today)
+    };
+    let rows = person.wanted.iter().chain(&person.others);
+    let several = rows.filter(begun).count() > 1;
+    if exits && action.op.cut() && person.owed_word.is_some() && several {
         // What began after the word begins once they are out: it is looked at again at once.
         person.fingerprint = 0;
         person.due = Some(person.due.map_or(outcome.at, |due| due.min(outcome.at)));
@@ -648,6 +654,48 @@ mod tests {
         let half = folded(leaver(Active), &order(&both, NOW), &[true, false], &[]);
         let whole = folded(half, &order(&revoke, NOW), &[true], &[]);
         assert!(whole.block.is_some_and(|b| b.disabled && b.signed_out));
+    }
+
+    /// A dismissal that was owed is carried out: what began meanwhile is looked at at once, whatever days the
+    /// rows have.
+    #[test]
+    fn what_began_before_an_owed_cut_is_looked_at() {
+        let now: Timestamp = NOW.parse().unwrap();
+        let both = [Op::UserDisable, Op::UserRevokeSessions];
+        let other = Identity {
+            worker: WorkerId::new("2"),
+            source: None,
+            status: "A".to_owned(),
+            manager: None,
+            hire: None,
+            last_day: None,
+            zone: None,
+            terms: Box::default(),
+            facts: Attributes::new(),
+            always: Attributes::new(),
+            on_create: Attributes::new(),
+            out_of_scope: false,
+            other_names: Vec::new(),
+        };
+        let ahead = Identity {
+            hire: Some("2027-03-16".parse().unwrap()),
+            ..other.clone()
+        };
+        for (owed, others, again) in [
+            (Some(now), vec![other.clone()], true),
+            (Some(now), vec![ahead], false),
+            (Some(now), Vec::new(), false),
+            (None, vec![other.clone()], false),
+        ] {
+            let mut person = leaver(Lifecycle::Active);
+            person.wanted = Some(other.clone());
+            (person.owed_word, person.others) = (owed, others);
+            let after = folded(person, &order(&both, NOW), &[true, true], &[]);
+            assert_eq!(
+                (after.fingerprint == 0, after.due == Some(now)),
+                (again, again)
+            );
+        }
     }
 
     /// What failed is tried again later and later, a cut soon.
