@@ -92,7 +92,7 @@ impl Desk<'_> {
             self.later(&mut steps, career, Some(&account));
             return (DeltaKind::Rehire, Some(account.id), steps);
         }
-        if back {
+        if back && cause.is_none_or(BlockCause::exit) {
             // A reversal: nobody begins.
             self.person.owed.remove(&Op::TapIssue);
             self.person.owed.remove(&Op::NotifyWelcome);

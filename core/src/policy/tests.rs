@@ -1181,6 +1181,28 @@ fn a_job_beside_a_dismissal_is_told() {
     assert!(!told(&back, without, account(true, "")));
 }
 
+/// A pass that failed on the first day is still owed after a leave; who stays after all gets none.
+#[test]
+fn a_leave_drops_no_pass() {
+    for (cause, owed) in [
+        (BlockCause::Leave, true),
+        (BlockCause::Absence, true),
+        (BlockCause::LastDay, false),
+    ] {
+        let mut before = person(Lifecycle::Blocked);
+        before.wanted = Some(identity("hire=2020-01-06"));
+        before.owed.insert(Op::TapIssue);
+        before.block = before.block.map(|block| Block {
+            cut: Cut { cause, ..block.cut },
+            ..block
+        });
+        let here = Some(account(false, ""));
+        let (steps, _, after) = one(&before, row("hire=2020-01-06"), here, true);
+        assert_eq!(steps, ["user.enable"], "{cause:?}");
+        assert_eq!(after.owed.contains(&Op::TapIssue), owed, "{cause:?}");
+    }
+}
+
 /// Let in again after an exit, and then dismissed by a notice: that is no history, whatever HR's row says.
 #[test]
 fn a_notice_after_a_rehire_counts() {
