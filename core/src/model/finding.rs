@@ -153,6 +153,8 @@ pub enum FindingKind {
     RolesUnread,
     /// HR lists an employment of somebody who was dismissed, from before that, which is not over.
     JobBesideDismissal,
+    /// HR says for the first time that an employment that was over, and followed, had ended suddenly.
+    ReasonOfThePast,
     /// Somebody is to be told something, and a value of the text or the address is missing.
     NotificationHeld,
     /// A source has values of an attribute that another one owns.

@@ -12,6 +12,7 @@ use jiff::{Timestamp, ToSpan as _};
 use super::StatusClass;
 use super::desk::{Desk, day_start};
 use super::draft::Reason;
+use crate::model::{FindingKind, Severity};
 use crate::state::{BlockCause, Cut, Dismissed, Identity, Lifecycle};
 
 /// Days after the end of an employment for which another reason of it is news.
@@ -394,8 +395,9 @@ impl Desk<'_> {
     /// Rows keep when they first said that an employment is over, and when they first said that it ended
     /// as suddenly as that: somebody who gave notice may be dismissed later, and that is another word. Of an
     /// employment that others have followed since, another reason is no news.
-    pub(super) fn mark_words(&self, rows: &mut [Identity]) {
+    pub(super) fn mark_words(&mut self, rows: &mut [Identity]) {
         let now = self.cx.now;
+        let mut past = Vec::new();
         // The last good row stands for one that is not believed.
         let stands = |row: &Identity| match self.is_believed(row) {
             true => Some(row.clone()),
@@ -422,6 +424,7 @@ impl Desk<'_> {
                     if known.is_some_and(|known| self.was_followed(row, known, &listed)) =>
                 {
                     row.terms.old = true;
+                    past.push(row.worker.clone());
                     since
                 }
                 Some(before) if before < said => Some(now),
@@ -435,6 +438,14 @@ impl Desk<'_> {
                     Some(Word::NoShow) => terms.is_some_and(|terms| terms.beside),
                     _ => listed.iter().any(|other| self.goes_on_today(row, other)),
                 };
+        }
+        for worker in past {
+            let note = format!(
+                "employment {worker} was over, and others followed it, before HR said that it ended \
+                 suddenly; nobody is cut off for that"
+            );
+            let kind = FindingKind::ReasonOfThePast;
+            self.find(kind, Severity::Warning, None, note);
         }
     }
 

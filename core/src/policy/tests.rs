@@ -1181,6 +1181,31 @@ fn a_job_beside_a_dismissal_is_told() {
     assert!(!told(&back, without, account(true, "")));
 }
 
+/// Two jobs, one of them over for long: a reason that HR gives it now cuts nobody off, and is told once.
+#[test]
+fn a_reason_of_the_past_is_told() {
+    let job = |words: &str| elsewhere(None, "2", words);
+    let mut before = person(Lifecycle::Active);
+    before.wanted = Some(identity("hire=2020-01-06"));
+    before.others = vec![job("status=I hire=2018-01-08 last=2027-02-01")];
+    let mut over = before.others[0].clone();
+    over.terms.for_cause = true;
+    let seen = Seen::Row {
+        row: 2,
+        fingerprint: 7,
+        identity: Box::new(identity("hire=2020-01-06")),
+        others: vec![over],
+        sound: true,
+    };
+    let told = [FindingKind::ReasonOfThePast];
+    for kinds in [&told[..], &[]] {
+        let here = Some(account(true, ""));
+        let (steps, found, after) = one(&before, seen.clone(), here, true);
+        assert_eq!((steps, &found[..]), (Vec::new(), kinds));
+        before = after;
+    }
+}
+
 /// A pass that failed on the first day is still owed after a leave; who stays after all gets none.
 #[test]
 fn a_leave_drops_no_pass() {

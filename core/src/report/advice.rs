@@ -261,6 +261,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
              again, HR has to say from which day, and end what is over; where the dismissal was a \
              mistake, take it back there."
         }
+        FindingKind::ReasonOfThePast => {
+            "Nothing is done for it: others have followed that employment. Where somebody is to be out \
+             now, HR has to say so of an employment that goes on, or write a notice."
+        }
         FindingKind::RolesUnread => {
             "Roles in the directory and in applications are left as they are. Give the application the \
              permissions that `check --online` names, and take the roles away by hand until then."
