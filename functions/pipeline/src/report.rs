@@ -458,9 +458,10 @@ async fn receipt(
         let (severity, why) = if let Some((severity, notes)) = found.get(&row.row) {
             (Some(*severity), notes.join("; "))
         } else {
+            // Spans ascend: one look a row, however many there are.
             let of = |(spans, _): &&(Vec<(u32, u32)>, &str)| {
-                let mut spans = spans.iter();
-                spans.any(|(from, to)| (*from..=*to).contains(&row.row))
+                let at = spans.partition_point(|(_, to)| *to < row.row);
+                spans.get(at).is_some_and(|(from, _)| *from <= row.row)
             };
             let note = together.iter().find(of).map(|(_, note)| *note);
             (None, note.unwrap_or_default().to_owned())
