@@ -106,7 +106,7 @@ impl Below {
 pub fn main_employment(rows: &[Identity], today: Date) -> Option<&Identity> {
     let begun = |row: &&Identity| row.hire.is_none_or(|hire| hire <= today);
     let over = |row: &Identity| {
-        let last = row.last_day.or(row.terms.termination);
+        let last = row.last();
         last.is_some_and(|last| last < today)
     };
     let in_force = rows.iter().filter(begun).filter(|row| !over(row));

@@ -159,6 +159,11 @@ impl Identity {
     pub fn same_job(&self, other: &Self) -> bool {
         self.worker == other.worker && self.source == other.source
     }
+
+    /// The day on which access ends, inclusive: the last day of work, else that of the employment.
+    pub fn last(&self) -> Option<jiff::civil::Date> {
+        self.last_day.or(self.terms.termination)
+    }
 }
 
 /// What HR says of an employment beside key, status, hire and last day. Most rows say none of it.
@@ -196,7 +201,7 @@ pub struct Terms {
     pub sudden_since: Option<Timestamp>,
     /// What it says of its end was no news any more when HR said so.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub old: bool,
+    pub no_news: bool,
     /// Whoever never came to this employment was in another one when HR said so.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub beside: bool,

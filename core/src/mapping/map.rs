@@ -227,7 +227,7 @@ impl Bound {
                 .and_then(|(_, read)| read.clone().ok().flatten()),
             over_since: None,
             sudden_since: None,
-            old: false,
+            no_news: false,
             beside: false,
             unread: false,
             missed: false,

@@ -176,7 +176,7 @@ impl Job {
     /// Its last day by what HR says, and where that is no date, the day on which HR said that it is
     /// over.
     fn last(&self) -> Option<Date> {
-        let dated = self.row.last_day.or(self.row.terms.termination);
+        let dated = self.row.last();
         dated.or_else(|| self.said().filter(|_| self.class.over()))
     }
 
@@ -417,13 +417,13 @@ impl Desk<'_> {
             };
             let kept = terms.and_then(|terms| terms.sudden_since).or(since);
             let sudden = said > Word::Over;
-            row.terms.old = sudden && terms.is_some_and(|terms| terms.old);
+            row.terms.no_news = sudden && terms.is_some_and(|terms| terms.no_news);
             row.terms.sudden_since = match before {
                 _ if matches!(said, Word::None | Word::Over) => None,
                 Some(Word::None | Word::Over)
                     if known.is_some_and(|known| self.was_followed(row, known, &listed)) =>
                 {
-                    row.terms.old = true;
+                    row.terms.no_news = true;
                     past.push(row.worker.clone());
                     since
                 }
@@ -451,7 +451,7 @@ impl Desk<'_> {
 
     /// How a row says that its employment is over.
     fn word(&self, row: &Identity) -> Word {
-        let dated = row.last_day.or(row.terms.termination).is_some();
+        let dated = row.last().is_some();
         match self.cx.policy.class(&row.status) {
             StatusClass::Deceased => Word::Deceased,
             StatusClass::NoShow => Word::NoShow,
@@ -487,7 +487,7 @@ impl Desk<'_> {
     }
 
     fn ends_later(&self, row: &Identity) -> bool {
-        let last = row.last_day.or(row.terms.termination);
+        let last = row.last();
         last.is_some_and(|last| last >= self.today(row))
     }
 
@@ -495,11 +495,10 @@ impl Desk<'_> {
     /// over for long, and another one goes on. It is over by what was known, and by the row: a day that HR
     /// moves back with the word makes no history of it.
     fn was_followed(&self, row: &Identity, known: &Identity, listed: &[Identity]) -> bool {
-        let dated = |row: &Identity| row.last_day.or(row.terms.termination);
         let zone = self.zone_of(row).unwrap_or(TimeZone::UTC);
         let since = known.terms.over_since;
-        let was = dated(known).or(since.map(|at| at.to_zoned(zone).date()));
-        let ended = was.max(dated(row));
+        let was = known.last().or(since.map(|at| at.to_zoned(zone).date()));
+        let ended = was.max(row.last());
         let over = was.is_some() || self.word(known) == Word::Over;
         if !over || ended.is_some_and(|ended| ended >= self.today(row)) {
             return false;
@@ -519,7 +518,7 @@ impl Desk<'_> {
     /// Another employment that is in force today, by its days.
     fn goes_on_today(&self, row: &Identity, other: &Identity) -> bool {
         let today = self.today(other);
-        let ends = other.last_day.or(other.terms.termination);
+        let ends = other.last();
         !other.same_job(row)
             && self.word(other) == Word::None
             && other.hire.is_none_or(|hire| hire <= today)
@@ -671,7 +670,7 @@ impl Desk<'_> {
     /// Dates decide, not the flip of the status; without a date an inactive status is at once, and
     /// whoever is dismissed for cause or never came does not wait for dates.
     fn exit(&self, row: &Identity, class: StatusClass, zone: &TimeZone) -> Option<Exit> {
-        let last = row.last_day.or(row.terms.termination);
+        let last = row.last();
         let now = |cause| {
             let said = if cause == BlockCause::Status {
                 row.terms.over_since
@@ -788,7 +787,7 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
         }
         // A dismissal ends with the word, whatever day HR names: what began before it is no rehire.
         let said = job.word.filter(|_| sudden.is_some());
-        let dated = job.row.last_day.or(job.row.terms.termination);
+        let dated = job.row.last();
         let dated = dated.map(|last| day_start(last.saturating_add(1.day()), &job.zone));
         let let_in = past.let_in.filter(|_| sudden.is_some());
         // Of a word that nobody heard the day alone says when it was.
@@ -796,7 +795,7 @@ fn settle_old(jobs: &mut Vec<Job>, others: &[Hire], past: Past, now: Timestamp) 
             (Some(said), _) => said < *at,
             (None, dated) => dated.is_some_and(|it| it <= *at),
         });
-        let done = done.or((sudden.is_some() && job.row.terms.old).then_some(now));
+        let done = done.or((sudden.is_some() && job.row.terms.no_news).then_some(now));
         let owed = past.owed.is_some_and(|owed| said >= Some(owed));
         if inside && owed && done.is_none() {
             return true;

@@ -463,7 +463,7 @@ impl Desk<'_> {
                 || (block == Some(BlockCause::Deceased) && dead);
             if over && !for_good {
                 let all: Vec<Identity> = rows.iter().chain([&row]).cloned().collect();
-                if !self.owes_cut(&all) {
+                if !self.is_left_inside(&all) {
                     continue;
                 }
             }
@@ -530,7 +530,7 @@ impl Desk<'_> {
     }
 
     /// Whether somebody is still inside whom none of these employments keeps there.
-    pub(super) fn owes_cut(&mut self, rows: &[Identity]) -> bool {
+    pub(super) fn is_left_inside(&mut self, rows: &[Identity]) -> bool {
         let inside = matches!(
             self.person.lifecycle,
             Lifecycle::Created | Lifecycle::Active

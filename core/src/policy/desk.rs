@@ -281,7 +281,7 @@ impl Desk<'_> {
 
     fn contradiction(&self, identity: &Identity) -> Option<(FindingKind, String)> {
         let class = self.cx.policy.class(&identity.status);
-        let last = identity.last_day.or(identity.terms.termination);
+        let last = identity.last();
         match (class, identity.hire, last) {
             (StatusClass::Unknown, _, _) => Some((
                 FindingKind::StatusUnknown,

@@ -89,7 +89,7 @@ impl Desk<'_> {
         let Some(let_in) = self.person.let_in else {
             return;
         };
-        let words = career.rows.iter().filter(|row| !row.terms.old);
+        let words = career.rows.iter().filter(|row| !row.terms.no_news);
         let words = words.filter(|row| self.lists_for_cause(std::slice::from_ref(row)));
         let words = words.filter_map(|row| row.terms.sudden_since);
         let Some(word) = words.filter(|word| *word < let_in).max() else {
@@ -112,7 +112,7 @@ impl Desk<'_> {
     /// Whether an employment is in force, and no end of it is named.
     fn goes_on(&self, row: &Identity) -> bool {
         let class = self.cx.policy.class(&row.status);
-        let open = row.last_day.or(row.terms.termination).is_none();
+        let open = row.last().is_none();
         class == StatusClass::Active && open && !row.terms.for_cause
     }
 
@@ -524,7 +524,7 @@ impl Desk<'_> {
         if over {
             let all = [here.clone(), elsewhere.clone()].concat();
             // The end of it is not carried out yet.
-            stays = !here.is_empty() && self.owes_cut(&all);
+            stays = !here.is_empty() && self.is_left_inside(&all);
             // Whoever left may leave the file.
             self.person.misses = 0;
         } else if first {

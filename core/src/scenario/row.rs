@@ -151,7 +151,7 @@ impl Row {
                 entered: self.entered,
                 over_since: None,
                 sudden_since: None,
-                old: false,
+                no_news: false,
                 beside: false,
                 unread: false,
                 missed: false,

@@ -440,7 +440,7 @@ fn speak(person: &mut Person, mut jobs: Vec<Identity>, request: &Request<'_>) {
 
 /// Whether an employment is over by what its row says.
 pub(super) fn is_over(job: &Identity, request: &Request<'_>) -> bool {
-    let last = job.last_day.or(job.terms.termination);
+    let last = job.last();
     match (request.policy.class(&job.status), last) {
         (StatusClass::NoShow | StatusClass::Deceased | StatusClass::Rescinded, _)
         | (StatusClass::Inactive, None) => true,
