@@ -399,9 +399,9 @@ impl Desk<'_> {
         let now = self.cx.now;
         let mut past = Vec::new();
         // The last good row stands for one that is not believed.
-        let stands = |row: &Identity| match self.is_believed(row) {
-            true => Some(row.clone()),
-            false => self.known(row).cloned(),
+        let stands = |row: &Identity| {
+            let believed = self.is_believed(row).then_some(row);
+            believed.or_else(|| self.known(row)).cloned()
         };
         let listed: Vec<Identity> = rows.iter().filter_map(stands).collect();
         for row in rows {
