@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::throttle::{Cost, Covers};
+use crate::throttle::{Cost, Covers, Service};
 
 #[derive(Debug)]
 struct Notice {
@@ -35,10 +35,11 @@ impl Early {
     pub(crate) fn is(&self, cost: Cost, same: u64, arrived: Timestamp) -> bool {
         self.0.iter().any(|notice| {
             let covered = match notice.covers {
-                // Reports have quotas of their own.
-                Covers::All => !cost.report,
-                Covers::Writes => cost.writes > 0,
-                Covers::Reports => cost.report,
+                // Other services have quotas of their own.
+                Covers::All => cost.service.is_directory() || cost.service == Service::Graph,
+                Covers::Writes => cost.service.is_directory() && cost.writes > 0,
+                Covers::Of(service) => cost.service == service,
+                Covers::WritesOf(service) => cost.service == service && cost.writes > 0,
                 Covers::Same(call) => call == same,
             };
             covered && notice.given < arrived && arrived < notice.until
@@ -64,13 +65,13 @@ mod tests {
             (Covers::Writes, false, 1, 1, false),
             (Covers::Same(7), false, 7, 1, true),
             (Covers::Same(7), true, 8, 1, false),
-            (Covers::Reports, false, 1, 1, false),
+            (Covers::Of(Service::Reports), false, 1, 1, false),
         ];
         for (covers, write, same, seconds, expected) in table {
             let cost = Cost {
                 units: 1,
                 writes: u32::from(write),
-                report: false,
+                service: Service::Directory,
             };
             let mut early = Early::default();
             early.told(covers, 2.0, start);
@@ -83,10 +84,14 @@ mod tests {
         }
         // What counts as a report waits for its own quota alone.
         let report = Cost {
-            report: true,
+            service: Service::Reports,
             ..Cost::ENVELOPE
         };
-        for (covers, expected) in [(Covers::All, false), (Covers::Reports, true)] {
+        for (covers, expected) in [
+            (Covers::All, false),
+            (Covers::Of(Service::Reports), true),
+            (Covers::WritesOf(Service::Reports), false),
+        ] {
             let mut early = Early::default();
             early.told(covers, 2.0, start);
             assert_eq!(early.is(report, 1, start + 1.seconds()), expected);

@@ -16,8 +16,50 @@ use crate::refusal::Throttled;
 
 static TEXT: &str = include_str!("../data/throttling.json");
 
-/// The service whose limits the calls about sign-in methods count against.
-const REPORTS: &str = "identity-and-access-reports";
+/// Whose limits a call counts against, next to those of Graph as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// Nobody's: the envelope of a batch.
+    Graph,
+    /// Resource units and writes of the directory.
+    Directory,
+    /// The same, and writes to devices on top.
+    DirectoryDevices,
+    /// The published list of reports names `authenticationMethod`.
+    Reports,
+    IntuneDevices,
+    /// Every other area of Intune.
+    IntuneOther,
+}
+
+impl Service {
+    /// By the template of a path.
+    fn of(template: &str) -> Self {
+        if template.starts_with("/users/{id}/authentication/") {
+            Self::Reports
+        } else if template.starts_with("/devices") {
+            Self::DirectoryDevices
+        } else if template.contains("/managedDevices") {
+            Self::IntuneDevices
+        } else if template.contains("/deviceManagement/")
+            || template.starts_with("/deviceAppManagement/")
+            || template.ends_with("/wipeManagedAppRegistrationsByDeviceTag")
+        {
+            Self::IntuneOther
+        } else {
+            Self::Directory
+        }
+    }
+
+    /// Counts in resource units and writes.
+    pub(crate) const fn is_directory(self) -> bool {
+        matches!(self, Self::Directory | Self::DirectoryDevices)
+    }
+
+    pub(crate) const fn is_intune(self) -> bool {
+        matches!(self, Self::IntuneDevices | Self::IntuneOther)
+    }
+}
 
 /// Used beyond the limit at most, as a share of it.
 const OVERRUN: f64 = 1.8;
@@ -73,8 +115,7 @@ fn table() -> &'static Table {
 pub(crate) struct Cost {
     pub(crate) units: u32,
     pub(crate) writes: u32,
-    /// It counts as an identity report instead.
-    pub(crate) report: bool,
+    pub(crate) service: Service,
 }
 
 impl Cost {
@@ -82,17 +123,19 @@ impl Cost {
     pub(crate) const ENVELOPE: Self = Self {
         units: 0,
         writes: 0,
-        report: false,
+        service: Service::Graph,
     };
 
     /// By method, path template and query options; the default row of the method where the
     /// template has none of its own.
     pub(crate) fn of(method: &str, template: &str, query: &[(String, String)]) -> Self {
-        // The published list of reports names `authenticationMethod`.
-        if template.starts_with("/users/{id}/authentication/") {
+        let service = Service::of(template);
+        if service == Service::Reports || service.is_intune() {
+            let write = service.is_intune() && method != "GET";
             return Self {
-                report: true,
-                ..Self::ENVELOPE
+                units: 0,
+                writes: u32::from(write),
+                service,
             };
         }
         let rules = &table().cost_rules;
@@ -104,7 +147,7 @@ impl Cost {
             return Self {
                 units: 1,
                 writes: 0,
-                report: false,
+                service,
             };
         };
         let has = |name: &str| query.iter().any(|(known, _)| known == name);
@@ -125,7 +168,7 @@ impl Cost {
         Self {
             units: u32::try_from(units).unwrap_or(1),
             writes: row.write_cost,
-            report: false,
+            service,
         }
     }
 }
@@ -137,8 +180,10 @@ pub(crate) enum Covers {
     All,
     /// Calls that count as writes.
     Writes,
-    /// Calls that count as identity reports.
-    Reports,
+    /// Calls of a service that counts calls.
+    Of(Service),
+    /// Those of them that write.
+    WritesOf(Service),
     /// The same call again.
     Same(u64),
 }
@@ -178,11 +223,11 @@ pub(crate) struct Meters {
 impl Meters {
     /// Empty buckets, which is to say full quotas.
     pub(crate) fn new(tenant_id: &str, client_id: &str, now: Timestamp) -> Self {
-        let ours = |row: &&Row| {
-            let services = ["identity-and-access", "microsoft-graph", REPORTS];
-            services.contains(&row.service.as_str()) && !row.bucket.contains("signinactivity")
-        };
+        // Nobody is signed in, and `signInActivity` is not served.
+        let ours =
+            |row: &&Row| row.scope != "user+tenant" && !row.bucket.contains("signinactivity");
         let meters = table().buckets.iter().filter(ours);
+        let meters = meters.filter(|row| row.counts().is_some());
         Self {
             buckets: meters
                 .map(|row| Meter {
@@ -210,11 +255,13 @@ impl Meters {
         };
         for meter in &mut self.buckets {
             let row = meter.row;
-            let amount = match row.unit.as_str() {
-                _ if row.service == REPORTS => f64::from(u8::from(cost.report)),
-                "resource-unit" => f64::from(cost.units),
-                "write" => f64::from(cost.writes),
-                _ => 1.0,
+            let counts = row.counts();
+            let amount = match (counts, row.unit.as_str()) {
+                (Some(Service::Graph), _) => 1.0,
+                (Some(Service::Directory), _) if !cost.service.is_directory() => 0.0,
+                (Some(Service::Directory), "resource-unit") => f64::from(cost.units),
+                (Some(Service::Directory), "write") => f64::from(cost.writes),
+                (counts, _) => f64::from(u8::from(counts == Some(cost.service))),
             };
             let counted = row.methods.iter().any(|m| m == "*" || m == method);
             let (Some(limit), Some(window)) = (row.limit(size), row.window_seconds) else {
@@ -235,13 +282,7 @@ impl Meters {
                 charge.exhausted = Some(Exhausted {
                     retry_after: (wait * 1000.0).ceil() / 1000.0,
                     throttled: row.throttled(&self.tenant_id, &self.client_id),
-                    covers: if row.service == REPORTS {
-                        Covers::Reports
-                    } else if row.unit == "write" {
-                        Covers::Writes
-                    } else {
-                        Covers::All
-                    },
+                    covers: row.covers(),
                 });
             }
         }
@@ -251,11 +292,13 @@ impl Meters {
     /// A refusal that no bucket asked for, as the quota that the call takes most from would word
     /// it.
     pub(crate) fn pretend(&self, cost: Cost, retry_after: f64) -> Exhausted {
-        let write = cost.writes > 0;
-        let bucket = if write {
-            "identity.write.app_tenant"
-        } else {
-            "identity.ru.app_tenant"
+        let bucket = match (cost.service, cost.writes > 0) {
+            (Service::IntuneDevices, false) => "intune.devices.any.app_tenant",
+            (Service::IntuneDevices, true) => "intune.devices.write.app_tenant",
+            (Service::IntuneOther, false) => "intune.other.any.app_tenant",
+            (Service::IntuneOther, true) => "intune.other.write.app_tenant",
+            (_, false) => "identity.ru.app_tenant",
+            (_, true) => "identity.write.app_tenant",
         };
         let row = self
             .buckets
@@ -269,16 +312,42 @@ impl Meters {
             },
             |row| row.throttled(&self.tenant_id, &self.client_id),
         );
-        let covers = if write { Covers::Writes } else { Covers::All };
         Exhausted {
             retry_after,
             throttled,
-            covers,
+            covers: row.map_or(Covers::All, Row::covers),
         }
     }
 }
 
 impl Row {
+    /// What counts against it.
+    fn counts(&self) -> Option<Service> {
+        match self.service.as_str() {
+            "microsoft-graph" => Some(Service::Graph),
+            "identity-and-access" => Some(Service::Directory),
+            "identity-and-access-device" => Some(Service::DirectoryDevices),
+            "identity-and-access-reports" => Some(Service::Reports),
+            "intune-devices" => Some(Service::IntuneDevices),
+            "intune-other" => Some(Service::IntuneOther),
+            _ => None,
+        }
+    }
+
+    /// Only writes count.
+    fn is_of_writes(&self) -> bool {
+        self.unit == "write" || !self.methods.iter().any(|method| method == "*")
+    }
+
+    fn covers(&self) -> Covers {
+        match self.counts() {
+            Some(Service::Directory) if self.unit == "write" => Covers::Writes,
+            None | Some(Service::Graph | Service::Directory) => Covers::All,
+            Some(service) if self.is_of_writes() => Covers::WritesOf(service),
+            Some(service) => Covers::Of(service),
+        }
+    }
+
     fn limit(&self, size: Size) -> Option<u32> {
         let name = match size {
             Size::S => "S",
@@ -298,6 +367,7 @@ impl Row {
         let (limit, information) = match self.unit.as_str() {
             "write" => ("Write", Some("WriteLimitExceeded")),
             "resource-unit" => ("ReadWrite", Some("ResourceUnitLimitExceeded")),
+            _ if self.is_of_writes() => ("Write", None),
             _ => ("ReadWrite", None),
         };
         Throttled {
@@ -354,7 +424,7 @@ mod tests {
                 Cost {
                     units,
                     writes,
-                    report: false
+                    service: Service::Directory
                 },
                 "{method} {template} {query:?}"
             );
@@ -367,7 +437,7 @@ mod tests {
         let read = Cost {
             units: 1,
             writes: 0,
-            report: false,
+            service: Service::Directory,
         };
         for (users, limit) in [(49, 3500), (50, 5000), (500, 5000), (501, 8000)] {
             let mut meters = Meters::new("t", "c", start());
@@ -389,7 +459,7 @@ mod tests {
         let write = Cost {
             units: 1,
             writes: 1,
-            report: false,
+            service: Service::Directory,
         };
         let mut meters = Meters::new("t", "c", start());
         for _ in 0..3000 {
@@ -436,7 +506,7 @@ mod tests {
                 Cost {
                     units: 1,
                     writes: 1,
-                    report: false,
+                    service: Service::Directory,
                 },
                 Size::L,
                 start(),
@@ -447,7 +517,7 @@ mod tests {
             Cost {
                 units: 1,
                 writes: 0,
-                report: false,
+                service: Service::Directory,
             },
             Size::L,
             start(),
@@ -462,7 +532,7 @@ mod tests {
         let write = Cost {
             units: 1,
             writes: 1,
-            report: false,
+            service: Service::Directory,
         };
         let mut meters = Meters::new("t", "c", start());
         let last = (0..6000)
