@@ -61,6 +61,8 @@ struct Enumeration {
 #[derive(Debug, Default)]
 pub(crate) struct Schema {
     structures: BTreeMap<String, Structure>,
+    /// Parameters of the actions, by type and name (`microsoft.graph.managedDevice/wipe`).
+    actions: BTreeMap<String, Structure>,
     enumerations: BTreeMap<String, Enumeration>,
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn schema() -> &'static Schema {
 impl Schema {
     /// A type and the types it is based on, most derived first.
     fn chain(&self, name: &str) -> impl Iterator<Item = &Structure> {
-        let mut next = self.structures.get(name);
+        let mut next = self.structures.get(name).or_else(|| self.actions.get(name));
         std::iter::from_fn(move || {
             let here = next?;
             next = here
@@ -155,6 +157,17 @@ fn typed(name: &str) -> (Kind, bool) {
 
 type Attributes = BTreeMap<String, String>;
 
+fn property(attributes: &Attributes) -> Property {
+    let get = |name: &str| attributes.get(name).map_or("", String::as_str);
+    let (kind, collection) = typed(get("Type"));
+    Property {
+        kind,
+        collection,
+        nullable: get("Nullable") != "false" && !collection,
+        read_only: false,
+    }
+}
+
 fn attributes(start: &BytesStart<'_>) -> Result<Attributes, quick_xml::Error> {
     let mut out = Attributes::new();
     for attribute in start.attributes() {
@@ -173,6 +186,8 @@ struct Place {
     namespace: String,
     structure: Option<String>,
     enumeration: Option<String>,
+    /// Its name, and once that is known the key of its parameters.
+    action: Option<(String, Option<String>)>,
     /// Type and property that annotations speak about.
     target: Option<(String, String)>,
     /// Inside an annotation of permissions.
@@ -197,6 +212,7 @@ fn read(text: &str) -> Result<Schema, quick_xml::Error> {
             Event::End(end) => match end.local_name().as_ref() {
                 "EntityType" | "ComplexType" => place.structure = None,
                 "EnumType" => place.enumeration = None,
+                "Action" => place.action = None,
                 "Property" | "Annotations" => place.target = None,
                 "Annotation" => place.permissions = false,
                 _ => {}
@@ -255,18 +271,28 @@ fn open(
                 known.members.push(get("Name").to_owned());
             }
         }
+        "Action" => place.action = (!empty).then(|| (get("Name").to_owned(), None)),
+        "Parameter" => match &mut place.action {
+            // The first one is what the action is bound to.
+            Some((name, key @ None)) => {
+                let of = format!("{}/{name}", full(get("Type")));
+                schema.actions.insert(of.clone(), Structure::default());
+                *key = Some(of);
+            }
+            Some((_, Some(key))) => {
+                if let Some(action) = schema.actions.get_mut(key) {
+                    let name = get("Name").to_owned();
+                    action.properties.insert(name, property(&attributes));
+                }
+            }
+            // Of a function, which only reads.
+            None => {}
+        },
         "Property" => {
             let Some(name) = &place.structure else {
                 return Ok(());
             };
-            let (kind, collection) = typed(get("Type"));
-            let nullable = get("Nullable") != "false" && !collection;
-            let property = Property {
-                kind,
-                collection,
-                nullable,
-                read_only: false,
-            };
+            let property = property(&attributes);
             if let Some(structure) = schema.structures.get_mut(name) {
                 structure
                     .properties
@@ -307,6 +333,27 @@ mod tests {
         let schema = schema();
         assert_eq!(schema.structures.len(), 127 + 281);
         assert_eq!(schema.enumerations.len(), 134);
+        assert_eq!(schema.actions.len(), 71);
+    }
+
+    /// An action has the parameters that v1.0 has, and not those of beta.
+    #[test]
+    fn parameters_of_actions() {
+        let (schema, wipe) = (schema(), "microsoft.graph.managedDevice/wipe");
+        let names: Vec<&str> = schema.properties(wipe).collect();
+        let expected = [
+            "keepEnrollmentData",
+            "keepUserData",
+            "macOsUnlockCode",
+            "persistEsimDataPlan",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(
+            schema.property(wipe, "keepUserData").unwrap().kind,
+            Kind::Boolean
+        );
+        let retire = "microsoft.graph.managedDevice/retire";
+        assert_eq!(schema.properties(retire).count(), 0);
     }
 
     /// Members come from the whole chain of base types; the alias is resolved.
