@@ -22,7 +22,7 @@ pub(crate) trait Entity: Clone {
     const TYPE: &'static str;
     /// Its entity set.
     const SET: &'static str;
-    /// Given when nothing is selected.
+    /// Given when nothing is selected; empty: whatever the metadata have.
     const DEFAULT: &'static [&'static str];
     fn id(&self) -> &str;
     fn properties(&self) -> &Map<String, Json>;
@@ -256,10 +256,16 @@ fn paged<'a, E: Entity + 'a>(
 
 pub(crate) fn shown<E: Entity>(query: &Query, object: &E) -> Map<String, Json> {
     let named = |name: &str| (name.to_owned(), value_of(object, name));
-    match &query.select {
+    let mut members: Map<String, Json> = match &query.select {
+        None if E::DEFAULT.is_empty() => schema().properties(E::TYPE).map(named).collect(),
         None => E::DEFAULT.iter().map(|name| named(name)).collect(),
         Some(names) => names.iter().map(|name| named(name)).collect(),
+    };
+    // An object of a derived type says of which.
+    if let Some(derived) = object.properties().get("@odata.type") {
+        members.insert("@odata.type".to_owned(), derived.clone());
     }
+    members
 }
 
 /// The value of a property as Graph shows it: unset is null, an unset collection is empty, a
@@ -274,6 +280,10 @@ fn value_of<E: Entity>(object: &E, name: &str) -> Json {
     };
     match (&property.kind, set) {
         (_, None) if property.collection => Json::Array(Vec::new()),
+        // Of a derived type, which it names.
+        (_, Some(Json::Object(members))) if members.contains_key("@odata.type") => {
+            Json::Object(members.clone())
+        }
         (Kind::Named(complex), Some(Json::Object(members))) => {
             let all = schema().properties(complex);
             let member = |name: &str| members.get(name).cloned().unwrap_or(Json::Null);

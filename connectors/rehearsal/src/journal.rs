@@ -1,7 +1,7 @@
 //! The file that keeps a tenant between processes: a header line, then one line per write.
 //!
-//! Each line is a whole user, a whole group, who moved into and out of one, or what it has given
-//! whom; the last one of an object counts. Several processes may share the file: it is locked
+//! Each line is a whole user, group, application, device or request for approval, who moved into and
+//! out of a group, or what it has given whom; the last one of an object counts. Several processes may share the file: it is locked
 //! while a call is carried out, and what others have added is read first.
 //! Invariant: a line is with the operating system before its write is answered, so a killed
 //! process loses nothing that it has said (a power cut may: this is a rehearsal).
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::devices::{Approval, Machine};
 use crate::directory::Record;
 use crate::groups::{Group, Moves};
 use crate::licences::ledger::Grants;
@@ -35,6 +36,8 @@ pub(crate) enum Line {
     Members(Moves),
     Licences(Grants),
     App(AppRecord),
+    Device(Box<Machine>),
+    Approval(Approval),
 }
 
 /// Why a journal cannot be used.

@@ -10,6 +10,7 @@ mod answer;
 mod batch;
 mod body;
 mod csdl;
+mod devices;
 mod digest;
 mod directory;
 mod early;
@@ -42,6 +43,10 @@ mod users;
 #[cfg(test)]
 mod tests;
 
+pub use devices::{
+    AppRegistration, ApprovalRequest, Contact, Decision, Device, DeviceAction, Enrolment, Hardware,
+    Join, Obstacle, Owner, PlacedDevice, Platform,
+};
 pub use error::TenantError;
 pub use fault::{Fault, Faults};
 pub use groups::reader::is_member;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Faults;
+use crate::{DeviceAction, Faults};
 
 /// How many users the quotas assume (throttling limits page, identity and access).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +82,11 @@ pub struct TenantOptions {
     pub evaluation_delay: Duration,
     /// Waited on the clock before each answer.
     pub latency: Duration,
+    /// Actions on devices that a second person has to agree to (Multi Admin Approval).
+    pub approvals: Vec<DeviceAction>,
+    /// Whether the application has the directory's role Cloud Device Administrator, with which it
+    /// may delete devices, and disable those that do not run Windows.
+    pub device_administrator: bool,
     /// Application permissions granted; they are the `roles` of the access token.
     pub roles: Vec<String>,
 }
@@ -104,6 +109,13 @@ impl Default for TenantOptions {
             "LicenseAssignment.ReadWrite.All",
             "Organization.Read.All",
             "Application.ReadWrite.All",
+            "Device.ReadWrite.All",
+            "BitlockerKey.ReadBasic.All",
+            "DeviceManagementManagedDevices.ReadWrite.All",
+            "DeviceManagementManagedDevices.PrivilegedOperations.All",
+            "DeviceManagementServiceConfig.ReadWrite.All",
+            "DeviceManagementApps.ReadWrite.All",
+            "DeviceManagementRBAC.Read.All",
         ];
         Self {
             tenant_id: "00000000-7e57-4000-8000-000000000001".to_owned(),
@@ -118,6 +130,8 @@ impl Default for TenantOptions {
             replication_delay: Duration::ZERO,
             evaluation_delay: Duration::ZERO,
             latency: Duration::ZERO,
+            approvals: Vec::new(),
+            device_administrator: true,
             roles: roles.map(str::to_owned).to_vec(),
         }
     }
@@ -138,6 +152,8 @@ impl fmt::Debug for TenantOptions {
             .field("replication_delay", &self.replication_delay)
             .field("evaluation_delay", &self.evaluation_delay)
             .field("latency", &self.latency)
+            .field("approvals", &self.approvals)
+            .field("device_administrator", &self.device_administrator)
             .field("roles", &self.roles)
             .finish()
     }

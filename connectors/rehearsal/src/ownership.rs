@@ -26,7 +26,7 @@ use crate::roles;
 use crate::route::{GroupKey, Key};
 use crate::shelf::Kept;
 use crate::state::{Call, State};
-use crate::users::{Done, not_json, object};
+use crate::users::{Done, not_json, object, without_parameters};
 
 /// The type of an application as it stands in the tenant.
 pub(crate) const SERVICE: &str = "microsoft.graph.servicePrincipal";
@@ -210,7 +210,8 @@ impl State {
         Ok(query)
     }
 
-    fn users_of(
+    /// Users that something else is related to.
+    pub(crate) fn users_of(
         &self,
         call: &Call<'_>,
         query: &Query,
@@ -347,9 +348,7 @@ impl State {
     ) -> Result<Done, Refusal> {
         query::none(call.query)?;
         roles::any(&self.options.roles, roles::DELETE)?;
-        if !call.body.is_empty() && !object(call)?.is_empty() {
-            return Err(Refusal::bad("The action has no parameters here."));
-        }
+        without_parameters(call)?;
         let mut record = Record::clone(&*self.binned(id, now)?);
         let name = record.name();
         if name.is_some_and(|name| self.directory.name_taken(&name, None)) {

@@ -14,7 +14,7 @@ use crate::answer::Answer;
 use crate::body;
 use crate::directory::Record;
 use crate::encoding::fields;
-use crate::query::{self, literal};
+use crate::query;
 use crate::refusal::Refusal;
 use crate::roles;
 use crate::route::Key;
@@ -92,25 +92,14 @@ pub(crate) fn definition(name: &str) -> String {
 }
 
 /// The value that a property has to equal, and whether definitions are shown with what is listed.
-fn asked(query: Option<&str>, property: &str) -> Result<(Option<String>, bool), Refusal> {
-    let options = fields(query.unwrap_or_default())
+fn asked(options: Option<&str>, property: &str) -> Result<(Option<String>, bool), Refusal> {
+    let options = fields(options.unwrap_or_default())
         .ok_or_else(|| Refusal::bad("The request URL is not valid."))?;
     let (mut text, mut expand) = (None, false);
     for (name, value) in &options {
         match (name.as_str(), value.as_str()) {
             ("$filter", filter) => {
-                let unsupported =
-                    || Refusal::unsupported("Unsupported or invalid query filter clause.");
-                let rest = filter.strip_prefix(property).ok_or_else(unsupported)?;
-                let rest = rest
-                    .trim_start()
-                    .strip_prefix("eq ")
-                    .ok_or_else(unsupported)?;
-                let (found, rest) = literal(rest).ok_or_else(unsupported)?;
-                if !rest.trim().is_empty() {
-                    return Err(unsupported());
-                }
-                text = Some(found);
+                text = Some(query::equality(filter, property)?);
             }
             ("$expand", "roleDefinition") => expand = true,
             _ => {

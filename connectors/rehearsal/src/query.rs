@@ -4,9 +4,11 @@
 //! that is not served is refused, never ignored.
 
 use http::StatusCode;
+use serde_json::{Map, Value as Json};
 
 use crate::body::is_extension;
 use crate::csdl::schema;
+use crate::devices::{AUTOPILOT, DEVICE, MANAGED, REGISTRATION};
 use crate::encoding::{encode, fields, is_guid};
 use crate::entity::USER;
 use crate::groups::GROUP;
@@ -35,7 +37,29 @@ const NOT_LISTED: [&str; 11] = [
 pub(crate) struct Filter {
     pub(crate) by: By,
     pub(crate) texts: Vec<String>,
+    /// One text, of which a part is enough.
+    pub(crate) part: bool,
 }
+
+/// How a filter compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Equals,
+    In,
+    Contains,
+}
+
+/// What else lists are filtered by, and how: "List managedDevices" (filters of `managedDevice` in the
+/// metadata: `eq`), "List devices", "List windowsAutopilotDeviceIdentities" (`contains` in its
+/// examples), "List managedAppRegistrations" (unconfirmed).
+const FILTERED: [(&str, &str, How); 6] = [
+    (DEVICE, "deviceId", How::Equals),
+    (MANAGED, "userId", How::Equals),
+    (MANAGED, "userPrincipalName", How::Equals),
+    (MANAGED, "azureADDeviceId", How::Equals),
+    (AUTOPILOT, "serialNumber", How::Contains),
+    (REGISTRATION, "userId", How::Equals),
+];
 
 /// What can be filtered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +70,8 @@ pub(crate) enum By {
     DisplayName,
     MailNickname,
     UniqueName,
+    /// A property of a kind of object that is looked through one by one.
+    Property(&'static str),
 }
 
 impl By {
@@ -58,16 +84,51 @@ impl By {
             (GROUP, "displayName") => Some(Self::DisplayName),
             (GROUP, "mailNickname") => Some(Self::MailNickname),
             (GROUP, "uniqueName") => Some(Self::UniqueName),
-            _ => None,
+            _ => {
+                let mut known = FILTERED.iter();
+                let found = known.find(|(of, known, _)| *of == type_name && *known == property);
+                found.map(|(_, known, _)| Self::Property(known))
+            }
         }
+    }
+
+    /// Whether filters of the type may compare so.
+    fn takes(self, type_name: &str, how: How) -> bool {
+        let mut known = FILTERED.iter();
+        let of = known.find(|(of, known, _)| *of == type_name && self == Self::Property(known));
+        of.map_or(how != How::Contains, |(.., only)| *only == how)
     }
 
     /// A text as it is compared.
     pub(crate) fn fold(self, text: &str) -> String {
         match self {
             Self::EmployeeId | Self::UniqueName => text.to_owned(),
-            Self::Id | Self::Name | Self::DisplayName | Self::MailNickname => text.to_lowercase(),
+            Self::Id | Self::Name | Self::DisplayName | Self::MailNickname | Self::Property(_) => {
+                text.to_lowercase()
+            }
         }
+    }
+}
+
+impl Filter {
+    /// Whether an object with these properties is among those asked for.
+    pub(crate) fn holds(&self, id: &str, properties: &Map<String, Json>) -> bool {
+        let text = match self.by {
+            By::Id => Some(id),
+            By::Property(name) => properties.get(name).and_then(Json::as_str),
+            By::Name | By::EmployeeId | By::DisplayName | By::MailNickname | By::UniqueName => None,
+        };
+        text.is_some_and(|text| {
+            let text = self.by.fold(text);
+            let fits = |asked: &String| {
+                if self.part {
+                    text.contains(asked.as_str())
+                } else {
+                    text == *asked
+                }
+            };
+            self.texts.iter().any(fits)
+        })
     }
 }
 
@@ -227,16 +288,29 @@ fn skip_token(text: &str) -> Result<String, Refusal> {
 }
 
 fn filter(text: &str, type_name: &str) -> Result<Filter, Refusal> {
-    let unsupported = || Refusal::unsupported("Unsupported or invalid query filter clause.");
+    if let Some(rest) = text.trim().strip_prefix("contains(") {
+        let (property, rest) = rest.split_once(',').ok_or_else(unsupported)?;
+        let by = By::of(type_name, property.trim()).ok_or_else(unsupported)?;
+        let (text, rest) = literal(rest).ok_or_else(unsupported)?;
+        if rest.trim() != ")" || !by.takes(type_name, How::Contains) {
+            return Err(unsupported());
+        }
+        return Ok(Filter {
+            by,
+            texts: vec![by.fold(&text)],
+            part: true,
+        });
+    }
     let (property, rest) = text.trim().split_once(' ').ok_or_else(unsupported)?;
     let by = By::of(type_name, property).ok_or_else(unsupported)?;
     let rest = rest.trim_start();
-    let texts = if let Some(rest) = rest.strip_prefix("eq ") {
-        let (text, rest) = literal(rest).ok_or_else(unsupported)?;
-        if !rest.trim().is_empty() {
-            return Err(unsupported());
-        }
-        vec![text]
+    let equals = rest.starts_with("eq ");
+    let how = if equals { How::Equals } else { How::In };
+    if !by.takes(type_name, how) {
+        return Err(unsupported());
+    }
+    let texts = if equals {
+        vec![equal(rest)?]
     } else {
         let list = rest
             .strip_prefix("in")
@@ -257,7 +331,51 @@ fn filter(text: &str, type_name: &str) -> Result<Filter, Refusal> {
     Ok(Filter {
         by,
         texts: texts.iter().map(|text| by.fold(text)).collect(),
+        part: false,
     })
+}
+
+fn unsupported() -> Refusal {
+    Refusal::unsupported("Unsupported or invalid query filter clause.")
+}
+
+/// The text behind `eq`, where nothing follows.
+fn equal(rest: &str) -> Result<String, Refusal> {
+    let rest = rest.strip_prefix("eq ").ok_or_else(unsupported)?;
+    let (text, rest) = literal(rest).ok_or_else(unsupported)?;
+    if rest.trim().is_empty() {
+        Ok(text)
+    } else {
+        Err(unsupported())
+    }
+}
+
+/// The text that a filter wants one property to equal.
+///
+/// # Errors
+/// 400 for every other filter.
+pub(crate) fn equality(filter: &str, property: &str) -> Result<String, Refusal> {
+    let rest = filter.strip_prefix(property).ok_or_else(unsupported)?;
+    equal(rest.trim_start())
+}
+
+/// The same where there is no option but that filter, of what the metadata do not have.
+///
+/// # Errors
+/// 400 for every other option.
+pub(crate) fn only_equality(
+    query: Option<&str>,
+    property: &str,
+) -> Result<Option<String>, Refusal> {
+    let options = fields(query.unwrap_or_default())
+        .ok_or_else(|| Refusal::bad("The request URL is not valid."))?;
+    match options.as_slice() {
+        [] => Ok(None),
+        [(name, filter)] if name == "$filter" => equality(filter, property).map(Some),
+        _ => Err(Refusal::unsupported(
+            "A query option is not supported for this request.",
+        )),
+    }
 }
 
 /// A quoted text at the beginning, its quotes undoubled, and what follows it.
@@ -298,6 +416,7 @@ mod tests {
         let filter = Filter {
             by: By::EmployeeId,
             texts: vec!["a'b".to_owned()],
+            part: false,
         };
         assert_eq!(query.filter, Some(filter));
         let query = of_list(
@@ -310,7 +429,8 @@ mod tests {
             query.filter,
             Some(Filter {
                 by: By::Name,
-                texts
+                texts,
+                part: false,
             })
         );
         let id = "5f3a09c1-0000-4000-8000-00000000000a";

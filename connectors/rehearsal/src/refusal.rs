@@ -33,6 +33,8 @@ pub(crate) struct Refusal {
     /// Seconds.
     pub(crate) retry_after: Option<f64>,
     pub(crate) throttled: Option<Box<Throttled>>,
+    /// A header that only this refusal has.
+    pub(crate) header: Option<Box<(&'static str, String)>>,
 }
 
 impl Refusal {
@@ -44,6 +46,7 @@ impl Refusal {
             details: Vec::new(),
             retry_after: None,
             throttled: None,
+            header: None,
         }
     }
 
@@ -69,6 +72,18 @@ impl Refusal {
     pub(crate) fn of(mut self, resource: &str) -> Self {
         let named = format!("of resource '{resource}'.");
         self.message = self.message.replace("of resource 'User'.", &named);
+        self
+    }
+
+    /// As Intune words it, which has codes of its own.
+    #[must_use]
+    pub(crate) fn by_intune(mut self) -> Self {
+        self.code = match self.code {
+            "Authorization_RequestDenied" => "Forbidden",
+            "Request_BadRequest" | "Request_UnsupportedQuery" => "BadRequest",
+            "Request_ResourceNotFound" => "ResourceNotFound",
+            other => other,
+        };
         self
     }
 

@@ -70,6 +70,41 @@ pub(crate) const APP_ROLES_READ: &[&str] =
     &["Directory.Read.All", "AppRoleAssignment.ReadWrite.All"];
 pub(crate) const APP_ROLES_WRITE: &[&str] = &["AppRoleAssignment.ReadWrite.All"];
 
+pub(crate) const DEVICE_READ: &[&str] = &[
+    "Device.Read.All",
+    "Device.ReadWrite.All",
+    "Directory.Read.All",
+];
+pub(crate) const DEVICE_WRITE: &[&str] = &["Device.ReadWrite.All"];
+pub(crate) const RECOVERY_KEYS_READ: &[&str] =
+    &["BitlockerKey.ReadBasic.All", "BitlockerKey.Read.All"];
+pub(crate) const MANAGED_READ: &[&str] = &[
+    "DeviceManagementManagedDevices.Read.All",
+    "DeviceManagementManagedDevices.ReadWrite.All",
+];
+pub(crate) const MANAGED_WRITE: &[&str] = &["DeviceManagementManagedDevices.ReadWrite.All"];
+/// Of a wipe the pages name `DeviceManagementManagedDevices.ReadWrite.All` too; it is not enough
+/// (microsoftgraph/microsoft-graph-docs-contrib, issue 2079).
+pub(crate) const MANAGED_ORDER: &[&str] =
+    &["DeviceManagementManagedDevices.PrivilegedOperations.All"];
+pub(crate) const AUTOPILOT_READ: &[&str] = &[
+    "DeviceManagementServiceConfig.Read.All",
+    "DeviceManagementServiceConfig.ReadWrite.All",
+];
+pub(crate) const AUTOPILOT_WRITE: &[&str] = &["DeviceManagementServiceConfig.ReadWrite.All"];
+pub(crate) const APPS_READ: &[&str] = &[
+    "DeviceManagementApps.Read.All",
+    "DeviceManagementApps.ReadWrite.All",
+];
+pub(crate) const APPS_WRITE: &[&str] = &["DeviceManagementApps.ReadWrite.All"];
+/// "List operationApprovalRequests" (beta).
+pub(crate) const APPROVALS_READ: &[&str] = &[
+    "DeviceManagementRBAC.Read.All",
+    "DeviceManagementRBAC.ReadWrite.All",
+    "DeviceManagementConfiguration.Read.All",
+    "DeviceManagementConfiguration.ReadWrite.All",
+];
+
 const READ_LEAVE_DATE: &[&str] = &[
     "User-LifeCycleInfo.Read.All",
     "User-LifeCycleInfo.ReadWrite.All",

@@ -5,12 +5,14 @@
 
 use http::{Method, StatusCode};
 
+use crate::devices::{DeviceKey, DeviceRoute, IntuneRoute};
 use crate::encoding::{decode, is_guid};
 use crate::ownership::{App, Ownership};
 use crate::privileges::Privilege;
 use crate::query::literal;
 use crate::refusal::Refusal;
 use crate::sign_in::{self, SignIn};
+use crate::state::Call;
 
 /// How a user is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub(crate) enum Route {
     Group(GroupRoute),
     Ownership(Ownership),
     SignIn(SignIn),
+    Device(DeviceRoute),
+    Intune(IntuneRoute),
     Privilege(Privilege),
     /// Users in the bin.
     ListBin,
@@ -89,14 +93,42 @@ type Offer = (Method, fn(Key) -> Route);
 /// The same of groups.
 type GroupOffer = (Method, fn(GroupKey) -> GroupRoute);
 
-/// Reads a path below the version root (`/users/{id}`).
-pub(crate) fn route(method: &Method, path: &str) -> Routed {
-    let segments: Option<Vec<String>> = path
-        .trim_start_matches('/')
+/// The same of devices, and of what Intune manages.
+type DeviceOffer = (Method, fn(DeviceKey) -> DeviceRoute);
+type IntuneOffer = (Method, fn(String) -> IntuneRoute);
+
+/// Reads the path of a call.
+pub(crate) fn routed(call: &Call<'_>) -> Routed {
+    if !call.beta {
+        return route(call.method, call.path);
+    }
+    match call.path {
+        "/deviceManagement/operationApprovalRequests" => only(
+            call.method,
+            &Method::GET,
+            "/beta/deviceManagement/operationApprovalRequests",
+            Ok(Route::Intune(IntuneRoute::Approvals)),
+        ),
+        other => unknown(
+            other
+                .trim_start_matches('/')
+                .split('/')
+                .next()
+                .unwrap_or_default(),
+        ),
+    }
+}
+
+fn segments(path: &str) -> Option<Vec<String>> {
+    path.trim_start_matches('/')
         .split('/')
         .map(decode)
-        .collect();
-    let Some(segments) = segments else {
+        .collect()
+}
+
+/// Reads a path below the version root (`/users/{id}`).
+pub(crate) fn route(method: &Method, path: &str) -> Routed {
+    let Some(segments) = segments(path) else {
         let refusal = Refusal::bad("The request URL is not valid.");
         return Routed {
             template: "?",
@@ -112,6 +144,15 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
         "applications" | "servicePrincipals" | "directory" | "roleManagement"
     ) {
         return other_route(method, &parts);
+    }
+    if parts[0] == "devices" || parts[0].starts_with("devices(") {
+        return device_route(method, &parts);
+    }
+    if matches!(
+        parts[0],
+        "deviceManagement" | "deviceAppManagement" | "informationProtection"
+    ) {
+        return management_route(method, &parts);
     }
     // users('…') is users/…
     let literal = parts[0]
@@ -260,6 +301,35 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
             };
             Routed { template, route }
         }
+        ["users", _, "ownedDevices"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| Route::Device(DeviceRoute::OwnedBy(key)))];
+            named("/users/{id}/ownedDevices", method, &make)
+        }
+        ["users", _, "registeredDevices"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| {
+                Route::Device(DeviceRoute::RegisteredFor(key))
+            })];
+            named("/users/{id}/registeredDevices", method, &make)
+        }
+        ["users", _, "managedDevices"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| Route::Intune(IntuneRoute::ListOf(key)))];
+            named("/users/{id}/managedDevices", method, &make)
+        }
+        [
+            "users",
+            _,
+            "wipeManagedAppRegistrationsByDeviceTag"
+            | "microsoft.graph.wipeManagedAppRegistrationsByDeviceTag",
+        ] => {
+            let make: [Offer; 1] = [(Method::POST, |key| {
+                Route::Intune(IntuneRoute::WipeApps(key))
+            })];
+            named(
+                "/users/{id}/wipeManagedAppRegistrationsByDeviceTag",
+                method,
+                &make,
+            )
+        }
         ["users", _, "memberOf"] => {
             let make: [Offer; 1] = [(Method::GET, |key| Route::Group(GroupRoute::MemberOf(key)))];
             named("/users/{id}/memberOf", method, &make)
@@ -404,16 +474,157 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
     }
 }
 
+/// Below `/devices`.
+fn device_route(method: &Method, parts: &[&str]) -> Routed {
+    // devices(deviceId='…') and devices('…') are devices/…
+    let (key, rest) = match (parts[0].strip_prefix("devices"), parts) {
+        (Some(""), ["devices"]) => {
+            let list = Ok(Route::Device(DeviceRoute::List));
+            return only(method, &Method::GET, "/devices", list);
+        }
+        (Some(""), ["devices", key, ..]) => (guid(key).map(DeviceKey::Id), &parts[2..]),
+        (Some(text), _) => {
+            let inside = text.strip_prefix('(').unwrap_or_default();
+            let by_device = inside.strip_prefix("deviceId=");
+            let key = literal(by_device.unwrap_or(inside)).filter(|(_, rest)| *rest == ")");
+            let key = key
+                .ok_or_else(|| Refusal::not_found(None))
+                .and_then(|(id, _)| guid(&id));
+            let make = if by_device.is_some() {
+                DeviceKey::DeviceId
+            } else {
+                DeviceKey::Id
+            };
+            (key.map(make), &parts[1..])
+        }
+        (None, _) => return unknown(parts[0]),
+    };
+    let (template, offers): (_, &[DeviceOffer]) = match rest {
+        [] => (
+            "/devices/{id}",
+            &[
+                (Method::GET, DeviceRoute::Read),
+                (Method::PATCH, DeviceRoute::Update),
+                (Method::DELETE, DeviceRoute::Delete),
+            ],
+        ),
+        ["registeredOwners"] => (
+            "/devices/{id}/registeredOwners",
+            &[(Method::GET, DeviceRoute::Owners)],
+        ),
+        ["registeredUsers"] => (
+            "/devices/{id}/registeredUsers",
+            &[(Method::GET, DeviceRoute::Users)],
+        ),
+        [other, ..] => return unknown(other),
+    };
+    let route = match offers.iter().find(|(known, _)| known == method) {
+        None => Err(Refusal::method_not_allowed()),
+        Some((_, make)) => key.map(|key| Route::Device(make(key))),
+    };
+    Routed { template, route }
+}
+
+/// Below `/deviceManagement`, `/deviceAppManagement` and `/informationProtection`.
+fn management_route(method: &Method, parts: &[&str]) -> Routed {
+    let of =
+        |id: &str, offers: &[IntuneOffer]| match offers.iter().find(|(known, _)| known == method) {
+            None => Err(Refusal::method_not_allowed().by_intune()),
+            Some((_, make)) => guid(id)
+                .map(|id| Route::Intune(make(id)))
+                .map_err(Refusal::by_intune),
+        };
+    let (template, route) = match parts {
+        ["informationProtection", "bitlocker", "recoveryKeys"] => {
+            let template = "/informationProtection/bitlocker/recoveryKeys";
+            let keys = Ok(Route::Device(DeviceRoute::RecoveryKeys));
+            return only(method, &Method::GET, template, keys);
+        }
+        ["deviceManagement", "managedDevices"] => {
+            let template = "/deviceManagement/managedDevices";
+            let list = Ok(Route::Intune(IntuneRoute::List));
+            return only(method, &Method::GET, template, list);
+        }
+        ["deviceManagement", "windowsAutopilotDeviceIdentities"] => {
+            let template = "/deviceManagement/windowsAutopilotDeviceIdentities";
+            let list = Ok(Route::Intune(IntuneRoute::Identities));
+            return only(method, &Method::GET, template, list);
+        }
+        ["deviceAppManagement", "managedAppRegistrations"] => {
+            let template = "/deviceAppManagement/managedAppRegistrations";
+            let list = Ok(Route::Intune(IntuneRoute::Registrations));
+            return only(method, &Method::GET, template, list);
+        }
+        ["deviceManagement", "managedDevices", id] => (
+            "/deviceManagement/managedDevices/{id}",
+            of(
+                id,
+                &[
+                    (Method::GET, IntuneRoute::Read),
+                    (Method::PATCH, IntuneRoute::Update),
+                    (Method::DELETE, IntuneRoute::Delete),
+                ],
+            ),
+        ),
+        ["deviceManagement", "managedDevices", id, "users"] => (
+            "/deviceManagement/managedDevices/{id}/users",
+            of(id, &[(Method::GET, IntuneRoute::Users)]),
+        ),
+        [
+            "deviceManagement",
+            "managedDevices",
+            id,
+            "retire" | "microsoft.graph.retire",
+        ] => (
+            "/deviceManagement/managedDevices/{id}/retire",
+            of(id, &[(Method::POST, IntuneRoute::Retire)]),
+        ),
+        [
+            "deviceManagement",
+            "managedDevices",
+            id,
+            "wipe" | "microsoft.graph.wipe",
+        ] => (
+            "/deviceManagement/managedDevices/{id}/wipe",
+            of(id, &[(Method::POST, IntuneRoute::Wipe)]),
+        ),
+        ["deviceManagement", "windowsAutopilotDeviceIdentities", id] => (
+            "/deviceManagement/windowsAutopilotDeviceIdentities/{id}",
+            of(id, &[(Method::DELETE, IntuneRoute::RemoveIdentity)]),
+        ),
+        [
+            "deviceManagement",
+            "windowsAutopilotDeviceIdentities",
+            id,
+            "unassignUserFromDevice" | "microsoft.graph.unassignUserFromDevice",
+        ] => (
+            "/deviceManagement/windowsAutopilotDeviceIdentities/{id}/unassignUserFromDevice",
+            of(id, &[(Method::POST, IntuneRoute::Unassign)]),
+        ),
+        [.., last] => return unknown(last),
+        [] => return unknown(""),
+    };
+    Routed { template, route }
+}
+
+/// A path that has one method.
+fn only(
+    method: &Method,
+    allowed: &Method,
+    template: &'static str,
+    route: Result<Route, Refusal>,
+) -> Routed {
+    let route = if method == allowed {
+        route
+    } else {
+        Err(Refusal::method_not_allowed())
+    };
+    Routed { template, route }
+}
+
 /// Below `/applications`, `/servicePrincipals`, `/directory` and `/roleManagement`.
 fn other_route(method: &Method, parts: &[&str]) -> Routed {
-    let only = |allowed: Method, template, route: Result<Route, Refusal>| Routed {
-        template,
-        route: if *method == allowed {
-            route
-        } else {
-            Err(Refusal::method_not_allowed())
-        },
-    };
+    let only = |allowed: Method, template, route| only(method, &allowed, template, route);
     let app = |id: &str, make: fn(App) -> Ownership| {
         let service = parts[0] == "servicePrincipals";
         guid(id).map(|id| Route::Ownership(make(App { service, id })))

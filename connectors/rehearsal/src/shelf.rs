@@ -114,6 +114,11 @@ impl<T: Kept> Shelf<T> {
             .filter(|object| object.live())
     }
 
+    /// An object in whichever state.
+    pub(crate) fn whatever(&self, id: &str) -> Option<&Arc<T>> {
+        self.objects.get(id).map(|object| &object.current)
+    }
+
     /// Whether replicas know of the object at all, in whichever state.
     pub(crate) fn arrived(&self, id: &str, now: Timestamp) -> bool {
         self.objects

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::Fault;
 use crate::answer::{Answer, Reply};
+use crate::devices::{Approval, Machine};
 use crate::directory::Directory;
 use crate::early::Early;
 use crate::encoding::fields;
@@ -22,7 +23,7 @@ use crate::licences::ledger::Ledger;
 use crate::options::{Size, TenantOptions, Throttle};
 use crate::ownership::AppRecord;
 use crate::refusal::Refusal;
-use crate::route::{Routed, route};
+use crate::route::{Routed, routed};
 use crate::seeded::Seeded;
 use crate::served::Served;
 use crate::shelf::Shelf;
@@ -38,6 +39,8 @@ pub(crate) struct Call<'a> {
     pub(crate) method: &'a Method,
     /// Below the version root.
     pub(crate) path: &'a str,
+    /// The version is beta.
+    pub(crate) beta: bool,
     pub(crate) query: Option<&'a str>,
     pub(crate) body: &'a [u8],
     /// Whether the content type says JSON.
@@ -45,6 +48,11 @@ pub(crate) struct Call<'a> {
     pub(crate) client_request_id: Option<&'a str>,
     /// The `Prefer` header.
     pub(crate) prefer: Option<&'a str>,
+    pub(crate) user_agent: Option<&'a str>,
+    /// The `x-msft-approval-justification` header.
+    pub(crate) justification: Option<&'a str>,
+    /// The `x-msft-approval-code` header.
+    pub(crate) approval_code: Option<&'a str>,
     /// Scheme and host that the caller reached us under.
     pub(crate) origin: &'a str,
     pub(crate) arrived: Timestamp,
@@ -57,6 +65,9 @@ pub(crate) struct State {
     pub(crate) directory: Directory,
     pub(crate) groups: Groups,
     pub(crate) apps: Shelf<AppRecord>,
+    pub(crate) devices: Shelf<Machine>,
+    /// By code.
+    pub(crate) approvals: BTreeMap<String, Approval>,
     /// By id.
     pub(crate) skus: BTreeMap<String, Sku>,
     pub(crate) ledger: Ledger,
@@ -109,7 +120,8 @@ impl State {
             match (&line, at) {
                 (Line::Members(_), None) => self.groups.looked(),
                 (Line::User(_) | Line::Group(_), None) => self.groups.touched(),
-                (Line::Licences(_) | Line::App(_), None) | (_, Some(_)) => {}
+                (Line::Licences(_) | Line::App(_) | Line::Device(_) | Line::Approval(_), None)
+                | (_, Some(_)) => {}
             }
             match line {
                 Line::User(record) => self.keep_user(record, at),
@@ -118,6 +130,12 @@ impl State {
                 Line::Licences(grants) => self.keep_grants(grants, at),
                 Line::App(app) => {
                     self.apps.put(std::sync::Arc::new(app), None);
+                }
+                Line::Device(machine) => {
+                    self.devices.put(std::sync::Arc::new(*machine), None);
+                }
+                Line::Approval(approval) => {
+                    self.approvals.insert(approval.code.clone(), approval);
                 }
             }
         }
@@ -138,7 +156,7 @@ impl State {
     pub(crate) fn one(&mut self, call: &Call<'_>, now: Timestamp) -> Reply {
         self.directory.settle(now);
         self.groups.settle(now);
-        let Routed { template, route } = route(call.method, call.path);
+        let Routed { template, route } = routed(call);
         let options = call.query.and_then(fields).unwrap_or_default();
         let cost = Cost::of(call.method.as_str(), template, &options);
         let mut served = self.begin(call, template, cost);
@@ -267,6 +285,9 @@ impl State {
                     if let Some(information) = throttled.information {
                         answer = answer.with("x-ms-throttle-information", information.to_owned());
                     }
+                }
+                if let Some((name, value)) = refusal.header.map(|header| *header) {
+                    answer = answer.with(name, value);
                 }
                 if refusal.status == StatusCode::UNAUTHORIZED {
                     answer = answer.with("www-authenticate", "Bearer realm=\"\"".to_owned());

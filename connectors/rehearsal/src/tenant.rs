@@ -3,7 +3,7 @@
 //! Invariant: the router is the only way in for calls; the in-process exchange and the sockets
 //! both go through it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,6 +23,7 @@ use tower::util::BoxCloneSyncService;
 use crate::Faults;
 use crate::answer::{Answer, Reply};
 use crate::batch::is_json;
+use crate::devices::{ApprovalRequest, Contact, Decision, Device, Hardware, PlacedDevice};
 use crate::digest::{digest, manager};
 use crate::directory::Directory;
 use crate::early::Early;
@@ -46,6 +47,8 @@ use crate::token::Tokens;
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 const VERSION: &str = "/v1.0";
+/// What is only there is served below it, and nothing else.
+const BETA: &str = "/beta";
 
 /// A user as JSON: every property that is set, `id`, `manager` (object id), `passwordSet`,
 /// `assignedLicenses` when there are any, and `deletedDateTime` when it was deleted.
@@ -102,6 +105,8 @@ impl Tenant {
             directory,
             groups,
             apps: Shelf::new(std::time::Duration::ZERO, seed.at(4 << 32)),
+            devices: Shelf::new(std::time::Duration::ZERO, seed.at(5 << 32)),
+            approvals: BTreeMap::new(),
             skus: licences::bought(&options),
             ledger: Ledger::new(evaluation),
             journal,
@@ -212,28 +217,37 @@ impl Tenant {
                 .and_then(|value| value.to_str().ok())
         };
         let origin = origin(parts);
+        let of = |version| {
+            path.strip_prefix(version)
+                .filter(|rest: &&str| rest.starts_with('/'))
+        };
+        let (below, beta) = match of(BETA) {
+            Some(rest) => (Some(rest), true),
+            None => (of(VERSION), false),
+        };
         let call = Call {
             method: &parts.method,
-            path: path.strip_prefix(VERSION).unwrap_or(path),
+            path: below.unwrap_or(path),
+            beta,
             query: parts.uri.query(),
             body,
             json: text("content-type").is_some_and(is_json),
             client_request_id: text("client-request-id"),
             prefer: text("prefer"),
+            user_agent: text("user-agent"),
+            justification: text("x-msft-approval-justification"),
+            approval_code: text("x-msft-approval-code"),
             origin: &origin,
             arrived,
             in_batch: false,
         };
-        let below = path
-            .strip_prefix(VERSION)
-            .is_some_and(|rest| rest.starts_with('/'));
-        let refused = if below {
+        let refused = if below.is_some() {
             state
                 .tokens
                 .check(text(header::AUTHORIZATION.as_str()), now)
                 .err()
         } else {
-            let message = "Resource not found: only version v1.0 is served.";
+            let message = "Resource not found: only versions v1.0 and beta are served.";
             Some(Refusal::new(
                 StatusCode::NOT_FOUND,
                 "ResourceNotFound",
@@ -431,6 +445,58 @@ impl Tenant {
             .map_err(refused)
     }
 
+    /// Puts a device into the tenant, with the records that it is to have; gives their ids.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] for a device that cannot be, or where a user of it is not there.
+    pub fn put_device(&self, device: &Device) -> Result<PlacedDevice, TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_device(device, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
+    /// From now on a device can be reached as said. Orders that it has not heard of wait for its next
+    /// check-in.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where there is no such hardware.
+    pub fn reach_device(&self, hardware: &str, contact: Contact) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.reach_device(hardware, contact, now))
+            .and_then(|reached| reached)
+            .map_err(refused)
+    }
+
+    /// What has in truth become of every device by now, whichever records there still are; by the id
+    /// of the hardware.
+    pub fn hardware(&self) -> Vec<Hardware> {
+        self.caught_up().hardware(self.0.clock.now())
+    }
+
+    /// Every request for approval of an action on a device, oldest first.
+    pub fn approval_requests(&self) -> Vec<ApprovalRequest> {
+        self.caught_up().approval_requests(self.0.clock.now())
+    }
+
+    /// Decides on a request for approval at an instant, which may be to come; a later decision takes
+    /// the place of this one. Behind the end of the request it comes too late.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where there is no such request.
+    pub fn decide(&self, code: &str, decision: Decision, at: Timestamp) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.decide_approval(code, decision, at))
+            .and_then(|decided| decided)
+            .map_err(refused)
+    }
+
     /// What was served, oldest first; the newest million calls.
     pub fn history(&self) -> Vec<Served> {
         self.state().history.iter().cloned().collect()
@@ -526,7 +592,7 @@ impl State {
         refusal: Refusal,
         now: Timestamp,
     ) -> Answer {
-        let template = crate::route::route(call.method, call.path).template;
+        let template = crate::route::routed(call).template;
         let charge = Charge {
             exhausted: None,
             fullest: 0.0,

@@ -135,9 +135,7 @@ impl State {
             Route::RevokeSessions(key) => {
                 query::none(call.query)?;
                 roles::any(&self.options.roles, roles::REVOKE)?;
-                if !call.body.is_empty() && !object(call)?.is_empty() {
-                    return Err(Refusal::bad("The action has no parameters."));
-                }
+                without_parameters(call)?;
                 let mut record = Record::clone(&*self.find(&key, now)?);
                 let since = "signInSessionsValidFromDateTime".to_owned();
                 record.properties.insert(since, now.to_string().into());
@@ -150,6 +148,8 @@ impl State {
             Route::Ownership(route) => self.execute_ownership(route, call, now),
             Route::Privilege(route) => self.execute_privilege(route, call, now),
             Route::SignIn(route) => self.execute_sign_in(route, call, now),
+            Route::Device(route) => self.execute_device(route, call, now),
+            Route::Intune(route) => self.execute_intune(route, call, now),
             Route::ListBin => self.list_bin(call, now),
             Route::Restore(id) => self.restore(&id, call, now),
             Route::ReadOrganization => self.organization(call),
@@ -179,7 +179,9 @@ impl State {
                     By::EmployeeId => texts
                         .flat_map(|key| self.directory.by_key(key, now))
                         .collect(),
-                    By::DisplayName | By::MailNickname | By::UniqueName => Vec::new(),
+                    By::DisplayName | By::MailNickname | By::UniqueName | By::Property(_) => {
+                        Vec::new()
+                    }
                 };
                 found.sort_by(|a, b| a.id.cmp(&b.id));
                 found.dedup_by(|a, b| a.id == b.id);
@@ -398,6 +400,18 @@ pub(crate) fn not_json() -> Refusal {
         "BadRequest",
         "Unable to read JSON request payload.",
     )
+}
+
+/// The body of an action that has no parameters.
+///
+/// # Errors
+/// 400 where there are any.
+pub(crate) fn without_parameters(call: &Call<'_>) -> Result<(), Refusal> {
+    if call.body.is_empty() || object(call)?.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::bad("The action has no parameters."))
+    }
 }
 
 /// The body as a JSON object.

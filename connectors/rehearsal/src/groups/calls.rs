@@ -144,7 +144,7 @@ impl State {
                     By::DisplayName => group.text("displayName"),
                     By::MailNickname => group.text("mailNickname"),
                     By::UniqueName => group.text("uniqueName"),
-                    By::Name | By::EmployeeId => None,
+                    By::Name | By::EmployeeId | By::Property(_) => None,
                 };
                 text.is_some_and(|text| filter.texts.contains(&filter.by.fold(text)))
             })

@@ -1,7 +1,9 @@
 //! The tenant from outside: every test speaks HTTP to it, through the in-process exchange or over
 //! a socket.
 
+mod approvals;
 mod batches;
+mod devices;
 mod faults;
 mod groups;
 mod journals;

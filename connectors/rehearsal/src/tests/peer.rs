@@ -1,5 +1,7 @@
 //! A client without any manners: it sends what it is told to.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use jiff::Timestamp;
@@ -98,6 +100,12 @@ impl Peer {
             .clone_into(&mut self.token);
     }
 
+    /// Waits, and signs in again: a token lives for an hour.
+    pub(super) async fn after(&mut self, wait: Duration) {
+        self.clock.sleep(wait).await;
+        self.sign_in(&TenantOptions::default()).await;
+    }
+
     /// A call of the token endpoint.
     pub(super) async fn form(&self, tenant: &str, form: &str) -> Got {
         let request = Request::post(format!(
@@ -140,6 +148,18 @@ impl Peer {
         }
         let body = body.map(Json::to_string).unwrap_or_default();
         builder.body(Bytes::from(body)).unwrap()
+    }
+
+    /// A call with one more header.
+    pub(super) async fn with_header(
+        &self,
+        (method, target): (&str, &str),
+        body: Option<&Json>,
+        (name, value): (&'static str, &str),
+    ) -> Got {
+        let mut request = self.request(method, target, body);
+        request.headers_mut().insert(name, value.parse().unwrap());
+        self.raw(request).await.unwrap()
     }
 
     /// A call that may break.

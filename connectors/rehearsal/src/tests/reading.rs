@@ -175,12 +175,8 @@ async fn what_is_not_served() {
             format!("{one}?$select=id"),
             (400, "Request_UnsupportedQuery"),
         ),
-        ("GET", "/devices".to_owned(), (404, "ResourceNotFound")),
-        (
-            "GET",
-            format!("{one}/ownedDevices"),
-            (404, "ResourceNotFound"),
-        ),
+        ("GET", "/contacts".to_owned(), (404, "ResourceNotFound")),
+        ("GET", format!("{one}/photo"), (404, "ResourceNotFound")),
         (
             "GET",
             "/users/delta".to_owned(),
