@@ -35,6 +35,9 @@ pub(crate) struct Record {
     /// What the user registered to sign in with, by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub(crate) methods: BTreeMap<String, Method>,
+    /// How many Temporary Access Passes were made.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(crate) passes_issued: u32,
     /// Roles in the directory.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub(crate) roles: BTreeSet<HeldRole>,

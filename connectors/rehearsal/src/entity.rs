@@ -305,6 +305,9 @@ pub(crate) fn plain(record: &Record, manager: Option<&str>, licences: Vec<Json>)
     if record.password_resets > 0 {
         out.insert("passwordResets".to_owned(), record.password_resets.into());
     }
+    if record.passes_issued > 0 {
+        out.insert("passesIssued".to_owned(), record.passes_issued.into());
+    }
     if !record.roles.is_empty() {
         let roles = record.roles.iter().map(HeldRole::shown);
         out.insert("roles".to_owned(), roles.collect());

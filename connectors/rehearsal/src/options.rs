@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{DeviceAction, Faults};
+use crate::{DeviceAction, Faults, PassPolicy};
 
 /// How many users the quotas assume (throttling limits page, identity and access).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +82,8 @@ pub struct TenantOptions {
     pub evaluation_delay: Duration,
     /// Waited on the clock before each answer.
     pub latency: Duration,
+    /// What Temporary Access Passes may be.
+    pub passes: PassPolicy,
     /// Actions on devices that a second person has to agree to (Multi Admin Approval).
     pub approvals: Vec<DeviceAction>,
     /// Whether the application has the directory's role Cloud Device Administrator, with which it
@@ -101,6 +103,7 @@ impl Default for TenantOptions {
             "User-LifeCycleInfo.ReadWrite.All",
             "User-PasswordProfile.ReadWrite.All",
             "UserAuthenticationMethod.ReadWrite.All",
+            "Policy.Read.AuthenticationMethod",
             "RoleManagement.Read.Directory",
             "RoleAssignmentSchedule.ReadWrite.Directory",
             "RoleEligibilitySchedule.ReadWrite.Directory",
@@ -130,6 +133,7 @@ impl Default for TenantOptions {
             replication_delay: Duration::ZERO,
             evaluation_delay: Duration::ZERO,
             latency: Duration::ZERO,
+            passes: PassPolicy::default(),
             approvals: Vec::new(),
             device_administrator: true,
             roles: roles.map(str::to_owned).to_vec(),
@@ -152,6 +156,7 @@ impl fmt::Debug for TenantOptions {
             .field("replication_delay", &self.replication_delay)
             .field("evaluation_delay", &self.evaluation_delay)
             .field("latency", &self.latency)
+            .field("passes", &self.passes)
             .field("approvals", &self.approvals)
             .field("device_administrator", &self.device_administrator)
             .field("roles", &self.roles)

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
@@ -37,6 +37,9 @@ pub(crate) const APPLICATION: &str = "microsoft.graph.application";
 const OWNERS_MAX: usize = 100;
 /// "Assign sponsor": sponsors of a user.
 const SPONSORS_MAX: usize = 5;
+
+/// How long somebody stays in the bin.
+pub(crate) const BIN: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// What is asked of who answers for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -366,11 +369,10 @@ impl State {
     /// # Errors
     /// 404 for whoever is not there, and for whoever was there for too long.
     fn binned(&self, id: &str, now: Timestamp) -> Result<Arc<Record>, Refusal> {
-        let bin = jiff::SignedDuration::from_hours(24 * 30);
         let found = self.directory.all().find(|record| record.id == id);
         let found = found.filter(|record| {
             let deleted = record.deleted;
-            deleted.is_some_and(|at| now.duration_since(at) < bin)
+            deleted.is_some_and(|at| now.duration_since(at) < BIN)
         });
         found.cloned().ok_or_else(|| Refusal::not_found(Some(id)))
     }

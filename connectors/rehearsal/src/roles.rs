@@ -36,6 +36,18 @@ pub(crate) const METHODS_READ: &[&str] = &[
     "UserAuthenticationMethod.ReadWrite.All",
 ];
 
+pub(crate) const PASS_READ: &[&str] = &[
+    "UserAuthMethod-TAP.Read.All",
+    "UserAuthMethod-TAP.ReadWrite.All",
+    "UserAuthenticationMethod.Read.All",
+    "UserAuthenticationMethod.ReadWrite.All",
+];
+pub(crate) const PASS_WRITE: &[&str] = &[
+    "UserAuthMethod-TAP.ReadWrite.All",
+    "UserAuthenticationMethod.ReadWrite.All",
+];
+pub(crate) const PASS_POLICY: &[&str] = &["Policy.Read.AuthenticationMethod", "Policy.Read.All"];
+
 pub(crate) const ROLES_READ: &[&str] = &[
     "RoleManagement.Read.Directory",
     "RoleManagement.Read.All",

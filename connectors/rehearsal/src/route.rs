@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use crate::devices::{DeviceKey, DeviceRoute, IntuneRoute};
 use crate::encoding::{decode, is_guid};
 use crate::ownership::{App, Ownership};
+use crate::passes::Pass;
 use crate::privileges::Privilege;
 use crate::query::literal;
 use crate::refusal::Refusal;
@@ -70,9 +71,12 @@ pub(crate) enum Route {
     Group(GroupRoute),
     Ownership(Ownership),
     SignIn(SignIn),
+    Pass(Pass),
     Device(DeviceRoute),
     Intune(IntuneRoute),
     Privilege(Privilege),
+    /// Changes of users.
+    Delta,
     /// Users in the bin.
     ListBin,
     /// Object id, lower case.
@@ -185,6 +189,10 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
                 route,
             }
         }
+        [
+            "users",
+            "delta" | "delta()" | "microsoft.graph.delta" | "microsoft.graph.delta()",
+        ] if literal.is_none() => only(method, &Method::GET, "/users/delta", Ok(Route::Delta)),
         ["users", _] => {
             let make: [Offer; 3] = [
                 (Method::GET, Route::ReadUser),
@@ -288,6 +296,38 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
             let make: [Offer; 1] = [(Method::GET, |key| Route::SignIn(SignIn::List(key)))];
             named("/users/{id}/authentication/methods", method, &make)
         }
+        ["users", _, "authentication", "temporaryAccessPassMethods"] => {
+            let make: [Offer; 2] = [
+                (Method::GET, |key| Route::Pass(Pass::List(key))),
+                (Method::POST, |key| Route::Pass(Pass::Create(key))),
+            ];
+            named(
+                "/users/{id}/authentication/temporaryAccessPassMethods",
+                method,
+                &make,
+            )
+        }
+        [
+            "users",
+            key,
+            "authentication",
+            "temporaryAccessPassMethods",
+            id,
+        ] if *method == Method::GET => Routed {
+            template: sign_in::template("temporaryAccessPassMethods").0,
+            route: key_of(key).map(|key| Route::Pass(Pass::Read(key, (*id).to_owned()))),
+        },
+        [
+            "policies",
+            "authenticationMethodsPolicy",
+            "authenticationMethodConfigurations",
+            name,
+        ] if name.eq_ignore_ascii_case("temporaryAccessPass") => only(
+            method,
+            &Method::GET,
+            "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{id}",
+            Ok(Route::Pass(Pass::Policy)),
+        ),
         ["users", key, "authentication", segment, id] => {
             let (template, removable) = sign_in::template(segment);
             let route = if !removable {

@@ -13,6 +13,7 @@ use crate::answer::Answer;
 use crate::body;
 use crate::csdl::schema;
 use crate::directory::Record;
+use crate::passes;
 use crate::query;
 use crate::refusal::Refusal;
 use crate::roles;
@@ -46,7 +47,7 @@ const KINDS: [(&str, &str, &str, Option<&str>); 8] = [
     ),
     (
         "temporaryAccessPassMethods",
-        "temporaryAccessPassAuthenticationMethod",
+        passes::KIND,
         "/users/{id}/authentication/temporaryAccessPassMethods/{id}",
         Some("UserAuthMethod-TAP.ReadWrite.All"),
     ),
@@ -93,7 +94,17 @@ pub(crate) struct Method {
     /// It is asked for first.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     default: bool,
-    properties: Map<String, Json>,
+    pub(crate) properties: Map<String, Json>,
+}
+
+impl Method {
+    pub(crate) fn new(kind: &str, properties: Map<String, Json>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            default: false,
+            properties,
+        }
+    }
 }
 
 /// The template of a path segment, and whether methods of it can be removed at all.
@@ -124,6 +135,9 @@ impl State {
                     "password": null,
                 });
                 let others = user.methods.iter().map(|(id, method)| {
+                    if method.kind == passes::KIND {
+                        return passes::shown(id, method, now);
+                    }
                     let mut shown = method.properties.clone();
                     let kind = format!("#microsoft.graph.{}", method.kind);
                     shown.insert("@odata.type".to_owned(), kind.into());

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::Fault;
 use crate::answer::{Answer, Reply};
+use crate::delta::Changes;
 use crate::devices::{Approval, Machine};
 use crate::directory::Directory;
 use crate::early::Early;
@@ -65,6 +66,7 @@ pub(crate) struct State {
     pub(crate) directory: Directory,
     pub(crate) groups: Groups,
     pub(crate) apps: Shelf<AppRecord>,
+    pub(crate) changes: Changes,
     pub(crate) devices: Shelf<Machine>,
     /// By code.
     pub(crate) approvals: BTreeMap<String, Approval>,

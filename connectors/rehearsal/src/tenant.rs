@@ -23,6 +23,7 @@ use tower::util::BoxCloneSyncService;
 use crate::Faults;
 use crate::answer::{Answer, Reply};
 use crate::batch::is_json;
+use crate::delta::Changes;
 use crate::devices::{ApprovalRequest, Contact, Decision, Device, Hardware, PlacedDevice};
 use crate::digest::{digest, manager};
 use crate::directory::Directory;
@@ -51,7 +52,7 @@ const VERSION: &str = "/v1.0";
 const BETA: &str = "/beta";
 
 /// A user as JSON: every property that is set, `id`, `manager` (object id), `passwordSet`,
-/// `assignedLicenses` when there are any, and `deletedDateTime` when it was deleted.
+/// `passesIssued` and `assignedLicenses` when there are any, and `deletedDateTime` when it was deleted.
 pub type User = Json;
 
 /// A simulated tenant. Clones are the same tenant.
@@ -105,6 +106,7 @@ impl Tenant {
             directory,
             groups,
             apps: Shelf::new(std::time::Duration::ZERO, seed.at(4 << 32)),
+            changes: Changes::default(),
             devices: Shelf::new(std::time::Duration::ZERO, seed.at(5 << 32)),
             approvals: BTreeMap::new(),
             skus: licences::bought(&options),
@@ -476,6 +478,11 @@ impl Tenant {
     /// of the hardware.
     pub fn hardware(&self) -> Vec<Hardware> {
         self.caught_up().hardware(self.0.clock.now())
+    }
+
+    /// From now on no delta token is good that was given so far, in this process.
+    pub fn reset_delta(&self) {
+        self.state().changes.reset();
     }
 
     /// Every request for approval of an action on a device, oldest first.

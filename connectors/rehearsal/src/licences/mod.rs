@@ -340,6 +340,8 @@ impl State {
         self.groups.user_changed(&user.id, at);
         let old = self.directory.current(&user.id).cloned();
         self.ledger.user_changed(old.as_deref(), &user, at);
+        let delay = self.options.replication_delay;
+        self.changes.note(old.as_deref(), &user, at, delay);
         self.directory.put(user, at);
     }
 

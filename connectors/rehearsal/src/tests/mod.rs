@@ -3,12 +3,14 @@
 
 mod approvals;
 mod batches;
+mod delta;
 mod devices;
 mod faults;
 mod groups;
 mod journals;
 mod licences;
 mod ownership;
+mod passes;
 mod peer;
 mod permissions;
 mod privileges;

@@ -179,7 +179,7 @@ async fn what_is_not_served() {
         ("GET", format!("{one}/photo"), (404, "ResourceNotFound")),
         (
             "GET",
-            "/users/delta".to_owned(),
+            "/users('delta')".to_owned(),
             (404, "Request_ResourceNotFound"),
         ),
         ("PUT", one.clone(), (405, "Request_BadRequest")),
