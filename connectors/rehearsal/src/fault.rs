@@ -8,7 +8,8 @@ use crate::seeded::Seeded;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// 429 with Retry-After and the throttle headers, although no quota is exhausted ("429 can
-    /// come before a limit is reached", throttling limits page). Nothing happens.
+    /// come before a limit is reached", throttling limits page); from Intune now and then without
+    /// Retry-After. Nothing happens.
     TooManyRequests,
     /// 503, with Retry-After every other time. Nothing happens.
     ServiceUnavailable,

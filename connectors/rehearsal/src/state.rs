@@ -243,6 +243,12 @@ impl State {
                     // Its items are metered on their own: only the envelope must wait.
                     exhausted.covers = Covers::Same(same);
                 }
+                // Intune does not always say for how long (Microsoft Q&A 5784629).
+                if cost.service.is_intune() && self.dice.coin() {
+                    let mut refusal = Refusal::throttled(seconds, exhausted.throttled);
+                    refusal.retry_after = None;
+                    return Some(refusal);
+                }
                 Some(self.throttle(exhausted, now))
             }
             Fault::ServiceUnavailable => {

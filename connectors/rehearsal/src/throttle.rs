@@ -431,6 +431,99 @@ mod tests {
         }
     }
 
+    /// Method, template → whose quotas count it, and whether as a write.
+    #[test]
+    fn services() {
+        let table = [
+            ("GET", "/users", Service::Directory, 0),
+            ("GET", "/users/{id}/ownedDevices", Service::Directory, 0),
+            ("PATCH", "/devices/{id}", Service::DirectoryDevices, 1),
+            (
+                "GET",
+                "/users/{id}/managedDevices",
+                Service::IntuneDevices,
+                0,
+            ),
+            (
+                "POST",
+                "/deviceManagement/managedDevices/{id}/wipe",
+                Service::IntuneDevices,
+                1,
+            ),
+            (
+                "DELETE",
+                "/deviceManagement/windowsAutopilotDeviceIdentities/{id}",
+                Service::IntuneOther,
+                1,
+            ),
+            (
+                "POST",
+                "/users/{id}/wipeManagedAppRegistrationsByDeviceTag",
+                Service::IntuneOther,
+                1,
+            ),
+            (
+                "GET",
+                "/deviceAppManagement/managedAppRegistrations",
+                Service::IntuneOther,
+                0,
+            ),
+            (
+                "GET",
+                "/beta/deviceManagement/operationApprovalRequests",
+                Service::IntuneOther,
+                0,
+            ),
+            (
+                "POST",
+                "/users/{id}/authentication/temporaryAccessPassMethods",
+                Service::Reports,
+                0,
+            ),
+        ];
+        for (method, template, service, writes) in table {
+            let cost = Cost::of(method, template, &[]);
+            assert_eq!(
+                (cost.service, cost.writes),
+                (service, writes),
+                "{method} {template}"
+            );
+            assert_eq!(cost.units > 0, service.is_directory(), "{template}");
+        }
+    }
+
+    /// Every published limit of Intune and of device writes, to the call.
+    #[test]
+    fn limits_of_devices() {
+        let table = [
+            ("GET", "/deviceManagement/managedDevices", 2000),
+            ("POST", "/deviceManagement/managedDevices/{id}/wipe", 200),
+            ("GET", "/deviceAppManagement/managedAppRegistrations", 1000),
+            (
+                "DELETE",
+                "/deviceManagement/windowsAutopilotDeviceIdentities/{id}",
+                100,
+            ),
+            ("PATCH", "/devices/{id}", 3000),
+        ];
+        for (method, template, limit) in table {
+            let cost = Cost::of(method, template, &[]);
+            let mut meters = Meters::new("t", "c", start());
+            let mut charge = || meters.charge(method, cost, Size::L, start()).exhausted;
+            let passes = (0..10_000).take_while(|_| charge().is_none()).count();
+            assert_eq!(passes, limit, "{method} {template}");
+        }
+        // A device write counts by itself, whatever other writes there are.
+        let mut meters = Meters::new("t", "c", start());
+        let cost = Cost::of("PATCH", "/devices/{id}", &[]);
+        meters
+            .buckets
+            .retain(|meter| meter.row.bucket != "identity.write.app_tenant");
+        let mut charge = || meters.charge("PATCH", cost, Size::L, start()).exhausted;
+        let refused = (0..3001).map(|_| charge()).last().flatten().unwrap();
+        assert_eq!(refused.covers, Covers::WritesOf(Service::DirectoryDevices));
+    }
+
     /// Users of the tenant → resource units in 10 s.
     #[test]
     fn sizes() {

@@ -181,3 +181,21 @@ async fn batches_fail_in_parts() {
             .all(|served| served.status == 200)
     );
 }
+
+/// Intune says now and then for how long to wait, and now and then does not.
+#[tokio::test(start_paused = true)]
+async fn intune_throttles_without_a_word() {
+    let peer = Peer::open(TenantOptions {
+        faults: always(Fault::TooManyRequests),
+        ..TenantOptions::default()
+    })
+    .await;
+    let mut said = Vec::new();
+    for _ in 0..20 {
+        let got = peer.get("/deviceManagement/managedDevices").await;
+        assert_eq!(got.error(), (429, "TooManyRequests"));
+        said.push(got.header("retry-after").is_some());
+        assert!(peer.get("/users").await.header("retry-after").is_some());
+    }
+    assert!(said.contains(&true) && said.contains(&false), "{said:?}");
+}
