@@ -378,6 +378,39 @@ pub(crate) fn only_equality(
     }
 }
 
+/// From and to, both inclusive, of a window of time that is the only option; `None`: no option at all.
+///
+/// # Errors
+/// 400 for every other option, and for an instant that is none.
+pub(crate) fn only_window(
+    query: Option<&str>,
+    property: &str,
+) -> Result<Option<(jiff::Timestamp, jiff::Timestamp)>, Refusal> {
+    let options = fields(query.unwrap_or_default())
+        .ok_or_else(|| Refusal::bad("The request URL is not valid."))?;
+    let filter = match options.as_slice() {
+        [] => return Ok(None),
+        [(name, filter)] if name == "$filter" => filter,
+        _ => {
+            return Err(Refusal::unsupported(
+                "A query option is not supported for this request.",
+            ));
+        }
+    };
+    let words: Vec<&str> = filter.split_whitespace().collect();
+    let [name, "ge", from, "and", other, "le", to] = words.as_slice() else {
+        return Err(Refusal::unsupported("The filter is not supported."));
+    };
+    let instant = |text: &str| {
+        let read = text.parse::<jiff::Timestamp>();
+        read.map_err(|_| Refusal::bad("Invalid filter clause: an instant is expected."))
+    };
+    if *name != property || *other != property {
+        return Err(Refusal::unsupported("The filter is not supported."));
+    }
+    Ok(Some((instant(from)?, instant(to)?)))
+}
+
 /// A quoted text at the beginning, its quotes undoubled, and what follows it.
 pub(crate) fn literal(text: &str) -> Option<(String, &str)> {
     let mut rest = text.trim_start().strip_prefix('\'')?;

@@ -585,6 +585,15 @@ fn management_route(method: &Method, parts: &[&str]) -> Routed {
             let list = Ok(Route::Intune(IntuneRoute::List));
             return only(method, &Method::GET, template, list);
         }
+        ["deviceManagement", "auditEvents"] => {
+            let template = "/deviceManagement/auditEvents";
+            return only(
+                method,
+                &Method::GET,
+                template,
+                Ok(Route::Intune(IntuneRoute::Audit)),
+            );
+        }
         ["deviceManagement", "windowsAutopilotDeviceIdentities"] => {
             let template = "/deviceManagement/windowsAutopilotDeviceIdentities";
             let list = Ok(Route::Intune(IntuneRoute::Identities));
@@ -627,6 +636,15 @@ fn management_route(method: &Method, parts: &[&str]) -> Routed {
         ] => (
             "/deviceManagement/managedDevices/{id}/wipe",
             of(id, &[(Method::POST, IntuneRoute::Wipe)]),
+        ),
+        [
+            "deviceManagement",
+            "managedDevices",
+            id,
+            "deleteUserFromSharedAppleDevice" | "microsoft.graph.deleteUserFromSharedAppleDevice",
+        ] => (
+            "/deviceManagement/managedDevices/{id}/deleteUserFromSharedAppleDevice",
+            of(id, &[(Method::POST, IntuneRoute::RemoveUser)]),
         ),
         ["deviceManagement", "windowsAutopilotDeviceIdentities", id] => (
             "/deviceManagement/windowsAutopilotDeviceIdentities/{id}",

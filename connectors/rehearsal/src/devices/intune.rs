@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use super::calls::listed;
 use super::faces::{Face, OfIntune};
 use super::life::DeviceAction;
-use super::seed::Owner;
+use super::seed::{Owner, Platform};
 use super::{AUTOPILOT, MANAGED, Machine, REGISTRATION};
 use crate::answer::Answer;
 use crate::body;
@@ -43,6 +43,10 @@ pub(crate) enum IntuneRoute {
     Unassign(String),
     Registrations,
     WipeApps(Key),
+    /// Takes a person off a shared tablet.
+    RemoveUser(String),
+    /// What was commanded.
+    Audit,
     /// Requests for approval, in beta.
     Approvals,
 }
@@ -74,6 +78,8 @@ impl State {
             IntuneRoute::Unassign(id) => self.unassign(&id, call, now),
             IntuneRoute::Registrations => self.list_registrations(call, now),
             IntuneRoute::WipeApps(key) => self.wipe_apps(&key, call, now),
+            IntuneRoute::RemoveUser(id) => self.remove_user(&id, call, now),
+            IntuneRoute::Audit => self.list_audit(call),
             IntuneRoute::Approvals => self.list_approvals(call, now),
         };
         done.map_err(Refusal::by_intune)
@@ -166,6 +172,7 @@ impl State {
         let mut machine = self.managed(id, now)?;
         self.agreed(action, id, call, now)?;
         machine.tell(action, stays, now)?;
+        machine.write_down(action, id, now);
         self.changed_machine(machine, Some(id.to_owned()), Answer::no_content(), now)
     }
 
@@ -180,6 +187,7 @@ impl State {
         let mut machine = self.managed(id, now)?;
         self.agreed(DeviceAction::Delete, id, call, now)?;
         machine.delete(now);
+        machine.write_down(DeviceAction::Delete, id, now);
         self.changed_machine(machine, Some(id.to_owned()), Answer::no_content(), now)
     }
 
@@ -260,6 +268,23 @@ impl State {
         let found = listed(faces, &query).into_iter();
         let page = page(call, &query, call.path.trim_start_matches('/'), found);
         Ok(Done::read(Answer::ok(page), None))
+    }
+
+    /// "deleteUserFromSharedAppleDevice action": of anything but a shared tablet nobody is taken off.
+    fn remove_user(&mut self, id: &str, call: &Call<'_>, now: Timestamp) -> Result<Done, Refusal> {
+        query::none(call.query)?;
+        let body = object(call)?;
+        body::check(&format!("{MANAGED}/deleteUserFromSharedAppleDevice"), &body)?;
+        roles::any(&self.options.roles, roles::MANAGED_ORDER)?;
+        let name = body.get("userPrincipalName").and_then(Json::as_str);
+        let name = name.ok_or_else(|| Refusal::bad("Property 'userPrincipalName' is required."))?;
+        let mut machine = self.managed(id, now)?;
+        let shared = machine.managed.as_ref().is_some_and(|it| it.user.is_none());
+        if machine.device.platform != Platform::Ios || !shared {
+            return Err(Refusal::bad("The device is not a shared Apple device."));
+        }
+        machine.taken_off.insert(name.to_lowercase());
+        self.changed_machine(machine, Some(id.to_owned()), Answer::no_content(), now)
     }
 
     fn wipe_apps(&mut self, key: &Key, call: &Call<'_>, now: Timestamp) -> Result<Done, Refusal> {

@@ -274,6 +274,15 @@ impl Machine {
         Ok(())
     }
 
+    /// As Intune writes it down.
+    pub(super) fn write_down(&mut self, action: DeviceAction, device: &str, now: Timestamp) {
+        self.written.push(super::audit::Written {
+            at: now,
+            action,
+            device: device.to_owned(),
+        });
+    }
+
     fn give(&mut self, action: DeviceAction, stays: bool, now: Timestamp) {
         self.order = Some(Order {
             action,

@@ -7,6 +7,7 @@
 //! ([`Machine::at`]); nothing goes on in the background, and no order is carried out twice.
 
 mod approval;
+mod audit;
 mod calls;
 mod faces;
 mod intune;
@@ -62,6 +63,12 @@ pub(crate) struct Machine {
     /// The newest of each action.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     results: BTreeMap<DeviceAction, life::Outcome>,
+    /// What it was commanded, as Intune wrote it down.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    written: Vec<audit::Written>,
+    /// Sign-in names of people who were taken off it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    taken_off: BTreeSet<String>,
     /// How often the hardware was in truth reset, and cleaned of company data.
     wiped: u32,
     retired: u32,

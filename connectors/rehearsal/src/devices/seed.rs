@@ -220,6 +220,10 @@ pub struct Hardware {
     pub wiped: u32,
     /// How often company data were removed from it.
     pub retired: u32,
+    /// Intune's id of it, as long as it has a record.
+    pub managed_id: Option<String>,
+    /// Sign-in names of people who were taken off it.
+    pub taken_off: Vec<String>,
     /// What it was told and has not done yet.
     pub told: Option<DeviceAction>,
     /// Whether the directory's record is enabled; `None`: there is none.
@@ -310,6 +314,8 @@ impl State {
             apps: registrations.into_iter().zip(apps).collect(),
             order: None,
             results: BTreeMap::new(),
+            written: Vec::new(),
+            taken_off: BTreeSet::new(),
             wiped: 0,
             retired: 0,
         })?;
@@ -354,9 +360,11 @@ impl State {
                 serial: machine.device.serial,
                 wiped: machine.wiped,
                 retired: machine.retired,
+                taken_off: machine.taken_off.into_iter().collect(),
                 told: waiting.map(|order| order.action),
                 enabled: machine.entra.map(|it| it.enabled),
                 managed: machine.managed.is_some(),
+                managed_id: machine.managed.map(|it| it.id),
                 autopilot: machine.autopilot.is_some(),
                 apps: apps.into_iter().collect(),
             }

@@ -921,3 +921,73 @@ async fn what_cannot_be_is_not_put_there() {
     );
     assert!(serde_json::from_str::<Device>(r#"{"nome": "x"}"#).is_err());
 }
+
+/// What was commanded is written down, and whoever may not read it is told so.
+#[tokio::test(start_paused = true)]
+async fn intune_writes_commands_down() {
+    let (peer, mira) = with(TenantOptions::default()).await;
+    let placed = peer.tenant.put_device(&laptop(&mira)).unwrap();
+    let at = |minutes: i64| start() + SignedDuration::from_mins(minutes);
+    let window = |from: i64, to: i64| {
+        format!(
+            "/deviceManagement/auditEvents?$filter=activityDateTime%20ge%20{}%20and%20activityDateTime%20le%20{}",
+            at(from),
+            at(to)
+        )
+    };
+    let events = |got: super::peer::Got| got.body["value"].as_array().unwrap().clone();
+    assert!(events(peer.get(&window(-10, 10)).await).is_empty());
+    assert_eq!(peer.told(&placed, "wipe").await.status, 204);
+    let found = events(peer.get(&window(-10, 10)).await);
+    let device = placed.managed.as_deref().unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["resources"][0]["resourceId"], device);
+    assert!(events(peer.get(&window(5, 10)).await).is_empty(), "later");
+    for query in [
+        "?$filter=activity%20eq%20'wipe'",
+        "?$top=1",
+        "?$filter=activityDateTime%20ge%20soon%20and%20activityDateTime%20le%20later",
+    ] {
+        let got = peer
+            .get(&format!("/deviceManagement/auditEvents{query}"))
+            .await;
+        assert_eq!(got.status, 400, "{query}");
+    }
+}
+
+/// Of anything but a shared tablet nobody is taken off.
+#[tokio::test(start_paused = true)]
+async fn people_are_taken_off_shared_tablets_alone() {
+    let (peer, mira) = with(TenantOptions::default()).await;
+    let shared = Device {
+        serial: "SN-0009".to_owned(),
+        platform: Platform::Ios,
+        enrolment: Some(Enrolment::Automated),
+        primary_user: None,
+        ..laptop(&mira)
+    };
+    let shared = Device {
+        autopilot: false,
+        ..shared
+    };
+    let tablet = peer.tenant.put_device(&shared).unwrap();
+    let pc = peer.tenant.put_device(&laptop(&mira)).unwrap();
+    let body = json!({"userPrincipalName": "Mira@north.example"});
+    let path = |placed: &PlacedDevice| {
+        let id = placed.managed.clone().unwrap();
+        format!("{MANAGED}/{id}/deleteUserFromSharedAppleDevice")
+    };
+    let got = peer.send("POST", &path(&tablet), Some(&body)).await;
+    assert_eq!(got.status, 204);
+    assert_eq!(peer.hardware(&tablet).taken_off, ["mira@north.example"]);
+    let got = peer.send("POST", &path(&pc), Some(&body)).await;
+    assert_eq!(got.error(), INTUNE_BAD);
+    for body in [
+        json!({}),
+        json!({"upn": "x"}),
+        json!({"userPrincipalName": 7}),
+    ] {
+        let got = peer.send("POST", &path(&tablet), Some(&body)).await;
+        assert_eq!(got.status, 400, "{body}");
+    }
+}
