@@ -44,15 +44,34 @@ pub struct Outcome {
     /// The account, where this action made or found it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub object: Option<ObjectId>,
+    /// The target wants consent of its own before it does this: its code for the request.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consent: Option<String>,
 }
 
+/// Codes of what a device, or what is known of it, will not be otherwise tomorrow: a person was told,
+/// and it is not tried again.
+pub const FOR_GOOD: [&str; 4] = [
+    "device_refuses",
+    "key_not_kept",
+    "no_interface",
+    "record_gone",
+];
+
 impl Outcome {
-    /// Whether the action is not planned again: it is done, or it told somebody and nobody knows
-    /// whether that came through. A second telling is worse than none (P6): the report says that
-    /// a person has to look.
+    /// Whether the action is not planned again: it is done, or it told somebody, or a device something, and
+    /// nobody knows whether that came through. A second telling is worse than none (P6): the report
+    /// says that a person has to look.
     pub fn is_over(&self) -> bool {
-        let unheard = matches!(self.ending, Ending::Unknown { .. });
-        self.ending.settled() || (self.op.tells() && unheard)
+        match &self.ending {
+            Ending::Unknown { .. } => self.op.tells() || self.op.on_device(),
+            Ending::Failed { code, .. } => self.op.on_device() && FOR_GOOD.contains(&code.as_str()),
+            Ending::Done
+            | Ending::Already
+            | Ending::Stale { .. }
+            | Ending::Waiting { .. }
+            | Ending::Held { .. } => self.ending.settled(),
+        }
     }
 }
 
@@ -125,6 +144,12 @@ pub fn fold(
                 let at = outcome.map_or(now, |outcome| outcome.at);
                 grants::let_go(&mut person.grants, granting, at);
             }
+            if let Some(code) = outcome.and_then(|outcome| outcome.consent.clone())
+                && let Some(id) = action.args.get("device")
+                && let Some(case) = person.devices.get_mut(id)
+            {
+                case.consent = Some((code, false));
+            }
             open = true;
             let again = match outcome.map(|o| (&o.ending, o.at)) {
                 Some((
@@ -162,6 +187,13 @@ pub fn fold(
     {
         // Who approves a plan over its budget approves its later steps too.
         cut.counted = true;
+    }
+    for wipe in released.iter().filter(|it| it.op == Op::DeviceWipe) {
+        if let Some(id) = wipe.args.get("device")
+            && let Some(case) = person.devices.get_mut(id)
+        {
+            case.agreed = true;
+        }
     }
     if released.iter().any(|it| it.op.takes()) {
         grants::count(&mut person.grants);
@@ -358,9 +390,13 @@ fn apply(
                 person.devices.remove(id);
             } else if let Some(case) = id.and_then(|id| person.devices.get_mut(id)) {
                 case.done.insert(action.op);
-                if action.op == Op::DeviceWipe {
-                    case.wiped.get_or_insert(outcome.at);
-                    case.attempts += 1;
+                // What nobody heard an answer to may have been taken.
+                let taken = !matches!(outcome.ending, Ending::Failed { .. });
+                if action.op.commands() && taken {
+                    case.sent.entry(action.op).or_insert(outcome.at);
+                    // The target says that it is on its way.
+                    case.pending |= outcome.ending.settled();
+                    case.attempts += u8::from(action.op == Op::DeviceWipe);
                 }
             }
         }
@@ -523,6 +559,7 @@ mod tests {
                 calls: 1,
                 request_id: None,
                 object: None,
+                consent: None,
             });
         }
         let target = Target {
@@ -578,6 +615,7 @@ mod tests {
                 calls: 1,
                 request_id: None,
                 object: None,
+                consent: None,
             };
             let mut outcomes = Outcomes::default();
             outcomes.add(outcome);

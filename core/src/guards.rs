@@ -47,6 +47,8 @@ pub const SEATS: &str = "seats";
 /// Keeps back sensitive access that somebody had before an exit that is off.
 pub const RESTORES: &str = "restores";
 
+/// Keeps back a wipe until people agreed to it.
+pub const WIPES: &str = "wipes";
 /// Keeps back the deletion of an account while something is left that nobody else answers for.
 pub const ORPHANS: &str = "orphans";
 
@@ -72,6 +74,8 @@ pub enum Kind {
     Seats,
     /// Sensitive access that comes back.
     Restores,
+    /// Devices that would be wiped.
+    Wipes,
     /// What nobody would answer for.
     Orphans,
     /// Moves by the hundred.
@@ -91,6 +95,7 @@ impl Kind {
             | Self::Groups
             | Self::Seats
             | Self::Restores
+            | Self::Wipes
             | Self::Orphans
             | Self::Churn => false,
         }
@@ -107,6 +112,7 @@ pub fn kind(guard: &str) -> Option<Kind> {
         GROUPS => Some(Kind::Groups),
         SEATS => Some(Kind::Seats),
         RESTORES => Some(Kind::Restores),
+        WIPES => Some(Kind::Wipes),
         ORPHANS => Some(Kind::Orphans),
         CHURN => Some(Kind::Churn),
         UNDO => Some(Kind::Undo),
@@ -137,6 +143,7 @@ pub fn approvers(policy: &Policy, kind: Kind) -> u8 {
         Kind::Groups => policy.approvals.groups,
         Kind::Seats => policy.approvals.seats,
         Kind::Restores => policy.approvals.restores,
+        Kind::Wipes => policy.approvals.wipes,
         Kind::Orphans => policy.approvals.orphans,
     }
 }
@@ -403,7 +410,26 @@ pub fn hold_churn(
 /// Keeps back what is given back only with somebody's consent.
 pub fn hold_restores(order: &mut WorkOrder) {
     let why = "the person had it before an exit that is off now; it is sensitive";
-    order.hold(RESTORES, why, asks);
+    order.hold(RESTORES, why, gives_back);
+}
+
+/// Keeps back wipes that are due and nobody agreed to yet.
+pub fn hold_wipes(order: &mut WorkOrder, now: Timestamp) {
+    let why = "everything on the device would be gone for good";
+    order.hold(WIPES, why, |action| {
+        asks_to_wipe(action) && action.due <= now
+    });
+}
+
+/// Judges how many devices would be wiped.
+pub fn wipes(planned: u32) -> GuardVerdict {
+    GuardVerdict {
+        name: WIPES.to_owned(),
+        counted: f64::from(planned),
+        limit: 0.0,
+        tripped: planned > 0,
+        why: format!("{planned} devices would be wiped that nobody agreed to wipe"),
+    }
 }
 
 /// A cut, or what goes with one.
@@ -422,8 +448,13 @@ fn moves(action: &Action) -> bool {
 }
 
 /// Somebody is asked before it is given back.
-fn asks(action: &Action) -> bool {
-    action.args.contains_key("ask")
+fn gives_back(action: &Action) -> bool {
+    action.args.contains_key("ask") && !action.op.on_device()
+}
+
+/// Somebody is asked before the device is wiped.
+fn asks_to_wipe(action: &Action) -> bool {
+    action.args.contains_key("ask") && action.op == Op::DeviceWipe
 }
 
 /// Whether a guard keeps an action back for what the action is. What else it keeps back only waits
@@ -435,7 +466,8 @@ pub fn means(guard: &str, action: &Action) -> bool {
         Some(Kind::Budget) => action.takes_from_who_stays(),
         Some(Kind::Groups) => waits_for_people(action),
         Some(Kind::Seats) => action.op.grants() || action.op == Op::GroupLicense,
-        Some(Kind::Restores) => asks(action),
+        Some(Kind::Restores) => gives_back(action),
+        Some(Kind::Wipes) => asks_to_wipe(action),
         Some(Kind::Churn) => moves(action),
         Some(Kind::Orphans) => action.op == Op::UserDeleteSoft,
         Some(Kind::Intake | Kind::Adoptions | Kind::Protected | Kind::Undo) | None => true,

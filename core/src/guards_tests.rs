@@ -197,7 +197,8 @@ fn a_guard_is_known_by_its_name() {
         (CHURN, Some(Kind::Churn), false, false),
         (ADOPTIONS, Some(Kind::Adoptions), false, false),
         (PROTECTED, Some(Kind::Protected), false, true),
-        ("wipes", None, false, false),
+        (WIPES, Some(Kind::Wipes), false, false),
+        ("wipe", None, false, false),
         ("", None, false, false),
     ];
     for (name, expected, parking, words) in table {
@@ -215,6 +216,7 @@ fn each_kind_has_its_number_of_people() {
     (numbers.intake, numbers.undo, numbers.over_budget) = (11, 12, 13);
     (numbers.adoptions, numbers.protected, numbers.groups) = (14, 15, 16);
     (numbers.seats, numbers.restores, numbers.orphans) = (17, 18, 19);
+    numbers.wipes = 20;
     for (kind, people) in [
         (Kind::Intake, 11),
         (Kind::Undo, 12),
@@ -226,6 +228,7 @@ fn each_kind_has_its_number_of_people() {
         (Kind::Seats, 17),
         (Kind::Restores, 18),
         (Kind::Orphans, 19),
+        (Kind::Wipes, 20),
     ] {
         assert_eq!(approvers(&policy, kind), people, "{kind:?}");
     }

@@ -6,6 +6,7 @@ pub mod approvals;
 pub mod base64;
 pub mod circles;
 pub mod delta;
+pub mod device_looks;
 pub mod digest;
 pub mod fold;
 pub mod grants;

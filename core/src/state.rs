@@ -352,6 +352,10 @@ pub struct Owned {
 
 /// One device of somebody who left, from the cut to the proof that it is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what people said and what the target said are facts of their own"
+)]
 pub struct DeviceCase {
     /// The device as it was at the cut.
     pub device: Device,
@@ -370,12 +374,15 @@ pub struct DeviceCase {
     /// The target wants consent of its own: its code, and whether it was given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub consent: Option<(String, bool)>,
-    /// When the target first took the wipe.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub wiped: Option<Timestamp>,
-    /// How often it was taken.
+    /// When the target first took a command that it passes on to the device, by what it was.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub sent: BTreeMap<Op, Timestamp>,
+    /// How often the wipe was taken.
     #[serde(default)]
     pub attempts: u8,
+    /// What was commanded was seen on its way.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub pending: bool,
     /// The target says that it is done, and that it was us.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub confirmed: bool,
@@ -394,11 +401,24 @@ impl DeviceCase {
             agreed: false,
             rejected: false,
             consent: None,
-            wiped: None,
+            sent: BTreeMap::new(),
             attempts: 0,
+            pending: false,
             confirmed: false,
             said: BTreeSet::new(),
         }
+    }
+
+    /// When the target first took the wipe.
+    pub fn wiped(&self) -> Option<Timestamp> {
+        self.sent.get(&Op::DeviceWipe).copied()
+    }
+
+    /// A command that nobody says is done: what, and since when.
+    pub fn open(&self) -> Option<(Op, Timestamp)> {
+        let open = !self.confirmed;
+        let first = self.sent.iter().min_by_key(|(_, at)| **at);
+        first.filter(|_| open).map(|(op, at)| (*op, *at))
     }
 }
 
@@ -509,6 +529,9 @@ pub struct Person {
     /// Devices, once they are somebody's who left.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub devices: BTreeMap<String, DeviceCase>,
+    /// The target did not let us see their devices when it came to that: asked again.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub devices_unread: bool,
     /// A sudden end was planned while they were inside, and is not carried out yet: when HR said it first.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub owed_word: Option<Timestamp>,
@@ -589,6 +612,7 @@ impl Person {
             taken_roles: BTreeSet::new(),
             parked: BTreeMap::new(),
             devices: BTreeMap::new(),
+            devices_unread: false,
             owed_word: None,
             doubted: BTreeSet::new(),
             let_in: None,

@@ -821,6 +821,7 @@ mod tests {
                 calls: 1,
                 request_id: None,
                 object: None,
+                consent: None,
             });
         }
         let none = BTreeMap::new();

@@ -33,6 +33,7 @@ async fn no_call_comes_before_its_retry_after() {
         group: None,
         licence: None,
         role: None,
+        device: None,
     };
     let person = async |n: usize| {
         let mut create = step(n, Op::UserCreate);

@@ -9,11 +9,10 @@ use rollcall_core::model::{
 };
 use rollcall_core::plan::Forecast;
 use rollcall_http::{
-    CallError, Chance, Client, Clock, Credential, Exchange, Origin, OriginError, Quotas, Retry,
-    RetryPolicy, Setup, Share, TenantSize, TokenSource, TokenSpec,
+    CallError, Chance, Client, Clock, Credential, Exchange, ITEMS_MAX, Origin, OriginError, Quotas,
+    Retry, RetryPolicy, Setup, Share, TenantSize, TokenSource, TokenSpec,
 };
 
-use crate::batch::ITEMS_MAX;
 use crate::cloud::Cloud;
 use crate::graph;
 use crate::licences::Catalogue;
@@ -167,7 +166,8 @@ impl Entra {
         })))
     }
 
-    pub(crate) fn client(&self) -> &Client {
+    /// The connection, for whoever asks the same tenant about something else: they share token and quotas.
+    pub fn client(&self) -> &Client {
         &self.0.client
     }
 
@@ -184,13 +184,19 @@ impl Entra {
     /// alone. Counts the reads that re-check each precondition as well. Members that are added are
     /// counted as if every write added as many as one can: how they spread over groups is not
     /// known here, and many small groups take longer.
-    pub fn forecast(&self, actions: &BTreeMap<String, u32>) -> Forecast {
+    /// `others` names the calls of operations that are not done here.
+    pub fn forecast(
+        &self,
+        actions: &BTreeMap<String, u32>,
+        others: fn(Op) -> &'static [(&'static str, &'static str)],
+    ) -> Forecast {
         let mut calls = Vec::new();
         for op in Op::ALL {
             let times = actions.get(op.name()).copied().map_or(0, u64::from);
             calls.extend(
                 calls_of(op)
                     .iter()
+                    .chain(others(op))
                     .map(|(method, template)| (*method, *template, times)),
             );
             if op == Op::GroupAdd {
@@ -305,6 +311,6 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
             ("DELETE", "/users/{id}/appRoleAssignments/{id}"),
         ],
         // Not done by this connector: no policy that it is used with asks for it.
-        Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device => &[],
+        Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device(_) => &[],
     }
 }

@@ -8,13 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::model::{Asset, Ending, Estate, EstateOp, Keeper, ObjectId, Owned, Step};
-use rollcall_http::{Call, CallError, Fault, Situation};
+use rollcall_http::{Call, CallError, Situation, refused, values, withheld};
 use serde_json::Value as Json;
 
-use crate::batch::{Answer, ITEMS_MAX, refused};
-use crate::lookup::{BATCHES, PAGE};
+use crate::lookup::PAGE;
 use crate::write::{Ended, Sender, invalid, not_found, situation, stale};
 use crate::{Entra, EntraError, graph};
 
@@ -120,8 +118,7 @@ impl Entra {
         Ok(out)
     }
 
-    /// The first page of a list for each account, and the rest of those that have more; `None` where
-    /// that is refused. Who is gone has nothing.
+    /// A list for each account; see [`rollcall_http::Client::lists`].
     pub(crate) async fn lists(
         &self,
         accounts: &[ObjectId],
@@ -129,41 +126,7 @@ impl Entra {
         call: impl Fn(&ObjectId) -> Call,
     ) -> Result<Vec<Option<Vec<Json>>>, CallError> {
         let calls: Vec<Call> = accounts.iter().map(call).collect();
-        let mut out = Vec::with_capacity(calls.len());
-        for answer in self.batches(&calls).await? {
-            let mut body = match answer {
-                Ok(body) => body,
-                Err(fault) if fault.situation == Situation::NotFound => {
-                    out.push(Some(Vec::new()));
-                    continue;
-                }
-                Err(fault) if withheld(&fault) => {
-                    out.push(None);
-                    continue;
-                }
-                Err(fault) => return Err(refused(fault)),
-            };
-            let mut all = Vec::new();
-            loop {
-                all.extend(values(&body)?.iter().cloned());
-                let Some(next) = body.get("@odata.nextLink").and_then(Json::as_str) else {
-                    break;
-                };
-                let next = self.client().origin().follow(next);
-                let next = next.map_err(|error| CallError {
-                    kind: rollcall_http::CallErrorKind::Link(error),
-                    request_id: None,
-                    calls: 0,
-                })?;
-                body = self
-                    .client()
-                    .send(graph::next_page(template, next))
-                    .await?
-                    .body;
-            }
-            out.push(Some(all));
-        }
-        Ok(out)
+        self.client().lists(template, &calls).await
     }
 
     /// Who else answers for things; each is asked about once, however many accounts keep it.
@@ -178,7 +141,7 @@ impl Entra {
         let asked: Vec<(Asset, &ObjectId)> = asked.into_iter().collect();
         let call = |(asset, id): &(Asset, &ObjectId)| graph::list_keepers(*asset, id);
         let calls: Vec<Call> = asked.iter().map(call).collect();
-        let answers = self.batches(&calls).await?;
+        let answers = self.client().batches(&calls).await?;
         let mut known: BTreeMap<(Asset, &ObjectId), Option<Vec<Keeper>>> = BTreeMap::new();
         for (what, answer) in asked.iter().zip(answers) {
             let keepers = match answer {
@@ -213,18 +176,6 @@ impl Entra {
         }
         Ok(())
     }
-
-    /// Reads in batches, several under way at once; answers in the order of the calls.
-    pub(crate) async fn batches(&self, calls: &[Call]) -> Result<Vec<Answer>, CallError> {
-        let asked: Vec<_> = calls.chunks(ITEMS_MAX).map(|it| self.batch(it)).collect();
-        let batches: Vec<_> = stream::iter(asked).buffered(BATCHES).try_collect().await?;
-        Ok(batches.into_iter().flat_map(|batch| batch.items).collect())
-    }
-}
-
-/// Not for us to see, or not served to applications.
-pub(crate) fn withheld(fault: &Fault) -> bool {
-    matches!(fault.situation, Situation::Denied | Situation::Refused)
 }
 
 fn kind(object: &Json) -> Option<&str> {
@@ -252,11 +203,6 @@ fn keeper(object: &Json) -> Result<Keeper, CallError> {
         id: id(object)?,
         able: !person || enabled,
     })
-}
-
-pub(crate) fn values(body: &Json) -> Result<&Vec<Json>, CallError> {
-    let values = body.get("value").and_then(Json::as_array);
-    values.ok_or_else(|| CallError::malformed("a list has no `value`"))
 }
 
 impl Sender<'_> {

@@ -50,11 +50,6 @@ pub(crate) fn list_users(select: String, top: &str) -> Call {
         .query("$top", top)
 }
 
-/// The page behind a link that was found to stay on the origin.
-pub(crate) fn next_page(template: &'static str, path: String) -> Call {
-    Call::new(spec("GET", template, Lane::Bulk), path)
-}
-
 fn group_path(id: &ObjectId) -> String {
     format!("/v1.0/groups/{}", encode_segment(id.as_str()))
 }
@@ -367,10 +362,6 @@ pub(crate) fn add_keeper(asset: Asset, id: &ObjectId, reference: &str) -> Call {
     let (_, template, path) = kept(asset, id);
     Call::new(spec("POST", template, Lane::Bulk), format!("{path}/$ref"))
         .body(json!({ "@odata.id": reference }))
-}
-
-pub(crate) fn batch(body: Json) -> Call {
-    Call::new(spec("POST", "/$batch", Lane::Bulk), "/v1.0/$batch").body(body)
 }
 
 #[cfg(test)]

@@ -5,11 +5,10 @@
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::model::{GroupName, ObjectId, SeenGroup};
-use rollcall_http::{Call, CallError, Situation};
+use rollcall_http::{Answer, Answers, BATCHES, Call, CallError, ITEMS_MAX, Situation, refused};
 use serde_json::Value as Json;
 
-use crate::batch::{Answer, Answers, ITEMS_MAX, refused};
-use crate::lookup::{BATCHES, PAGE};
+use crate::lookup::PAGE;
 use crate::{Entra, EntraError, graph, licences};
 
 /// What [`read`] reads.
@@ -34,7 +33,10 @@ impl Entra {
                     .collect()
             })
             .collect();
-        let asked: Vec<_> = asked.iter().map(|calls| self.batch(calls)).collect();
+        let asked: Vec<_> = asked
+            .iter()
+            .map(|calls| self.client().batch(calls))
+            .collect();
         let batches: Result<Vec<Answers>, CallError> =
             stream::iter(asked).buffered(BATCHES).try_collect().await;
         let found = batches.and_then(|batches| {
@@ -60,7 +62,7 @@ impl Entra {
             let Some(call) = call else {
                 return Ok(None);
             };
-            let page = self.turn(graph::MEMBERS, call).await;
+            let page = self.client().turn(graph::MEMBERS, call).await;
             page.and_then(|(body, next)| Ok(Some((ids(&body)?, next))))
                 .map_err(|error| EntraError::Call {
                     doing: "listing the members of a group",

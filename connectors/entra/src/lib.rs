@@ -6,7 +6,6 @@
 
 mod account;
 mod assign;
-mod batch;
 mod bin;
 mod cloud;
 mod config;

@@ -40,7 +40,7 @@ impl Entra {
         let mut all = Vec::new();
         let mut next = Some(graph::list_skus());
         while let Some(call) = next {
-            let page = self.turn(graph::SKUS, call).await;
+            let page = self.client().turn(graph::SKUS, call).await;
             match page.and_then(|(body, next)| Ok((read(&body)?, next))) {
                 Ok((seats, more)) => {
                     all.extend(seats);

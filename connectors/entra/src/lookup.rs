@@ -5,16 +5,13 @@
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::model::{Account, Lookup};
-use rollcall_http::{Call, CallError, CallErrorKind, Lane, Situation};
+use rollcall_http::{BATCHES, Call, CallError, ITEMS_MAX, Lane, Situation, refused};
 use serde_json::Value as Json;
 
-use crate::batch::{ITEMS_MAX, refused};
 use crate::{Entra, EntraError, account, graph};
 
 /// Objects on one page; the most that the directory gives.
 pub(crate) const PAGE: &str = "999";
-/// Batches under way at once: enough to hide the round trips, few enough to stop quickly.
-pub(crate) const BATCHES: usize = 4;
 
 impl Entra {
     /// Every user of the tenant, page by page, with these attributes besides id, enabled, key and
@@ -45,31 +42,8 @@ impl Entra {
         call: Call,
         select: &[String],
     ) -> Result<(Vec<Account>, Option<Call>), CallError> {
-        let (body, next) = self.turn("/users", call).await?;
+        let (body, next) = self.client().turn("/users", call).await?;
         Ok((read_all(&body, select)?, next))
-    }
-
-    /// One page of any list as it came, and the call for the next one.
-    pub(crate) async fn turn(
-        &self,
-        template: &'static str,
-        call: Call,
-    ) -> Result<(Json, Option<Call>), CallError> {
-        let here = call.target();
-        let reply = self.client().send(call).await?;
-        let Some(next) = reply.body.get("@odata.nextLink").and_then(Json::as_str) else {
-            return Ok((reply.body, None));
-        };
-        let next = self.client().origin().follow(next);
-        let next = next.map_err(|error| CallError {
-            kind: CallErrorKind::Link(error),
-            request_id: Some(reply.request_id.clone()),
-            calls: 1,
-        })?;
-        if next == here {
-            return Err(CallError::malformed("a page names itself as the next one"));
-        }
-        Ok((reply.body, Some(graph::next_page(template, next))))
     }
 
     /// The accounts behind each question, in the order of the questions: none, one, or for a key
@@ -119,7 +93,7 @@ impl Entra {
                 }
             })
             .collect();
-        let answers = self.batch(&calls).await?.items;
+        let answers = self.client().batch(&calls).await?.items;
         lookups
             .iter()
             .zip(answers)

@@ -5,10 +5,9 @@
 //! in one by one. Invariant: nobody is put in who was not read back, and a removal ends in `/$ref`.
 
 use rollcall_core::model::{Ending, GroupName, ObjectId, Op, Step, StepResult};
-use rollcall_http::{Call, CallError, Lane, Situation};
+use rollcall_http::{Call, CallError, ITEMS_MAX, Lane, Situation, refused};
 use serde_json::Value as Json;
 
-use crate::batch::{ITEMS_MAX, refused};
 use crate::current::{Current, check};
 use crate::write::{Ended, Patience, Sender, invalid, not_found, situation, stale};
 use crate::{Entra, graph, groups};
@@ -144,9 +143,14 @@ impl<'a> Adding<'a> {
             graph::read_user(graph::user_path(account), ACCOUNT.to_owned(), Lane::Bulk)
         };
         let calls: Vec<Call> = asked.iter().map(read).collect();
-        let batch = self.entra().batch(&calls).await.inspect_err(|error| {
-            self.shared.count(error.calls, error.request_id.clone());
-        })?;
+        let batch = self
+            .entra()
+            .client()
+            .batch(&calls)
+            .await
+            .inspect_err(|error| {
+                self.shared.count(error.calls, error.request_id.clone());
+            })?;
         self.shared.count(batch.calls, batch.request_id);
         let mut behind = Vec::new();
         for ((at, account), answer) in asked.into_iter().zip(batch.items) {

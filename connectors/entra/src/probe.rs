@@ -33,7 +33,7 @@ const GROUPS_READ: &[&str] = &[
 type Feature = (fn(Wants) -> bool, &'static str, &'static [&'static str]);
 
 /// Everything that this connector does, each with who asks for it.
-const FEATURES: [Feature; 24] = [
+const FEATURES: [Feature; 32] = [
     (
         |_| true,
         "read people",
@@ -169,6 +169,59 @@ const FEATURES: [Feature; 24] = [
         "add owners to applications",
         &["Application.ReadWrite.All"],
     ),
+    (
+        |wants| wants.devices,
+        "see devices of the directory",
+        &["Device.Read.All", "Device.ReadWrite.All"],
+    ),
+    (
+        |wants| wants.devices,
+        "see managed devices",
+        &[
+            "DeviceManagementManagedDevices.Read.All",
+            "DeviceManagementManagedDevices.ReadWrite.All",
+        ],
+    ),
+    (
+        |wants| wants.devices,
+        "see protected applications, and what Intune wrote down of commands",
+        &[
+            "DeviceManagementApps.Read.All",
+            "DeviceManagementApps.ReadWrite.All",
+        ],
+    ),
+    (
+        |wants| wants.devices,
+        "see what is registered for Autopilot",
+        &[
+            "DeviceManagementServiceConfig.Read.All",
+            "DeviceManagementServiceConfig.ReadWrite.All",
+        ],
+    ),
+    (
+        |wants| wants.devices,
+        "see whether recovery keys are kept",
+        &["BitlockerKey.ReadBasic.All", "BitlockerKey.Read.All"],
+    ),
+    // "Update device": of what does not run Windows an application may write next to nothing.
+    (
+        |wants| wants.devices,
+        "disable devices and delete their records (with the role Cloud Device Administrator for the \
+         application)",
+        &["Device.ReadWrite.All"],
+    ),
+    // Of a wipe the pages name ReadWrite.All too; it is not enough
+    // (microsoftgraph/microsoft-graph-docs-contrib, issue 2079).
+    (
+        |wants| wants.devices,
+        "retire and wipe devices",
+        &["DeviceManagementManagedDevices.PrivilegedOperations.All"],
+    ),
+    (
+        |wants| wants.devices,
+        "take company data out of protected applications",
+        &["DeviceManagementApps.ReadWrite.All"],
+    ),
     // "Add sponsors" of users.
     (
         |wants| wants.sponsors,
@@ -202,6 +255,8 @@ pub struct Wants {
     pub methods: bool,
     /// Roles in the directory and in applications that we take away.
     pub roles: bool,
+    /// Devices of leavers.
+    pub devices: bool,
     /// Groups whose owners we look at.
     pub group_owners: bool,
     /// The same of applications.
@@ -243,6 +298,7 @@ impl Wants {
             passwords: needs.contains(&Op::UserResetPassword),
             methods: needs.contains(&Op::AuthMethodsRemove),
             roles: needs.contains(&Op::RoleRemove),
+            devices: needs.contains(&Op::DeviceDisable),
             group_owners: groups != Handing::Off,
             app_owners: apps != Handing::Off,
             owns_groups: groups == Handing::Assign,

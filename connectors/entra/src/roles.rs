@@ -7,12 +7,10 @@
 //! only to be had on request.
 
 use rollcall_core::model::{Attributes, Ending, Holdings, ObjectId, Step};
-use rollcall_http::{Call, CallError, Situation};
+use rollcall_http::{Call, CallError, Situation, refused, values, withheld};
 use serde_json::{Value as Json, json};
 
-use crate::batch::refused;
 use crate::current::Current;
-use crate::estate::{values, withheld};
 use crate::lookup::PAGE;
 use crate::write::{Ended, Sender, invalid, not_found, situation};
 use crate::{Entra, EntraError, graph};
@@ -138,7 +136,7 @@ impl Entra {
             .iter()
             .map(|id| graph::list_roles(id, true, graph::BULK))
             .collect();
-        let answers = self.batches(&calls).await?.into_iter();
+        let answers = self.client().batches(&calls).await?.into_iter();
         let lists = answers.map(|answer| match answer {
             Ok(body) => Ok(Some(values(&body)?.clone())),
             Err(fault) if unlicensed(&fault.code) => Ok(Some(Vec::new())),

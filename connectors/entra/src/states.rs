@@ -7,11 +7,11 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::model::{GroupName, LicenceState, ObjectId};
-use rollcall_http::{Call, CallError, Lane, Situation};
+use rollcall_http::{
+    Answer, Answers, BATCHES, Call, CallError, ITEMS_MAX, Lane, Situation, refused,
+};
 use serde_json::Value as Json;
 
-use crate::batch::{Answer, Answers, ITEMS_MAX, refused};
-use crate::lookup::BATCHES;
 use crate::{Entra, EntraError, graph, groups, licences};
 
 /// The property that all of this is about.
@@ -61,7 +61,7 @@ impl Entra {
         let mut members = Vec::new();
         let mut next = Some(graph::list_licence_errors(group));
         while let Some(call) = next {
-            let (page, more) = self.turn(graph::LICENCE_ERRORS, call).await?;
+            let (page, more) = self.client().turn(graph::LICENCE_ERRORS, call).await?;
             members.extend(groups::ids(&page)?);
             next = more;
         }
@@ -88,7 +88,10 @@ impl Entra {
             .chunks(ITEMS_MAX)
             .map(|accounts| accounts.iter().map(read).collect())
             .collect();
-        let asked: Vec<_> = asked.iter().map(|calls| self.batch(calls)).collect();
+        let asked: Vec<_> = asked
+            .iter()
+            .map(|calls| self.client().batch(calls))
+            .collect();
         let batches: Result<Vec<Answers>, CallError> =
             stream::iter(asked).buffered(BATCHES).try_collect().await;
         let states = batches.and_then(|batches| {

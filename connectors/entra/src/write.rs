@@ -9,10 +9,9 @@ use rollcall_core::model::{
     AccessOp, AccountOp, ActionId, Area, Attributes, BinOp, Ending, ObjectId, Op, RoleOp, SignInOp,
     Step, StepResult, Value,
 };
-use rollcall_http::{Call, CallError, CallErrorKind, Clock, Lane, Reply, Situation, TokenError};
+use rollcall_http::{Call, CallError, Clock, Lane, Reply, Situation, after};
 use serde_json::{Value as Json, json};
 
-use crate::batch::after;
 use crate::current::Current;
 use crate::{Entra, account, graph};
 
@@ -76,7 +75,7 @@ impl Entra {
             Area::Role(RoleOp::Remove) => sender.remove_role(step).await,
             Area::Role(RoleOp::Add) => sender.add_role(step).await,
             Area::Role(RoleOp::RemoveInApp) => sender.remove_app_role(step).await,
-            Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device => {
+            Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device(_) => {
                 Ok((invalid("this connector cannot do that"), None))
             }
         };
@@ -143,6 +142,7 @@ impl<'a> Sender<'a> {
             object: object.or_else(|| known.cloned()),
             request_id: self.request_id,
             calls: self.calls,
+            consent: None,
         }
     }
 }
@@ -197,19 +197,7 @@ impl Sender<'_> {
 
     /// How a step ends whose call failed.
     pub(crate) fn failed(&self, error: &CallError) -> Ending {
-        let until = match &error.kind {
-            CallErrorKind::Throttled { until } => Some(*until),
-            CallErrorKind::Token(TokenError::Refused {
-                retry_after: Some(wait),
-                ..
-            }) => Some(after(self.entra.client().clock(), *wait)),
-            CallErrorKind::Refused(_)
-            | CallErrorKind::Transport(_)
-            | CallErrorKind::Token(_)
-            | CallErrorKind::Link(_)
-            | CallErrorKind::Malformed { .. } => None,
-        };
-        match until {
+        match error.until(self.entra.client().clock()) {
             Some(until) => Ending::Waiting {
                 until: Some(until),
                 reason: "quota".to_owned(),

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use crate::batch::after;
 use crate::{
     Attempts, CallError, CallErrorKind, Chance, Clock, Cost, Exchange, Fault, Lane, Next, Origin,
     Quotas, Retry, RetryPolicy, Secret, Situation, ThrottleScope, TokenSource, cost_of,
@@ -82,6 +83,8 @@ pub struct Call {
     pub headers: Vec<(&'static str, String)>,
     /// JSON body.
     pub body: Option<Value>,
+    /// Not sent again where it may have been taken.
+    pub once: bool,
 }
 
 impl Call {
@@ -93,6 +96,7 @@ impl Call {
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
+            once: false,
         }
     }
 
@@ -107,6 +111,14 @@ impl Call {
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same, for what must not happen twice: where it may have been taken it is not sent again, and the
+    /// error says so ([`CallError::maybe_taken`]).
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 
@@ -255,12 +267,12 @@ impl Client {
         counted
             .units_reported
             .fetch_add(u64::from(reported), Ordering::Relaxed);
-        if reported != cost.units {
+        if reported != cost.units() {
             counted.cost_differs.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(
                 template,
                 reported,
-                table = cost.units,
+                table = cost.units(),
                 "A call cost other than listed."
             );
         }
@@ -357,7 +369,11 @@ impl Client {
                 refused = Some(token);
                 continue;
             }
-            let next = attempts.next(failed.class);
+            let next = if call.once && failed.kind.maybe_taken() {
+                Next::GiveUp
+            } else {
+                attempts.next(failed.class)
+            };
             if failed.throttled {
                 let wait = match (next, failed.class) {
                     (Next::Wait(wait) | Next::Later(wait), _) => wait,
@@ -454,9 +470,12 @@ impl Client {
                 }),
             };
         }
-        let fault = Fault::read(status.as_u16(), response.body());
+        let mut fault = Fault::read(status.as_u16(), response.body());
         let throttled = fault.situation == Situation::Throttled;
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+        if fault.situation == Situation::ApprovalRequired {
+            fault.approval = text("x-msft-approval-code").map(Box::from);
+        }
         let scope = text("x-ms-throttle-scope")
             .filter(|_| throttled)
             .and_then(|scope| ThrottleScope::parse(scope, text("x-ms-throttle-information")));
@@ -505,13 +524,4 @@ fn log_attempt(
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u32> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// The instant that lies this much ahead.
-fn after(clock: Clock, wait: std::time::Duration) -> jiff::Timestamp {
-    let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
-    clock
-        .now()
-        .checked_add(wait)
-        .unwrap_or(jiff::Timestamp::MAX)
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::{Fault, OriginError, Retry, TokenError, TransportError};
+use crate::batch::after;
+use crate::{Clock, Fault, OriginError, Retry, TokenError, TransportError};
 
 /// A call that failed, after all retries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +46,47 @@ pub enum CallErrorKind {
     },
 }
 
+impl CallErrorKind {
+    /// Whether what was asked may have been done all the same: no answer came, or one that does not
+    /// say. A 503 and a 429 say that nothing was.
+    pub fn maybe_taken(&self) -> bool {
+        match self {
+            Self::Transport(error) => match error {
+                TransportError::Reset
+                | TransportError::Timeout
+                | TransportError::TooLarge { .. } => true,
+                TransportError::Connect | TransportError::Request(_) => false,
+            },
+            Self::Malformed { .. } => true,
+            Self::Refused(fault) => matches!(fault.status, 500 | 502 | 504 | 509),
+            Self::Throttled { .. } | Self::Token(_) | Self::Link(_) => false,
+        }
+    }
+}
+
 impl CallError {
+    /// When it may be asked again, where the peer or its token office named a time: then it is no
+    /// failure yet.
+    pub fn until(&self, clock: Clock) -> Option<Timestamp> {
+        match &self.kind {
+            CallErrorKind::Throttled { until } => Some(*until),
+            CallErrorKind::Token(TokenError::Refused {
+                retry_after: Some(wait),
+                ..
+            }) => Some(after(clock, *wait)),
+            CallErrorKind::Refused(_)
+            | CallErrorKind::Transport(_)
+            | CallErrorKind::Token(_)
+            | CallErrorKind::Link(_)
+            | CallErrorKind::Malformed { .. } => None,
+        }
+    }
+
+    /// See [`CallErrorKind::maybe_taken`].
+    pub fn maybe_taken(&self) -> bool {
+        self.kind.maybe_taken()
+    }
+
     /// A failure of ours around an answer that did come.
     pub fn malformed(what: &'static str) -> Self {
         Self {

@@ -38,6 +38,8 @@ pub enum Situation {
     Transient,
     /// An earlier item of the batch failed.
     Dependency,
+    /// The tenant wants somebody to consent to this very request first.
+    ApprovalRequired,
     /// Anything else: the request itself is wrong.
     Refused,
 }
@@ -54,6 +56,8 @@ pub struct Fault {
     pub details: Vec<String>,
     /// What it means.
     pub situation: Situation,
+    /// Of [`Situation::ApprovalRequired`]: the tenant's code for the request (`x-msft-approval-code`).
+    pub approval: Option<Box<str>>,
 }
 
 /// One row of the table: all conditions that are given must hold; the first row that fits counts.
@@ -155,6 +159,11 @@ const KNOWN: &[Known] = &[
         ..ANY
     },
     Known {
+        code: Some("ApprovalRequired"),
+        situation: Situation::ApprovalRequired,
+        ..ANY
+    },
+    Known {
         status: Some(403),
         situation: Situation::Denied,
         ..ANY
@@ -214,6 +223,7 @@ const KNOWN: &[Known] = &[
 /// Codes that say more than the ones around them.
 const CODES: &[&str] = &[
     "activityLimitReached",
+    "ApprovalRequired",
     "Authorization_RequestDenied",
     "generalException",
     "InvalidAuthenticationToken",
@@ -294,6 +304,7 @@ impl Fault {
             code,
             details,
             situation,
+            approval: None,
         }
     }
 
@@ -312,6 +323,7 @@ impl Fault {
             | Situation::Denied
             | Situation::Conflict
             | Situation::Dependency
+            | Situation::ApprovalRequired
             | Situation::Refused => Retry::Never,
         }
     }
@@ -333,6 +345,7 @@ impl Fault {
             | Situation::Throttled
             | Situation::Transient
             | Situation::Dependency
+            | Situation::ApprovalRequired
             | Situation::Refused => self.code.clone(),
         }
     }
@@ -368,6 +381,9 @@ impl Fault {
             Situation::Throttled => "the quota is exhausted; it is tried again later",
             Situation::Transient => {
                 "the service did not recover within all tries; the next run plans it again"
+            }
+            Situation::ApprovalRequired => {
+                "an administrator of the tenant has to approve the request (Multi Admin Approval)"
             }
             Situation::Dependency => "an earlier part of the same batch failed",
             Situation::Refused => {

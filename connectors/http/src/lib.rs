@@ -3,6 +3,7 @@
 //! It stands between the connectors and the network: retry outside the rate limit, timeout
 //! inside. Invariant: no request or response body is ever logged here, at any level.
 
+mod batch;
 mod chance;
 mod client;
 mod clock;
@@ -11,12 +12,14 @@ mod error;
 mod fault;
 mod limiter;
 mod origin;
+mod paging;
 mod post;
 mod retry;
 mod secret;
 mod token;
 mod transport;
 
+pub use batch::{Answer, Answers, ITEMS_MAX, after, refused};
 pub use chance::Chance;
 pub use client::{Call, CallSpec, Client, Reply, Setup};
 pub use clock::Clock;
@@ -28,6 +31,7 @@ pub use limiter::{
     ThrottleScope, cost_of, forecast,
 };
 pub use origin::{Origin, OriginError, same_origin};
+pub use paging::{BATCHES, values, withheld};
 pub use post::{Post, Postbox, Posted, Repeat};
 pub use retry::{Attempts, Next, Retry, RetryPolicy, retry_after};
 pub use secret::Secret;

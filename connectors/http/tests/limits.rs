@@ -9,18 +9,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rollcall_http::{Clock, Cost, Frozen, Lane, Quotas, Share, TenantSize, ThrottleScope, cost_of};
+use rollcall_http::{
+    Bucket, Clock, Cost, Frozen, Lane, Quotas, Share, TenantSize, ThrottleScope, cost_of,
+};
 
-const WRITE: Cost = Cost {
-    units: 1,
-    writes: 1,
-    reports: 0,
-};
-const READ: Cost = Cost {
-    units: 1,
-    writes: 0,
-    reports: 0,
-};
+const READ: Cost = Cost::NONE.and(Bucket::UnitsAppTenant, 1);
+const WRITE: Cost = READ
+    .and(Bucket::WriteAppTenant, 1)
+    .and(Bucket::WriteTenant, 1);
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Sends calls of one cost from `callers` tasks for `length` of virtual time; when each was sent.

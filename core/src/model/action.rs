@@ -5,7 +5,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, ActionId, Asset, Attributes, Holdings, ObjectId, PersonKey};
+use super::{
+    AccountName, ActionId, Asset, Attributes, Holdings, ObjectId, Ownership, PersonKey, Platform,
+};
 
 /// What an action does. The names are those of the scenario format (`user.create` ...).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -234,13 +236,13 @@ impl Op {
             Self::NotifyManager | Self::NotifyWelcome | Self::NotifySecurity | Self::TaskManual => {
                 Area::Message
             }
-            Self::DeviceDisable
-            | Self::DeviceRetire
-            | Self::DeviceWipe
-            | Self::DeviceRemoveUser
-            | Self::DeviceEscrowCheck
-            | Self::DeviceDeleteEntra
-            | Self::AppSelectiveWipe => Area::Device,
+            Self::DeviceDisable => Area::Device(DeviceOp::Disable),
+            Self::DeviceRetire => Area::Device(DeviceOp::Retire),
+            Self::DeviceWipe => Area::Device(DeviceOp::Wipe),
+            Self::DeviceRemoveUser => Area::Device(DeviceOp::RemoveUser),
+            Self::DeviceEscrowCheck => Area::Device(DeviceOp::CheckEscrow),
+            Self::DeviceDeleteEntra => Area::Device(DeviceOp::DeleteRecord),
+            Self::AppSelectiveWipe => Area::Device(DeviceOp::WipeApplications),
         }
     }
 
@@ -277,7 +279,7 @@ impl Op {
 
     /// Is done to a device.
     pub const fn on_device(self) -> bool {
-        matches!(self.area(), Area::Device)
+        matches!(self.area(), Area::Device(_))
     }
 
     /// Gives somebody else what only the account answers for.
@@ -353,6 +355,14 @@ impl Op {
         }
     }
 
+    /// A command that the target passes on, and that cannot be taken back once a device hears of it.
+    pub const fn commands(self) -> bool {
+        matches!(
+            self,
+            Self::DeviceRetire | Self::DeviceWipe | Self::AppSelectiveWipe
+        )
+    }
+
     /// Gives access: looks for a newer cut of the person just before it writes.
     pub const fn gives(self) -> bool {
         let opens = matches!(
@@ -390,7 +400,26 @@ pub enum Area {
     /// Nothing: somebody is told.
     Message,
     /// A device.
-    Device,
+    Device(DeviceOp),
+}
+
+/// What is done to a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceOp {
+    /// [`Op::DeviceDisable`].
+    Disable,
+    /// [`Op::DeviceRetire`].
+    Retire,
+    /// [`Op::DeviceWipe`].
+    Wipe,
+    /// [`Op::DeviceRemoveUser`].
+    RemoveUser,
+    /// [`Op::DeviceEscrowCheck`].
+    CheckEscrow,
+    /// [`Op::DeviceDeleteEntra`].
+    DeleteRecord,
+    /// [`Op::AppSelectiveWipe`].
+    WipeApplications,
 }
 
 /// What is done to an account itself.
@@ -660,6 +689,21 @@ pub struct Step {
     /// The role as [`super::Holdings`] has it, for `role.remove` and `role.add`; the application, for
     /// `appRole.remove`.
     pub role: Option<String>,
+    /// The device, for what is done to one.
+    pub device: Option<DeviceAim>,
+}
+
+/// A device that a step is done to, as planning took it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceAim {
+    /// The record that the operation is done to; see [`super::Device::record`].
+    pub record: String,
+    /// Whose it was taken for.
+    pub owner: Ownership,
+    /// What runs on it.
+    pub os: Platform,
+    /// The target's consent to this very request, where it wanted one.
+    pub consent: Option<String>,
 }
 
 /// How one action ended.
@@ -741,4 +785,6 @@ pub struct StepResult {
     pub request_id: Option<String>,
     /// Calls made, retries included.
     pub calls: u32,
+    /// The target wants consent of its own before it does this: its code for the request.
+    pub consent: Option<String>,
 }

@@ -111,6 +111,14 @@ pub enum FindingKind {
     DeviceUnresponsive,
     /// It does not answer for long.
     DeviceUnresolved,
+    /// A device could not do what it was told.
+    DeviceFailed,
+    /// A device is of several people, or of somebody else: nothing was done to it.
+    DeviceOfOthers,
+    /// A device would be wiped, and the policy's switch for that is off.
+    WipeOff,
+    /// The target does not let us see the devices of somebody who left.
+    DevicesUnread,
     /// The record of a device is gone, and nothing says that it was us.
     DeviceGoneUnconfirmed,
     /// The mapping's scope leaves the row out.

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::{Area, DeviceOp, Op};
+
 /// What an account has that Rollcall did not give it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Holdings {
@@ -22,6 +24,9 @@ pub struct Holdings {
     /// Devices of the person.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub devices: Vec<Device>,
+    /// The target did not let us see the devices: those above are none that we know of.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub devices_unread: bool,
     /// Instants of successful sign-ins.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sign_ins: Vec<Timestamp>,
@@ -53,6 +58,88 @@ pub struct Device {
     pub autopilot: bool,
     /// Several people use it.
     pub shared: bool,
+    /// It is somebody's whom the account is not, or of several people: nobody can say that it goes
+    /// with this one.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub others: bool,
+    /// Where the target keeps it; `None` where nobody said: in a play.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub records: Option<DeviceRecords>,
+}
+
+impl Device {
+    /// The record that an operation is done to. The outer `None`: nobody said where records are; the
+    /// inner one: there is no such record, so that nothing of the kind can be done.
+    pub fn record(&self, op: Op) -> Option<Option<&str>> {
+        let records = self.records.as_ref()?;
+        let Area::Device(op) = op.area() else {
+            return None;
+        };
+        let record = match op {
+            DeviceOp::Retire | DeviceOp::Wipe | DeviceOp::RemoveUser => &records.managed,
+            DeviceOp::Disable | DeviceOp::CheckEscrow | DeviceOp::DeleteRecord => {
+                &records.directory
+            }
+            DeviceOp::WipeApplications => &records.applications,
+        };
+        Some(record.as_deref())
+    }
+}
+
+/// The records that a target keeps of one device, by its own ids.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DeviceRecords {
+    /// In device management.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub managed: Option<String>,
+    /// In the directory: the id that the device itself goes by, not that of the object.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub directory: Option<String>,
+    /// Where only applications are managed: what marks them as those of this device.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub applications: Option<String>,
+}
+
+/// How far a command to a device has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceQuestion {
+    /// The device, as [`Device::id`].
+    pub device: String,
+    /// What was commanded.
+    pub op: Op,
+    /// The record that it was commanded of.
+    pub record: String,
+    /// When the target took it; `None`: it did not yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub taken: Option<Timestamp>,
+    /// It was seen on its way.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub pending: bool,
+    /// The target's own request for consent that nobody answered yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consent: Option<String>,
+}
+
+/// What a target says to a [`DeviceQuestion`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceLook {
+    /// Not on its way: the target knows nothing of such a command.
+    Idle,
+    /// On its way: the device has to check in first.
+    Pending,
+    /// The target says that it is done, or the record is gone and it was us.
+    Done,
+    /// The device could not do it.
+    Failed,
+    /// There is no such record any more, and nothing proves why.
+    Gone,
+    /// The request for consent still waits for somebody.
+    Asked,
+    /// Somebody gave it.
+    Agreed,
+    /// Somebody refused it, or nobody answered in time.
+    Refused,
 }
 
 /// Whose a device is ("managedDeviceOwnerType").
@@ -65,6 +152,24 @@ pub enum Ownership {
     Personal,
     /// Nobody knows: counts as the person's own.
     Unknown,
+}
+
+impl Ownership {
+    const ALL: [Self; 3] = [Self::Company, Self::Personal, Self::Unknown];
+
+    /// The one of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    /// Its name in plans and policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Company => "company",
+            Self::Personal => "personal",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What runs on a device.
@@ -81,6 +186,32 @@ pub enum Platform {
     Android,
     /// Linux.
     Linux,
+}
+
+impl Platform {
+    const ALL: [Self; 5] = [
+        Self::Windows,
+        Self::Macos,
+        Self::Ios,
+        Self::Android,
+        Self::Linux,
+    ];
+
+    /// The one of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    /// Its name in plans and policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Windows => "windows",
+            Self::Macos => "macos",
+            Self::Ios => "ios",
+            Self::Android => "android",
+            Self::Linux => "linux",
+        }
+    }
 }
 
 /// How a device is managed.

@@ -8,12 +8,15 @@ mod ids;
 mod value;
 
 pub use action::{
-    AccessOp, Account, AccountOp, Area, BinOp, Ending, EstateOp, GroupName, GroupOp, GroupStep,
-    Licence, LicenceState, Lookup, Op, RoleOp, Seats, SeenGroup, ServicePlan, SignInOp, Step,
-    StepResult, WantedGroup,
+    AccessOp, Account, AccountOp, Area, BinOp, DeviceAim, DeviceOp, Ending, EstateOp, GroupName,
+    GroupOp, GroupStep, Licence, LicenceState, Lookup, Op, RoleOp, Seats, SeenGroup, ServicePlan,
+    SignInOp, Step, StepResult, WantedGroup,
 };
 pub use estate::{Asset, Estate, Keeper, Owned};
 pub use finding::{Finding, FindingKind, Place, Severity};
-pub use holdings::{Device, Enrolment, HeldGroup, Holdings, Join, Ownership, Platform};
+pub use holdings::{
+    Device, DeviceLook, DeviceQuestion, DeviceRecords, Enrolment, HeldGroup, Holdings, Join,
+    Ownership, Platform,
+};
 pub use ids::{AccountName, ActionId, ObjectId, OrderId, PersonKey, RunId, SourceName, WorkerId};
 pub use value::{Attributes, Value, text_shape};

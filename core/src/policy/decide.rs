@@ -82,7 +82,8 @@ impl Rules for NoRules {
 pub fn asks_for_holdings(before: &Person, draft: Option<&Draft>) -> bool {
     let mut due = draft.into_iter().flat_map(|draft| &draft.actions);
     let settles = |op: Op| op.cut() || matches!(op, Op::UserRestore | Op::UserDeleteSoft);
-    due.any(|step| settles(step.op)) || (before.block.is_some() && before.unfinished)
+    let open = before.block.is_some() && before.unfinished;
+    due.any(|step| settles(step.op)) || open || before.devices_unread
 }
 
 impl Subject {

@@ -1,84 +1,18 @@
 //! What becomes of the devices of somebody who left: a table, and the clocks behind it.
 //!
-//! The table is that of the lifecycle policy: join × ownership × enrolment × platform × why
-//! somebody left. Invariant: a device that is not proved to be the company's is never wiped, and
-//! one that others use is never touched because one of them left.
+//! The table is the policy's ([`super::device_table`]); here it becomes steps. Invariant: what was commanded of
+//! a device stays open until the target says that it is done.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::career::Exit;
 use super::desk::{Desk, after};
+use super::device_table::{Cause, Measure, measures};
 use super::draft::{DraftAction, Reason};
-use crate::model::{
-    Account, Device, Enrolment, FindingKind, Join, Op, Ownership, Platform, Severity,
-};
+use crate::model::{Account, Device, FindingKind, Op, Ownership, Platform, Severity};
 use crate::state::{BlockCause, DeviceCase, Lifecycle};
-
-/// What is done to a device at the cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
-    /// An operation at once.
-    Do(Op),
-    /// It is wiped once two people agree, who are asked at once.
-    Wipe,
-    /// The same, asked when it came back, or after some days.
-    WipeOnReturn,
-    /// Something that a person has to know.
-    Say(FindingKind),
-}
-
-/// The table, for leavers and for those who are dismissed for cause.
-pub(super) fn measures(device: &Device, for_cause: bool) -> Vec<Measure> {
-    use Measure::{Do, Say, Wipe, WipeOnReturn};
-    let disable = Do(Op::DeviceDisable);
-    let retire = Do(Op::DeviceRetire);
-    let apps = Do(Op::AppSelectiveWipe);
-    if device.shared {
-        return vec![Do(Op::DeviceRemoveUser)];
-    }
-    if device.os == Platform::Linux {
-        return vec![disable, Say(FindingKind::NoRemoteAction)];
-    }
-    let mobile = matches!(device.os, Platform::Ios | Platform::Android);
-    if device.enrolment == Enrolment::AppOnly {
-        return if for_cause && !mobile {
-            vec![disable, apps]
-        } else {
-            vec![apps]
-        };
-    }
-    if device.owner == Ownership::Unknown {
-        return if for_cause {
-            vec![disable, apps]
-        } else {
-            vec![apps, Say(FindingKind::OwnershipUnknown)]
-        };
-    }
-    if device.enrolment == Enrolment::None {
-        return vec![disable];
-    }
-    // What its user enrolled is their own, whatever is entered: nothing erases it.
-    let by_user = device.os == Platform::Ios && device.enrolment == Enrolment::User;
-    if device.owner == Ownership::Personal || by_user {
-        return if for_cause {
-            vec![disable, retire]
-        } else {
-            vec![retire]
-        };
-    }
-    if for_cause {
-        return vec![disable, Wipe];
-    }
-    let escrow = Do(Op::DeviceEscrowCheck);
-    match (device.os, device.join, device.enrolment) {
-        (Platform::Windows, Join::Hybrid, _) => vec![disable, WipeOnReturn],
-        (Platform::Windows | Platform::Macos, _, _) => vec![escrow, WipeOnReturn],
-        (Platform::Android, _, Enrolment::WorkProfile) => vec![Wipe],
-        (Platform::Ios | Platform::Android | Platform::Linux, _, _) => vec![WipeOnReturn],
-    }
-}
 
 impl Desk<'_> {
     /// Steps on devices: at the cut, when they come back, and as long as nobody proves that they
@@ -95,6 +29,14 @@ impl Desk<'_> {
         let holdings = account.and_then(|account| account.holdings.as_deref());
         let seen = holdings.map(|it| it.devices.clone()).unwrap_or_default();
         let due = exit.cut.due <= now;
+        if let Some(holdings) = holdings.filter(|_| due) {
+            self.person.devices_unread = holdings.devices_unread;
+        }
+        if self.person.devices_unread && due {
+            let note = "the tenant does not let us see what devices the person has; nothing is done to any";
+            self.find(FindingKind::DevicesUnread, Severity::Warning, None, note);
+            self.wakes.push(now.saturating_add(UNREAD).unwrap_or(now));
+        }
         // Cases are of an exit that came: one that is yet to come is looked at as if it were the first.
         let mut cases = if due {
             std::mem::take(&mut self.person.devices)
@@ -102,9 +44,12 @@ impl Desk<'_> {
             BTreeMap::new()
         };
         for device in seen {
-            cases
-                .entry(device.id.clone())
-                .or_insert_with(|| DeviceCase::new(device));
+            let case = cases.entry(device.id.clone());
+            let case = case.or_insert_with(|| DeviceCase::new(device.clone()));
+            // Until it was told something it is what it is now.
+            if case.sent.is_empty() {
+                case.device = device;
+            }
         }
         let mut steps = Vec::new();
         for (id, case) in &mut cases {
@@ -119,10 +64,12 @@ impl Desk<'_> {
     fn case_steps(&mut self, id: &str, case: &mut DeviceCase, exit: &Exit) -> Vec<DraftAction> {
         let cut = exit.cut.due;
         let rule = "leaver.devices";
+        let device = case.device.clone();
         let step = |op, due| {
-            DraftAction::simple(op, due, exit.reason.clone(), rule)
+            let step = DraftAction::simple(op, due, exit.reason.clone(), rule)
                 .with("device", id)
-                .from(cut)
+                .from(cut);
+            aimed(step, &device)
         };
         if exit.cut.cause == BlockCause::Deceased {
             let ours = case.device.owner == Ownership::Company;
@@ -131,23 +78,61 @@ impl Desk<'_> {
             return task.into_iter().collect();
         }
         let mut steps = Vec::new();
-        let for_cause = exit.cut.cause == BlockCause::ForCause;
-        for measure in measures(&case.device, for_cause) {
-            match measure {
-                Measure::Do(op) if !case.done.contains(&op) => steps.push(step(op, cut)),
-                Measure::Do(_) => {}
-                Measure::Wipe => steps.extend(wipe(&step, case, cut)),
-                Measure::WipeOnReturn => {
-                    let wait = after(cut, self.cx.policy.devices.return_wait_days);
+        let cause = if exit.cut.cause == BlockCause::ForCause {
+            Cause::ForCause
+        } else {
+            Cause::Leaver
+        };
+        let policy = self.cx.policy;
+        for measure in measures(policy.device_rows(), &case.device, cause) {
+            let op = match measure {
+                Measure::Disable => Op::DeviceDisable,
+                Measure::Retire => Op::DeviceRetire,
+                Measure::SelectiveWipe => Op::AppSelectiveWipe,
+                Measure::RemoveUser => Op::DeviceRemoveUser,
+                Measure::EscrowCheck => Op::DeviceEscrowCheck,
+                Measure::Wipe | Measure::WipeWhenReturned if !policy.devices.wipe => {
+                    if cut > self.cx.now {
+                        continue;
+                    }
+                    self.say_of(
+                        case,
+                        FindingKind::WipeOff,
+                        "is to be wiped, and the switch is off",
+                    );
+                    continue;
+                }
+                Measure::Wipe => {
+                    steps.extend(wipe(&step, case, cut));
+                    continue;
+                }
+                Measure::WipeWhenReturned => {
+                    let wait = after(cut, policy.devices.return_wait_days);
                     let due = case.returned.map_or(wait, |at| at.min(wait));
                     steps.extend(wipe(&step, case, due.max(cut)));
+                    continue;
                 }
-                Measure::Say(kind) => {
+                Measure::Tell => {
+                    let (kind, why) = untouched(&case.device);
                     if let Some(last) = steps.last_mut() {
                         let said = format!("{kind:?}");
                         last.args.insert("report".to_owned(), said);
                     }
+                    if cut <= self.cx.now {
+                        self.say_of(case, kind, why);
+                    }
+                    continue;
                 }
+            };
+            // There is nothing that it could be done to.
+            let missing = case.device.record(op) == Some(None);
+            if case.done.contains(&op) || missing {
+                continue;
+            }
+            if op.commands() {
+                steps.extend(consented(step(op, cut), case));
+            } else {
+                steps.push(step(op, cut));
             }
         }
         let now = self.cx.now;
@@ -159,23 +144,48 @@ impl Desk<'_> {
             let days = self.cx.policy.devices.reissue_days;
             self.wakes.push(after(now, days));
         }
+        if steps
+            .iter()
+            .any(|step| step.op.commands() && step.due <= now)
+            && looks(case)
+        {
+            self.wakes.extend(next_look(now, now));
+        }
         self.clocks(&mut steps, &step, case);
         steps
     }
 
-    /// As long as nobody confirms a wipe.
+    /// Says something of a device, once.
+    fn say_of(&mut self, case: &mut DeviceCase, kind: FindingKind, why: &str) {
+        if !case.said.insert(kind) {
+            return;
+        }
+        let note = format!("device {}: {why}", case.device.id);
+        self.find(kind, Severity::Warning, None, note);
+        self.argue("device", case.device.id.clone());
+    }
+
+    /// As long as nobody confirms what was commanded.
     fn clocks(
         &mut self,
         steps: &mut Vec<DraftAction>,
         step: &dyn Fn(Op, Timestamp) -> DraftAction,
         case: &mut DeviceCase,
     ) {
-        let Some(wiped) = case.wiped.filter(|_| !case.confirmed) else {
+        let waits = case.consent.as_ref().is_some_and(|(_, given)| !given);
+        if waits && looks(case) && !case.rejected {
+            self.wakes.extend(next_look(self.cx.now, self.cx.now));
+        }
+        let Some((op, sent)) = case.open() else {
             return;
         };
+        if looks(case) {
+            self.wakes.extend(next_look(sent, self.cx.now));
+        }
         let terms = &self.cx.policy.devices;
-        if case.attempts == 1 {
-            let again = step(Op::DeviceWipe, after(wiped, terms.reissue_days));
+        let wiped = op == Op::DeviceWipe;
+        if wiped && case.attempts == 1 && terms.wipe {
+            let again = step(Op::DeviceWipe, after(sent, terms.reissue_days));
             steps.push(whole(again).with("attempt", "2"));
         }
         let tells = [
@@ -188,23 +198,23 @@ impl Desk<'_> {
             if case.said.contains(&kind) {
                 continue;
             }
-            let due = after(wiped, days);
+            let due = after(sent, days);
             if due > self.cx.now {
                 self.wakes.push(due);
                 continue;
             }
-            case.said.insert(kind);
-            let note = format!(
-                "device {}: a wipe is not confirmed for {days} days",
-                case.device.id
+            let what = if wiped { "a wipe" } else { op.name() };
+            self.say_of(
+                case,
+                kind,
+                &format!("{what} is not confirmed for {days} days"),
             );
-            self.find(kind, Severity::Warning, None, note);
-            self.argue("device", case.device.id.clone());
         }
-        if let Some(due) = record.filter(|_| !case.device.autopilot) {
+        if let Some(due) = record.filter(|_| wiped && !case.device.autopilot) {
             for op in [Op::DeviceEscrowCheck, Op::DeviceDeleteEntra] {
                 let done = case.done.contains(&Op::DeviceDeleteEntra);
-                steps.extend((!done).then(|| step(op, due)));
+                let missing = case.device.record(op) == Some(None);
+                steps.extend((!done && !missing).then(|| step(op, due)));
             }
         }
     }
@@ -251,18 +261,76 @@ fn wipe(
     case: &DeviceCase,
     due: Timestamp,
 ) -> Option<DraftAction> {
-    if case.wiped.is_some() || case.rejected {
+    if case.wiped().is_some() || case.device.record(Op::DeviceWipe) == Some(None) {
         return None;
     }
     let step = whole(step(Op::DeviceWipe, due));
+    // The target's consent is no consent of ours.
+    if case.agreed {
+        consented(step, case)
+    } else {
+        (!case.rejected).then(|| step.with("ask", "wipe"))
+    }
+}
+
+/// A command with the target's own consent, where it wanted one; nothing while that is not given.
+fn consented(step: DraftAction, case: &DeviceCase) -> Option<DraftAction> {
     match &case.consent {
-        // The target's consent is no consent of ours.
-        _ if !case.agreed => Some(step.with("ask", "wipe")),
+        _ if case.rejected => None,
         Some((_, false)) => None,
         Some((code, true)) => Some(step.with("approval_code", code)),
         None => Some(step),
     }
 }
+
+/// The step says which record it is about, and what planning took the device for.
+fn aimed(step: DraftAction, device: &Device) -> DraftAction {
+    match device.record(step.op) {
+        Some(Some(record)) => step
+            .with("record", record)
+            .with("owner", device.owner.name())
+            .with("platform", device.os.name()),
+        Some(None) | None => step,
+    }
+}
+
+/// Why nothing is done to a device, or no more than was.
+fn untouched(device: &Device) -> (FindingKind, &'static str) {
+    if device.others {
+        let why = "is of several people, or of somebody else; nothing is done to it";
+        (FindingKind::DeviceOfOthers, why)
+    } else if device.os == Platform::Linux {
+        (
+            FindingKind::NoRemoteAction,
+            "nothing can be done to it from afar",
+        )
+    } else {
+        let why = "nobody knows whose it is; what is on it beside company data stays";
+        (FindingKind::OwnershipUnknown, why)
+    }
+}
+
+/// Whether the target can be asked how far a command has come.
+fn looks(case: &DeviceCase) -> bool {
+    case.device.records.is_some()
+}
+
+/// How long after it could not be seen what devices somebody has that is asked again.
+const UNREAD: SignedDuration = SignedDuration::from_hours(1);
+
+/// When a command is looked at next: a device that is on hears of it in a quarter of an hour, and whoever is off
+/// for days comes back any day.
+fn next_look(sent: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    const FIRST: [i64; 7] = [5, 10, 20, 30, 60, 4 * 60, 12 * 60];
+    let days = (1..=MOST_LOOKS).map(|day| day * 24 * 60);
+    let minutes = FIRST.into_iter().chain(days);
+    let mut instants =
+        minutes.filter_map(|it| sent.checked_add(SignedDuration::from_mins(it)).ok());
+    instants.find(|at| *at > now)
+}
+
+/// Days after which nobody looks any more.
+const MOST_LOOKS: i64 = 120;
 
 /// Everything on the device goes.
 fn whole(step: DraftAction) -> DraftAction {
@@ -272,7 +340,9 @@ fn whole(step: DraftAction) -> DraftAction {
 
 #[cfg(test)]
 mod tests {
+    use super::super::device_table::shipped;
     use super::*;
+    use crate::model::{Enrolment, Join};
 
     fn device(words: &str) -> Device {
         let mut device = Device {
@@ -283,6 +353,8 @@ mod tests {
             join: Join::Entra,
             autopilot: false,
             shared: false,
+            others: false,
+            records: None,
         };
         for word in words.split_whitespace() {
             match word {
@@ -310,14 +382,19 @@ mod tests {
         device
     }
 
-    fn words(device: &Device, for_cause: bool) -> String {
-        let word = |measure: Measure| match measure {
-            Measure::Do(op) => op.name().rsplit('.').next().unwrap_or_default().to_owned(),
-            Measure::Wipe => "wipe²".to_owned(),
-            Measure::WipeOnReturn => "wait wipe²".to_owned(),
-            Measure::Say(kind) => format!("{kind:?}"),
+    fn words(device: &Device, cause: Cause) -> String {
+        let word = |measure: &Measure| match measure {
+            Measure::Disable => "disable",
+            Measure::Retire => "retire",
+            Measure::SelectiveWipe => "selectiveWipe",
+            Measure::RemoveUser => "removeUser",
+            Measure::EscrowCheck => "escrowCheck",
+            Measure::Wipe => "wipe²",
+            Measure::WipeWhenReturned => "wait wipe²",
+            Measure::Tell => "tell",
         };
-        let all: Vec<String> = measures(device, for_cause).into_iter().map(word).collect();
+        let all = measures(shipped(), device, cause);
+        let all: Vec<&str> = all.iter().map(word).collect();
         all.join(", ")
     }
 
@@ -366,28 +443,24 @@ mod tests {
             ("personal android work_profile", "retire", "disable, retire"),
             ("personal ios app_only", "selectiveWipe", "selectiveWipe"),
             ("company android app_only", "selectiveWipe", "selectiveWipe"),
-            (
-                "company linux",
-                "disable, NoRemoteAction",
-                "disable, NoRemoteAction",
-            ),
-            (
-                "personal linux",
-                "disable, NoRemoteAction",
-                "disable, NoRemoteAction",
-            ),
+            ("company linux", "disable, tell", "disable, tell"),
+            ("personal linux", "disable, tell", "disable, tell"),
             ("company windows shared", "removeUser", "removeUser"),
             ("company ios ade shared", "removeUser", "removeUser"),
             (
                 "unknown ios",
-                "selectiveWipe, OwnershipUnknown",
+                "selectiveWipe, tell",
                 "disable, selectiveWipe",
             ),
             ("company windows unmanaged", "disable", "disable"),
         ] {
             let device = device(what);
-            assert_eq!(words(&device, false), leaver, "{what}");
-            assert_eq!(words(&device, true), for_cause, "{what}, for cause");
+            assert_eq!(words(&device, Cause::Leaver), leaver, "{what}");
+            assert_eq!(
+                words(&device, Cause::ForCause),
+                for_cause,
+                "{what}, for cause"
+            );
         }
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
+use super::device_table::{self, DeviceRow};
 use super::slices::{self, Slice};
 use super::succession::Succession;
 use super::workflows::{self, Workflow};
@@ -35,6 +36,9 @@ pub struct Policy {
     /// Clocks of devices.
     #[serde(default)]
     pub devices: Devices,
+    /// What becomes of devices, by what they are; empty: as shipped.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub device: Vec<DeviceRow>,
     /// Hires that were called off.
     #[serde(default)]
     pub rescinded: Rescinded,
@@ -269,6 +273,8 @@ pub struct Leaver {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Devices {
+    /// The switch of its own that a wipe needs: without it nothing is ever wiped.
+    pub wipe: bool,
     /// Days that a device may take to come back before it is wiped all the same.
     pub return_wait_days: u16,
     /// Days after which a wipe that nobody confirms is sent once more.
@@ -284,6 +290,7 @@ pub struct Devices {
 impl Default for Devices {
     fn default() -> Self {
         Self {
+            wipe: false,
             return_wait_days: 14,
             reissue_days: 7,
             escalate_days: 14,
@@ -507,6 +514,8 @@ pub struct Approvals {
     pub seats: u8,
     /// Sensitive access that comes back when an exit is off.
     pub restores: u8,
+    /// To wipe a device.
+    pub wipes: u8,
     /// A run that is taken back, and the end of the hold after that.
     pub undo: u8,
     /// The end of a dismissal by notice.
@@ -529,6 +538,7 @@ impl Default for Approvals {
             groups: 1,
             seats: 1,
             restores: 1,
+            wipes: 2,
             undo: 1,
             dismissal: 2,
             legal_hold: 1,
@@ -597,6 +607,7 @@ impl Policy {
             ));
         }
         out.extend(self.succession.as_ref().and_then(Succession::problems));
+        out.extend(device_table::problems(&self.device));
         let pass = self.joiner.pass.as_ref();
         out.extend(pass.and_then(|pass| minutes_problem(pass, "joiner.pass.minutes")));
         if let Some(zone) = &self.default_zone
@@ -632,6 +643,7 @@ impl Policy {
             ("approvals.groups", self.approvals.groups),
             ("approvals.seats", self.approvals.seats),
             ("approvals.restores", self.approvals.restores),
+            ("approvals.wipes", self.approvals.wipes),
             ("approvals.undo", self.approvals.undo),
             ("approvals.dismissal", self.approvals.dismissal),
             ("approvals.legal_hold", self.approvals.legal_hold),
@@ -645,6 +657,15 @@ impl Policy {
             }
         }
         out
+    }
+
+    /// What becomes of devices, by what they are.
+    pub fn device_rows(&self) -> &[DeviceRow] {
+        if self.device.is_empty() {
+            device_table::shipped()
+        } else {
+            &self.device
+        }
     }
 
     /// What a status value means.
@@ -693,6 +714,9 @@ impl Policy {
             (leaver.for_cause, Op::UserResetPassword),
             (leaver.for_cause, Op::NotifySecurity),
             (leaver.devices, Op::DeviceDisable),
+            (leaver.devices, Op::DeviceRetire),
+            (leaver.devices, Op::AppSelectiveWipe),
+            (leaver.devices && self.devices.wipe, Op::DeviceWipe),
             (hands(&[Asset::Group, Asset::Application]), Op::OwnerAdd),
             (hands(&[Asset::Guest]), Op::SponsorAdd),
             (hands(&[Asset::Report]), Op::ReportHandOver),

@@ -187,6 +187,7 @@ impl World {
                 calls: 1,
                 request_id: None,
                 object: None,
+                consent: None,
             });
         }
         let person = decision.person.clone();

@@ -7,6 +7,7 @@ mod account;
 mod career;
 mod decide;
 mod desk;
+mod device_table;
 mod devices;
 mod draft;
 mod file;
@@ -31,6 +32,7 @@ pub use decide::{
 };
 pub use desk::day_start;
 pub(crate) use desk::day_time;
+pub use device_table::{Cause as DeviceCause, DeviceRow, Measure, measures, row_of, shipped};
 pub use draft::{DeltaKind, Draft, DraftAction, Reason};
 pub use file::{
     Absence, Approvals, Budget, Budgets, Devices, Freeze, Gates, Joiner, LeavePolicy, Leaver,

@@ -166,8 +166,8 @@ fn what_is_not_said_is_as_for_everybody() {
         "absence",
     ] {
         for (key, value) in base[table].as_object().unwrap() {
-            // Of movers these two are of everybody.
-            let same = ["attributes", "bridge_gap_days"].contains(&key.as_str());
+            // Of movers two are of everybody, and so is the switch for wipes.
+            let same = ["attributes", "bridge_gap_days", "wipe"].contains(&key.as_str());
             assert_eq!(over[table][key] == *value, same, "{table}.{key}");
         }
     }

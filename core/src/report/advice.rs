@@ -192,6 +192,22 @@ pub const fn advice(kind: FindingKind) -> &'static str {
         FindingKind::DeviceUnresolved => {
             "The device has not answered for a month. Write it off as lost, or fetch it."
         }
+        FindingKind::DeviceFailed => {
+            "The device could not do what it was told: what is on it is still there. Look at it in \
+             Intune, or fetch it."
+        }
+        FindingKind::DeviceOfOthers => {
+            "The device is not of one person alone, so nothing was done to it. See whose it is, and do \
+             by hand what has to be done."
+        }
+        FindingKind::WipeOff => {
+            "The table of devices says that the device is to be wiped, and `[devices] wipe` is off. \
+             Switch it on, or take the data off by hand."
+        }
+        FindingKind::DevicesUnread => {
+            "The tenant does not let us see devices, so that nothing was done to any. `rollcall check \
+             --online` names the permission; it is tried again by itself."
+        }
         FindingKind::DeviceGoneUnconfirmed => {
             "The record of the device is gone, and nothing proves that it was wiped. Treat what \
              was on it as still there."

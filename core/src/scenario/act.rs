@@ -143,7 +143,7 @@ impl Play<'_> {
                         case.consent = Some((code, false));
                         continue;
                     }
-                    (Taken::Accepted { done }, Some(case)) if step.op == Op::DeviceWipe => {
+                    (Taken::Accepted { done }, Some(case)) if step.op.commands() => {
                         case.confirmed |= done;
                     }
                     _ => {}
@@ -375,6 +375,7 @@ impl Play<'_> {
                 calls: 0,
                 request_id: None,
                 object: object.cloned(),
+                consent: None,
             });
         }
         let target = &self.target;

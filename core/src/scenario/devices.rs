@@ -49,6 +49,8 @@ pub(super) fn device(before: &DeviceBefore) -> Device {
         join,
         autopilot: before.autopilot,
         shared: before.shared,
+        others: false,
+        records: None,
     }
 }
 
@@ -203,8 +205,9 @@ impl Play<'_> {
         let cases = self.people.get(person).map(|it| &it.devices);
         let cases = cases.into_iter().flatten();
         let open = cases.filter(|(_, case)| {
-            let commanded = case.wiped.is_some() && !case.confirmed;
-            let asked = !case.confirmed && case.wiped.is_none() && self.wipe_open(&case.device.id);
+            let commanded = case.open().is_some();
+            let asked =
+                !case.confirmed && case.wiped().is_none() && self.wipe_open(&case.device.id);
             commanded || asked || case.rejected || case.consent.as_ref().is_some_and(|it| !it.1)
         });
         super::play::number(open.count())

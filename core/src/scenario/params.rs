@@ -190,7 +190,9 @@ impl Params {
                 for_cause: true,
                 devices: true,
             },
+            device: Vec::new(),
             devices: Devices {
+                wipe: true,
                 return_wait_days: read.number("devices.return_wait_days"),
                 reissue_days: read.number("devices.reissue_days"),
                 escalate_days: read.number("devices.escalate_days"),

@@ -91,6 +91,7 @@ impl Tenant {
                 roles: login.roles.iter().cloned().collect(),
                 app_roles: login.app_roles.iter().cloned().collect(),
                 devices: login.devices.clone(),
+                devices_unread: false,
                 sign_ins: login.sign_ins.clone(),
             })),
         })

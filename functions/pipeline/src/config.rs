@@ -270,6 +270,22 @@ pub struct Rehearsal {
     pub fault_share: f64,
     /// Which calls those are.
     pub fault_seed: u64,
+    /// Application permissions that the tenant did not give us.
+    pub without_permissions: Vec<String>,
+    /// What of devices a second administrator of the tenant has to consent to (Multi Admin Approval).
+    pub admin_approval: Vec<AdminApproval>,
+}
+
+/// What a second administrator may have to consent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminApproval {
+    /// Taking company data off a device.
+    Retire,
+    /// Resetting a device.
+    Wipe,
+    /// Deleting the record of a device in Intune.
+    Delete,
 }
 
 /// Microsoft Entra ID through Microsoft Graph.
@@ -901,7 +917,7 @@ impl Config {
 fn not_done(policy: &Policy, notify: Option<&NotifySettings>) -> Vec<String> {
     let needs = policy.needs();
     let told = |op: Op| notify.is_some_and(|notify| notify.tells(op));
-    let missing = needs.iter().filter(|op| !rollcall_entra::does(**op));
+    let missing = needs.iter().filter(|op| !crate::entra::does(**op));
     let (tells, others): (Vec<Op>, Vec<Op>) =
         missing.filter(|op| !told(**op)).partition(|op| op.tells());
     let names = |ops: &[Op]| {

@@ -1,4 +1,5 @@
-//! Microsoft Entra ID as a target of the pipeline.
+//! Microsoft Entra ID and Intune as one target of the pipeline: the accounts of a tenant, and the devices
+//! of those who have them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,23 +7,37 @@ use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use rollcall_core::model::{
-    Account, Asset, Estate, GroupName, GroupStep, Holdings, LicenceState, Lookup, ObjectId, Seats,
-    SeenGroup, Step, StepResult,
+    Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep, Holdings,
+    LicenceState, Lookup, ObjectId, Op, Seats, SeenGroup, Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
 use rollcall_entra::{Entra, EntraError};
+use rollcall_intune::{Intune, IntuneError};
 
 use crate::target::{GroupLicences, Target, TargetError};
 
 /// The adapter: the connector knows Graph, the pipeline knows targets.
 #[derive(Debug, Clone)]
-pub struct EntraTarget(Entra);
+pub struct EntraTarget(Entra, Intune);
 
 impl EntraTarget {
-    /// Around a connector.
+    /// Around a connector; devices are asked about over the same connection.
     pub fn new(entra: Entra) -> Self {
-        Self(entra)
+        let intune = Intune::new(entra.client().clone());
+        Self(entra, intune)
+    }
+}
+
+/// Whether this target carries out an operation.
+pub const fn does(op: Op) -> bool {
+    rollcall_entra::does(op) || rollcall_intune::does(op)
+}
+
+fn unasked(error: &IntuneError) -> TargetError {
+    TargetError {
+        target: "intune".to_owned(),
+        why: error.to_string(),
     }
 }
 
@@ -100,8 +115,30 @@ impl Target for EntraTarget {
         Box::pin(async move { self.0.holdings(accounts).await.map_err(|e| failed(&e)) })
     }
 
+    fn devices<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<Device>>>, TargetError>> {
+        Box::pin(async move { self.1.devices(accounts).await.map_err(|e| unasked(&e)) })
+    }
+
+    fn device_looks<'a>(
+        &'a self,
+        account: Option<&'a ObjectId>,
+        questions: &'a [DeviceQuestion],
+    ) -> BoxFuture<'a, Result<Vec<Option<DeviceLook>>, TargetError>> {
+        Box::pin(async move {
+            let looks = self.1.looks(account, questions).await;
+            looks.map_err(|e| unasked(&e))
+        })
+    }
+
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {
-        Box::pin(self.0.apply(step))
+        if step.op.on_device() {
+            Box::pin(self.1.apply(step))
+        } else {
+            Box::pin(self.0.apply(step))
+        }
     }
 
     fn add_members<'a>(
@@ -140,7 +177,7 @@ impl Target for EntraTarget {
     }
 
     fn forecast(&self, actions: &BTreeMap<String, u32>) -> Forecast {
-        self.0.forecast(actions)
+        self.0.forecast(actions, rollcall_intune::calls_of)
     }
 
     fn usage(&self) -> serde_json::Value {

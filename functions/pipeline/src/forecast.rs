@@ -252,6 +252,7 @@ fn done(person: Person, draft: &Draft, account: Option<&Account>, cx: &Context<'
             calls: 0,
             request_id: None,
             object: account.map(|account| account.id.clone()),
+            consent: None,
         });
     }
     let none = Approvals::default();

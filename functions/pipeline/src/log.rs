@@ -1042,6 +1042,7 @@ pub async fn accept_approved(
             | Kind::Groups
             | Kind::Seats
             | Kind::Restores
+            | Kind::Wipes
             | Kind::Orphans
             | Kind::Churn,
         )

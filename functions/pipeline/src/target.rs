@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use rollcall_core::model::{
-    Account, Asset, Estate, GroupName, GroupStep, Holdings, LicenceState, Lookup, ObjectId, Seats,
-    SeenGroup, Step, StepResult,
+    Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep, Holdings,
+    LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -81,6 +81,21 @@ pub trait Target: Send + Sync {
         &'a self,
         accounts: &'a [ObjectId],
     ) -> BoxFuture<'a, Result<Vec<Option<Holdings>>, TargetError>>;
+
+    /// The devices of accounts, in the order of the accounts; `None` where the target does not let us
+    /// look.
+    fn devices<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<Device>>>, TargetError>>;
+
+    /// How far commands to devices of one account have come, in the order of the questions; `None` where
+    /// the target does not let us look, and no account where that is gone.
+    fn device_looks<'a>(
+        &'a self,
+        account: Option<&'a ObjectId>,
+        questions: &'a [DeviceQuestion],
+    ) -> BoxFuture<'a, Result<Vec<Option<DeviceLook>>, TargetError>>;
 
     /// Carries out one step, after checking its precondition.
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;

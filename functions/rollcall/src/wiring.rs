@@ -13,7 +13,7 @@ use rollcall_pipeline::entra::EntraTarget;
 use rollcall_pipeline::run::Pipeline;
 use rollcall_pipeline::store::Store;
 use rollcall_pipeline::wiring;
-use rollcall_rehearsal::{Faults, Tenant, TenantOptions};
+use rollcall_rehearsal::{DeviceAction, Faults, Tenant, TenantOptions};
 
 /// What a command works with.
 pub(crate) struct Wired {
@@ -107,15 +107,31 @@ pub(crate) fn tenant_options(settings: &Settings, rehearsal: &config::Rehearsal)
             .as_ref()
             .map(|f| settings.folder.join(f)),
         seats: rehearsal.seats.clone(),
+        approvals: rehearsal
+            .admin_approval
+            .iter()
+            .copied()
+            .map(approved)
+            .collect(),
         faults: Faults::documented(rehearsal.fault_seed, rehearsal.fault_share),
         ..TenantOptions::default()
     };
+    let withheld = |role: &String| rehearsal.without_permissions.contains(role);
+    options.roles.retain(|role| !withheld(role));
     if !rehearsal.verified_domains.is_empty() {
         options
             .verified_domains
             .clone_from(&rehearsal.verified_domains);
     }
     options
+}
+
+fn approved(action: config::AdminApproval) -> DeviceAction {
+    match action {
+        config::AdminApproval::Retire => DeviceAction::Retire,
+        config::AdminApproval::Wipe => DeviceAction::Wipe,
+        config::AdminApproval::Delete => DeviceAction::Delete,
+    }
 }
 
 fn rehearse(

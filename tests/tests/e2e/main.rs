@@ -19,6 +19,7 @@ mod child;
 mod compare;
 mod deliveries;
 mod determinism;
+mod devices;
 mod explain;
 mod grants;
 mod groups;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         bad_input::trials(),
         compare::trials(),
         determinism::trials(),
+        devices::trials(),
         explain::trials(),
         grants::trials(),
         groups::trials(),

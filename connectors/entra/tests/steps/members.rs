@@ -370,7 +370,7 @@ fn additions_are_forecast() {
     let stage = stage(|asked| panic!("{}", asked.line));
     let of = |op: Op, times: u32| {
         let actions = std::collections::BTreeMap::from([(op.name().to_owned(), times)]);
-        stage.entra.forecast(&actions).calls
+        stage.entra.forecast(&actions, |_| &[]).calls
     };
     assert_eq!(of(Op::GroupAdd, 41), 41 + 3);
     assert_eq!(of(Op::GroupRemove, 41), 82);

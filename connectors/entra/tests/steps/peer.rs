@@ -183,6 +183,7 @@ pub(crate) fn step(op: Op) -> Step {
         handed: None,
         licence: None,
         role: None,
+        device: None,
     }
 }
 

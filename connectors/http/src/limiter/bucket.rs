@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::Clock;
 
-/// The buckets that calls of the identity service and of its reports count against, app + tenant and
-/// tenant. The ones over all tenants matter to multi-tenant hosting only.
+/// The buckets that our calls count against, app + tenant and tenant. The ones over all tenants matter
+/// to multi-tenant hosting only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bucket {
     /// Writes of our application in this tenant.
@@ -25,14 +25,44 @@ pub enum Bucket {
     /// Calls of our application in this tenant about what people sign in with: they count as
     /// identity reports, by the strictest reading of the resources that the limit names.
     ReportsAppTenant,
+    /// Writes of our application to devices of this directory, beside the writes of identity.
+    DeviceWriteAppTenant,
+    /// Calls of our application about managed devices.
+    ManagedAppTenant,
+    /// Calls of all applications of this tenant about managed devices.
+    ManagedTenant,
+    /// Of those, the ones of ours that change something.
+    ManagedWriteAppTenant,
+    /// Of those, the ones of anybody's that change something.
+    ManagedWriteTenant,
+    /// Calls of our application about anything else that Intune keeps.
+    IntuneAppTenant,
+    /// Calls of all applications of this tenant about anything else that Intune keeps.
+    IntuneTenant,
+    /// Of those, the ones of ours that change something.
+    IntuneWriteAppTenant,
+    /// Of those, the ones of anybody's that change something.
+    IntuneWriteTenant,
 }
 
 impl Bucket {
+    /// How many there are.
+    pub const COUNT: usize = 13;
+
     /// The tightest first: whoever waits for the last one holds the others' tokens.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; Self::COUNT] = [
         Self::ReportsAppTenant,
+        Self::IntuneWriteAppTenant,
+        Self::IntuneWriteTenant,
+        Self::ManagedWriteAppTenant,
+        Self::ManagedWriteTenant,
+        Self::DeviceWriteAppTenant,
         Self::WriteAppTenant,
         Self::WriteTenant,
+        Self::IntuneAppTenant,
+        Self::IntuneTenant,
+        Self::ManagedAppTenant,
+        Self::ManagedTenant,
         Self::UnitsAppTenant,
     ];
 
@@ -43,7 +73,28 @@ impl Bucket {
             Self::WriteTenant => "identity.write.tenant",
             Self::UnitsAppTenant => "identity.ru.app_tenant",
             Self::ReportsAppTenant => "reports.app_tenant",
+            Self::DeviceWriteAppTenant => "identity.device_write.app_tenant",
+            Self::ManagedAppTenant => "intune.devices.any.app_tenant",
+            Self::ManagedTenant => "intune.devices.any.tenant",
+            Self::ManagedWriteAppTenant => "intune.devices.write.app_tenant",
+            Self::ManagedWriteTenant => "intune.devices.write.tenant",
+            Self::IntuneAppTenant => "intune.other.any.app_tenant",
+            Self::IntuneTenant => "intune.other.any.tenant",
+            Self::IntuneWriteAppTenant => "intune.other.write.app_tenant",
+            Self::IntuneWriteTenant => "intune.other.write.tenant",
         }
+    }
+
+    /// Other applications of the tenant take from it too.
+    pub const fn shared(self) -> bool {
+        matches!(
+            self,
+            Self::WriteTenant
+                | Self::ManagedTenant
+                | Self::ManagedWriteTenant
+                | Self::IntuneTenant
+                | Self::IntuneWriteTenant
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::bucket::{Bucket, Pace};
 use super::quotas::paces;
-use super::{Cost, Share, TenantSize, cost_of};
+use super::{Share, TenantSize, cost_of};
 
 /// What carrying out a number of calls will take.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,25 +18,18 @@ pub struct Forecast {
 /// Adds up what the calls cost and finds the bucket that takes longest. Templates are those of
 /// [`cost_of`]; retries and the peer's own answering time are not in it.
 pub fn forecast(size: TenantSize, share: Share, calls: &[(&str, &str, u64)]) -> Forecast {
-    let (mut units, mut writes, mut reports, mut count) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let mut count = 0_u64;
+    let mut taken = [0_u64; Bucket::COUNT];
     for (method, template, times) in calls {
-        let Cost {
-            units: u,
-            writes: w,
-            reports: r,
-        } = cost_of(method, template);
+        let cost = cost_of(method, template);
         count += times;
-        units += u64::from(u) * times;
-        writes += u64::from(w) * times;
-        reports += u64::from(r) * times;
+        for bucket in Bucket::ALL {
+            taken[bucket as usize] += u64::from(cost.from(bucket)) * times;
+        }
     }
     let mut slowest: Option<(Bucket, f64)> = None;
     for (bucket, Pace { burst, period }) in paces(size, share) {
-        let wanted = match bucket {
-            Bucket::WriteAppTenant | Bucket::WriteTenant => writes,
-            Bucket::UnitsAppTenant => units,
-            Bucket::ReportsAppTenant => reports,
-        };
+        let wanted = taken[bucket as usize];
         if wanted == 0 {
             continue;
         }

@@ -30,14 +30,13 @@ impl Lane {
 }
 
 /// Burst and pace of each bucket, in the order of [`Bucket::ALL`].
-pub(super) fn paces(size: TenantSize, share: Share) -> [(Bucket, Pace); 4] {
+pub(super) fn paces(size: TenantSize, share: Share) -> [(Bucket, Pace); Bucket::COUNT] {
     Bucket::ALL.map(|bucket| {
         let (limit, window) = table().limit(bucket.name(), size);
-        let limit = match bucket {
-            Bucket::WriteAppTenant | Bucket::UnitsAppTenant | Bucket::ReportsAppTenant => {
-                share.own_of(limit)
-            }
-            Bucket::WriteTenant => share.tenant_of(limit),
+        let limit = if bucket.shared() {
+            share.tenant_of(limit)
+        } else {
+            share.own_of(limit)
         };
         (bucket, Pace::inside(limit, window))
     })
@@ -55,11 +54,7 @@ struct Metered {
 impl Metered {
     /// What a call takes from this bucket.
     fn wanted(&self, cost: Cost) -> u32 {
-        match self.bucket {
-            Bucket::WriteAppTenant | Bucket::WriteTenant => cost.writes,
-            Bucket::UnitsAppTenant => cost.units,
-            Bucket::ReportsAppTenant => cost.reports,
-        }
+        cost.from(self.bucket)
     }
 
     async fn queue(&self, lane: Lane) -> MutexGuard<'_, ()> {
@@ -75,7 +70,7 @@ impl Metered {
 pub struct Quotas {
     size: TenantSize,
     share: Share,
-    buckets: [Metered; 4],
+    buckets: [Metered; Bucket::COUNT],
 }
 
 impl Quotas {

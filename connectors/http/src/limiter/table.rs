@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::TenantSize;
+use super::bucket::Bucket;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Table {
@@ -68,29 +69,71 @@ enum When {
     ConsumerTenant,
 }
 
-/// What one call takes from the buckets.
+/// What one call takes from each bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
-    /// Resource units.
-    pub units: u32,
-    /// Writes: 0 or 1.
-    pub writes: u32,
-    /// Calls of the identity reports: 0 or 1.
-    pub reports: u32,
-}
+pub struct Cost([u32; Bucket::COUNT]);
 
 impl Cost {
     /// Takes nothing: a batch envelope, whose items are metered one by one.
-    pub const NONE: Self = Self {
-        units: 0,
-        writes: 0,
-        reports: 0,
-    };
-    /// A call about what somebody signs in with.
-    const REPORT: Self = Self {
-        reports: 1,
-        ..Self::NONE
-    };
+    pub const NONE: Self = Self([0; Bucket::COUNT]);
+
+    /// The same, and so much from a bucket.
+    #[must_use]
+    pub const fn and(mut self, bucket: Bucket, amount: u32) -> Self {
+        self.0[bucket as usize] = amount;
+        self
+    }
+
+    /// What it takes from a bucket.
+    pub const fn from(self, bucket: Bucket) -> u32 {
+        self.0[bucket as usize]
+    }
+
+    /// Resource units of identity.
+    pub const fn units(self) -> u32 {
+        self.from(Bucket::UnitsAppTenant)
+    }
+
+    /// A call of the identity service.
+    const fn identity(units: u32, writes: u32) -> Self {
+        Self::NONE
+            .and(Bucket::UnitsAppTenant, units)
+            .and(Bucket::WriteAppTenant, writes)
+            .and(Bucket::WriteTenant, writes)
+    }
+}
+
+/// Which service a path belongs to, where its calls are counted otherwise than those about people and
+/// groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Identity,
+    /// `/devices`: identity, and writes count once more.
+    Device,
+    /// `/users/{id}/authentication/…`: the limit of the reports names `authenticationMethod` among its
+    /// resources.
+    Report,
+    /// Managed devices, and what is done to them.
+    Managed,
+    /// Any other area of Intune: Autopilot, managed applications.
+    Intune,
+}
+
+impl Service {
+    fn of(path: &str) -> Self {
+        let mut parts = path.trim_start_matches('/').split('/');
+        let first = parts.next().unwrap_or_default();
+        let second = parts.next();
+        match (first, second, parts.next()) {
+            ("users", _, Some("authentication")) => Self::Report,
+            ("users", _, Some("managedDevices"))
+            | ("deviceManagement", Some("managedDevices"), _) => Self::Managed,
+            ("users", _, Some("wipeManagedAppRegistrationsByDeviceTag"))
+            | ("deviceManagement" | "deviceAppManagement", ..) => Self::Intune,
+            ("devices", ..) => Self::Device,
+            _ => Self::Identity,
+        }
+    }
 }
 
 pub(super) fn table() -> &'static Table {
@@ -116,11 +159,11 @@ impl Table {
         });
         let limit = by_size
             .or(row.limit)
-            .expect("every identity bucket has a limit");
+            .expect("every bucket named in code has a limit");
         (
             limit,
             row.window_seconds
-                .expect("every identity bucket has a window"),
+                .expect("every bucket named in code has a window"),
         )
     }
 }
@@ -145,9 +188,33 @@ pub fn cost_of(method: &str, template: &str) -> Cost {
     if path == "/$batch" {
         return Cost::NONE;
     }
-    if is_about_methods(&path) {
-        return Cost::REPORT;
+    let writes = u32::from(!matches!(method, "GET" | "HEAD"));
+    let service = Service::of(&path);
+    match service {
+        Service::Report => return Cost::NONE.and(Bucket::ReportsAppTenant, 1),
+        Service::Managed => {
+            return Cost::NONE
+                .and(Bucket::ManagedAppTenant, 1)
+                .and(Bucket::ManagedTenant, 1)
+                .and(Bucket::ManagedWriteAppTenant, writes)
+                .and(Bucket::ManagedWriteTenant, writes);
+        }
+        Service::Intune => {
+            return Cost::NONE
+                .and(Bucket::IntuneAppTenant, 1)
+                .and(Bucket::IntuneTenant, 1)
+                .and(Bucket::IntuneWriteAppTenant, writes)
+                .and(Bucket::IntuneWriteTenant, writes);
+        }
+        Service::Identity | Service::Device => {}
     }
+    let identity = |units, writes| {
+        let cost = Cost::identity(units, writes);
+        match service {
+            Service::Device => cost.and(Bucket::DeviceWriteAppTenant, writes),
+            Service::Identity | Service::Report | Service::Managed | Service::Intune => cost,
+        }
+    };
     let rows = || {
         table
             .cost_rules
@@ -160,11 +227,7 @@ pub fn cost_of(method: &str, template: &str) -> Cost {
         .or_else(|| rows().find(|r| r.path == "*"))
     else {
         // A method that the table does not know changes something: the dearest default.
-        return Cost {
-            units: 1,
-            writes: 1,
-            reports: 0,
-        };
+        return identity(1, 1);
     };
     let option = |name: &str| {
         query.split('&').find_map(|pair| {
@@ -174,11 +237,7 @@ pub fn cost_of(method: &str, template: &str) -> Cost {
     };
     let select = option("$select").is_some();
     if let (true, Some(units)) = (select, row.with_select_resource_units) {
-        return Cost {
-            units,
-            writes: row.write_cost,
-            reports: 0,
-        };
+        return identity(units, row.write_cost);
     }
     let mut units = i64::from(row.base_resource_units);
     for modifier in &table.cost_rules.modifiers {
@@ -196,18 +255,7 @@ pub fn cost_of(method: &str, template: &str) -> Cost {
         }
     }
     let floor = table.cost_rules.floor_resource_units;
-    Cost {
-        units: u32::try_from(units).unwrap_or(0).max(floor),
-        writes: row.write_cost,
-        reports: 0,
-    }
-}
-
-/// `/users/{id}/authentication/…`: the limit of the reports names `authenticationMethod` among its
-/// resources.
-fn is_about_methods(path: &str) -> bool {
-    let mut parts = path.trim_start_matches('/').split('/');
-    parts.next() == Some("users") && parts.nth(1) == Some("authentication")
+    identity(u32::try_from(units).unwrap_or(0).max(floor), row.write_cost)
 }
 
 /// Same segments; anything in braces stands for anything in braces.
@@ -262,11 +310,7 @@ mod tests {
         for (method, template, units, writes) in table {
             assert_eq!(
                 cost_of(method, template),
-                Cost {
-                    units,
-                    writes,
-                    reports: 0
-                },
+                Cost::identity(units, writes),
                 "{method} {template}"
             );
         }
@@ -281,9 +325,79 @@ mod tests {
                 "/v1.0/users/{id}/authentication/fido2Methods/{id}",
             ),
         ] {
-            assert_eq!(cost_of(method, template), Cost::REPORT, "{template}");
+            let report = Cost::NONE.and(Bucket::ReportsAppTenant, 1);
+            assert_eq!(cost_of(method, template), report, "{template}");
         }
         assert_eq!(table().limit("reports.app_tenant", TenantSize::L), (5, 10));
+    }
+
+    /// Method, template → the buckets of devices and of Intune that it takes one from.
+    #[test]
+    fn calls_about_devices_have_buckets_of_their_own() {
+        use Bucket::{
+            DeviceWriteAppTenant, IntuneAppTenant, IntuneTenant, IntuneWriteAppTenant,
+            IntuneWriteTenant, ManagedAppTenant, ManagedTenant, ManagedWriteAppTenant,
+            ManagedWriteTenant, UnitsAppTenant, WriteAppTenant, WriteTenant,
+        };
+        let managed = [ManagedAppTenant, ManagedTenant];
+        let managed_write = [
+            ManagedAppTenant,
+            ManagedTenant,
+            ManagedWriteAppTenant,
+            ManagedWriteTenant,
+        ];
+        let other = [IntuneAppTenant, IntuneTenant];
+        let other_write = [
+            IntuneAppTenant,
+            IntuneTenant,
+            IntuneWriteAppTenant,
+            IntuneWriteTenant,
+        ];
+        let device_write = [
+            UnitsAppTenant,
+            WriteAppTenant,
+            WriteTenant,
+            DeviceWriteAppTenant,
+        ];
+        let table: [(&str, &str, &[Bucket]); 9] = [
+            ("GET", "/deviceManagement/managedDevices?$select", &managed),
+            ("GET", "/users/{id}/managedDevices", &managed),
+            (
+                "POST",
+                "/deviceManagement/managedDevices/{id}/wipe",
+                &managed_write,
+            ),
+            (
+                "GET",
+                "/deviceManagement/windowsAutopilotDeviceIdentities",
+                &other,
+            ),
+            (
+                "GET",
+                "/deviceAppManagement/managedAppRegistrations",
+                &other,
+            ),
+            (
+                "POST",
+                "/users/{id}/wipeManagedAppRegistrationsByDeviceTag",
+                &other_write,
+            ),
+            (
+                "GET",
+                "/beta/deviceManagement/operationApprovalRequests",
+                &other,
+            ),
+            ("PATCH", "/devices/{id}", &device_write),
+            ("GET", "/devices/{id}?$select", &[UnitsAppTenant]),
+        ];
+        for (method, template, buckets) in table {
+            let wanted = buckets.iter().fold(Cost::NONE, |cost, it| cost.and(*it, 1));
+            assert_eq!(cost_of(method, template), wanted, "{method} {template}");
+        }
+        for bucket in Bucket::ALL {
+            let (limit, window) = super::table().limit(bucket.name(), TenantSize::L);
+            assert!(limit > 0 && window > 0, "{}", bucket.name());
+        }
     }
 
     /// The limits that the rest of the crate is tested against.

@@ -11,9 +11,9 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
 use rollcall_core::digest::sha256;
 use rollcall_core::model::{
-    Account, AccountName, AccountOp, Area, Asset, Attributes, Ending, Estate, GroupName, GroupOp,
-    GroupStep, Holdings, Keeper, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step,
-    StepResult, Value,
+    Account, AccountName, AccountOp, Area, Asset, Attributes, Device, DeviceLook, DeviceQuestion,
+    Ending, Estate, GroupName, GroupOp, GroupStep, Holdings, Keeper, LicenceState, Lookup,
+    ObjectId, Seats, SeenGroup, Step, StepResult, Value,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Target as Kind, name_key};
@@ -161,6 +161,7 @@ impl Tenant {
             object,
             request_id: None,
             calls: 0,
+            consent: None,
         }
     }
 }
@@ -314,6 +315,37 @@ impl Target for Tenant {
         .boxed()
     }
 
+    fn devices<'a>(
+        &'a self,
+        accounts: &'a [ObjectId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<Device>>>, TargetError>> {
+        async move {
+            let made = self.then().made.clone();
+            let real = accounts.iter().filter(|id| !made.contains(*id));
+            let real: Vec<ObjectId> = real.cloned().collect();
+            let mut found = self.real.devices(&real).await?.into_iter();
+            let of = |id: &ObjectId| {
+                if made.contains(id) {
+                    Some(Vec::new())
+                } else {
+                    found.next().flatten()
+                }
+            };
+            Ok(accounts.iter().map(of).collect())
+        }
+        .boxed()
+    }
+
+    fn device_looks<'a>(
+        &'a self,
+        _account: Option<&'a ObjectId>,
+        questions: &'a [DeviceQuestion],
+    ) -> BoxFuture<'a, Result<Vec<Option<DeviceLook>>, TargetError>> {
+        // Whatever is commanded ahead of time is done at once.
+        let done = questions.iter().map(|_| Some(DeviceLook::Done)).collect();
+        futures::future::ready(Ok(done)).boxed()
+    }
+
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {
         self.carry_out(step).boxed()
     }
@@ -360,6 +392,7 @@ impl Target for Tenant {
             object: Some(id),
             request_id: None,
             calls: 0,
+            consent: None,
         };
         futures::future::ready(done).boxed()
     }

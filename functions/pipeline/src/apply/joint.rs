@@ -164,8 +164,8 @@ mod tests {
     use futures::future::BoxFuture;
     use futures::stream::BoxStream;
     use rollcall_core::model::{
-        Account, ActionId, Asset, Attributes, Ending, Estate, GroupName, GroupStep, Holdings,
-        LicenceState, Lookup, Op, PersonKey, Seats, SeenGroup,
+        Account, ActionId, Asset, Attributes, Device, DeviceLook, DeviceQuestion, Ending, Estate,
+        GroupName, GroupStep, Holdings, LicenceState, Lookup, Op, PersonKey, Seats, SeenGroup,
     };
     use rollcall_core::plan::Forecast;
     use rollcall_core::policy::Target as Kind;
@@ -193,6 +193,7 @@ mod tests {
                 object: None,
                 request_id: None,
                 calls: 1,
+                consent: None,
             };
             let results = steps.iter().map(result).collect();
             Box::pin(async move {
@@ -205,6 +206,21 @@ mod tests {
             &'a self,
             _: &'a [ObjectId],
         ) -> BoxFuture<'a, Result<Vec<Option<Holdings>>, TargetError>> {
+            unreachable!()
+        }
+
+        fn devices<'a>(
+            &'a self,
+            _: &'a [ObjectId],
+        ) -> BoxFuture<'a, Result<Vec<Option<Vec<Device>>>, TargetError>> {
+            unreachable!()
+        }
+
+        fn device_looks<'a>(
+            &'a self,
+            _: Option<&'a ObjectId>,
+            _: &'a [DeviceQuestion],
+        ) -> BoxFuture<'a, Result<Vec<Option<DeviceLook>>, TargetError>> {
             unreachable!()
         }
 
@@ -295,6 +311,7 @@ mod tests {
             group: Some(ObjectId::new(group)),
             licence: None,
             role: None,
+            device: None,
         };
         (ObjectId::new(group), step)
     }

@@ -9,8 +9,8 @@ use rollcall_core::fold::{Outcome, Outcomes};
 use rollcall_core::grants::Granting;
 use rollcall_core::groups::Shape;
 use rollcall_core::model::{
-    ActionId, Area, Asset, Attributes, Ending, GroupName, GroupStep, Lookup, ObjectId, Op, OrderId,
-    PersonKey, RunId, Step, StepResult,
+    ActionId, Area, Asset, Attributes, DeviceAim, Ending, GroupName, GroupStep, Lookup, ObjectId,
+    Op, OrderId, Ownership, PersonKey, Platform, RunId, Step, StepResult,
 };
 use rollcall_core::plan::{Action, ActionValues, WorkOrder};
 use rollcall_http::Clock;
@@ -313,6 +313,7 @@ impl Hands<'_, '_> {
                     calls: result.calls,
                     request_id: result.request_id,
                     object: result.object,
+                    consent: result.consent,
                 });
             }
         }
@@ -424,6 +425,7 @@ impl Hands<'_, '_> {
             group: None,
             licence: None,
             role: None,
+            device: None,
         }
     }
 
@@ -508,6 +510,11 @@ impl Hands<'_, '_> {
                 role: role.cloned(),
                 ..Self::bare(order, action, key, object)
             }
+        } else if action.op.on_device() {
+            Step {
+                device: aim(action),
+                ..Self::bare(order, action, key, object)
+            }
         } else if action.op.hands_over() {
             let asset = action.args.get("asset").and_then(|it| Asset::of_name(it));
             let id = action.args.get("id").map(ObjectId::new);
@@ -534,13 +541,17 @@ impl Hands<'_, '_> {
         };
         let target = self.target;
         let clock = &self.clock;
-        if action.op.at_most_once()
-            && !once::claim(self.store, &action.id, &self.job.run, clock.now()).await?
-        {
-            let hint = "sent before, and no answer is on record: look in the target what came \
-                        of it; it is not sent again"
-                .to_owned();
-            return Ok(ended(Ending::Unknown { hint }));
+        if action.op.at_most_once() {
+            let (run, now) = (&self.job.run, clock.now());
+            // Planned again only where it is known not to have been taken.
+            let ours = if action.op.on_device() {
+                once::claim_anew(self.store, &action.id, run, now).await?
+            } else {
+                once::claim(self.store, &action.id, run, now).await?
+            };
+            if !ours {
+                return Ok(ended(unanswered()));
+            }
         }
         let result = target.apply(&step).await;
         if action.op.gives() && self.stopped(&order.person).await? {
@@ -607,6 +618,26 @@ pub(super) fn cut_meanwhile() -> Ending {
     }
 }
 
+/// Sent, and the process that sent it left no word of what came of it.
+pub(super) fn unanswered() -> Ending {
+    let hint = "sent before, and no answer is on record: look in the target what came of it; it is not \
+                sent again";
+    Ending::Unknown {
+        hint: hint.to_owned(),
+    }
+}
+
+/// The device that an action is done to.
+fn aim(action: &Action) -> Option<DeviceAim> {
+    let of = |name: &str| action.args.get(name);
+    Some(DeviceAim {
+        record: of("record")?.clone(),
+        owner: Ownership::of_name(of("owner")?)?,
+        os: Platform::of_name(of("platform")?)?,
+        consent: of("approval_code").cloned(),
+    })
+}
+
 /// An action that no plan of ours makes.
 fn no_grant() -> Ending {
     Ending::Failed {
@@ -631,6 +662,7 @@ pub(super) fn ended(ending: Ending) -> StepResult {
         object: None,
         request_id: None,
         calls: 0,
+        consent: None,
     }
 }
 

@@ -4,7 +4,7 @@ use rollcall_core::model::{Ending, Op, StepResult};
 use rollcall_core::plan::{Action, ActionValues, WorkOrder};
 use rollcall_core::texts::Notification;
 
-use super::order::{Hands, cut_meanwhile, ended};
+use super::order::{Hands, cut_meanwhile, ended, unanswered};
 use super::{ApplyError, journal};
 use crate::notify::{Outgoing, no_way};
 use crate::once;
@@ -59,6 +59,9 @@ impl Hands<'_, '_> {
 
 /// Sent, and the process that sent it left no word of what came of it.
 pub(crate) fn unheard(action: &Action) -> Ending {
+    if action.op.on_device() {
+        return unanswered();
+    }
     Ending::Unknown {
         hint: format!(
             "sent before, and no answer is on record: ask the receiver for {}; it is not sent again",

@@ -160,5 +160,6 @@ fn ended(ending: Ending, calls: u32) -> StepResult {
         object: None,
         request_id: None,
         calls,
+        consent: None,
     }
 }

@@ -11,7 +11,8 @@ use std::io::{BufRead, BufReader, Seek as _, SeekFrom};
 use futures::StreamExt as _;
 use rollcall_core::digest::WorkerHasher;
 use rollcall_core::model::{
-    Account, Asset, Estate, GroupName, Holdings, Lookup, ObjectId, Seats, SeenGroup, SourceName,
+    Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, Holdings, Lookup,
+    ObjectId, Seats, SeenGroup, SourceName,
 };
 use rollcall_core::policy::name_key;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,21 @@ struct EstateSeen {
 struct HoldingsSeen {
     holdings: Option<Holdings>,
     of: ObjectId,
+}
+
+/// What devices an account has, as stored behind what it has beside them; asked about the same people.
+#[derive(Debug, Serialize, Deserialize)]
+struct DevicesSeen {
+    devices: Option<Vec<Device>>,
+    of: ObjectId,
+}
+
+/// How far commands to the devices of one person have come, as stored before the answers about the chunk
+/// of people; asked about everybody of whom a command is open.
+#[derive(Debug, Serialize, Deserialize)]
+struct LooksSeen {
+    looks: Vec<Option<DeviceLook>>,
+    about: Vec<DeviceQuestion>,
 }
 
 /// Where answers come from: the tenant, or what it answered when the plan was first made.
@@ -125,6 +141,8 @@ pub(super) enum Line {
     Account(Lookup, Vec<Account>),
     Estate(ObjectId, Estate),
     Holdings(ObjectId, Option<Holdings>),
+    Devices(ObjectId, Option<Vec<Device>>),
+    Looks(Vec<(DeviceQuestion, Option<DeviceLook>)>),
 }
 
 /// The lines of a stored `tenant.jsonl`.
@@ -156,6 +174,12 @@ impl AllLines {
         } else if line.starts_with(HOLDINGS) {
             let seen: HoldingsSeen = parse(key, &line)?;
             Line::Holdings(seen.of, seen.holdings)
+        } else if line.starts_with(DEVICES) {
+            let seen: DevicesSeen = parse(key, &line)?;
+            Line::Devices(seen.of, seen.devices)
+        } else if line.starts_with(LOOKS) {
+            let seen: LooksSeen = parse(key, &line)?;
+            Line::Looks(seen.about.into_iter().zip(seen.looks).collect())
         } else {
             let answered: Answered = parse(key, &line)?;
             Line::Account(answered.question, answered.answer)
@@ -172,6 +196,12 @@ const ESTATE: &[u8] = b"{\"estate\":";
 
 /// How a line of [`HoldingsSeen`] begins.
 const HOLDINGS: &[u8] = b"{\"holdings\":";
+
+/// How a line of [`DevicesSeen`] begins.
+const DEVICES: &[u8] = b"{\"devices\":";
+
+/// How a line of [`LooksSeen`] begins.
+const LOOKS: &[u8] = b"{\"looks\":";
 
 /// What is wrong with answers that belong to another plan.
 const OTHER_QUESTIONS: &str = "its questions are not those that this plan asks, in their order";
@@ -200,6 +230,24 @@ impl Stored {
         let seen: HoldingsSeen = parse(&self.key.clone(), self.next()?)?;
         if seen.of == *of {
             Ok(seen.holdings)
+        } else {
+            Err(self.corrupt(OTHER_QUESTIONS))
+        }
+    }
+
+    fn devices(&mut self, of: &ObjectId) -> Result<Option<Vec<Device>>, StoreError> {
+        let seen: DevicesSeen = parse(&self.key.clone(), self.next()?)?;
+        if seen.of == *of {
+            Ok(seen.devices)
+        } else {
+            Err(self.corrupt(OTHER_QUESTIONS))
+        }
+    }
+
+    fn looks(&mut self, about: &[DeviceQuestion]) -> Result<Vec<Option<DeviceLook>>, StoreError> {
+        let seen: LooksSeen = parse(&self.key.clone(), self.next()?)?;
+        if seen.about == *about && seen.looks.len() == about.len() {
+            Ok(seen.looks)
         } else {
             Err(self.corrupt(OTHER_QUESTIONS))
         }
@@ -369,6 +417,62 @@ impl<'a> Desk<'a> {
             out.push(seen.holdings);
         }
         Ok(out)
+    }
+
+    /// What devices accounts have, in the order of the accounts; `None` where nobody says.
+    pub(super) async fn devices(
+        &mut self,
+        accounts: &[ObjectId],
+    ) -> Result<Vec<Option<Vec<Device>>>, PlanError> {
+        let found = match &mut self.answers {
+            // Nobody stays inside because the tenant does not say what devices they have.
+            Answers::Live(target) => match target.devices(accounts).await {
+                Ok(devices) => devices,
+                Err(error) => {
+                    tracing::warn!(%error, "Devices of leavers cannot be read; asked again later.");
+                    vec![None; accounts.len()]
+                }
+            },
+            Answers::Stored(stored) => accounts
+                .iter()
+                .map(|account| stored.devices(account))
+                .collect::<Result<_, _>>()?,
+            Answers::Recalled(recalled) => accounts
+                .iter()
+                .map(|account| recalled.devices(account))
+                .collect(),
+        };
+        let mut out = Vec::with_capacity(accounts.len());
+        for (of, devices) in accounts.iter().zip(found) {
+            let of = of.clone();
+            let seen = DevicesSeen { devices, of };
+            self.record.line(&seen)?;
+            out.push(seen.devices);
+        }
+        Ok(out)
+    }
+
+    /// How far commands to the devices of somebody have come, in the order of the questions; `None` where
+    /// nobody says.
+    pub(super) async fn looks(
+        &mut self,
+        account: Option<&ObjectId>,
+        about: Vec<DeviceQuestion>,
+    ) -> Result<(Vec<DeviceQuestion>, Vec<Option<DeviceLook>>), PlanError> {
+        let looks = match &mut self.answers {
+            Answers::Live(target) => match target.device_looks(account, &about).await {
+                Ok(looks) => looks,
+                Err(error) => {
+                    tracing::warn!(%error, "How far devices are cannot be read; asked again later.");
+                    vec![None; about.len()]
+                }
+            },
+            Answers::Stored(stored) => stored.looks(&about)?,
+            Answers::Recalled(recalled) => recalled.looks(&about),
+        };
+        let seen = LooksSeen { looks, about };
+        self.record.line(&seen)?;
+        Ok((seen.about, seen.looks))
     }
 
     pub(super) async fn ask(

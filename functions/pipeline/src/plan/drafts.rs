@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 
+use rollcall_core::device_looks;
 use rollcall_core::digest::WorkerHasher;
 use rollcall_core::grants::{Grant, GrantRules};
 use rollcall_core::groups::Catalogue;
 use rollcall_core::guards;
 use rollcall_core::model::{
-    Account, AccountName, Finding, FindingKind, Lookup, ObjectId, Op, Place, Severity, SourceName,
-    WorkerId,
+    Account, AccountName, Finding, FindingKind, Holdings, Lookup, ObjectId, Op, Place, Severity,
+    SourceName, WorkerId,
 };
 use rollcall_core::notice;
 use rollcall_core::policy::{
@@ -94,8 +95,27 @@ pub(super) struct Drafts {
     pub(super) held_rows: BTreeSet<u32>,
 }
 
-/// The account of somebody whose roles decide about them now.
-fn asks_for_roles(
+/// Asks how far commands to the devices of somebody have come, and takes that in.
+async fn look(
+    ready: &mut Ready,
+    desk: &mut Desk<'_>,
+    cx: &Context<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), PlanError> {
+    let person = &mut ready.subject.person;
+    let about = device_looks::questions(person);
+    if about.is_empty() || ready.deed.is_some() {
+        return Ok(());
+    }
+    let before = person.clone();
+    let (about, looks) = desk.looks(before.object.as_ref(), about).await?;
+    findings.extend(device_looks::heed(person, &about, &looks, cx.now));
+    ready.changed |= *person != before;
+    Ok(())
+}
+
+/// The account of somebody of whom it has to be known what they have beside their attributes.
+fn asks_beside(
     ready: &Ready,
     answers: &[Vec<Account>],
     rules: &mut dyn Rules,
@@ -143,6 +163,10 @@ impl Drafts {
         request: &Request<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), PlanError> {
+        let mut persons = persons;
+        for ready in &mut persons {
+            look(ready, desk, cx, findings).await?;
+        }
         let questions: Vec<Vec<Lookup>> = persons
             .iter()
             .map(|p| p.subject.questions(cx.target))
@@ -162,22 +186,38 @@ impl Drafts {
             ..*cx
         };
         let mut none = NoRules;
-        if request.policy.needs().contains(&Op::RoleRemove) {
+        let needs = request.policy.needs();
+        let (roles, devices) = (
+            needs.contains(&Op::RoleRemove),
+            needs.contains(&Op::DeviceDisable),
+        );
+        if roles || devices {
             let mut asked = Vec::new();
             for (place, ready) in persons.iter().enumerate() {
                 let rules: &mut dyn Rules = match grants.as_deref_mut() {
                     Some(rules) => rules,
                     None => &mut none,
                 };
-                let object = asks_for_roles(ready, &answers[place], rules, &of(ready));
+                let object = asks_beside(ready, &answers[place], rules, &of(ready));
                 asked.extend(object.map(|object| (place, object)));
             }
             let objects: Vec<ObjectId> = asked.iter().map(|(_, object)| object.clone()).collect();
-            let found = desk.holdings(&objects).await?;
-            for ((place, object), holdings) in asked.into_iter().zip(found) {
-                if holdings.is_none() {
-                    findings.push(roles_unread(&persons[place]));
+            let mut found = vec![None; objects.len()];
+            if roles {
+                found = desk.holdings(&objects).await?;
+                for ((place, _), _) in asked.iter().zip(&found).filter(|(_, it)| it.is_none()) {
+                    findings.push(roles_unread(&persons[*place]));
                 }
+            }
+            if devices {
+                let seen = desk.devices(&objects).await?;
+                for (holdings, seen) in found.iter_mut().zip(seen) {
+                    let holdings = holdings.get_or_insert_with(Holdings::default);
+                    holdings.devices_unread = seen.is_none();
+                    holdings.devices = seen.unwrap_or_default();
+                }
+            }
+            for ((place, object), holdings) in asked.into_iter().zip(found) {
                 let mut accounts = answers[place].iter_mut().flatten();
                 if let Some(account) = accounts.find(|account| account.id == object) {
                     account.holdings = holdings.map(Box::new);

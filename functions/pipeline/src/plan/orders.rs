@@ -15,7 +15,7 @@ use rollcall_core::plan::{
     Action, Counts, FORMAT_VERSION, Forecast, GroupCounts, GuardVerdict, Held, Inputs,
     LicenceCounts, PlanHasher, PlanSummary, SourceRow, Verdict, WorkOrder, seal,
 };
-use rollcall_core::policy::{DeltaKind, Draft, Matching};
+use rollcall_core::policy::{DeltaKind, Draft, DraftAction, Matching};
 use rollcall_core::references::{self, Reference};
 use rollcall_core::seats::Losers;
 use rollcall_core::slices::{self, Judged};
@@ -59,6 +59,7 @@ pub(super) struct Orders<'a> {
     adoptions: u32,
     /// People who would get sensitive access back.
     restores: u32,
+    wipes: u32,
     /// Why deletions wait, by place.
     orphaned: BTreeMap<usize, String>,
     /// When they are looked at again.
@@ -110,6 +111,7 @@ impl<'a> Orders<'a> {
             protected: 0,
             adoptions: 0,
             restores: 0,
+            wipes: 0,
             orphaned: BTreeMap::new(),
             again: None,
             orphans: 0,
@@ -479,9 +481,27 @@ impl<'a> Orders<'a> {
             guards::hold_orphans(&mut order, why, self.request.now);
             self.orphans += 1;
         }
-        if draft.steps().any(|step| step.args.contains_key("ask")) {
+        let asks = |device: bool| {
+            let asked = |step: &DraftAction| step.args.contains_key("ask");
+            let due = |step: &DraftAction| !device || step.due <= self.request.now;
+            let mut all = draft.steps();
+            all.any(|step| asked(step) && due(step) && step.op.on_device() == device)
+        };
+        let (gives_back, wipes) = (asks(false), asks(true));
+        if gives_back {
             guards::hold_restores(&mut order);
             self.restores += 1;
+        }
+        if wipes {
+            guards::hold_wipes(&mut order, self.request.now);
+            let ours = |held: &&Held| held.guards().any(|guard| guard == guards::WIPES);
+            let held: usize = order
+                .held
+                .iter()
+                .filter(ours)
+                .map(|it| it.actions.len())
+                .sum();
+            self.wipes += number(held);
         }
         if let Some(churn) = self.verdicts.churn.as_ref().filter(|(it, _)| it.tripped) {
             guards::hold_churn(&mut order, self.request.policy, draft, churn);
@@ -674,6 +694,9 @@ impl<'a> Orders<'a> {
             let people = self.losers.people().saturating_add(self.unseated);
             verdicts.push(guards::seats(people));
             verdicts.push(guards::restores(self.restores));
+        }
+        if self.request.policy.needs().contains(&Op::DeviceWipe) {
+            verdicts.push(guards::wipes(self.wipes));
         }
         if self.request.policy.succession().is_some() {
             verdicts.push(guards::orphans(self.orphans));

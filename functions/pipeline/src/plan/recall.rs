@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rollcall_core::groups::{Groups, account_of};
 use rollcall_core::model::{
-    Account, AccountName, Estate, GroupName, Holdings, Lookup, ObjectId, Seats, SeenGroup,
+    Account, AccountName, Device, DeviceLook, DeviceQuestion, Estate, GroupName, Holdings, Lookup,
+    ObjectId, Seats, SeenGroup,
 };
 use rollcall_core::policy::name_key;
 
@@ -29,6 +30,8 @@ pub struct Recalled<'a> {
     groups: Vec<Option<SeenGroup>>,
     estates: BTreeMap<ObjectId, Estate>,
     holdings: BTreeMap<ObjectId, Holdings>,
+    devices: BTreeMap<ObjectId, Vec<Device>>,
+    looks: Vec<(DeviceQuestion, Option<DeviceLook>)>,
     names: Vec<GroupName>,
     state: &'a State,
     /// The accounts of the state were read.
@@ -101,6 +104,8 @@ impl<'a> Recalled<'a> {
             groups: Vec::new(),
             estates: BTreeMap::new(),
             holdings: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            looks: Vec::new(),
             names: groups.map(shapes::names).unwrap_or_default(),
             state,
             all: false,
@@ -117,6 +122,10 @@ impl<'a> Recalled<'a> {
                 Line::Holdings(of, holdings) => {
                     out.holdings.extend(holdings.map(|it| (of, it)));
                 }
+                Line::Devices(of, devices) => {
+                    out.devices.extend(devices.map(|it| (of, it)));
+                }
+                Line::Looks(looks) => out.looks.extend(looks),
                 Line::Account(question, accounts) => {
                     for account in &accounts {
                         out.known.add(account.clone());
@@ -163,6 +172,24 @@ impl<'a> Recalled<'a> {
             self.assumed.fetch_add(1, Ordering::Relaxed);
             Holdings::default()
         })
+    }
+
+    /// What devices an account had; none that anybody knows of, and counted, where nobody asked then.
+    pub(super) fn devices(&self, of: &ObjectId) -> Option<Vec<Device>> {
+        let known = self.devices.get(of).cloned();
+        if known.is_none() {
+            self.assumed.fetch_add(1, Ordering::Relaxed);
+        }
+        known
+    }
+
+    /// How far commands to devices had come; nothing is known where nobody asked then.
+    pub(super) fn looks(&self, about: &[DeviceQuestion]) -> Vec<Option<DeviceLook>> {
+        let of = |question: &DeviceQuestion| {
+            let known = self.looks.iter().find(|(it, _)| it == question);
+            known.and_then(|(_, look)| *look)
+        };
+        about.iter().map(of).collect()
     }
 
     pub(super) fn answer(&mut self, question: &Lookup) -> Result<Vec<Account>, StoreError> {

@@ -260,7 +260,8 @@ impl Pipeline {
         while let Some((_, line)) = lines.next()? {
             let order: WorkOrder = parse(plan, &line)?;
             for action in job.due(&order) {
-                if action.op.tells()
+                let once = action.op.tells() || action.op.commands();
+                if once
                     && outcomes.get(&action.id).is_none()
                     && once::claimed(&self.store, &action.id, &stored.run).await?
                 {
@@ -288,6 +289,7 @@ impl Pipeline {
             calls: 0,
             request_id: None,
             object: None,
+            consent: None,
         }
     }
 }

@@ -150,7 +150,8 @@ pub(crate) fn import_workflow(
     let imported = import(&texts, options)?;
     let policy = Policy::parse(&imported.policy, "what was made")?;
     let notify = settings.as_ref().and_then(|it| it.notify.as_ref());
-    let goes = |op: &Op| rollcall_entra::does(*op) || notify.is_some_and(|it| it.tells(*op));
+    let goes =
+        |op: &Op| rollcall_pipeline::entra::does(*op) || notify.is_some_and(|it| it.tells(*op));
     let missing = policy.needs().into_iter().filter(|op| !goes(op));
     let (untold, missing): (Vec<Op>, Vec<Op>) = missing.partition(|op| op.tells());
     let names = |ops: &[Op]| ops.iter().map(|op| op.name()).collect::<Vec<_>>();

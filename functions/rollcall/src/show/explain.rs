@@ -184,7 +184,7 @@ impl Page<'_> {
             | Area::Role(_)
             | Area::Estate(_)
             | Area::Message
-            | Area::Device => false,
+            | Area::Device(_) => false,
         }
     }
 

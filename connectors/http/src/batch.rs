@@ -9,27 +9,27 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
-use rollcall_http::{
-    Attempts, Call, CallError, CallErrorKind, Clock, Fault, Next, Retry, Situation, ThrottleScope,
-    retry_after,
-};
 use serde_json::{Value as Json, json};
 
-use crate::{Entra, graph};
+use crate::{
+    Attempts, Call, CallError, CallErrorKind, CallSpec, Client, Clock, Fault, Lane, Next, Retry,
+    Situation, ThrottleScope, retry_after,
+};
 
 /// Items in one envelope at most.
-pub(crate) const ITEMS_MAX: usize = 20;
+pub const ITEMS_MAX: usize = 20;
 
 /// The answer to one item: its body, or a final error.
-pub(crate) type Answer = Result<Json, Fault>;
+pub type Answer = Result<Json, Fault>;
 
 /// The answers to all items, in their order.
-pub(crate) struct Answers {
-    pub(crate) items: Vec<Answer>,
+pub struct Answers {
+    /// In the order of the calls.
+    pub items: Vec<Answer>,
     /// Envelopes sent, retries included.
-    pub(crate) calls: u32,
+    pub calls: u32,
     /// `client-request-id` of the last one.
-    pub(crate) request_id: Option<String>,
+    pub request_id: Option<String>,
 }
 
 /// What one round left over.
@@ -42,15 +42,15 @@ struct Leftover {
     last: Option<Fault>,
 }
 
-impl Entra {
+impl Client {
     /// Sends reads, at most [`ITEMS_MAX`], and gives their answers in the same order.
     ///
     /// # Errors
     /// [`CallError`] when the envelope fails, or when an item stays throttled or transient
     /// through all tries.
-    pub(crate) async fn batch(&self, items: &[Call]) -> Result<Answers, CallError> {
+    pub async fn batch(&self, items: &[Call]) -> Result<Answers, CallError> {
         debug_assert!(items.len() <= ITEMS_MAX);
-        let client = self.client();
+        let client = self;
         let policy = client.policy();
         let mut attempts = Attempts::new(policy, client.chance());
         let mut answers: Vec<Option<Answer>> = vec![None; items.len()];
@@ -84,7 +84,7 @@ impl Entra {
                 })
                 .collect();
             let reply = client
-                .send(graph::batch(json!({ "requests": requests })))
+                .send(envelope(json!({ "requests": requests })))
                 .await?;
             calls += reply.calls;
             request_id = Some(reply.request_id);
@@ -156,8 +156,7 @@ impl Entra {
     ) {
         let text = |name: &str| item.headers.get(name).and_then(|v| v.to_str().ok());
         let units = text("x-ms-resource-unit").and_then(|units| units.trim().parse().ok());
-        self.client()
-            .reported_units(call.cost(), units, call.spec.template);
+        self.reported_units(call.cost(), units, call.spec.template);
         if (200..300).contains(&item.status) {
             *answer = Some(Ok(item.body));
             return;
@@ -170,7 +169,7 @@ impl Entra {
         leftover.again.push(at);
         leftover.asked = leftover
             .asked
-            .max(retry_after(&item.headers, self.client().clock().now()));
+            .max(retry_after(&item.headers, self.clock().now()));
         if fault.situation == Situation::Throttled {
             let information = text("x-ms-throttle-information");
             let scope = text("x-ms-throttle-scope")
@@ -187,8 +186,17 @@ struct Item {
     body: Json,
 }
 
+fn envelope(body: Json) -> Call {
+    let spec = CallSpec {
+        method: "POST",
+        template: "/$batch",
+        lane: Lane::Bulk,
+    };
+    Call::new(spec, "/v1.0/$batch").body(body)
+}
+
 /// An item's final error as that of a call of its own.
-pub(crate) fn refused(fault: Fault) -> CallError {
+pub fn refused(fault: Fault) -> CallError {
     CallError {
         kind: CallErrorKind::Refused(fault),
         request_id: None,
@@ -231,7 +239,8 @@ fn by_id(body: &Json) -> Option<BTreeMap<usize, Item>> {
     Some(responses.iter().filter_map(item).collect())
 }
 
-pub(crate) fn after(clock: Clock, wait: std::time::Duration) -> Timestamp {
+/// So long from now.
+pub fn after(clock: Clock, wait: std::time::Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     clock.now().checked_add(wait).unwrap_or(Timestamp::MAX)
 }
