@@ -177,6 +177,16 @@ pub fn fold(
     // What planning itself kept back is kept back still, whatever else was done.
     person.held |= released.len() < held;
     let goes = |action: &Action| released.iter().any(|it| it.id == action.id);
+    // Who agrees to a budget, or to what is done to somebody protected, did not agree to a wipe.
+    let asked = order.held.iter();
+    let asked = asked.filter(|held| held.guards().any(|it| it == guards::WIPES));
+    for wipe in asked.flat_map(|held| &held.actions).filter(|it| goes(it)) {
+        if let Some(id) = wipe.args.get("device")
+            && let Some(case) = person.devices.get_mut(id)
+        {
+            case.agreed = true;
+        }
+    }
     let waits = order.held.iter();
     let waits = waits.filter(|held| !held.actions.iter().all(goes));
     let keeps = waits.flat_map(Held::guards);
@@ -187,13 +197,6 @@ pub fn fold(
     {
         // Who approves a plan over its budget approves its later steps too.
         cut.counted = true;
-    }
-    for wipe in released.iter().filter(|it| it.op == Op::DeviceWipe) {
-        if let Some(id) = wipe.args.get("device")
-            && let Some(case) = person.devices.get_mut(id)
-        {
-            case.agreed = true;
-        }
     }
     if released.iter().any(|it| it.op.takes()) {
         grants::count(&mut person.grants);

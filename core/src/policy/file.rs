@@ -714,6 +714,8 @@ impl Policy {
             (leaver.for_cause, Op::UserResetPassword),
             (leaver.for_cause, Op::NotifySecurity),
             (leaver.devices, Op::DeviceDisable),
+            // Somebody fetches the device of who died, and sets up again what an exit that is off took off.
+            (leaver.devices, Op::TaskManual),
             (leaver.devices, Op::DeviceRetire),
             (leaver.devices, Op::AppSelectiveWipe),
             (leaver.devices && self.devices.wipe, Op::DeviceWipe),

@@ -25,8 +25,16 @@ pub(crate) fn trials() -> Vec<Trial> {
 const HIRED: &str = "2026-03-02T02:00:00Z";
 const CUT: &str = "2026-03-03T02:00:00Z";
 
+const TEXTS: &str = include_str!("../../../mappings/p0/texts.toml");
+
 fn world(devices: &str) -> World {
     let world = World::new();
+    std::fs::write(world.dir().join("texts.toml"), TEXTS).unwrap();
+    world.edit(
+        "rollcall.toml",
+        "[evidence]\n",
+        "[notify]\ntexts = \"texts.toml\"\n[notify.file]\n\n[evidence]\n",
+    );
     world.edit(
         "policy.toml",
         "[gates]\n",

@@ -218,14 +218,12 @@ fn asked() {
     // What the directory would have to do is still refused.
     world.edit(
         "policy.toml",
-        "[gates]\n",
-        "[leaver]\ndevices = true\n\n[gates]\n",
+        "create_days = 14",
+        "create_days = 14\npass = { local = \"07:00:00\", minutes = 480 }",
     );
     let refused = world.at(FIRST, &["check"]).expect(2);
     assert!(
-        refused
-            .err
-            .contains("device.disable, which the Entra connector"),
+        refused.err.contains("tap.issue, which the Entra connector"),
         "{}",
         refused.err
     );

@@ -213,7 +213,7 @@ fn mistakes() {
             "worker.department",
             "twice",
         ),
-        ("licence_days = 14", "devices = true", "", "device.disable"),
+        ("licence_days = 14", "devices = true", "", "task.manual"),
     ] {
         world.edit("policy.toml", from, to);
         let ran = check(&world).expect(2);
