@@ -26,23 +26,25 @@ fn question(id: &str, case: &DeviceCase) -> Option<DeviceQuestion> {
             op,
             record: record.to_owned(),
             taken: None,
-            pending: case.pending,
+            heard: case.heard,
             consent: None,
         })
     };
-    if let Some((op, taken)) = case.open() {
-        return ask(op).map(|question| DeviceQuestion {
-            taken: Some(taken),
-            ..question
-        });
+    let waits = case.consent.as_ref().filter(|(_, given)| !given);
+    if let Some((code, _)) = waits.filter(|_| !case.rejected && !case.confirmed) {
+        let ops = [Op::DeviceWipe, Op::DeviceRetire, Op::AppSelectiveWipe];
+        return ops
+            .into_iter()
+            .find_map(ask)
+            .map(|question| DeviceQuestion {
+                consent: Some(code.clone()),
+                ..question
+            });
     }
-    let (code, given) = case.consent.as_ref()?;
-    let waits = !given && !case.rejected && !case.confirmed;
-    let ops = [Op::DeviceWipe, Op::DeviceRetire, Op::AppSelectiveWipe];
-    let of = ops.into_iter().find_map(ask).filter(|_| waits)?;
-    Some(DeviceQuestion {
-        consent: Some(code.clone()),
-        ..of
+    let (op, taken) = case.open()?;
+    ask(op).map(|question| DeviceQuestion {
+        taken: Some(taken),
+        ..question
     })
 }
 
@@ -75,6 +77,10 @@ pub fn heed(
             }
             DeviceLook::Pending => {
                 case.pending = true;
+                None
+            }
+            DeviceLook::Heard => {
+                (case.pending, case.heard) = (true, true);
                 None
             }
             DeviceLook::Done => {

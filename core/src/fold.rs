@@ -51,7 +51,8 @@ pub struct Outcome {
 
 /// Codes of what a device, or what is known of it, will not be otherwise tomorrow: a person was told,
 /// and it is not tried again.
-pub const FOR_GOOD: [&str; 4] = [
+pub const FOR_GOOD: [&str; 5] = [
+    "account_gone",
     "device_refuses",
     "key_not_kept",
     "no_interface",
@@ -291,6 +292,7 @@ fn apply(
         Op::UserEnable => {
             person.lifecycle = Lifecycle::Active;
             person.block = None;
+            person.devices_unread = false;
             person.spent.clear();
             if matches!(action.reason, Reason::HireDate { .. }) {
                 // Not when the answer came: what was said while it was under way is news.
@@ -399,8 +401,10 @@ fn apply(
                     case.sent.entry(action.op).or_insert(outcome.at);
                     // The target says that it is on its way.
                     case.pending |= outcome.ending.settled();
-                    case.attempts += u8::from(action.op == Op::DeviceWipe);
+                    // Whatever was consented to was this one command.
+                    case.consent = None;
                 }
+                case.attempts += u8::from(action.op == Op::DeviceWipe);
             }
         }
         Op::GroupAdd | Op::LicenceAssign => {
@@ -478,10 +482,10 @@ pub struct PersonLine {
 mod tests {
     use super::*;
     use crate::digest::EvidenceKey;
-    use crate::model::{PersonKey, SourceName};
+    use crate::model::{Device, Enrolment, Join, Ownership, PersonKey, Platform, SourceName};
     use crate::plan::{SourceRow, seal};
     use crate::policy::{Draft, DraftAction, Reason};
-    use crate::state::PlannedCut;
+    use crate::state::{DeviceCase, PlannedCut};
 
     const NOW: &str = "2027-03-15T02:00:00Z";
     const LATER: &str = "2027-06-30T22:00:00Z";
@@ -520,6 +524,20 @@ mod tests {
         };
         let salt = EvidenceKey::new(*b"k").salt(&draft.person);
         seal(&draft, 0, &SourceRow::default(), &salt).0
+    }
+
+    fn case() -> DeviceCase {
+        DeviceCase::new(Device {
+            id: "d".to_owned(),
+            owner: Ownership::Company,
+            os: Platform::Windows,
+            enrolment: Enrolment::Device,
+            join: Join::Entra,
+            autopilot: false,
+            shared: false,
+            others: false,
+            records: None,
+        })
     }
 
     fn leaver(lifecycle: Lifecycle) -> Person {
@@ -736,6 +754,83 @@ mod tests {
                 (after.fingerprint == 0, after.due == Some(now)),
                 (again, again)
             );
+        }
+    }
+
+    /// Who agrees to a budget did not agree to a wipe.
+    #[test]
+    fn a_wipe_is_agreed_to_as_a_wipe() {
+        for (guard, agreed) in [(guards::WIPES, true), (guards::DISABLES, false)] {
+            let mut person = leaver(Lifecycle::Blocked);
+            person.devices.insert("d".to_owned(), case());
+            let mut order = order(&[Op::DeviceWipe], NOW);
+            for (name, value) in [("device", "d"), ("ask", "wipe")] {
+                order.actions[0]
+                    .args
+                    .insert(name.to_owned(), value.to_owned());
+            }
+            order.hold(guard, "it is held", |_| true);
+            let after = folded(person, &order, &[], &[guard.to_owned()]);
+            assert_eq!(after.devices["d"].agreed, agreed, "{guard}");
+        }
+    }
+
+    /// How a command ended → whether it is planned again, and whether it counts as taken.
+    #[test]
+    fn a_command_that_may_have_been_taken_is_not_sent_again() {
+        let failed = |code: &str| Ending::Failed {
+            code: code.to_owned(),
+            hint: "x".to_owned(),
+        };
+        let unknown = Ending::Unknown {
+            hint: "x".to_owned(),
+        };
+        let waiting = Ending::Waiting {
+            until: None,
+            reason: "consent".to_owned(),
+        };
+        for (ending, again, taken, pending) in [
+            (Ending::Done, false, true, true),
+            (Ending::Already, false, true, true),
+            (unknown, false, true, false),
+            (failed("device_refuses"), false, false, false),
+            (failed("serviceNotAvailable"), true, false, false),
+            (waiting, true, false, false),
+        ] {
+            let mut person = leaver(Lifecycle::Blocked);
+            person.devices.insert("d".to_owned(), case());
+            let mut order = order(&[Op::DeviceRetire], NOW);
+            order.actions[0]
+                .args
+                .insert("device".to_owned(), "d".to_owned());
+            let mut outcomes = Outcomes::default();
+            outcomes.add(Outcome {
+                run: RunId::new("r"),
+                order: order.order.clone(),
+                action: order.actions[0].id.clone(),
+                op: Op::DeviceRetire,
+                person: order.person.clone(),
+                ending: ending.clone(),
+                at: NOW.parse().unwrap(),
+                send: 1,
+                calls: 1,
+                request_id: None,
+                object: None,
+                consent: matches!(ending, Ending::Waiting { .. }).then(|| "code".to_owned()),
+            });
+            let target = Target {
+                key_attribute: "employeeId".to_owned(),
+                name_attribute: "userPrincipalName".to_owned(),
+                alias_attribute: "mailNickname".to_owned(),
+            };
+            let (now, values) = (NOW.parse().unwrap(), BTreeMap::new());
+            let none = Approvals::default();
+            let after = fold(person, &order, &none, now, &values, &outcomes, &target);
+            let case = &after.devices["d"];
+            let seen = (after.unfinished, !case.sent.is_empty(), case.pending);
+            assert_eq!(seen, (again, taken, pending), "{ending:?}");
+            let waits = matches!(ending, Ending::Waiting { .. });
+            assert_eq!(case.consent.is_some(), waits, "{ending:?}");
         }
     }
 

@@ -380,9 +380,12 @@ pub struct DeviceCase {
     /// How often the wipe was taken.
     #[serde(default)]
     pub attempts: u8,
-    /// What was commanded was seen on its way.
+    /// The target says that what was commanded is on its way.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub pending: bool,
+    /// The device was seen to have heard of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub heard: bool,
     /// The target says that it is done, and that it was us.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub confirmed: bool,
@@ -404,6 +407,7 @@ impl DeviceCase {
             sent: BTreeMap::new(),
             attempts: 0,
             pending: false,
+            heard: false,
             confirmed: false,
             said: BTreeSet::new(),
         }

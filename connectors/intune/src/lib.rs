@@ -51,21 +51,21 @@ pub const fn does(op: Op) -> bool {
 /// The calls of one action, by method and template, when nothing goes wrong.
 pub const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
     const READ: (&str, &str) = ("GET", graph::MANAGED_ONE);
-    const READ_RECORD: (&str, &str) = ("GET", "/devices/{id}?$select");
+    const OWNERS: (&str, &str) = ("GET", graph::OWNERS);
     let Area::Device(op) = op.area() else {
         return &[];
     };
     match op {
         DeviceOp::Disable => &[
-            READ_RECORD,
-            ("GET", graph::OWNERS),
+            ("GET", "/devices/{id}?$select"),
+            OWNERS,
             ("PATCH", graph::DEVICE),
         ],
-        DeviceOp::Retire => &[READ, ("POST", graph::RETIRE)],
-        DeviceOp::Wipe => &[READ, ("POST", graph::WIPE)],
-        DeviceOp::RemoveUser => &[READ, ("POST", graph::REMOVE_USER)],
-        DeviceOp::CheckEscrow => &[READ_RECORD, ("GET", graph::RECOVERY_KEYS)],
-        DeviceOp::DeleteRecord => &[("DELETE", graph::DEVICE)],
+        DeviceOp::Retire => &[READ, OWNERS, ("POST", graph::RETIRE)],
+        DeviceOp::Wipe => &[READ, OWNERS, ("POST", graph::WIPE)],
+        DeviceOp::RemoveUser => &[("GET", "/users/{id}?$select"), ("POST", graph::REMOVE_USER)],
+        DeviceOp::CheckEscrow => &[("GET", graph::RECOVERY_KEYS)],
+        DeviceOp::DeleteRecord => &[OWNERS, ("DELETE", graph::DEVICE)],
         DeviceOp::WipeApplications => &[("POST", graph::WIPE_APPLICATIONS)],
     }
 }

@@ -50,11 +50,7 @@ impl Intune {
         account: Option<&ObjectId>,
         question: &DeviceQuestion,
     ) -> Result<DeviceLook, CallError> {
-        if let Some(code) = question
-            .consent
-            .as_ref()
-            .filter(|_| question.taken.is_none())
-        {
+        if let Some(code) = &question.consent {
             return self.consent(code).await;
         }
         let Some(taken) = question.taken else {
@@ -109,7 +105,7 @@ impl Intune {
         {
             Ok(reply) => reply.body,
             Err(error) if not_found(&error) => {
-                let ours = question.pending && self.written_down(question, taken).await?;
+                let ours = question.heard && self.written_down(question, taken, names).await?;
                 return Ok(if ours {
                     DeviceLook::Done
                 } else {
@@ -126,6 +122,7 @@ impl Intune {
         &self,
         question: &DeviceQuestion,
         taken: Timestamp,
+        words: &[&str],
     ) -> Result<bool, CallError> {
         let mut next = Some(graph::list_audit(taken));
         while let Some(call) = next {
@@ -143,10 +140,13 @@ impl Intune {
                 let id = resource.get("resourceId").and_then(Json::as_str);
                 id.is_some_and(|id| id.eq_ignore_ascii_case(&question.record))
             };
-            if values(&page)?
-                .iter()
-                .any(|event| resources(event).iter().any(names))
-            {
+            let same = |event: &&Json| {
+                let kind = event.get("activityType").and_then(Json::as_str);
+                let kind = kind.unwrap_or_default().to_lowercase();
+                words.iter().any(|word| kind.contains(&word.to_lowercase()))
+            };
+            let mut ours = values(&page)?.iter().filter(same);
+            if ours.any(|event| resources(event).iter().any(names)) {
                 return Ok(true);
             }
             next = more;
@@ -198,13 +198,13 @@ fn progress(device: &Json, taken: Timestamp, names: &[&str]) -> DeviceLook {
     match state {
         Some("done") => return DeviceLook::Done,
         Some("failed" | "notSupported") => return DeviceLook::Failed,
-        Some("pending" | "active") => return DeviceLook::Pending,
+        Some("active") => return DeviceLook::Heard,
+        Some("pending") => return DeviceLook::Pending,
         Some(_) | None => {}
     }
     match device.get("managementState").and_then(Json::as_str) {
-        Some("retirePending" | "retireIssued" | "wipePending" | "wipeIssued") => {
-            DeviceLook::Pending
-        }
+        Some("retireIssued" | "wipeIssued") => DeviceLook::Heard,
+        Some("retirePending" | "wipePending") => DeviceLook::Pending,
         Some("retireFailed" | "wipeFailed") => DeviceLook::Failed,
         Some(_) | None => DeviceLook::Idle,
     }
@@ -224,7 +224,7 @@ mod tests {
         let (now, before) = ("2027-04-05T08:00:01Z", "2027-04-01T08:00:00Z");
         for (state, results, look) in [
             ("wipePending", json!([]), DeviceLook::Pending),
-            ("wipeIssued", json!([]), DeviceLook::Pending),
+            ("wipeIssued", json!([]), DeviceLook::Heard),
             ("wipeFailed", json!([]), DeviceLook::Failed),
             ("managed", json!([]), DeviceLook::Idle),
             ("managed", json!(null), DeviceLook::Idle),
@@ -240,11 +240,7 @@ mod tests {
                 result("wipe", "notSupported", now),
                 DeviceLook::Failed,
             ),
-            (
-                "managed",
-                result("wipe", "active", now),
-                DeviceLook::Pending,
-            ),
+            ("managed", result("wipe", "active", now), DeviceLook::Heard),
             // Of an older wipe, and of something else.
             ("managed", result("wipe", "done", before), DeviceLook::Idle),
             ("managed", result("retire", "done", now), DeviceLook::Idle),

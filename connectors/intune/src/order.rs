@@ -12,6 +12,7 @@ use rollcall_core::model::{
 use rollcall_http::{Call, CallError, Reply, Situation, values};
 use serde_json::Value as Json;
 
+use crate::read::real;
 use crate::{Intune, graph};
 
 /// How a step ended.
@@ -99,9 +100,12 @@ impl Sender<'_> {
         let nobody = ObjectId::new("");
         let account = step.object.as_ref().or(of_nobody.then_some(&nobody));
         let Some(account) = account else {
-            return Ok(stale(
-                "the account is gone: nobody can tell whether the device still is its",
-            ));
+            return Ok(Ending::Failed {
+                code: "account_gone".to_owned(),
+                hint: "the account is gone, so that nobody can tell whether the device still is its: see to it by \
+                       hand"
+                    .to_owned(),
+            });
         };
         match op {
             DeviceOp::Disable => self.disable(aim, account).await,
@@ -115,7 +119,7 @@ impl Sender<'_> {
             }
             DeviceOp::RemoveUser => self.remove_user(aim, account).await,
             DeviceOp::CheckEscrow => self.check_escrow(aim).await,
-            DeviceOp::DeleteRecord => self.delete_record(aim).await,
+            DeviceOp::DeleteRecord => self.delete_record(aim, account).await,
             DeviceOp::WipeApplications => {
                 let call = graph::wipe_applications(account, &aim.record);
                 let sent = self.send(call).await;
@@ -124,7 +128,11 @@ impl Sender<'_> {
         }
     }
 
-    async fn delete_record(&mut self, aim: &DeviceAim) -> Ended {
+    /// The record goes, unless somebody else has it by now. `account` may be gone: then nobody may.
+    async fn delete_record(&mut self, aim: &DeviceAim, account: &ObjectId) -> Ended {
+        if self.is_others(&aim.record, account).await? {
+            return Ok(stale("the device is registered to somebody else by now"));
+        }
         match self.send(graph::delete_device(&aim.record)).await {
             Ok(_) => Ok(Ending::Done),
             Err(error) if not_found(&error) => Ok(Ending::Already),
@@ -149,12 +157,7 @@ impl Sender<'_> {
         if device.get("accountEnabled").and_then(Json::as_bool) == Some(false) {
             return Ok(Ending::Already);
         }
-        let owners = self.send(graph::list_owners(&aim.record)).await?.body;
-        let owners: Vec<&str> = values(&owners)?
-            .iter()
-            .filter_map(|it| it.get("id").and_then(Json::as_str))
-            .collect();
-        if owners.iter().any(|owner| *owner != account.as_str()) {
+        if self.is_others(&aim.record, account).await? {
             return Ok(stale("the device is registered to somebody else by now"));
         }
         match self.send(graph::disable_device(&aim.record)).await {
@@ -169,6 +172,18 @@ impl Sender<'_> {
             }),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the directory has anybody but this account as an owner of a device.
+    async fn is_others(&mut self, device: &str, account: &ObjectId) -> Result<bool, CallError> {
+        let owners = match self.send(graph::list_owners(device)).await {
+            Ok(reply) => reply.body,
+            Err(error) if not_found(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let ids = values(&owners)?.iter();
+        let mut ids = ids.filter_map(|it| it.get("id").and_then(Json::as_str));
+        Ok(ids.any(|id| id != account.as_str()))
     }
 
     /// Tells a managed device something that cannot be taken back.
@@ -199,6 +214,11 @@ impl Sender<'_> {
         }
         if what == "wipe" && owner != "company" {
             return Ok(invalid("a device that is not the company's would be wiped"));
+        }
+        if let Some(known) = text("azureADDeviceId").and_then(real)
+            && self.is_others(&known, account).await?
+        {
+            return Ok(stale("the device is somebody else's too by now"));
         }
         let on_its_way = [format!("{what}Pending"), format!("{what}Issued")];
         if text("managementState").is_some_and(|state| on_its_way.iter().any(|it| it == state)) {

@@ -255,7 +255,7 @@ fn text<'a>(record: &'a Json, name: &str) -> Option<&'a str> {
     record.get(name).and_then(Json::as_str)
 }
 
-fn real(id: &str) -> Option<String> {
+pub(crate) fn real(id: &str) -> Option<String> {
     let nothing = id.bytes().all(|b| matches!(b, b'0' | b'-'));
     (!nothing).then(|| id.to_lowercase())
 }

@@ -112,9 +112,9 @@ pub struct DeviceQuestion {
     /// When the target took it; `None`: it did not yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub taken: Option<Timestamp>,
-    /// It was seen on its way.
+    /// The device was seen to have heard of it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub pending: bool,
+    pub heard: bool,
     /// The target's own request for consent that nobody answered yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub consent: Option<String>,
@@ -128,7 +128,9 @@ pub enum DeviceLook {
     Idle,
     /// On its way: the device has to check in first.
     Pending,
-    /// The target says that it is done, or the record is gone and it was us.
+    /// The device heard of it, and nobody knows yet what came of it.
+    Heard,
+    /// The target says that it is done, or a device that heard of it is gone and it was us.
     Done,
     /// The device could not do it.
     Failed,

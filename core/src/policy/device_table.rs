@@ -82,6 +82,10 @@ impl Measure {
     const fn wipes(self) -> bool {
         matches!(self, Self::Wipe | Self::WipeWhenReturned)
     }
+
+    const fn commands(self) -> bool {
+        matches!(self, Self::Retire | Self::SelectiveWipe) || self.wipes()
+    }
 }
 
 impl DeviceRow {
@@ -136,7 +140,18 @@ pub fn measures(rows: &[DeviceRow], device: &Device, cause: Cause) -> Vec<Measur
     };
     let ours = device.owner == Ownership::Company && !device.others;
     let alone = !device.shared || cause == Cause::Lost;
-    let may = |it: &Measure| !it.wipes() || (ours && alone);
+    // Nobody but a local administrator gets into a joined PC that was retired.
+    let joined = device.os == Platform::Windows && device.join != Join::Registered;
+    let held = joined && device.owner == Ownership::Company;
+    let may = |it: &Measure| match it {
+        Measure::Wipe | Measure::WipeWhenReturned => ours && alone,
+        Measure::Retire => !held,
+        Measure::Disable
+        | Measure::SelectiveWipe
+        | Measure::RemoveUser
+        | Measure::EscrowCheck
+        | Measure::Tell => true,
+    };
     let mut out: Vec<Measure> = row.column(cause).iter().copied().filter(may).collect();
     if out.len() < row.column(cause).len() {
         out.push(Measure::Tell);
@@ -159,6 +174,13 @@ pub(super) fn problems(rows: &[DeviceRow]) -> Vec<String> {
             ));
         }
         for (name, column) in ["leaver", "for_cause", "lost"].iter().zip(columns) {
+            if column.iter().filter(|it| it.commands()).count() > 1 {
+                out.push(format!(
+                    "`[[device]]` \"{}\": `{name}` says more than one of retire, wipe, wipe_when_returned \
+                     and selective_wipe; a device is told one thing",
+                    row.what
+                ));
+            }
             if column.is_empty() {
                 out.push(format!(
                     "`[[device]]` \"{}\": `{name}` is empty; say [\"tell\"] where nothing is to be done",

@@ -29,12 +29,15 @@ impl Desk<'_> {
         let holdings = account.and_then(|account| account.holdings.as_deref());
         let seen = holdings.map(|it| it.devices.clone()).unwrap_or_default();
         let due = exit.cut.due <= now;
+        let told = self.person.devices_unread;
         if let Some(holdings) = holdings.filter(|_| due) {
             self.person.devices_unread = holdings.devices_unread;
         }
         if self.person.devices_unread && due {
-            let note = "the tenant does not let us see what devices the person has; nothing is done to any";
-            self.find(FindingKind::DevicesUnread, Severity::Warning, None, note);
+            if !told {
+                let note = "the tenant does not let us see what devices the person has; nothing is done to any";
+                self.find(FindingKind::DevicesUnread, Severity::Warning, None, note);
+            }
             self.wakes.push(now.saturating_add(UNREAD).unwrap_or(now));
         }
         // Cases are of an exit that came: one that is yet to come is looked at as if it were the first.
@@ -43,6 +46,13 @@ impl Desk<'_> {
         } else {
             BTreeMap::new()
         };
+        let read = holdings.is_some_and(|it| !it.devices_unread && due);
+        if read {
+            // Nothing was done to it, and it is not theirs any more.
+            let theirs = |id: &String| seen.iter().any(|device| device.id == *id);
+            let begun = |case: &DeviceCase| !case.sent.is_empty() || !case.done.is_empty();
+            cases.retain(|id, case| case.device.records.is_none() || theirs(id) || begun(case));
+        }
         for device in seen {
             let case = cases.entry(device.id.clone());
             let case = case.or_insert_with(|| DeviceCase::new(device.clone()));
@@ -146,7 +156,7 @@ impl Desk<'_> {
         }
         if steps
             .iter()
-            .any(|step| step.op.commands() && step.due <= now)
+            .any(|step| step.op.commands() && step.due <= now && !step.args.contains_key("ask"))
             && looks(case)
         {
             self.wakes.extend(next_look(now, now));
@@ -174,7 +184,8 @@ impl Desk<'_> {
     ) {
         let waits = case.consent.as_ref().is_some_and(|(_, given)| !given);
         if waits && looks(case) && !case.rejected {
-            self.wakes.extend(next_look(self.cx.now, self.cx.now));
+            self.wakes
+                .push(self.cx.now.saturating_add(CONSENT).unwrap_or(self.cx.now));
         }
         let Some((op, sent)) = case.open() else {
             return;
@@ -186,7 +197,7 @@ impl Desk<'_> {
         let wiped = op == Op::DeviceWipe;
         if wiped && case.attempts == 1 && terms.wipe {
             let again = step(Op::DeviceWipe, after(sent, terms.reissue_days));
-            steps.push(whole(again).with("attempt", "2"));
+            steps.extend(consented(whole(again).with("attempt", "2"), case));
         }
         let tells = [
             (FindingKind::DeviceUnresponsive, terms.escalate_days),
@@ -246,11 +257,16 @@ impl Desk<'_> {
     /// Clocks of devices go on when the account is gone.
     pub(super) fn devices_only(&mut self, exit: &Exit) -> Vec<DraftAction> {
         let left = self.person.lifecycle == Lifecycle::Deleted || self.person.object.is_none();
-        if left && !self.person.devices.is_empty() {
-            self.device_steps(exit, None)
-        } else {
-            Vec::new()
+        if !left || self.person.devices.is_empty() {
+            return Vec::new();
         }
+        let steps = self.device_steps(exit, None);
+        let (mut wipes, mut steps): (Vec<_>, Vec<_>) = steps
+            .into_iter()
+            .partition(|step| step.op == Op::DeviceWipe);
+        self.park(&mut wipes);
+        steps.extend(wipes);
+        steps
     }
 }
 
@@ -261,7 +277,8 @@ fn wipe(
     case: &DeviceCase,
     due: Timestamp,
 ) -> Option<DraftAction> {
-    if case.wiped().is_some() || case.device.record(Op::DeviceWipe) == Some(None) {
+    let told = case.wiped().is_some() || case.done.contains(&Op::DeviceWipe);
+    if told || case.device.record(Op::DeviceWipe) == Some(None) {
         return None;
     }
     let step = whole(step(Op::DeviceWipe, due));
@@ -316,21 +333,22 @@ fn looks(case: &DeviceCase) -> bool {
 }
 
 /// How long after it could not be seen what devices somebody has that is asked again.
-const UNREAD: SignedDuration = SignedDuration::from_hours(1);
+const UNREAD: SignedDuration = SignedDuration::from_hours(2);
+
+/// How often it is asked whether the tenant consented.
+const CONSENT: SignedDuration = SignedDuration::from_mins(30);
 
 /// When a command is looked at next: a device that is on hears of it in a quarter of an hour, and whoever is off
-/// for days comes back any day.
+/// for days comes back any day, or any week.
 fn next_look(sent: Timestamp, now: Timestamp) -> Option<Timestamp> {
     const FIRST: [i64; 7] = [5, 10, 20, 30, 60, 4 * 60, 12 * 60];
-    let days = (1..=MOST_LOOKS).map(|day| day * 24 * 60);
-    let minutes = FIRST.into_iter().chain(days);
+    let days = (1..=30).map(|day| day * 24 * 60);
+    let weeks = (5..=520).map(|week| week * 7 * 24 * 60);
+    let minutes = FIRST.into_iter().chain(days).chain(weeks);
     let mut instants =
         minutes.filter_map(|it| sent.checked_add(SignedDuration::from_mins(it)).ok());
     instants.find(|at| *at > now)
 }
-
-/// Days after which nobody looks any more.
-const MOST_LOOKS: i64 = 120;
 
 /// Everything on the device goes.
 fn whole(step: DraftAction) -> DraftAction {

@@ -84,6 +84,10 @@ impl Known {
         groups.insert(name.clone(), id.clone());
     }
 
+    fn heard(&self, action: &ActionId) -> bool {
+        self.outcomes().get(action).is_some()
+    }
+
     fn settled(&self, action: &ActionId) -> bool {
         let outcomes = self.outcomes();
         outcomes.get(action).is_some_and(|o| o.ending.settled())
@@ -241,6 +245,8 @@ impl Hands<'_, '_> {
             .due(order)
             .into_iter()
             .filter(|action| !self.known.settled(&action.id))
+            // What was answered is not sent again by this run.
+            .filter(|action| !(action.op.commands() && self.known.heard(&action.id)))
             .collect();
         let mut rest = due.as_slice();
         while let Some((first, _)) = rest.split_first() {

@@ -245,11 +245,14 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    /// Notices that were sent by somebody who left no word of what came of it: they are not planned
+    /// Notices, and commands to devices, that were sent by somebody who left no word of what came of it: they are not planned
     /// again, and a person is told.
     async fn note_unheard(&self, head: &Head, stored: &Stored) -> Result<(), RunError> {
-        let tells = |name: &String| Op::ALL.iter().any(|op| op.tells() && op.name() == name);
-        if !stored.summary.counts.actions.keys().any(tells) {
+        let once = |op: Op| op.tells() || op.commands();
+        let named = |name: &String| Op::ALL.iter().any(|op| once(*op) && op.name() == name);
+        let counts = &stored.summary.counts;
+        let mut all = counts.actions.keys().chain(counts.held_actions.keys());
+        if !all.any(named) {
             return Ok(());
         }
         let outcomes = apply::outcomes(&self.store, &stored.run).await?;
@@ -260,8 +263,7 @@ impl Pipeline {
         while let Some((_, line)) = lines.next()? {
             let order: WorkOrder = parse(plan, &line)?;
             for action in job.due(&order) {
-                let once = action.op.tells() || action.op.commands();
-                if once
+                if once(action.op)
                     && outcomes.get(&action.id).is_none()
                     && once::claimed(&self.store, &action.id, &stored.run).await?
                 {
