@@ -363,6 +363,17 @@ mod tests {
         assert_eq!((one.filled, one.distinct), (257, None));
     }
 
+    /// A file without a header has values there: what is too long for a name, or is an address, is not shown.
+    #[test]
+    fn a_value_in_the_header_is_not_shown() {
+        let (name, value) = ("x".repeat(64), "x".repeat(65));
+        assert_eq!(name_shown(&name), format!("`{name}`"));
+        for value in [value.as_str(), &"y".repeat(90), "mira@north.example"] {
+            let shown = name_shown(value);
+            assert!(!shown.contains(value), "{shown}");
+        }
+    }
+
     /// The limit is 5 points, and more than 3 rows.
     #[test]
     fn a_column_that_runs_empty_parks_the_file() {
