@@ -939,7 +939,7 @@ fn not_done(policy: &Policy, notify: Option<&NotifySettings>) -> Vec<String> {
         out.push(format!(
             "it asks for {}, and nothing says how people are told: `[notify]` of the configuration \
              names where that goes and the file with the texts (`notify_manager_days` and `welcome` \
-             of `[joiner]`, `mail_alias` of `[mover]` ask for it)",
+             of `[joiner]`, `mail_alias` of `[mover]`, `devices` of `[leaver]` ask for it)",
             names(&tells)
         ));
     }
