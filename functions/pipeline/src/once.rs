@@ -19,6 +19,7 @@ struct Mark<'a> {
 #[derive(Deserialize)]
 struct Marked {
     run: RunId,
+    at: Timestamp,
 }
 
 /// Whether this call was the one that set the mark: only then may the action be sent.
@@ -53,7 +54,7 @@ pub async fn claim_anew(
     if claim(store, action, run, at).await? {
         return Ok(true);
     }
-    if is_of(store, action, run).await? {
+    if of(store, action, run).await?.is_some() {
         return Ok(false);
     }
     let mark = serde_json::to_vec(&Mark { action, run, at }).expect("a mark is always JSON");
@@ -64,21 +65,36 @@ pub async fn claim_anew(
     }
 }
 
-/// Whether a run has set the mark of an action by [`claim_anew`].
+/// When a run set the mark of an action by [`claim_anew`]; `None`: it did not.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn claimed(store: &Store, action: &ActionId, run: &RunId) -> Result<bool, StoreError> {
-    Ok(is_of(store, action, run).await? || store.look(&again(action, run)).await?.is_some())
+pub async fn claimed(
+    store: &Store,
+    action: &ActionId,
+    run: &RunId,
+) -> Result<Option<Timestamp>, StoreError> {
+    match of(store, action, run).await? {
+        Some(at) => Ok(Some(at)),
+        None => Ok(mark(store, &again(action, run)).await?.map(|it| it.at)),
+    }
 }
 
-async fn is_of(store: &Store, action: &ActionId, run: &RunId) -> Result<bool, StoreError> {
-    let key = format!("once/{action}.json");
-    let Some(bytes) = store.find(&key).await? else {
-        return Ok(false);
-    };
-    let marked: Marked = parse(&key, &bytes)?;
-    Ok(marked.run == *run)
+/// When a run set the first mark of an action.
+async fn of(
+    store: &Store,
+    action: &ActionId,
+    run: &RunId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let first = mark(store, &format!("once/{action}.json")).await?;
+    Ok(first.filter(|it| it.run == *run).map(|it| it.at))
+}
+
+async fn mark(store: &Store, key: &str) -> Result<Option<Marked>, StoreError> {
+    match store.find(key).await? {
+        Some(bytes) => Ok(Some(parse(key, &bytes)?)),
+        None => Ok(None),
+    }
 }
 
 fn again(action: &ActionId, run: &RunId) -> String {

@@ -263,12 +263,11 @@ impl Pipeline {
         while let Some((_, line)) = lines.next()? {
             let order: WorkOrder = parse(plan, &line)?;
             for action in job.due(&order) {
-                if once(action.op)
-                    && outcomes.get(&action.id).is_none()
-                    && once::claimed(&self.store, &action.id, &stored.run).await?
-                {
-                    unheard.push(self.unheard(&order, action, &stored.run));
+                if !once(action.op) || outcomes.get(&action.id).is_some() {
+                    continue;
                 }
+                let claimed = once::claimed(&self.store, &action.id, &stored.run).await?;
+                unheard.extend(claimed.map(|at| unheard_of(&order, action, &stored.run, at)));
             }
         }
         if !unheard.is_empty() {
@@ -277,22 +276,23 @@ impl Pipeline {
         }
         Ok(())
     }
+}
 
-    fn unheard(&self, order: &WorkOrder, action: &Action, run: &RunId) -> Outcome {
-        Outcome {
-            run: run.clone(),
-            order: order.order.clone(),
-            action: action.id.clone(),
-            op: action.op,
-            person: order.person.clone(),
-            ending: apply::unheard(action),
-            at: self.clock.now(),
-            send: 1,
-            calls: 0,
-            request_id: None,
-            object: None,
-            consent: None,
-        }
+/// Of an action that was begun at an instant, and of which nobody knows what came.
+fn unheard_of(order: &WorkOrder, action: &Action, run: &RunId, at: Timestamp) -> Outcome {
+    Outcome {
+        run: run.clone(),
+        order: order.order.clone(),
+        action: action.id.clone(),
+        op: action.op,
+        person: order.person.clone(),
+        ending: apply::unheard(action),
+        at,
+        send: 1,
+        calls: 0,
+        request_id: None,
+        object: None,
+        consent: None,
     }
 }
 
