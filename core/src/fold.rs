@@ -65,7 +65,7 @@ impl Outcome {
     /// says that a person has to look.
     pub fn is_over(&self) -> bool {
         match &self.ending {
-            Ending::Unknown { .. } => self.op.tells() || self.op.on_device(),
+            Ending::Unknown { .. } => self.op.speaks() || self.op.on_device(),
             Ending::Failed { code, .. } => self.op.on_device() && FOR_GOOD.contains(&code.as_str()),
             Ending::Done
             | Ending::Already
@@ -605,8 +605,8 @@ mod tests {
         assert!(after.held);
     }
 
-    /// Nobody is told twice: what may have come through counts as told, for what tells and for
-    /// nothing else.
+    /// Nobody is told twice, or handed two passes: what may have come through counts as told, for
+    /// what speaks and for nothing else.
     #[test]
     fn what_may_have_been_told_is_not_planned_again() {
         let unknown = Ending::Unknown {
@@ -619,7 +619,8 @@ mod tests {
         for (op, ending, over) in [
             (Op::NotifyWelcome, &unknown, true),
             (Op::NotifyWelcome, &failed, false),
-            (Op::TapIssue, &unknown, false),
+            (Op::TapIssue, &unknown, true),
+            (Op::TapIssue, &failed, false),
         ] {
             let order = order(&[op], NOW);
             let mut welcomed = leaver(Lifecycle::Active);

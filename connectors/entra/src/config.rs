@@ -310,7 +310,14 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
             ("GET", graph::APP_ROLES),
             ("DELETE", "/users/{id}/appRoleAssignments/{id}"),
         ],
+        Area::SignIn(SignInOp::IssuePass) => &[
+            READ,
+            ("GET", graph::METHODS),
+            ("GET", graph::ROLES),
+            ("GET", graph::ROLES_ELIGIBLE),
+            ("POST", graph::PASSES),
+        ],
         // Not done by this connector: no policy that it is used with asks for it.
-        Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device(_) => &[],
+        Area::Message | Area::Device(_) => &[],
     }
 }

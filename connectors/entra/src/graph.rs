@@ -2,9 +2,12 @@
 //!
 //! Invariant: nothing that comes from data reaches a URL unencoded, and no quote ends a literal.
 
+use jiff::Timestamp;
 use rollcall_core::model::{AccountName, Asset, GroupName, Licence, ObjectId};
 use rollcall_http::{Call, CallSpec, Lane, Origin, encode_segment};
 use serde_json::{Value as Json, json};
+
+use crate::pass;
 
 const fn spec(method: &'static str, template: &'static str, lane: Lane) -> CallSpec {
     CallSpec {
@@ -191,7 +194,8 @@ pub(crate) const BULK: Lane = Lane::Bulk;
 
 /// Template of [`list_roles`] for what is assigned.
 pub(crate) const ROLES: &str = "/roleManagement/directory/roleAssignments";
-const ROLES_ELIGIBLE: &str = "/roleManagement/directory/roleEligibilityScheduleInstances";
+pub(crate) const ROLES_ELIGIBLE: &str =
+    "/roleManagement/directory/roleEligibilityScheduleInstances";
 
 /// Roles of the directory that somebody has, or may have on request, with their names.
 pub(crate) fn list_roles(id: &ObjectId, eligible: bool, lane: Lane) -> Call {
@@ -269,6 +273,30 @@ pub(crate) fn remove_method(
     let id = encode_segment(id);
     let path = format!("{}/authentication/{segment}/{id}", user_path(user));
     Call::new(spec("DELETE", template, lane), path)
+}
+
+/// Asks for a Temporary Access Pass; without a start it is good at once.
+pub(crate) fn issue_pass(
+    user: &ObjectId,
+    start: Option<Timestamp>,
+    minutes: u32,
+    lane: Lane,
+) -> Call {
+    let path = format!(
+        "{}/authentication/temporaryAccessPassMethods",
+        user_path(user)
+    );
+    Call::new(spec("POST", PASSES, lane), path).body(pass::body(start, minutes))
+}
+
+/// Template of [`issue_pass`].
+pub(crate) const PASSES: &str = "/users/{id}/authentication/temporaryAccessPassMethods";
+
+/// What the tenant lets passes be.
+pub(crate) fn pass_policy() -> Call {
+    let template = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{id}";
+    let path = "/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass";
+    Call::new(spec("GET", template, BULK), path)
 }
 
 pub(crate) fn delete_user(id: &ObjectId, lane: Lane) -> Call {

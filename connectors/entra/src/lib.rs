@@ -18,6 +18,7 @@ mod keep;
 mod licences;
 mod lookup;
 mod members;
+mod pass;
 mod password;
 mod probe;
 mod roles;
@@ -27,4 +28,5 @@ mod write;
 
 pub use cloud::Cloud;
 pub use config::{Entra, EntraConfig, EntraError, does};
-pub use probe::{Need, Probe, Wants};
+pub use pass::{Issued, Pass};
+pub use probe::{Need, PassLimits, Probe, Wants};

@@ -9,6 +9,7 @@ use std::fmt;
 
 use rollcall_http::Secret;
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::graph;
 use crate::{Entra, EntraError};
@@ -33,7 +34,7 @@ const GROUPS_READ: &[&str] = &[
 type Feature = (fn(Wants) -> bool, &'static str, &'static [&'static str]);
 
 /// Everything that this connector does, each with who asks for it.
-const FEATURES: [Feature; 32] = [
+const FEATURES: [Feature; 34] = [
     (
         |_| true,
         "read people",
@@ -102,7 +103,23 @@ const FEATURES: [Feature; 32] = [
         &["UserAuthenticationMethod.ReadWrite.All"],
     ),
     (
-        |wants| wants.roles,
+        |wants| wants.passes.is_some(),
+        "issue Temporary Access Passes",
+        &[
+            "UserAuthMethod-TAP.ReadWrite.All",
+            "UserAuthenticationMethod.ReadWrite.All",
+        ],
+    ),
+    (
+        |wants| wants.passes.is_some(),
+        "see whether somebody can sign in already",
+        &[
+            "UserAuthenticationMethod.Read.All",
+            "UserAuthenticationMethod.ReadWrite.All",
+        ],
+    ),
+    (
+        |wants| wants.roles || wants.passes.is_some(),
         "see directory roles",
         &[
             "RoleManagement.Read.Directory",
@@ -111,7 +128,7 @@ const FEATURES: [Feature; 32] = [
         ],
     ),
     (
-        |wants| wants.roles,
+        |wants| wants.roles || wants.passes.is_some(),
         "see directory roles that are to be had on request",
         &[
             "RoleEligibilitySchedule.Read.Directory",
@@ -253,6 +270,8 @@ pub struct Wants {
     pub passwords: bool,
     /// What people registered to sign in with, and we take away.
     pub methods: bool,
+    /// How long passes are to be good that we issue, in minutes.
+    pub passes: Option<u32>,
     /// Roles in the directory and in applications that we take away.
     pub roles: bool,
     /// Devices of leavers.
@@ -297,6 +316,7 @@ impl Wants {
             deletes: needs.contains(&Op::UserDeleteSoft),
             passwords: needs.contains(&Op::UserResetPassword),
             methods: needs.contains(&Op::AuthMethodsRemove),
+            passes: policy.joiner.pass.as_ref().map(|pass| pass.minutes),
             roles: needs.contains(&Op::RoleRemove),
             devices: needs.contains(&Op::DeviceDisable),
             group_owners: groups != Handing::Off,
@@ -326,6 +346,47 @@ impl Wants {
     }
 }
 
+/// What a tenant lets Temporary Access Passes be
+/// ("temporaryAccessPassAuthenticationMethodConfiguration resource type").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PassLimits {
+    /// There are passes at all.
+    pub enabled: bool,
+    /// Minutes, inclusive.
+    pub minimum_minutes: u32,
+    /// Minutes, inclusive.
+    pub maximum_minutes: u32,
+    /// What of the policy does not go with that; `None`: nothing.
+    pub problem: Option<String>,
+}
+
+impl PassLimits {
+    fn read(body: &Json, minutes: u32) -> Option<Self> {
+        let count = |name: &str| u32::try_from(body.get(name)?.as_u64()?).ok();
+        let enabled = body.get("state")?.as_str()? == "enabled";
+        let minimum_minutes = count("minimumLifetimeInMinutes")?;
+        let maximum_minutes = count("maximumLifetimeInMinutes")?;
+        let problem = if !enabled {
+            Some(
+                "the tenant's policy has no Temporary Access Passes: `joiner.pass` would fail"
+                    .to_owned(),
+            )
+        } else if !(minimum_minutes..=maximum_minutes).contains(&minutes) {
+            Some(format!(
+                "`joiner.pass.minutes` is {minutes}; the tenant allows {minimum_minutes} to {maximum_minutes}"
+            ))
+        } else {
+            None
+        };
+        Some(Self {
+            enabled,
+            minimum_minutes,
+            maximum_minutes,
+            problem,
+        })
+    }
+}
+
 /// What a look at the tenant gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Probe {
@@ -338,6 +399,17 @@ pub struct Probe {
     pub missing: Vec<String>,
     /// Whether a user could be read.
     pub users_readable: bool,
+    /// What passes may be; `None` where nobody asks for one, or the tenant does not let us look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passes: Option<PassLimits>,
+}
+
+impl Probe {
+    /// Whether everything was found as it has to be.
+    pub fn good(&self) -> bool {
+        let problem = self.passes.as_ref().and_then(|it| it.problem.as_ref());
+        self.missing.is_empty() && problem.is_none()
+    }
 }
 
 impl fmt::Display for Probe {
@@ -349,6 +421,9 @@ impl fmt::Display for Probe {
         }
         if !self.missing.is_empty() {
             writeln!(f, "missing permissions: {}", self.missing.join(", "))?;
+        }
+        if let Some(problem) = self.passes.as_ref().and_then(|it| it.problem.as_ref()) {
+            writeln!(f, "{problem}")?;
         }
         write!(
             f,
@@ -392,13 +467,32 @@ impl Entra {
             }
             Err(error) => return Err(failed("reading one user", error)),
         };
+        let passes = match wants.passes {
+            Some(minutes) => self.pass_limits(minutes).await?,
+            None => None,
+        };
         let graph = self.client().origin().to_string();
         Ok(Probe {
             graph,
             roles,
             missing,
             users_readable,
+            passes,
         })
+    }
+}
+
+impl Entra {
+    /// What passes may be; a tenant need not let us look (`Policy.Read.AuthenticationMethod`).
+    async fn pass_limits(&self, minutes: u32) -> Result<Option<PassLimits>, EntraError> {
+        match self.client().send(graph::pass_policy()).await {
+            Ok(reply) => Ok(PassLimits::read(&reply.body, minutes)),
+            Err(error) if error.fault().is_some_and(rollcall_http::withheld) => Ok(None),
+            Err(error) => Err(EntraError::Call {
+                doing: "reading what passes may be",
+                error,
+            }),
+        }
     }
 }
 

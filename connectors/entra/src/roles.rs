@@ -311,7 +311,7 @@ fn app(item: &Json) -> Result<String, CallError> {
 }
 
 /// The tenant has no licence for roles on request (code of the service, not in the published list).
-fn unlicensed(code: &str) -> bool {
+pub(crate) fn unlicensed(code: &str) -> bool {
     code.contains("PremiumLicense")
 }
 

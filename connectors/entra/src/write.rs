@@ -75,6 +75,7 @@ impl Entra {
             Area::Role(RoleOp::Remove) => sender.remove_role(step).await,
             Area::Role(RoleOp::Add) => sender.add_role(step).await,
             Area::Role(RoleOp::RemoveInApp) => sender.remove_app_role(step).await,
+            // What comes of a pass is more than how it ended; see `Entra::issue_pass`.
             Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device(_) => {
                 Ok((invalid("this connector cannot do that"), None))
             }

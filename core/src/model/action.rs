@@ -292,6 +292,11 @@ impl Op {
         matches!(self.area(), Area::Message)
     }
 
+    /// Has a text that goes out to somebody: what tells, and what hands something over.
+    pub const fn speaks(self) -> bool {
+        self.tells() || matches!(self, Self::TapIssue)
+    }
+
     /// Takes a membership or a licence away.
     pub const fn takes(self) -> bool {
         matches!(self, Self::GroupRemove | Self::LicenceRemove)

@@ -8,6 +8,7 @@
 //! security = "soc@woodgrove.example"
 //! tasks = "servicedesk@woodgrove.example"
 //! address = "mail"                  # whose attribute is the address; the sign-in name without it
+//! pass = "privateMail"              # of the worker, for a pass; without it, the manager gets it
 //!
 //! [[text]]
 //! op = "notify.manager"
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::template::{Slot, Template, Whose};
-use super::{Addressee, Kind, Texts, addressee, any_occasion, is_address, occasions};
+use super::{Addressee, Kind, PASS, Texts, addressee, any_occasion, is_address, occasions};
 use crate::digest::sha256;
 use crate::mapping::Mapping;
 use crate::model::Op;
@@ -34,7 +35,9 @@ use crate::{suggest, workers};
 const SUBJECT_MAX: usize = 200;
 
 /// What a placeholder can say of the action itself.
-const OF_ACTION: [&str; 5] = ["task", "device", "hire", "template", "reason"];
+const OF_ACTION: [&str; 7] = [
+    "task", "device", "hire", "template", "reason", "start", "minutes",
+];
 
 /// The file as written.
 #[derive(Debug, Deserialize)]
@@ -60,6 +63,7 @@ struct ToFile {
     address: Option<Spanned<String>>,
     security: Option<Spanned<String>>,
     tasks: Option<Spanned<String>>,
+    pass: Option<Spanned<String>>,
 }
 
 /// One notice as written.
@@ -149,7 +153,11 @@ impl Reader<'_> {
             address,
             security,
             tasks,
+            pass,
         } = file.to;
+        if let Some(attribute) = &pass {
+            self.known(attribute.span().start, attribute.get_ref(), "`to.pass`");
+        }
         if let Some(attribute) = &address {
             self.known(attribute.span().start, attribute.get_ref(), "`to.address`");
         }
@@ -179,7 +187,7 @@ impl Reader<'_> {
             let missing = match addressee(entry.op) {
                 Addressee::Security => security.is_none().then_some("security"),
                 Addressee::Tasks => tasks.is_none().then_some("tasks"),
-                Addressee::Manager | Addressee::Worker => None,
+                Addressee::Manager | Addressee::Worker | Addressee::Pass => None,
             };
             if let Some(name) = missing {
                 self.wrong(at, format!("{}: say in `[to]` who `{name}` is", entry.op));
@@ -194,6 +202,7 @@ impl Reader<'_> {
             address: plain(address),
             security: plain(security),
             tasks: plain(tasks),
+            pass: plain(pass),
             hash: canonical(self.text),
         }
     }
@@ -226,12 +235,12 @@ impl Reader<'_> {
 
     fn notice(&mut self, notice: NoticeFile, language: &str) -> Option<Entry> {
         let (at, op) = (notice.op.span().start, notice.op.into_inner());
-        if !op.tells() {
+        if !op.speaks() {
             self.wrong(
                 at,
                 format!(
-                    "{op} tells nobody anything; notify.manager, notify.welcome, notify.security \
-                     and task.manual do"
+                    "{op} tells nobody anything; notify.manager, notify.welcome, notify.security, \
+                     task.manual and tap.issue do"
                 ),
             );
             return None;
@@ -249,6 +258,10 @@ impl Reader<'_> {
             self.wrong(when_at, format!("{op} has no such occasion; {hint}"));
         }
         let subject = self.template(&notice.subject, Kind::Text, op);
+        if subject.as_ref().is_some_and(shows_pass) {
+            let why = format!("{op}: a subject is read by everybody on its way: no {PASS} there");
+            self.wrong(notice.subject.span().start, why);
+        }
         let text = self.template(&notice.text, notice.kind, op);
         let written = notice.subject.get_ref();
         if written.trim().is_empty() || written.chars().count() > SUBJECT_MAX {
@@ -319,12 +332,17 @@ impl Reader<'_> {
         let written = format!("{{{}}}", slot.written());
         match slot.whose {
             Whose::Worker => self.known(at, &slot.name, &written),
-            Whose::Manager if addressee(op) == Addressee::Manager => {
+            Whose::Manager if matches!(addressee(op), Addressee::Manager | Addressee::Pass) => {
                 self.known(at, &slot.name, &written);
             }
             Whose::Manager => self.wrong(
                 at,
-                format!("{written}: only notify.manager knows who the manager is"),
+                format!("{written}: only notify.manager and tap.issue know who the manager is"),
+            ),
+            Whose::Pass if op == Op::TapIssue && slot.name == "secret" => {}
+            Whose::Pass => self.wrong(
+                at,
+                format!("{written}: there is {PASS}, in the text of tap.issue only"),
             ),
             Whose::Action if OF_ACTION.contains(&slot.name.as_str()) => {}
             Whose::Action => {
@@ -344,6 +362,10 @@ impl Reader<'_> {
             );
         }
     }
+}
+
+fn shows_pass(template: &Template) -> bool {
+    template.slots().any(|slot| slot.whose == Whose::Pass)
 }
 
 /// SHA-256 over what is written, without comments and layout.
@@ -393,7 +415,7 @@ mod tests {
             ),
             (
                 welcome("subject = \"{manager.displayName}\"\ntext = \"x\"\n"),
-                "line 4: {manager.displayName}: only notify.manager",
+                "line 4: {manager.displayName}: only notify.manager and tap.issue",
             ),
             (
                 welcome("subject = \"{action.tusk}\"\ntext = \"x\"\n"),
@@ -426,6 +448,24 @@ mod tests {
             (
                 "[to]\nsecurity = \"a b\"\n".to_owned(),
                 "line 3: `to.security` is no address",
+            ),
+            (
+                "[[text]]\nop = \"tap.issue\"\nsubject = \"{pass.secret}\"\ntext = \"x\"\n"
+                    .to_owned(),
+                "line 4: tap.issue: a subject is read by everybody on its way",
+            ),
+            (
+                welcome("subject = \"x\"\ntext = \"{pass.secret}\"\n"),
+                "line 5: {pass.secret}: there is {pass.secret}, in the text of tap.issue only",
+            ),
+            (
+                "[[text]]\nop = \"tap.issue\"\nsubject = \"x\"\ntext = \"{pass.word}\"\n"
+                    .to_owned(),
+                "line 5: {pass.word}: there is {pass.secret}",
+            ),
+            (
+                "[to]\npass = \"privateMail\"\n".to_owned(),
+                "line 3: `to.pass`: the mapping has no attribute `privateMail`",
             ),
             (
                 "[to]\naddress = \"mail\"\n".to_owned(),

@@ -9,7 +9,8 @@ use crate::state::{Lifecycle, Person};
 
 /// Whose account has to be known to write what is due, if anybody's.
 pub fn manager_of(draft: &Draft, person: &Person) -> Option<WorkerId> {
-    let asks = draft.actions.iter().any(|it| it.op == Op::NotifyManager);
+    let asks = |op: Op| matches!(op, Op::NotifyManager | Op::TapIssue);
+    let asks = draft.actions.iter().any(|it| asks(it.op));
     let wanted = person.wanted.as_ref();
     let manager = wanted.and_then(|identity| identity.manager.clone());
     manager.or_else(|| person.manager.clone()).filter(|_| asks)
@@ -28,14 +29,14 @@ pub fn fill(
     target: &Target,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !draft.actions.iter().any(|step| step.op.tells()) {
+    if !draft.actions.iter().any(|step| step.op.speaks()) {
         return findings;
     }
     let name = name_after(draft, person, target);
     let manager = manager.filter(|it| in_use(it));
     let steps = std::mem::take(&mut draft.actions);
     for mut step in steps {
-        if step.op.tells() {
+        if step.op.speaks() {
             match write(notices, &step, person, name.as_deref(), manager, target) {
                 Ok(values) => step.after = values,
                 Err(gap) => {

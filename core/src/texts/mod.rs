@@ -51,6 +51,8 @@ pub struct Texts {
     address: Option<String>,
     security: Option<String>,
     tasks: Option<String>,
+    /// The attribute of whoever gets a pass that is the address for it; the manager without it.
+    pass: Option<String>,
     hash: String,
 }
 
@@ -74,6 +76,10 @@ impl Texts {
         match addressee(op) {
             Addressee::Manager => of("the manager"),
             Addressee::Worker => of("the worker"),
+            Addressee::Pass => match &self.pass {
+                Some(attribute) => format!("the {attribute} of the worker"),
+                None => of("the manager"),
+            },
             Addressee::Security => self.security.clone().unwrap_or_default(),
             Addressee::Tasks => self.tasks.clone().unwrap_or_default(),
         }
@@ -101,15 +107,22 @@ impl Texts {
     /// # Errors
     /// What is missing.
     fn write(&self, op: Op, told: &Told<'_>) -> Result<Notification, Gap> {
+        let private = self.pass.as_deref();
         let reader = match addressee(op) {
-            Addressee::Manager => Some(told.manager.as_ref().ok_or(Gap::Manager)?),
+            Addressee::Pass if private.is_some() => Some(&told.worker),
+            Addressee::Manager | Addressee::Pass => {
+                Some(told.manager.as_ref().ok_or(Gap::Manager)?)
+            }
             Addressee::Worker => Some(&told.worker),
             Addressee::Security | Addressee::Tasks => None,
         };
         let to = match (addressee(op), reader) {
             (Addressee::Security, _) => self.security.clone(),
             (Addressee::Tasks, _) => self.tasks.clone(),
-            (Addressee::Manager | Addressee::Worker, reader) => {
+            (Addressee::Pass, Some(who)) if private.is_some() => {
+                who.said(private.unwrap_or_default())
+            }
+            (Addressee::Manager | Addressee::Worker | Addressee::Pass, reader) => {
                 reader.and_then(|who| self.address_of(who))
             }
         };
@@ -151,6 +164,8 @@ enum Addressee {
     Worker,
     Security,
     Tasks,
+    /// Whoever hands a pass over, or whom it is for.
+    Pass,
 }
 
 fn addressee(op: Op) -> Addressee {
@@ -160,6 +175,8 @@ fn addressee(op: Op) -> Addressee {
         Addressee::Worker
     } else if op == Op::NotifySecurity {
         Addressee::Security
+    } else if op == Op::TapIssue {
+        Addressee::Pass
     } else {
         // `task.manual`: nothing else tells.
         Addressee::Tasks
@@ -222,9 +239,14 @@ impl Told<'_> {
             Whose::Manager => self.manager.as_ref()?.said(&slot.name),
             Whose::Action if slot.name == "reason" => Some(self.reason.clone()),
             Whose::Action => self.args.get(&slot.name).cloned(),
+            Whose::Pass => Some(PASS.to_owned()),
         }
     }
 }
+
+/// What stands in a notice for the secret of a pass until it is handed over: plans, stores and reports
+/// see nothing else.
+const PASS: &str = "{pass.secret}";
 
 /// Why a notice cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -288,6 +310,19 @@ impl Notification {
             .collect()
     }
 
+    /// The same with the secret of a pass in the text; it must not be kept.
+    #[must_use]
+    pub fn with_pass(&self, secret: &str) -> Self {
+        let html = self.content_type == Kind::Html.media_type();
+        let kind = if html { Kind::Html } else { Kind::Text };
+        let mut shown = String::new();
+        template::write(&mut shown, secret, kind);
+        Self {
+            text: self.text.replace(PASS, &shown),
+            ..self.clone()
+        }
+    }
+
     /// From what a plan keeps; `None` where something is missing.
     pub fn of(values: &Attributes) -> Option<Self> {
         let text = |name: &str| values.get(name)?.as_text().map(str::to_owned);
@@ -297,5 +332,39 @@ impl Notification {
             text: text("text")?,
             content_type: text("content_type")?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(kind: Kind, text: &str) -> Notification {
+        Notification {
+            to: "m@x.example".to_owned(),
+            subject: "A pass".to_owned(),
+            text: text.to_owned(),
+            content_type: kind.media_type().to_owned(),
+        }
+    }
+
+    /// Kind and text → text with the pass: a secret has any character, and stays text.
+    #[test]
+    fn a_pass_is_written_where_it_belongs() {
+        let secret = "a<b>&\"+Q$";
+        for (kind, text, shown) in [
+            (Kind::Text, "Use {pass.secret}.", "Use a<b>&\"+Q$."),
+            (
+                Kind::Html,
+                "<b>{pass.secret}</b>",
+                "<b>a&lt;b&gt;&amp;&quot;+Q$</b>",
+            ),
+            (Kind::Text, "Ask the service desk.", "Ask the service desk."),
+        ] {
+            let with = notice(kind, text).with_pass(secret);
+            assert_eq!(with.text, shown);
+            assert_eq!(with.subject, "A pass");
+            assert_eq!(format!("{with:?}"), "[notice]");
+        }
     }
 }

@@ -17,6 +17,8 @@ pub(super) enum Whose {
     Worker,
     Manager,
     Action,
+    /// What is made when it is handed over: see [`PASS`](super::PASS).
+    Pass,
 }
 
 /// A placeholder.
@@ -35,6 +37,7 @@ impl Slot {
             Whose::Worker => "worker",
             Whose::Manager => "manager",
             Whose::Action => "action",
+            Whose::Pass => "pass",
         };
         format!("{whose}.{}", self.name)
     }
@@ -164,6 +167,7 @@ fn slot(written: &str) -> Result<Slot, String> {
         "worker" => Whose::Worker,
         "manager" => Whose::Manager,
         "action" => Whose::Action,
+        "pass" => Whose::Pass,
         _ => return Err("a placeholder is worker.…, manager.… or action.…".to_owned()),
     };
     Ok(Slot {
@@ -174,7 +178,7 @@ fn slot(written: &str) -> Result<Slot, String> {
 }
 
 /// Writes a value as nothing but text.
-fn write(out: &mut String, value: &str, kind: Kind) {
+pub(super) fn write(out: &mut String, value: &str, kind: Kind) {
     for c in value.trim().chars().take(VALUE_MAX) {
         match (c, kind) {
             ('&', Kind::Html) => out.push_str("&amp;"),

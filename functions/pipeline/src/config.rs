@@ -917,9 +917,12 @@ impl Config {
 fn not_done(policy: &Policy, notify: Option<&NotifySettings>) -> Vec<String> {
     let needs = policy.needs();
     let told = |op: Op| notify.is_some_and(|notify| notify.tells(op));
-    let missing = needs.iter().filter(|op| !crate::entra::does(**op));
+    let missing = |op: &&Op| {
+        let does = crate::entra::does(**op);
+        if op.speaks() { !told(**op) } else { !does }
+    };
     let (tells, others): (Vec<Op>, Vec<Op>) =
-        missing.filter(|op| !told(**op)).partition(|op| op.tells());
+        needs.iter().filter(missing).partition(|op| op.speaks());
     let names = |ops: &[Op]| {
         ops.iter()
             .map(|op| op.name())
@@ -938,8 +941,8 @@ fn not_done(policy: &Policy, notify: Option<&NotifySettings>) -> Vec<String> {
     if !tells.is_empty() {
         out.push(format!(
             "it asks for {}, and nothing says how people are told: `[notify]` of the configuration \
-             names where that goes and the file with the texts (`notify_manager_days` and `welcome` \
-             of `[joiner]`, `mail_alias` of `[mover]`, `devices` of `[leaver]` ask for it)",
+             names where that goes and the file with the texts (`notify_manager_days`, `pass` and \
+             `welcome` of `[joiner]`, `mail_alias` of `[mover]`, `devices` of `[leaver]` ask for it)",
             names(&tells)
         ));
     }

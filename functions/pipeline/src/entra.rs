@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use rollcall_core::model::{
     Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep, Holdings,
     LicenceState, Lookup, ObjectId, Op, Seats, SeenGroup, Step, StepResult,
@@ -15,7 +16,8 @@ use rollcall_core::policy::Target as Kind;
 use rollcall_entra::{Entra, EntraError};
 use rollcall_intune::{Intune, IntuneError};
 
-use crate::target::{GroupLicences, Target, TargetError};
+use crate::notify::HandedPass;
+use crate::target::{GroupLicences, IssuedPass, Target, TargetError};
 
 /// The adapter: the connector knows Graph, the pipeline knows targets.
 #[derive(Debug, Clone)]
@@ -139,6 +141,30 @@ impl Target for EntraTarget {
         } else {
             Box::pin(self.0.apply(step))
         }
+    }
+
+    fn issue_pass<'a>(
+        &'a self,
+        step: &'a Step,
+        start: Timestamp,
+        minutes: u32,
+    ) -> BoxFuture<'a, (StepResult, Option<IssuedPass>)> {
+        Box::pin(async move {
+            let issued = self.0.issue_pass(step, start, minutes).await;
+            let pass = issued.pass.map(|pass| IssuedPass {
+                id: pass.id,
+                pass: HandedPass {
+                    secret: pass.secret,
+                    start: pass.start,
+                    minutes: pass.minutes,
+                },
+            });
+            (issued.result, pass)
+        })
+    }
+
+    fn withdraw_pass<'a>(&'a self, step: &'a Step, id: &'a str) -> BoxFuture<'a, StepResult> {
+        Box::pin(self.0.withdraw_pass(step, id))
     }
 
     fn add_members<'a>(

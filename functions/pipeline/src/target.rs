@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use rollcall_core::model::{
     Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep, Holdings,
     LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
+
+use crate::notify::HandedPass;
 
 /// Why a target could not be asked at all: credentials, permissions, an outage beyond all
 /// retries. Single refusals are outcomes, not errors.
@@ -32,6 +35,14 @@ pub struct GroupLicences {
     pub state: Option<String>,
     /// Accounts that are in the group and cannot be given one of its licences.
     pub without: Vec<ObjectId>,
+}
+
+/// A pass that was made.
+pub struct IssuedPass {
+    /// The target's own id of it.
+    pub id: String,
+    /// The pass.
+    pub pass: HandedPass,
 }
 
 /// A system that accounts live in.
@@ -99,6 +110,18 @@ pub trait Target: Send + Sync {
 
     /// Carries out one step, after checking its precondition.
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;
+
+    /// Makes a pass for an account that nobody can sign in to yet, at most once a call; `Done` with a
+    /// pass and only then.
+    fn issue_pass<'a>(
+        &'a self,
+        step: &'a Step,
+        start: Timestamp,
+        minutes: u32,
+    ) -> BoxFuture<'a, (StepResult, Option<IssuedPass>)>;
+
+    /// Takes back a pass that nobody got.
+    fn withdraw_pass<'a>(&'a self, step: &'a Step, id: &'a str) -> BoxFuture<'a, StepResult>;
 
     /// Puts accounts into one group, at most [`JOINED`] at once, after checking the precondition of
     /// each. Results are in the order of the steps.

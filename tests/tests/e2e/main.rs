@@ -30,6 +30,7 @@ mod language;
 mod lateness;
 mod notices;
 mod pair;
+mod passes;
 mod persons;
 mod race;
 mod roles;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         language::trials(),
         lateness::trials(),
         notices::trials(),
+        passes::trials(),
         telling::trials(),
         rules::trials(),
         scenarios::trials(),

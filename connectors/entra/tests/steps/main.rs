@@ -12,6 +12,7 @@ mod keep;
 mod licences;
 mod lookup;
 mod members;
+mod pass;
 mod peer;
 mod roles;
 mod sign_in;

@@ -220,7 +220,7 @@ impl Ahead {
         let tenant = Arc::new(Tenant::new(Arc::clone(&real.target)));
         let store = real.store.kept_in_memory();
         // Nobody is told anything: notices stay in memory as well.
-        let notifier = FileNotifier::beside_values(store.clone());
+        let notifier = FileNotifier::into(store.clone());
         let pipeline = Pipeline {
             settings: real.settings.clone(),
             key: KeyHolder::from(real.key.get().await?.clone()),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
 use rollcall_core::digest::sha256;
 use rollcall_core::model::{
     Account, AccountName, AccountOp, Area, Asset, Attributes, Device, DeviceLook, DeviceQuestion,
@@ -19,7 +20,7 @@ use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Target as Kind, name_key};
 
 use crate::plan::answers;
-use crate::target::{GroupLicences, Target, TargetError};
+use crate::target::{GroupLicences, IssuedPass, Target, TargetError};
 
 /// See the module.
 pub(super) struct Tenant {
@@ -347,6 +348,20 @@ impl Target for Tenant {
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult> {
+        self.carry_out(step).boxed()
+    }
+
+    fn issue_pass<'a>(
+        &'a self,
+        step: &'a Step,
+        _: Timestamp,
+        _: u32,
+    ) -> BoxFuture<'a, (StepResult, Option<IssuedPass>)> {
+        // Nobody is handed anything ahead of time.
+        async move { (self.carry_out(step).await, None) }.boxed()
+    }
+
+    fn withdraw_pass<'a>(&'a self, step: &'a Step, _: &'a str) -> BoxFuture<'a, StepResult> {
         self.carry_out(step).boxed()
     }
 

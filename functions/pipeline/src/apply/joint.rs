@@ -163,6 +163,7 @@ mod tests {
 
     use futures::future::BoxFuture;
     use futures::stream::BoxStream;
+    use jiff::Timestamp;
     use rollcall_core::model::{
         Account, ActionId, Asset, Attributes, Device, DeviceLook, DeviceQuestion, Ending, Estate,
         GroupName, GroupStep, Holdings, LicenceState, Lookup, Op, PersonKey, Seats, SeenGroup,
@@ -171,7 +172,7 @@ mod tests {
     use rollcall_core::policy::Target as Kind;
 
     use super::*;
-    use crate::target::{GroupLicences, TargetError};
+    use crate::target::{GroupLicences, IssuedPass, TargetError};
 
     /// Takes adds, and remembers whose came together.
     #[derive(Default)]
@@ -200,6 +201,19 @@ mod tests {
                 tokio::task::yield_now().await;
                 results
             })
+        }
+
+        fn issue_pass<'a>(
+            &'a self,
+            _: &'a Step,
+            _: Timestamp,
+            _: u32,
+        ) -> BoxFuture<'a, (StepResult, Option<IssuedPass>)> {
+            unreachable!()
+        }
+
+        fn withdraw_pass<'a>(&'a self, _: &'a Step, _: &'a str) -> BoxFuture<'a, StepResult> {
+            unreachable!()
         }
 
         fn holdings<'a>(

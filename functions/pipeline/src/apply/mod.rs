@@ -11,6 +11,7 @@ mod hands;
 mod joint;
 mod journal;
 mod order;
+mod pass;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};

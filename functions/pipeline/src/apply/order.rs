@@ -349,6 +349,10 @@ impl Hands<'_, '_> {
             let told = Box::pin(self.tell(order, action, values.get(&action.id)));
             return Ok(vec![told.await?]);
         }
+        if action.op == Op::TapIssue {
+            let issued = self.pass(order, action, values.get(&action.id), (key, object));
+            return Ok(vec![Box::pin(issued).await?]);
+        }
         let done = self.action(message, order, action, values, (key, object));
         Ok(vec![done.await?])
     }
@@ -417,7 +421,12 @@ impl Hands<'_, '_> {
     }
 
     /// A step without values.
-    fn bare(order: &WorkOrder, action: &Action, key: &str, object: Option<&ObjectId>) -> Step {
+    pub(super) fn bare(
+        order: &WorkOrder,
+        action: &Action,
+        key: &str,
+        object: Option<&ObjectId>,
+    ) -> Step {
         Step {
             action: action.id.clone(),
             person: order.person.clone(),
@@ -567,7 +576,7 @@ impl Hands<'_, '_> {
     }
 
     /// A cut came in between: it wins, whatever order the tenant saw them in.
-    async fn take_back(&self, mut step: Step, result: StepResult) -> StepResult {
+    pub(super) async fn take_back(&self, mut step: Step, result: StepResult) -> StepResult {
         let mut taken = Vec::new();
         let ops: &[Op] = if step.op == Op::GroupAdd {
             &[Op::GroupRemove]

@@ -47,7 +47,7 @@ impl Hands<'_, '_> {
     }
 
     /// What is on record of an action, in memory or in the journal.
-    async fn recorded(&self, action: &Action) -> Result<Option<Ending>, ApplyError> {
+    pub(super) async fn recorded(&self, action: &Action) -> Result<Option<Ending>, ApplyError> {
         let known = self.known.outcomes().get(&action.id).cloned();
         if let Some(known) = known {
             return Ok(Some(known.ending));
@@ -61,6 +61,13 @@ impl Hands<'_, '_> {
 pub(crate) fn unheard(action: &Action) -> Ending {
     if action.op.on_device() {
         return unanswered();
+    }
+    if action.op == Op::TapIssue {
+        let hint = "a pass was begun, and nobody knows whether it was issued or handed over: ask whoever was to get \
+                    it, and issue another one by hand where it is missing; it is not issued again";
+        return Ending::Unknown {
+            hint: hint.to_owned(),
+        };
     }
     Ending::Unknown {
         hint: format!(

@@ -42,7 +42,8 @@ impl FileNotifier {
 
 impl Notifier for FileNotifier {
     fn tells(&self, op: Op) -> bool {
-        op.tells()
+        // A secret does not lie among the values of a store.
+        op.tells() || (op.speaks() && !self.beside_values)
     }
 
     fn repeats(&self, _: Op) -> bool {

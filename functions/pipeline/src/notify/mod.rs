@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use rollcall_core::model::{ActionId, Ending, Op, RunId, StepResult, WorkerId};
 use rollcall_core::plan::Action;
 use rollcall_core::texts::Notification;
+use rollcall_http::Secret;
 use serde_json::{Map, Value, json};
 
 pub use self::file::FileNotifier;
@@ -54,6 +55,18 @@ pub struct Outgoing {
     pub about: BTreeMap<String, String>,
     /// What it says, to whom.
     pub notice: Notification,
+    /// A pass that is handed over.
+    pub pass: Option<HandedPass>,
+}
+
+/// A pass on its way to whoever hands it over: nothing of it is kept.
+pub struct HandedPass {
+    /// What somebody signs in with.
+    pub secret: Secret,
+    /// From when on it is good.
+    pub start: Timestamp,
+    /// How long, in minutes.
+    pub minutes: u32,
 }
 
 /// What of the facts of an action goes out with it; the rest is digests.
@@ -81,6 +94,17 @@ impl Outgoing {
             reason: reason["code"].as_str().unwrap_or_default().to_owned(),
             about: about.map(|(k, v)| (k.clone(), v.clone())).collect(),
             notice,
+            pass: None,
+        }
+    }
+
+    /// The same with a pass, in the text and beside it.
+    #[must_use]
+    pub fn handing(self, pass: HandedPass) -> Self {
+        Self {
+            notice: self.notice.with_pass(pass.secret.reveal()),
+            pass: Some(pass),
+            ..self
         }
     }
 
@@ -99,6 +123,12 @@ impl Outgoing {
         put("subject", json!(self.notice.subject));
         put("content_type", json!(self.notice.content_type));
         put("text", json!(self.notice.text));
+        if let Some(pass) = &self.pass {
+            put(
+                "pass",
+                json!({"secret": pass.secret.reveal(), "start": pass.start, "minutes": pass.minutes}),
+            );
+        }
         let document = json!({
             "format_version": 1,
             "type": self.op.name(),

@@ -214,7 +214,12 @@ impl NotifyTable {
                 check.anywhere(why);
                 None
             }
-            (Some(folder), None) => Some(Channel::File(folder.clone())),
+            (Some(folder), None) => {
+                if folder.folder.is_none() && left.remove(&Op::TapIssue) {
+                    self.kept_pass(&mut check);
+                }
+                Some(Channel::File(folder.clone()))
+            }
             (None, Some(webhook)) => Some(Channel::Webhook(webhook.clone())),
             (None, None) if left.is_empty() => None,
             (None, None) => {
@@ -235,6 +240,18 @@ impl NotifyTable {
             })
         } else {
             Err(check.problems)
+        }
+    }
+}
+
+impl NotifyTable {
+    /// A pass would lie in the store: not where the configuration asks for that.
+    fn kept_pass(&self, check: &mut Checker<'_>) {
+        let asked = self.ops.as_ref();
+        if let Some(ops) = asked.filter(|ops| ops.get_ref().contains(&Op::TapIssue)) {
+            let why = "tap.issue: a pass is a secret and is not kept in the store: give `[notify.file]` a \
+                       `folder` of its own, or let tap.issue go by a webhook";
+            check.wrong(ops.span().start, why);
         }
     }
 }
@@ -260,7 +277,7 @@ impl Checker<'_> {
         let at = ops.span().start;
         let mut out = BTreeSet::new();
         for op in ops.get_ref() {
-            if !op.tells() {
+            if !op.speaks() {
                 self.wrong(at, &format!("{op} tells nobody anything"));
             } else if !allowed.contains(op) {
                 self.wrong(at, &format!("{op}: {why}"));

@@ -121,7 +121,7 @@ impl WebhookNotifier {
 
 impl Notifier for WebhookNotifier {
     fn tells(&self, op: Op) -> bool {
-        op.tells()
+        op.speaks()
     }
 
     fn repeats(&self, _: Op) -> bool {

@@ -248,7 +248,7 @@ impl Pipeline {
     /// Notices, and commands to devices, that were sent by somebody who left no word of what came of it: they are not planned
     /// again, and a person is told.
     async fn note_unheard(&self, head: &Head, stored: &Stored) -> Result<(), RunError> {
-        let once = |op: Op| op.tells() || op.commands();
+        let once = |op: Op| op.speaks() || op.commands();
         let named = |name: &String| Op::ALL.iter().any(|op| once(*op) && op.name() == name);
         let counts = &stored.summary.counts;
         let mut all = counts.actions.keys().chain(counts.held_actions.keys());

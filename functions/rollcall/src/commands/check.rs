@@ -115,7 +115,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
         } else {
             printer.data(&format!("{probe}\n"));
         }
-        Ok(if probe.missing.is_empty() {
+        Ok(if probe.good() {
             Exit::Done
         } else {
             Exit::CouldNotRun

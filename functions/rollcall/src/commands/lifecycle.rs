@@ -150,10 +150,12 @@ pub(crate) fn import_workflow(
     let imported = import(&texts, options)?;
     let policy = Policy::parse(&imported.policy, "what was made")?;
     let notify = settings.as_ref().and_then(|it| it.notify.as_ref());
-    let goes =
-        |op: &Op| rollcall_pipeline::entra::does(*op) || notify.is_some_and(|it| it.tells(*op));
+    let goes = |op: &Op| {
+        let told = notify.is_some_and(|it| it.tells(*op));
+        told || (!op.speaks() && rollcall_pipeline::entra::does(*op))
+    };
     let missing = policy.needs().into_iter().filter(|op| !goes(op));
-    let (untold, missing): (Vec<Op>, Vec<Op>) = missing.partition(|op| op.tells());
+    let (untold, missing): (Vec<Op>, Vec<Op>) = missing.partition(|op| op.speaks());
     let names = |ops: &[Op]| ops.iter().map(|op| op.name()).collect::<Vec<_>>();
     let (untold, missing) = (names(&untold), names(&missing));
     if printer.json {
