@@ -10,11 +10,13 @@ use crate::approvals::Approvals;
 use crate::grants::{self, Given, Granting};
 use crate::guards;
 use crate::model::{
-    AccountName, ActionId, Attributes, Ending, ObjectId, Op, OrderId, PersonKey, RunId, WorkerId,
+    AccountName, ActionId, Attributes, Ending, ObjectId, Op, OrderId, PersonKey, ProofItem, RunId,
+    WorkerId,
 };
 use crate::plan::{Action, ActionValues, Held, WorkOrder};
 use crate::policy::{DeltaKind, Reason, Target};
-use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person};
+use crate::proof;
+use crate::state::{Block, BlockCause, Cut, Identity, Lifecycle, Person, ProofCase};
 
 /// One line of the journal: how one action ended at one sending.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,9 @@ pub struct Outcome {
     /// The target wants consent of its own before it does this: its code for the request.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub consent: Option<String>,
+    /// What was read back, for `user.proof`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub proof: Vec<ProofItem>,
 }
 
 /// Codes of what a device, or what is known of it, will not be otherwise tomorrow: a person was told,
@@ -137,7 +142,8 @@ pub fn fold(
         if let Some(outcome) = outcome
             && outcome.is_over()
         {
-            changed = true;
+            // Who was read back is as they were: nobody's plan for them is void by that.
+            changed |= !action.op.proves();
             let values = values.get(&action.id);
             apply(&mut person, action, values, outcome, target, still_enabled);
         } else {
@@ -265,7 +271,27 @@ fn apply(
         person.fingerprint = 0;
         person.due = Some(person.due.map_or(outcome.at, |due| due.min(outcome.at)));
     }
+    if exits && action.op.destructive() && outcome.ending == Ending::Done {
+        // From the last step on: what was read back before says nothing any more.
+        person.proof = Some(ProofCase {
+            since: outcome.at,
+            rounds: 0,
+            verdict: None,
+        });
+    }
     match action.op {
+        Op::UserProof => {
+            if let Some(case) = &mut person.proof {
+                let round = action.args.get("round").and_then(|it| it.parse().ok());
+                case.rounds = round.unwrap_or(u8::MAX);
+                case.verdict = Some(proof::verdict(&outcome.proof));
+            }
+            if proof::let_in(&outcome.proof) {
+                // Not later than now: the next plan cuts them off again.
+                person.fingerprint = 0;
+                person.due = Some(person.due.map_or(outcome.at, |due| due.min(outcome.at)));
+            }
+        }
         Op::UserCreate => {
             if let Some(values) = values {
                 write(&values.after);
@@ -292,6 +318,7 @@ fn apply(
         Op::UserEnable => {
             person.lifecycle = Lifecycle::Active;
             person.block = None;
+            person.proof = None;
             person.devices_unread = false;
             person.spent.clear();
             if matches!(action.reason, Reason::HireDate { .. }) {
@@ -581,6 +608,7 @@ mod tests {
                 request_id: None,
                 object: None,
                 consent: None,
+                proof: Vec::new(),
             });
         }
         let target = Target {
@@ -638,6 +666,7 @@ mod tests {
                 request_id: None,
                 object: None,
                 consent: None,
+                proof: Vec::new(),
             };
             let mut outcomes = Outcomes::default();
             outcomes.add(outcome);
@@ -818,6 +847,7 @@ mod tests {
                 request_id: None,
                 object: None,
                 consent: matches!(ending, Ending::Waiting { .. }).then(|| "code".to_owned()),
+                proof: Vec::new(),
             });
             let target = Target {
                 key_attribute: "employeeId".to_owned(),

@@ -263,9 +263,11 @@ pub fn protects(
         })
 }
 
-/// Keeps back everything in an order of a protected person.
+/// Keeps back everything in an order of a protected person that changes anything.
 pub fn hold_protected(order: &mut WorkOrder) {
-    order.hold(PROTECTED, "the person is in the protected set", |_| true);
+    order.hold(PROTECTED, "the person is in the protected set", |it| {
+        !it.op.proves()
+    });
 }
 
 /// Judges the accounts that a plan takes over by their names.

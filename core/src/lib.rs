@@ -22,6 +22,7 @@ mod place;
 pub mod plan;
 pub mod policy;
 pub mod profile;
+pub mod proof;
 pub mod references;
 pub mod report;
 pub mod roster;

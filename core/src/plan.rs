@@ -88,12 +88,15 @@ impl Action {
 
     /// Whether it must not go before another one of its order has: without an account nothing
     /// goes, what comes instead is there before anything is taken, nothing is given before what
-    /// stands before it was taken, nothing is handed over of somebody who is not cut off, nobody is
+    /// stands before it was taken, nothing is proven of a cut that was not made, nothing is handed over of somebody who is not cut off, nobody is
     /// welcomed who cannot sign in, nobody is told of a block that is not there, and nobody is asked
     /// to see to what was not written.
     pub fn waits_for(&self, other: &Self) -> bool {
         if matches!(other.op, Op::UserCreate | Op::GroupCreate) {
             return other.place < self.place;
+        }
+        if self.op.proves() {
+            return other.op.cut() && other.place < self.place;
         }
         if (self.op.grants() && other.op.takes()) || (self.op.hands_over() && other.op.cut()) {
             return other.place < self.place;

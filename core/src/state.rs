@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::grants::{Given, Grant};
 use crate::model::{
     Account, AccountName, Attributes, Device, FindingKind, Holdings, ObjectId, Op, PersonKey,
-    RunId, SourceName, Value, WorkerId,
+    ProofVerdict, RunId, SourceName, Value, WorkerId,
 };
 
 /// Where the account of a person stands, as far as we made it so.
@@ -426,6 +426,18 @@ impl DeviceCase {
     }
 }
 
+/// How far the proof of an exit has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofCase {
+    /// When the last step of the exit was carried out.
+    pub since: Timestamp,
+    /// How often everything was read back since then.
+    pub rounds: u8,
+    /// What came of the last time; `None`: it was not read back yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verdict: Option<ProofVerdict>,
+}
+
 /// Everything known of one person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(
@@ -546,6 +558,9 @@ pub struct Person {
     /// From when on they were last let in by a first day: what was said before that is history.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub let_in: Option<Timestamp>,
+    /// Whether it is proven that they are out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub proof: Option<ProofCase>,
     /// When the account went into the bin.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deleted: Option<Timestamp>,
@@ -560,6 +575,19 @@ pub struct Person {
 }
 
 impl Person {
+    /// Whether somebody is as they were, whatever was read back of them meanwhile and whenever that is due
+    /// again: no plan for them is void because of that.
+    pub fn is_as(&self, before: &Self) -> bool {
+        let bare = |person: &Self| {
+            let mut person = person.clone();
+            person.proof = None;
+            person.due = None;
+            person.promised.retain(|it| !it.op.proves());
+            person
+        };
+        bare(self) == bare(before)
+    }
+
     /// The account as it went into the bin, by what the state knows; `None` where it is not there.
     pub fn in_bin(&self) -> Option<Account> {
         if self.lifecycle != Lifecycle::Deleted {
@@ -614,6 +642,7 @@ impl Person {
             spent: BTreeSet::new(),
             taken: BTreeMap::new(),
             taken_roles: BTreeSet::new(),
+            proof: None,
             parked: BTreeMap::new(),
             devices: BTreeMap::new(),
             devices_unread: false,

@@ -81,6 +81,8 @@ pub const fn inverse(op: Op) -> Inverse {
         | Op::DeviceDeleteEntra
         | Op::AppSelectiveWipe => Inverse::Never("the device is set up anew by whoever uses it"),
         Op::DeviceEscrowCheck => Inverse::Never("nothing was changed by it"),
+        // It wrote nothing: there is nothing to take back, and nothing left.
+        Op::UserProof => Inverse::By(&[]),
     }
 }
 
@@ -308,6 +310,7 @@ impl Taking<'_> {
             | Op::DeviceWipe
             | Op::DeviceRemoveUser
             | Op::DeviceEscrowCheck
+            | Op::UserProof
             | Op::DeviceDeleteEntra
             | Op::AppSelectiveWipe => {}
         }
@@ -822,6 +825,7 @@ mod tests {
                 request_id: None,
                 object: None,
                 consent: None,
+                proof: Vec::new(),
             });
         }
         let none = BTreeMap::new();

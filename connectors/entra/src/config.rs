@@ -317,6 +317,15 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
             ("GET", graph::ROLES_ELIGIBLE),
             ("POST", graph::PASSES),
         ],
+        // As many as there are pages; of most people one each.
+        Area::Proof => &[
+            READ,
+            ("GET", graph::MEMBER_OF),
+            ("GET", graph::MEMBER_OF_ALL),
+            ("GET", graph::ROLES),
+            ("GET", graph::ROLES_ELIGIBLE),
+            ("GET", graph::APP_ROLES),
+        ],
         // Not done by this connector: no policy that it is used with asks for it.
         Area::Message | Area::Device(_) => &[],
     }

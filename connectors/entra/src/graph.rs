@@ -275,6 +275,30 @@ pub(crate) fn remove_method(
     Call::new(spec("DELETE", template, lane), path)
 }
 
+/// Template of [`list_groups_of`] for direct memberships.
+pub(crate) const MEMBER_OF: &str = "/users/{id}/memberOf";
+/// The same for those by way of other groups, too.
+pub(crate) const MEMBER_OF_ALL: &str = "/users/{id}/transitiveMemberOf";
+
+/// Groups, roles and units that somebody is in, directly or by any way.
+pub(crate) fn list_groups_of(id: &ObjectId, any_way: bool, top: &str) -> Call {
+    let (template, last, select) = if any_way {
+        (
+            MEMBER_OF_ALL,
+            "transitiveMemberOf",
+            "id,displayName,groupTypes,assignedLicenses",
+        )
+    } else {
+        (MEMBER_OF, "memberOf", "id")
+    };
+    Call::new(
+        spec("GET", template, BULK),
+        format!("{}/{last}", user_path(id)),
+    )
+    .query("$select", select)
+    .query("$top", top)
+}
+
 /// Asks for a Temporary Access Pass; without a start it is good at once.
 pub(crate) fn issue_pass(
     user: &ObjectId,

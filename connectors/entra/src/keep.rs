@@ -50,6 +50,7 @@ impl Entra {
             | Area::Role(_)
             | Area::Estate(_)
             | Area::Message
+            | Area::Proof
             | Area::Device(_) => Ok((invalid("a step about an account names a group alone"), None)),
         };
         let known = step.before.as_ref().map(|before| &before.id);

@@ -22,6 +22,7 @@ mod pass;
 mod password;
 mod probe;
 mod roles;
+mod sight;
 mod sign_in;
 mod states;
 mod write;

@@ -34,7 +34,7 @@ const GROUPS_READ: &[&str] = &[
 type Feature = (fn(Wants) -> bool, &'static str, &'static [&'static str]);
 
 /// Everything that this connector does, each with who asks for it.
-const FEATURES: [Feature; 34] = [
+const FEATURES: [Feature; 35] = [
     (
         |_| true,
         "read people",
@@ -62,6 +62,11 @@ const FEATURES: [Feature; 34] = [
         &["User-LifeCycleInfo.ReadWrite.All"],
     ),
     (|wants| wants.groups, "see who is in groups", GROUPS_READ),
+    (
+        |wants| wants.proof && !wants.groups,
+        "see what groups leavers are still in",
+        GROUPS_READ,
+    ),
     (
         |wants| wants.licences,
         "see seats of licences",
@@ -274,6 +279,8 @@ pub struct Wants {
     pub passes: Option<u32>,
     /// Roles in the directory and in applications that we take away.
     pub roles: bool,
+    /// Whether leavers are out.
+    pub proof: bool,
     /// Devices of leavers.
     pub devices: bool,
     /// Groups whose owners we look at.
@@ -318,6 +325,7 @@ impl Wants {
             methods: needs.contains(&Op::AuthMethodsRemove),
             passes: policy.joiner.pass.as_ref().map(|pass| pass.minutes),
             roles: needs.contains(&Op::RoleRemove),
+            proof: needs.contains(&Op::UserProof),
             devices: needs.contains(&Op::DeviceDisable),
             group_owners: groups != Handing::Off,
             app_owners: apps != Handing::Off,
@@ -675,7 +683,7 @@ mod tests {
     #[test]
     fn deleting_needs_more() {
         let text = "format_version = 1\n[status]\nactive = [\"A\"]\ninactive = [\"I\"]\n\
-                    [leaver]\ndelete_days = 30\n";
+                    [leaver]\nproof = []\ndelete_days = 30\n";
         let policy = |more: &str| Policy::parse(&format!("{text}{more}"), "p.toml").unwrap();
         let roles = ["User.ReadWrite.All".to_owned()];
         let asked = |more: &str| missing(&roles, Wants::default().with(&policy(more)));
@@ -687,6 +695,21 @@ mod tests {
             asked(assign),
             ["GroupMember.Read.All", "Group.ReadWrite.All"]
         );
+    }
+
+    /// Reading back whether leavers are out takes a look at groups, which is nothing new where there are any.
+    #[test]
+    fn a_proof_looks_at_groups() {
+        let text = "format_version = 1\n[status]\nactive = [\"A\"]\ninactive = [\"I\"]\n";
+        let policy = Policy::parse(text, "p.toml").unwrap();
+        let roles = ["User.ReadWrite.All".to_owned()];
+        let wants = Wants::default().with(&policy);
+        assert_eq!(missing(&roles, wants), ["GroupMember.Read.All"]);
+        let all = Wants {
+            groups: true,
+            ..wants
+        };
+        assert_eq!(all.needs().len(), wants.needs().len());
     }
 
     /// Each feature has one line, and what is not configured has none.

@@ -107,10 +107,15 @@ impl Entra {
 
 fn of_answer(answer: Answer) -> Result<Vec<LicenceState>, CallError> {
     match answer {
-        Ok(user) => Ok(held(&user)?.into_iter().map(|held| held.state).collect()),
+        Ok(user) => all(&user),
         Err(fault) if fault.situation == Situation::NotFound => Ok(Vec::new()),
         Err(fault) => Err(refused(fault)),
     }
+}
+
+/// The same without what only this connector asks.
+pub(crate) fn all(user: &Json) -> Result<Vec<LicenceState>, CallError> {
+    Ok(held(user)?.into_iter().map(|held| held.state).collect())
 }
 
 /// Every licence of a user, given by whom ever.

@@ -75,8 +75,8 @@ impl Entra {
             Area::Role(RoleOp::Remove) => sender.remove_role(step).await,
             Area::Role(RoleOp::Add) => sender.add_role(step).await,
             Area::Role(RoleOp::RemoveInApp) => sender.remove_app_role(step).await,
-            // What comes of a pass is more than how it ended; see `Entra::issue_pass`.
-            Area::SignIn(SignInOp::IssuePass) | Area::Message | Area::Device(_) => {
+            // What comes of these is more than how they end; see `Entra::issue_pass` and `Entra::sight`.
+            Area::SignIn(SignInOp::IssuePass) | Area::Proof | Area::Message | Area::Device(_) => {
                 Ok((invalid("this connector cannot do that"), None))
             }
         };
@@ -144,6 +144,7 @@ impl<'a> Sender<'a> {
             request_id: self.request_id,
             calls: self.calls,
             consent: None,
+            proof: Vec::new(),
         }
     }
 }

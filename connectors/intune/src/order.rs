@@ -60,6 +60,7 @@ impl Intune {
             request_id: sender.request_id,
             calls: sender.calls,
             consent: sender.consent,
+            proof: Vec::new(),
         }
     }
 }

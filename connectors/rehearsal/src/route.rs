@@ -46,7 +46,9 @@ pub(crate) enum GroupRoute {
     AddMember(GroupKey),
     /// The user's object id, lower case.
     RemoveMember(GroupKey, String),
+    /// Directly, or by any way: no group is in another here.
     MemberOf(Key),
+    MemberOfAny(Key),
     CheckMembers(Key),
     AssignLicense(GroupKey),
     LicenseErrors(GroupKey),
@@ -373,6 +375,12 @@ pub(crate) fn route(method: &Method, path: &str) -> Routed {
         ["users", _, "memberOf"] => {
             let make: [Offer; 1] = [(Method::GET, |key| Route::Group(GroupRoute::MemberOf(key)))];
             named("/users/{id}/memberOf", method, &make)
+        }
+        ["users", _, "transitiveMemberOf"] => {
+            let make: [Offer; 1] = [(Method::GET, |key| {
+                Route::Group(GroupRoute::MemberOfAny(key))
+            })];
+            named("/users/{id}/transitiveMemberOf", method, &make)
         }
         [
             "users",
@@ -908,6 +916,11 @@ mod tests {
                 Ok(Route::Group(GroupRoute::MemberOf(id()))),
             ),
             ("POST", format!("/users/{ID}/memberOf"), Err(405)),
+            (
+                "GET",
+                format!("/users/{ID}/transitiveMemberOf"),
+                Ok(Route::Group(GroupRoute::MemberOfAny(id()))),
+            ),
             (
                 "POST",
                 format!("/users/{ID}/checkMemberGroups"),

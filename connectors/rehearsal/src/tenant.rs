@@ -385,6 +385,19 @@ impl Tenant {
             .map_err(refused)
     }
 
+    /// Lets a user sign in, as somebody in the admin centre would.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where the user is not there.
+    pub fn put_enabled(&self, user: &str) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_enabled(user, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
     /// Gives a user a role of the directory at a scope (`/` is all of it), or lets them have it on
     /// request.
     ///

@@ -392,6 +392,7 @@ pub(super) fn of_op(op: Op) -> Option<&'static Definition> {
         | Op::DeviceRetire
         | Op::DeviceWipe
         | Op::DeviceRemoveUser
+        | Op::UserProof
         | Op::DeviceEscrowCheck
         | Op::DeviceDeleteEntra
         | Op::AppSelectiveWipe => return None,

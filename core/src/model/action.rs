@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, ActionId, Asset, Attributes, Holdings, ObjectId, Ownership, PersonKey, Platform,
+    ProofItem,
 };
 
 /// What an action does. The names are those of the scenario format (`user.create` ...).
@@ -120,11 +121,14 @@ pub enum Op {
     /// Take company data out of managed applications.
     #[serde(rename = "app.selectiveWipe")]
     AppSelectiveWipe,
+    /// Read back whether somebody who left is out.
+    #[serde(rename = "user.proof")]
+    UserProof,
 }
 
 impl Op {
     /// Every operation, in the order of the scenario format's list.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserSetManager,
@@ -161,6 +165,7 @@ impl Op {
         Self::DeviceEscrowCheck,
         Self::DeviceDeleteEntra,
         Self::AppSelectiveWipe,
+        Self::UserProof,
     ];
 
     /// The name in plans and reports.
@@ -202,6 +207,7 @@ impl Op {
             Self::DeviceEscrowCheck => "device.escrowCheck",
             Self::DeviceDeleteEntra => "device.deleteEntra",
             Self::AppSelectiveWipe => "app.selectiveWipe",
+            Self::UserProof => "user.proof",
         }
     }
 
@@ -243,6 +249,7 @@ impl Op {
             Self::DeviceEscrowCheck => Area::Device(DeviceOp::CheckEscrow),
             Self::DeviceDeleteEntra => Area::Device(DeviceOp::DeleteRecord),
             Self::AppSelectiveWipe => Area::Device(DeviceOp::WipeApplications),
+            Self::UserProof => Area::Proof,
         }
     }
 
@@ -290,6 +297,11 @@ impl Op {
     /// Changes nothing anywhere: somebody is told.
     pub const fn tells(self) -> bool {
         matches!(self.area(), Area::Message)
+    }
+
+    /// Changes nothing anywhere: reads back whether somebody is out.
+    pub const fn proves(self) -> bool {
+        matches!(self.area(), Area::Proof)
     }
 
     /// Has a text that goes out to somebody: what tells, and what hands something over.
@@ -348,7 +360,8 @@ impl Op {
             | Self::DeviceDisable
             | Self::DeviceRemoveUser
             | Self::DeviceEscrowCheck
-            | Self::DeviceDeleteEntra => false,
+            | Self::DeviceDeleteEntra
+            | Self::UserProof => false,
             Self::TapIssue
             | Self::NotifyManager
             | Self::NotifyWelcome
@@ -406,6 +419,8 @@ pub enum Area {
     Message,
     /// A device.
     Device(DeviceOp),
+    /// Nothing: an account and what is around it are read back.
+    Proof,
 }
 
 /// What is done to a device.
@@ -792,4 +807,6 @@ pub struct StepResult {
     pub calls: u32,
     /// The target wants consent of its own before it does this: its code for the request.
     pub consent: Option<String>,
+    /// What was read back, for `user.proof`.
+    pub proof: Vec<ProofItem>,
 }

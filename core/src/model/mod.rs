@@ -5,6 +5,7 @@ mod estate;
 mod finding;
 mod holdings;
 mod ids;
+mod sighting;
 mod value;
 
 pub use action::{
@@ -19,4 +20,5 @@ pub use holdings::{
     Ownership, Platform,
 };
 pub use ids::{AccountName, ActionId, ObjectId, OrderId, PersonKey, RunId, SourceName, WorkerId};
+pub use sighting::{ProofItem, ProofOf, ProofVerdict, SeenAccount, SeenMembership, Sighting};
 pub use value::{Attributes, Value, text_shape};

@@ -312,7 +312,7 @@ impl Desk<'_> {
         }
         let (mut actions, mut scheduled): (Vec<_>, Vec<_>) = steps
             .into_iter()
-            .partition(|s| s.due <= cx.now && (!cx.stale || s.op.cut()));
+            .partition(|s| s.due <= cx.now && (!cx.stale || s.op.cut() || s.op.proves()));
         let flips = self.belongs.flips.filter(|_| !self.leaving);
         let wakes = std::mem::take(&mut self.wakes);
         self.person.due = scheduled
@@ -321,6 +321,12 @@ impl Desk<'_> {
             .chain(flips)
             .chain(wakes)
             .min();
+        // Who is read back does not leave again.
+        let delta = if !actions.is_empty() && actions.iter().all(|it| it.op.proves()) {
+            DeltaKind::None
+        } else {
+            delta
+        };
         let promised: BTreeSet<Promise> = scheduled.iter().map(DraftAction::promise).collect();
         if self.cuts_only {
             // What cannot be taken back waits until HR is believed again; the methods of whoever is dismissed go
@@ -331,7 +337,8 @@ impl Desk<'_> {
             };
             let of_cut = |step: &DraftAction| {
                 let waits = doubted && step.op.for_good() && !ends(step);
-                (step.op.destructive() || step.op == Op::NotifySecurity) && !waits
+                (step.op.destructive() || step.op == Op::NotifySecurity || step.op.proves())
+                    && !waits
             };
             let cuts = |step: &DraftAction| step.op.cut() || (self.leaving && of_cut(step));
             actions.retain(cuts);

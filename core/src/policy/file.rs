@@ -267,6 +267,25 @@ pub struct Leaver {
     pub for_cause: bool,
     /// What becomes of devices; see `devices`.
     pub devices: bool,
+    /// Minutes after the last step of an exit at which everything is read back; none: nothing is proven.
+    pub proof: Vec<u32>,
+}
+
+/// Rounds of a proof, at most.
+const ROUNDS_MAX: usize = 8;
+
+impl Leaver {
+    /// What is wrong with the instants of proofs.
+    fn proof_problem(&self) -> Option<String> {
+        let rises = self.proof.windows(2).all(|pair| pair[0] < pair[1]);
+        let fits = self.proof.iter().all(|it| (1..=43_200).contains(it));
+        (!rises || !fits || self.proof.len() > ROUNDS_MAX).then(|| {
+            format!(
+                "`leaver.proof` is up to {ROUNDS_MAX} numbers of minutes, each larger than the one before and from 1 to \
+                 43,200: `[15, 60, 1440]`"
+            )
+        })
+    }
 }
 
 /// Clocks of devices of somebody who left.
@@ -310,6 +329,7 @@ impl Default for Leaver {
             roles: false,
             for_cause: false,
             devices: false,
+            proof: vec![15, 60, 1440],
         }
     }
 }
@@ -610,6 +630,7 @@ impl Policy {
         out.extend(device_table::problems(&self.device));
         let pass = self.joiner.pass.as_ref();
         out.extend(pass.and_then(|pass| minutes_problem(pass, "joiner.pass.minutes")));
+        out.extend(self.leaver.proof_problem());
         if let Some(zone) = &self.default_zone
             && jiff::tz::db().get(zone).is_err()
         {
@@ -716,6 +737,7 @@ impl Policy {
             (leaver.devices, Op::DeviceDisable),
             // Somebody fetches the device of who died, and sets up again what an exit that is off took off.
             (leaver.devices, Op::TaskManual),
+            (!leaver.proof.is_empty(), Op::UserProof),
             (leaver.devices, Op::DeviceRetire),
             (leaver.devices, Op::AppSelectiveWipe),
             (leaver.devices && self.devices.wipe, Op::DeviceWipe),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::StatusClass;
 use super::career::{Career, Exit};
@@ -15,6 +15,7 @@ use super::grants::take;
 use super::stayer::{enabled_then, has_then};
 use crate::grants::{Given, Grant};
 use crate::model::{Account, FindingKind, Op, Severity};
+use crate::proof::{self, Expected};
 use crate::state::{BlockCause, Cut, Identity, Lifecycle, Parked, Parking, PlannedCut};
 
 /// Memberships and licences, by what is given.
@@ -49,7 +50,8 @@ impl Desk<'_> {
             self.tell_late_access(&exit, &account);
         }
         if self.person.lifecycle == Lifecycle::Deleted {
-            let steps = self.devices_only(&exit);
+            let mut steps = self.devices_only(&exit);
+            steps.extend(self.proofs(&exit, &steps));
             return Some((DeltaKind::Leaver, Some(account.id), steps));
         }
         if blocked && exit.cut.cause == BlockCause::ForCause {
@@ -318,7 +320,62 @@ impl Desk<'_> {
         if security {
             steps.push(at_cut(Op::NotifySecurity));
         }
+        steps.extend(self.proofs(exit, &steps));
         steps
+    }
+
+    /// The looks whether somebody is out, the one that is due and the next: counted from the last step of the
+    /// exit, or from the cut that comes.
+    fn proofs(&self, exit: &Exit, steps: &[DraftAction]) -> Vec<DraftAction> {
+        let policy = &self.cx.policy.leaver;
+        let now = self.cx.now;
+        let takes = |step: &&DraftAction| step.op.destructive();
+        let goes = steps.iter().filter(takes).any(|step| step.due <= now);
+        let cut = steps.iter().find(|step| step.op.cut());
+        let (since, rounds) = match (self.person.proof, cut) {
+            _ if !exit.cut.cause.exit() => return Vec::new(),
+            _ if goes => (now, 0),
+            (_, Some(cut)) => (cut.due.max(now), 0),
+            (Some(case), None) => (case.since, usize::from(case.rounds)),
+            (None, None) => return Vec::new(),
+        };
+        let at = |minutes: &u32| {
+            let after = SignedDuration::from_mins(i64::from(*minutes));
+            since.checked_add(after).unwrap_or(Timestamp::MAX)
+        };
+        let looks = policy.proof.iter().map(at).enumerate().skip(rounds);
+        // Of several that are due, the last.
+        let due = looks.clone().rfind(|(_, due)| *due <= now);
+        let next = looks.into_iter().find(|(_, due)| *due > now);
+        let both = due.into_iter().chain(next);
+        both.map(|(round, due)| self.look_back(exit, steps, round, due))
+            .collect()
+    }
+
+    /// One look, with what it is to find.
+    fn look_back(
+        &self,
+        exit: &Exit,
+        steps: &[DraftAction],
+        round: usize,
+        due: Timestamp,
+    ) -> DraftAction {
+        let policy = &self.cx.policy.leaver;
+        let licences = steps.iter().filter(|step| step.rule == "leaver.licences");
+        let stay = licences.map(|step| step.due).filter(|it| *it > due);
+        let expected = Expected {
+            blocked: self.person.block.and_then(|block| block.at),
+            licences_until: stay.min(),
+            licences_held: self.person.parked.values().any(|it| it.released.is_none()),
+            all_groups: policy.all_groups,
+            roles: policy.roles,
+            devices: policy.devices.then(|| proof::devices(&self.person)),
+        };
+        let step = DraftAction::simple(Op::UserProof, due, exit.reason.clone(), "leaver.proof");
+        let args = expected.args().into_iter();
+        let step = args.fold(step, |step, (name, value)| step.with(&name, value));
+        step.with("round", (round + 1).to_string())
+            .from(exit.cut.due)
     }
 
     /// What any of the employments gives, those that end now among them.

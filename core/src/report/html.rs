@@ -19,7 +19,7 @@ use super::statistics::{Group, groups};
 use super::words::{decimal, duration, grouped};
 use super::{Change, Hold, OutcomeCounts, Report, RunKind, SourceFacts};
 use crate::delta::Coverage;
-use crate::model::{Attributes, Finding, FindingKind, Severity};
+use crate::model::{Attributes, Finding, FindingKind, Op, ProofItem, ProofOf, Severity};
 use crate::plan::{GroupCounts, LicenceCounts, Verdict, plain};
 use crate::policy::DeltaKind;
 
@@ -130,6 +130,8 @@ struct Page<'a> {
     findings: Table<FindingRow<'a>>,
     lateness: Vec<Labelled>,
     late_open: u32,
+    proofs: Table<ProofRow<'a>>,
+    to_prove: Vec<ToProve<'a>>,
     target: Vec<Group>,
     forecast: Vec<Labelled>,
     plan_sha256: &'a str,
@@ -273,6 +275,23 @@ struct FindingRow<'a> {
     first_of_kind: bool,
 }
 
+#[derive(Serialize)]
+struct ProofRow<'a> {
+    person: &'a str,
+    of: &'static str,
+    which: Option<&'a str>,
+    verdict: &'static str,
+    reason: Option<&'a str>,
+    at: Option<Moment>,
+}
+
+#[derive(Serialize)]
+struct ToProve<'a> {
+    person: &'a str,
+    due: Option<Moment>,
+    note: &'a str,
+}
+
 impl<'a> Page<'a> {
     fn of(report: &'a Report) -> Self {
         let (scheduled, changes): (Vec<&Change>, Vec<&Change>) =
@@ -360,6 +379,8 @@ impl<'a> Page<'a> {
             findings,
             lateness: lateness(report),
             late_open: report.lateness.open,
+            proofs: proofs(report),
+            to_prove: to_prove(report),
             target: groups(&report.target),
             forecast: forecast(report),
             plan_sha256: &report.plan_sha256,
@@ -621,6 +642,43 @@ fn findings_table(findings: &[Finding]) -> Table<FindingRow<'_>> {
         note: &f.note,
         first_of_kind: seen.insert(f.kind),
     })
+}
+
+/// What was read back of people who left, the worst first.
+fn proofs(report: &Report) -> Table<ProofRow<'_>> {
+    let mut list: Vec<(&Change, &ProofItem)> = Vec::new();
+    for change in &report.changes {
+        list.extend(change.proof.iter().map(|item| (change, item)));
+    }
+    list.sort_by_key(|(change, item)| (Reverse(item.verdict), &change.person, item.of));
+    table(&list, |(change, item)| ProofRow {
+        person: change.person.as_str(),
+        of: match item.of {
+            ProofOf::Account => "account",
+            ProofOf::Sessions => "sessions",
+            ProofOf::Group => "group",
+            ProofOf::Licence => "licence",
+            ProofOf::Role => "directory role",
+            ProofOf::AppRole => "role in an application",
+            ProofOf::Device => "device",
+        },
+        which: item.name.as_deref().or(item.id.as_deref()),
+        verdict: item.verdict.name(),
+        reason: item.reason.as_deref(),
+        at: change.at.map(moment),
+    })
+}
+
+/// People of whom it is not proven yet, and when it is looked at.
+fn to_prove(report: &Report) -> Vec<ToProve<'_>> {
+    let later = |change: &&Change| change.op == Op::UserProof && change.status != "done";
+    let open = report.changes.iter().filter(later).take(ROWS_DRAWN);
+    open.map(|change| ToProve {
+        person: change.person.as_str(),
+        due: change.due.map(moment),
+        note: &change.note,
+    })
+    .collect()
 }
 
 fn table<S: Copy, T>(list: &[S], row: impl FnMut(S) -> T) -> Table<T> {

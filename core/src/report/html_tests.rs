@@ -32,6 +32,7 @@ fn change(person: &str, delta: DeltaKind, op: Op, status: &str) -> Change {
         seen: None,
         lateness_seconds: None,
         lateness_cause: None,
+        proof: Vec::new(),
     }
 }
 

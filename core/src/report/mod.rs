@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Coverage;
-use crate::model::{Attributes, Finding, FindingKind, Op, PersonKey, RunId, Severity};
+use crate::model::{Attributes, Finding, FindingKind, Op, PersonKey, ProofItem, RunId, Severity};
 use crate::plan::{Counts, Forecast, GuardVerdict, Verdict};
 use crate::policy::DeltaKind;
 
@@ -211,6 +211,9 @@ pub struct Change {
     /// Whose part of that is the larger one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness_cause: Option<LateCause>,
+    /// Of a proof that was made: what was read back, item by item.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proof: Vec<ProofItem>,
 }
 
 /// What one guard keeps back.

@@ -376,6 +376,7 @@ impl Play<'_> {
                 request_id: None,
                 object: object.cloned(),
                 consent: None,
+                proof: Vec::new(),
             });
         }
         let target = &self.target;

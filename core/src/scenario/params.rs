@@ -189,6 +189,8 @@ impl Params {
                 roles: true,
                 for_cause: true,
                 devices: true,
+                // Proofs are of what a target shows: there is none to play.
+                proof: Vec::new(),
             },
             device: Vec::new(),
             devices: Devices {

@@ -213,6 +213,7 @@ impl Tenant {
             | Op::DeviceRetire
             | Op::DeviceWipe
             | Op::DeviceRemoveUser
+            | Op::UserProof
             | Op::DeviceEscrowCheck
             | Op::DeviceDeleteEntra
             | Op::AppSelectiveWipe => {}

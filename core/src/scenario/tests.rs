@@ -19,7 +19,10 @@ fn cases() -> Vec<(String, String)> {
 #[test]
 fn the_shipped_policy_is_p0() {
     let text = include_str!("../../../mappings/p0/policy.toml");
-    let shipped = crate::policy::Policy::parse(text, "policy.toml").unwrap();
+    let mut shipped = crate::policy::Policy::parse(text, "policy.toml").unwrap();
+    // What a play has not.
+    assert_eq!(shipped.leaver.proof, [15, 60, 1440]);
+    shipped.leaver.proof.clear();
     let played = super::params::Params::of(&serde_json::Value::Null)
         .unwrap()
         .policy;

@@ -9,10 +9,11 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use rollcall_core::model::{
     Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep, Holdings,
-    LicenceState, Lookup, ObjectId, Op, Seats, SeenGroup, Step, StepResult,
+    LicenceState, Lookup, ObjectId, Op, Seats, SeenGroup, Sighting, Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
+use rollcall_core::proof::Expected;
 use rollcall_entra::{Entra, EntraError};
 use rollcall_intune::{Intune, IntuneError};
 
@@ -132,6 +133,23 @@ impl Target for EntraTarget {
         Box::pin(async move {
             let looks = self.1.looks(account, questions).await;
             looks.map_err(|e| unasked(&e))
+        })
+    }
+
+    fn sight<'a>(
+        &'a self,
+        account: &'a ObjectId,
+        expected: &'a Expected,
+    ) -> BoxFuture<'a, Result<(Sighting, u32), TargetError>> {
+        Box::pin(async move {
+            let sighting = self.0.sight(account, expected.roles).await;
+            let (mut sighting, calls) = sighting.map_err(|e| failed(&e))?;
+            if expected.devices.is_some() {
+                let accounts = std::slice::from_ref(account);
+                let found = self.1.devices(accounts).await.map_err(|e| unasked(&e))?;
+                sighting.devices = found.into_iter().next().flatten();
+            }
+            Ok((sighting, calls))
         })
     }
 

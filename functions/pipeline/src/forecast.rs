@@ -253,6 +253,7 @@ fn done(person: Person, draft: &Draft, account: Option<&Account>, cx: &Context<'
             request_id: None,
             object: account.map(|account| account.id.clone()),
             consent: None,
+            proof: Vec::new(),
         });
     }
     let none = Approvals::default();

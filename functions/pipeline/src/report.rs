@@ -100,6 +100,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                     None => late_open += 1,
                 }
             }
+            change.proof = outcome.map(|o| o.proof.clone()).unwrap_or_default();
             change.at = outcome.map(|o| o.at);
             change.request_id = outcome.and_then(|o| o.request_id.clone());
             changes.push(change);
@@ -300,6 +301,7 @@ fn change(
         seen: None,
         lateness_seconds: None,
         lateness_cause: None,
+        proof: Vec::new(),
     }
 }
 

@@ -7,10 +7,11 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use rollcall_core::model::{
     Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep, Holdings,
-    LicenceState, Lookup, ObjectId, Seats, SeenGroup, Step, StepResult,
+    LicenceState, Lookup, ObjectId, Seats, SeenGroup, Sighting, Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
+use rollcall_core::proof::Expected;
 
 use crate::notify::HandedPass;
 
@@ -107,6 +108,14 @@ pub trait Target: Send + Sync {
         account: Option<&'a ObjectId>,
         questions: &'a [DeviceQuestion],
     ) -> BoxFuture<'a, Result<Vec<Option<DeviceLook>>, TargetError>>;
+
+    /// What is left of an account and around it, for [`rollcall_core::proof`]; and how many calls that took. Of
+    /// what is not expected to be looked at it reads nothing.
+    fn sight<'a>(
+        &'a self,
+        account: &'a ObjectId,
+        expected: &'a Expected,
+    ) -> BoxFuture<'a, Result<(Sighting, u32), TargetError>>;
 
     /// Carries out one step, after checking its precondition.
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, StepResult>;

@@ -36,6 +36,7 @@ const GOES: Row = Row {
 
 fn first_night() -> World {
     let world = world();
+    world.unproven();
     night(&world, "2026-03-02", &[BOSS, GOES, COMES]);
     world
 }

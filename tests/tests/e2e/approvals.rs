@@ -51,6 +51,7 @@ impl Waiting {
 
 fn night(over_budget: u8) -> (World, Waiting) {
     let world = World::new();
+    world.unproven();
     let mut roster = Roster::of(200);
     world.drop_file("a-2026-03-14.csv", roster.csv());
     world.at("2026-03-14T02:00:00Z", &["run"]).expect(0);

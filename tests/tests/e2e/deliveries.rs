@@ -106,6 +106,7 @@ fn dates() {
 
 fn taken_back() {
     let (world, roster) = first_night(40);
+    world.unproven();
     world.drop_file("b-2026-03-15.csv", without(&roster, 10_004));
     world.at(NIGHTS[1], &["run"]).expect(0);
     world.drop_file("workers.csv", roster.csv());

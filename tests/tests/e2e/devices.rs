@@ -258,6 +258,7 @@ fn wipe() {
     assert_eq!(truth(&off, "2026-03-21T02:00:00Z", "PC").wiped, 0);
 
     let world = world("wipe = true");
+    world.unproven();
     let user = account(&world, "10015");
     at(&world, "2026-03-02T08:00:00Z")
         .put_device(&laptop(&user, "PC"))

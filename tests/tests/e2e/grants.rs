@@ -192,6 +192,7 @@ fn mover() {
 /// Groups with the cut, what gives a licence 30 days later, though the worker has left the file.
 fn leaver() {
     let world = World::new();
+    world.unproven();
     define(&world, THREE);
     seats_of(&world, "SPE_E3 = 10, POWER_BI_PRO = 10");
     let rows = |status| {

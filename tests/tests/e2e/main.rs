@@ -32,6 +32,7 @@ mod notices;
 mod pair;
 mod passes;
 mod persons;
+mod proofs;
 mod race;
 mod roles;
 mod rough;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         lateness::trials(),
         notices::trials(),
         passes::trials(),
+        proofs::trials(),
         telling::trials(),
         rules::trials(),
         scenarios::trials(),

@@ -24,6 +24,7 @@ fn world() -> (World, Roster) {
         "[gates]\n",
         "[leaver]\nroles = true\n[gates]\n",
     );
+    world.unproven();
     let roster = Roster::of(30);
     world.drop_file("a-2026-03-02.csv", roster.csv());
     world.at("2026-03-02T02:00:00Z", &["run"]).expect(0);

@@ -35,6 +35,7 @@ fn world() -> World {
         "max_source_age_h = 36",
         "max_source_age_h = 9000",
     );
+    world.unproven();
     world.drop_file("a-2026-03-02.csv", Roster::of(30).csv());
     world.at("2026-03-02T02:00:00Z", &["run"]).expect(0);
     registers(

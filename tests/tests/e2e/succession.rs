@@ -104,6 +104,7 @@ fn cut(world: &World, roster: &mut Roster) -> String {
 fn waits() {
     let world = World::new();
     policy(&world, "");
+    world.unproven();
     let mut roster = Roster::of(40);
     let group = cut(&world, &mut roster);
     let told = findings(&world, "only_owner");

@@ -72,6 +72,7 @@ licence_days = 14
 
 fn world() -> World {
     let world = World::new();
+    world.unproven();
     define(&world, GROUPS);
     world.edit(
         "rollcall.toml",

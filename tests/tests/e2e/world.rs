@@ -79,6 +79,17 @@ impl World {
         world
     }
 
+    /// Reads nothing back of leavers: for tests of something else, after what they write of `[leaver]`.
+    pub(crate) fn unproven(&self) {
+        let text = std::fs::read_to_string(self.dir().join("policy.toml")).expect("a policy");
+        let (from, to) = if text.contains("\n[leaver]\n") {
+            ("\n[leaver]\n", "\n[leaver]\nproof = []\n")
+        } else {
+            ("[gates]\n", "[leaver]\nproof = []\n[gates]\n")
+        };
+        self.edit("policy.toml", from, to);
+    }
+
     pub(crate) fn dir(&self) -> PathBuf {
         self.folder.path().join("rc")
     }

@@ -15,4 +15,5 @@ mod members;
 mod pass;
 mod peer;
 mod roles;
+mod sight;
 mod sign_in;

@@ -97,13 +97,19 @@ impl State {
             GroupRoute::AssignLicense(key) => self.assign_to_group(&key, call, now),
             GroupRoute::LicenseErrors(key) => self.list_license_errors(&key, call, now),
             GroupRoute::Owned(route) => self.execute_ownership(route, call, now),
-            GroupRoute::MemberOf(key) => {
+            GroupRoute::MemberOf(ref key) | GroupRoute::MemberOfAny(ref key) => {
                 let query = query::of_members(call.query, GROUP)?;
                 roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;
-                let user = self.seen(&key, now)?;
+                let user = self.seen(key, now)?;
                 let shown = self.groups.replicas(query.after.as_deref(), now);
                 let found = shown.filter(|group| self.groups.shows(&group.id, &user.id, now));
-                let path = format!("users/{}/memberOf", user.id);
+                let any_way = matches!(route, GroupRoute::MemberOfAny(_));
+                let last = if any_way {
+                    "transitiveMemberOf"
+                } else {
+                    "memberOf"
+                };
+                let path = format!("users/{}/{last}", user.id);
                 let found = found.map(|group| self.ledger.group(group, &query));
                 let page = related(call, &query, &path, found);
                 Ok(Done::read(Answer::ok(page), Some(&user.id)))

@@ -167,9 +167,11 @@ mod tests {
     use rollcall_core::model::{
         Account, ActionId, Asset, Attributes, Device, DeviceLook, DeviceQuestion, Ending, Estate,
         GroupName, GroupStep, Holdings, LicenceState, Lookup, Op, PersonKey, Seats, SeenGroup,
+        Sighting,
     };
     use rollcall_core::plan::Forecast;
     use rollcall_core::policy::Target as Kind;
+    use rollcall_core::proof::Expected;
 
     use super::*;
     use crate::target::{GroupLicences, IssuedPass, TargetError};
@@ -195,12 +197,21 @@ mod tests {
                 request_id: None,
                 calls: 1,
                 consent: None,
+                proof: Vec::new(),
             };
             let results = steps.iter().map(result).collect();
             Box::pin(async move {
                 tokio::task::yield_now().await;
                 results
             })
+        }
+
+        fn sight<'a>(
+            &'a self,
+            _: &'a ObjectId,
+            _: &'a Expected,
+        ) -> BoxFuture<'a, Result<(Sighting, u32), TargetError>> {
+            unreachable!()
         }
 
         fn issue_pass<'a>(

@@ -12,6 +12,7 @@ mod joint;
 mod journal;
 mod order;
 mod pass;
+mod proof;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -320,6 +320,7 @@ impl Hands<'_, '_> {
                     request_id: result.request_id,
                     object: result.object,
                     consent: result.consent,
+                    proof: result.proof,
                 });
             }
         }
@@ -352,6 +353,9 @@ impl Hands<'_, '_> {
         if action.op == Op::TapIssue {
             let issued = self.pass(order, action, values.get(&action.id), (key, object));
             return Ok(vec![Box::pin(issued).await?]);
+        }
+        if action.op.proves() {
+            return Ok(vec![Box::pin(self.prove(order, action, object)).await]);
         }
         let done = self.action(message, order, action, values, (key, object));
         Ok(vec![done.await?])
@@ -678,6 +682,7 @@ pub(super) fn ended(ending: Ending) -> StepResult {
         request_id: None,
         calls: 0,
         consent: None,
+        proof: Vec::new(),
     }
 }
 

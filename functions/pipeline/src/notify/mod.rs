@@ -191,5 +191,6 @@ fn ended(ending: Ending, calls: u32) -> StepResult {
         request_id: None,
         calls,
         consent: None,
+        proof: Vec::new(),
     }
 }

@@ -145,7 +145,7 @@ impl Pipeline {
                     // The whole record is written back: what others said meanwhile is not to go
                     // with it.
                     let known = read.as_mut().map(|it| it.remove(&person.person));
-                    let same = known.is_none_or(|it| it.as_ref() == Some(&person));
+                    let same = known.is_none_or(|it| it.is_some_and(|it| person.is_as(&it)));
                     out.add(&person, same && expected.contains(&person.revision));
                 }
                 places.clear();
@@ -293,6 +293,7 @@ fn unheard_of(order: &WorkOrder, action: &Action, run: &RunId, at: Timestamp) ->
         request_id: None,
         object: None,
         consent: None,
+        proof: Vec::new(),
     }
 }
 

@@ -184,6 +184,7 @@ impl Page<'_> {
             | Area::Role(_)
             | Area::Estate(_)
             | Area::Message
+            | Area::Proof
             | Area::Device(_) => false,
         }
     }

@@ -396,7 +396,8 @@ fn sign(action: &Action) -> char {
         | Op::NotifyWelcome
         | Op::NotifySecurity
         | Op::TaskManual
-        | Op::DeviceEscrowCheck => '~',
+        | Op::DeviceEscrowCheck
+        | Op::UserProof => '~',
         Op::UserDisable
         | Op::UserRevokeSessions
         | Op::UserDeleteSoft
