@@ -88,11 +88,16 @@ impl Action {
 
     /// Whether it must not go before another one of its order has: without an account nothing
     /// goes, what comes instead is there before anything is taken, nothing is given before what
-    /// stands before it was taken, nothing is proven of a cut that was not made, nothing is handed over of somebody who is not cut off, nobody is
-    /// welcomed who cannot sign in, nobody is told of a block that is not there, and nobody is asked
+    /// stands before it was taken, nothing is proven of a cut that was not made, no device and no account goes for
+    /// good before the block, nothing is handed over of somebody who is not cut off, nobody is welcomed who
+    /// cannot sign in, nobody is told of a block that is not there, and nobody is asked
     /// to see to what was not written.
     pub fn waits_for(&self, other: &Self) -> bool {
         if matches!(other.op, Op::UserCreate | Op::GroupCreate) {
+            return other.place < self.place;
+        }
+        // Ways to sign in go all the same: they close the door where the block is refused.
+        if self.op.for_good() && self.op != Op::AuthMethodsRemove && other.op == Op::UserDisable {
             return other.place < self.place;
         }
         if self.op.proves() {

@@ -157,6 +157,7 @@ impl Client {
         let text = |name: &str| item.headers.get(name).and_then(|v| v.to_str().ok());
         let units = text("x-ms-resource-unit").and_then(|units| units.trim().parse().ok());
         self.reported_units(call.cost(), units, call.spec.template);
+        self.heard(call.cost(), text("x-ms-throttle-limit-percentage"));
         if (200..300).contains(&item.status) {
             *answer = Some(Ok(item.body));
             return;

@@ -260,6 +260,13 @@ impl Client {
         self.quotas().freeze(cost, scope, wait);
     }
 
+    /// Takes in how full the peer says that a quota is.
+    pub(crate) fn heard(&self, cost: Cost, full: Option<&str>) {
+        if let Some(full) = full.and_then(thousandths) {
+            self.quotas().hear(cost, full);
+        }
+    }
+
     /// Compares what the peer says a call cost with what was taken for it.
     pub fn reported_units(&self, cost: Cost, reported: Option<u32>, template: &'static str) {
         let Some(reported) = reported else { return };
@@ -452,6 +459,9 @@ impl Client {
             number(headers, "x-ms-resource-unit"),
             call.spec.template,
         );
+        let full = headers.get("x-ms-throttle-limit-percentage");
+        let full = full.and_then(|it| it.to_str().ok());
+        self.heard(cost, full);
         let status = response.status();
         if status.is_success() {
             if response.body().is_empty() || status == StatusCode::NO_CONTENT {
@@ -520,6 +530,14 @@ fn log_attempt(
             "A call got no answer."
         ),
     }
+}
+
+/// A decimal as the header has it (`0.97`), in thousandths.
+fn thousandths(text: &str) -> Option<u32> {
+    let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let digits: String = part.chars().chain("000".chars()).take(3).collect();
+    let whole: u32 = whole.parse().ok()?;
+    whole.checked_mul(1000)?.checked_add(digits.parse().ok()?)
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u32> {

@@ -16,6 +16,8 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reply {
     Answer(Answer),
+    /// The same, after a while.
+    Slow(Answer),
     /// The connection breaks instead.
     Reset,
 }

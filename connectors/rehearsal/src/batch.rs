@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::Fault;
 use crate::answer::{Answer, Reply};
 use crate::refusal::Refusal;
-use crate::state::{Broken, Call, State, same};
+use crate::state::{Broken, Call, State, lost, same};
 use crate::throttle::{Charge, Cost};
 
 const ITEMS_MAX: usize = 20;
@@ -46,7 +46,7 @@ impl State {
             },
         };
         served.retry_after = done.as_ref().err().and_then(|refusal| refusal.retry_after);
-        let answer = self.finish(call, cost, &charge, done, now);
+        let answer = self.finish(call, cost, &charge, lost(done, served.fault), now);
         self.end(served, Ok(answer))
     }
 
@@ -125,7 +125,7 @@ impl State {
                 self.finish(&call, Cost::ENVELOPE, &charge, Err(refusal), now)
             }
             None => match self.one(&call, now) {
-                Reply::Answer(answer) => answer,
+                Reply::Answer(answer) | Reply::Slow(answer) => answer,
                 Reply::Reset => {
                     let charge = Charge {
                         exhausted: None,

@@ -19,14 +19,18 @@ pub enum Fault {
     ResetAfter,
     /// 504 without Retry-After. Nothing happens.
     GatewayTimeout,
+    /// The same, and the call was carried out.
+    GatewayTimeoutAfter,
+    /// The answer takes a minute; it is the right one.
+    Slow,
     /// 403 `Authorization_RequestDenied`, as for an administrator's account. Nothing happens.
     Denied,
 }
 
 /// Which calls fail, and how. The token endpoint never does.
 ///
-/// Connections cannot break inside a batch: for an item these kinds mean no fault, and `Denied`
-/// means none for the envelope.
+/// Connections cannot break inside a batch, and no item of one is slower than the rest: for an item these kinds
+/// mean no fault, and `Denied` means none for the envelope.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Faults {
     /// Decides which calls.
@@ -55,6 +59,8 @@ impl Faults {
             Fault::ResetBefore,
             Fault::ResetAfter,
             Fault::GatewayTimeout,
+            Fault::GatewayTimeoutAfter,
+            Fault::Slow,
         ];
         Self { seed, share, kinds }
     }

@@ -181,16 +181,20 @@ impl State {
             served.object.clone_from(object);
             served.changed = *changed;
         }
-        let answer = self.finish(call, cost, &charge, done.map(|done| done.answer), now);
+        let done = done.map(|done| done.answer);
+        let answer = self.finish(call, cost, &charge, lost(done, served.fault), now);
         self.end(served, Ok(answer))
     }
 
     pub(crate) fn begin(&mut self, call: &Call<'_>, template: &'static str, cost: Cost) -> Served {
         let write = cost.writes > 0;
         let fault = self.dice.draw().filter(|fault| match fault {
-            Fault::ResetBefore | Fault::ResetAfter => !call.in_batch,
+            Fault::ResetBefore | Fault::ResetAfter | Fault::Slow => !call.in_batch,
             Fault::Denied => template != "/$batch",
-            Fault::TooManyRequests | Fault::ServiceUnavailable | Fault::GatewayTimeout => true,
+            Fault::TooManyRequests
+            | Fault::ServiceUnavailable
+            | Fault::GatewayTimeout
+            | Fault::GatewayTimeoutAfter => true,
         });
         Served {
             at: call.arrived,
@@ -259,13 +263,11 @@ impl State {
                 }
                 Some(Refusal::unavailable(said))
             }
-            Fault::GatewayTimeout => Some(Refusal::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "generalException",
-                "The request timed out on its way.",
-            )),
+            Fault::GatewayTimeout => Some(gateway_timeout()),
             Fault::Denied => Some(Refusal::denied()),
-            Fault::ResetBefore | Fault::ResetAfter => None,
+            Fault::ResetBefore | Fault::ResetAfter | Fault::GatewayTimeoutAfter | Fault::Slow => {
+                None
+            }
         }
     }
 
@@ -320,9 +322,13 @@ impl State {
     pub(crate) fn end(&mut self, mut served: Served, answer: Result<Answer, Broken>) -> Reply {
         let reply = match (answer, served.fault) {
             (Err(Broken), _) | (Ok(_), Some(Fault::ResetAfter)) => Reply::Reset,
-            (Ok(answer), _) => {
+            (Ok(answer), fault) => {
                 served.status = answer.status.as_u16();
-                Reply::Answer(answer)
+                if fault == Some(Fault::Slow) {
+                    Reply::Slow(answer)
+                } else {
+                    Reply::Answer(answer)
+                }
             }
         };
         self.record(served);
@@ -334,6 +340,22 @@ impl State {
             self.history.pop_front();
         }
         self.history.push_back(served);
+    }
+}
+
+fn gateway_timeout() -> Refusal {
+    Refusal::new(
+        StatusCode::GATEWAY_TIMEOUT,
+        "generalException",
+        "The request timed out on its way.",
+    )
+}
+
+/// The answer of a call, where it is not lost behind a gateway that gave up.
+pub(crate) fn lost(done: Result<Answer, Refusal>, fault: Option<Fault>) -> Result<Answer, Refusal> {
+    match done {
+        Ok(_) if fault == Some(Fault::GatewayTimeoutAfter) => Err(gateway_timeout()),
+        done => done,
     }
 }
 

@@ -69,6 +69,9 @@ struct Inner {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Broken;
 
+/// How long a slow answer takes.
+const SLOW: std::time::Duration = std::time::Duration::from_mins(1);
+
 impl Tenant {
     /// Opens a tenant, with the users of its journal where it has one.
     ///
@@ -192,6 +195,10 @@ impl Tenant {
         };
         match reply {
             Reply::Answer(answer) => answer.into_response().map(Body::from),
+            Reply::Slow(answer) => {
+                self.0.clock.sleep(SLOW).await;
+                answer.into_response().map(Body::from)
+            }
             Reply::Reset => {
                 // A body that is longer than its limit ends in an error.
                 let broken = Limited::new(Full::new(Bytes::from_static(b"-")), 0);

@@ -28,7 +28,7 @@ pub(super) async fn pending(process: &Pipeline) -> Pending {
 }
 
 /// Two people agree to everything that a plan keeps back.
-async fn approve(process: &Pipeline, pending: &Pending) {
+pub(super) async fn approve(process: &Pipeline, pending: &Pending) {
     for who in ["one", "two"] {
         let request = Request {
             run: pending.run.as_str(),

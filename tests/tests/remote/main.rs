@@ -8,6 +8,7 @@
 )]
 
 mod giving_way;
+mod storm;
 mod taking_back;
 mod telling;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_entra::{Entra, EntraConfig};
-use rollcall_http::{Clock, Secret};
+use rollcall_http::{Clock, Exchange, Secret};
 use rollcall_pipeline::apply::unlimited;
 use rollcall_pipeline::config::{Key, Settings};
 use rollcall_pipeline::entra::EntraTarget;
@@ -97,10 +98,17 @@ impl Place {
 
     /// A process of its own, as far as it shares nothing but store, tenant and queue.
     fn process(&self, remote: bool) -> Pipeline {
+        self.process_over(remote, self.tenant.exchange())
+    }
+
+    /// The same with what goes to the tenant going this way.
+    fn process_over(&self, remote: bool, exchange: Exchange) -> Pipeline {
         let options = TenantOptions::default();
         let secret = Secret::new(options.client_secret.clone());
-        let config = EntraConfig::new(&options.tenant_id, &options.client_id, secret);
-        let entra = Entra::new(config, self.tenant.exchange(), self.clock).unwrap();
+        let mut config = EntraConfig::new(&options.tenant_id, &options.client_id, secret);
+        // The same waits at the same failures: what happened once happens again.
+        config.seed = 11;
+        let entra = Entra::new(config, exchange, self.clock).unwrap();
         let queue = Arc::clone(&self.queue) as Arc<dyn Queue>;
         let settings = Settings::read(&self.dir().join("rollcall.toml")).unwrap();
         let Key::Held(key) = settings.key.clone() else {

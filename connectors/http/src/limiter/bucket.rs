@@ -161,6 +161,83 @@ pub struct BucketUsage {
     pub throttled: u64,
 }
 
+/// How much of its pace a bucket uses, in thousandths, by what the peer says: others may take from the same quota.
+///
+/// Slowing is by how full the quota is (`x-ms-throttle-limit-percentage`), and multiplicative at a refusal;
+/// speeding up is additive.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// Above zero.
+    now: u32,
+    /// Since when, on the clock's own scale.
+    at: Duration,
+    /// When a refusal was taken in last.
+    cut: Option<Duration>,
+    /// What of a unit is still owed, in thousandths of the pace.
+    owed: u64,
+}
+
+const WHOLE: u32 = 1000;
+/// A quota fuller than this is slowed for; alone, 98 of 100 are filled.
+const FULL_FROM: u32 = 970;
+/// And this full it is hardly used at all.
+const FULL_TO: u32 = 1010;
+/// The least that is used: else nobody would hear that there is room again.
+const LEAST: u32 = 50;
+/// In so long a thousandth is regained: a twentieth a second.
+const REGAINED_IN: Duration = Duration::from_millis(20);
+/// Refusals of calls that were on their way together count once.
+const TOGETHER: Duration = Duration::from_secs(5);
+
+impl Part {
+    const fn whole() -> Self {
+        Self {
+            now: WHOLE,
+            at: Duration::ZERO,
+            cut: None,
+            owed: 0,
+        }
+    }
+
+    /// What it has grown to by now.
+    fn grow(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.at).as_millis() / REGAINED_IN.as_millis();
+        let regained = u32::try_from(passed).unwrap_or(WHOLE).min(WHOLE);
+        if regained > 0 {
+            self.now = (self.now + regained).min(WHOLE);
+            self.at = now;
+        }
+    }
+
+    /// The quota is so full, in thousandths.
+    fn hear(&mut self, full: u32, now: Duration) {
+        self.grow(now);
+        let room = FULL_TO.saturating_sub(full) * WHOLE / (FULL_TO - FULL_FROM);
+        self.now = self.now.min(room.max(LEAST));
+    }
+
+    /// A call was refused.
+    fn refused(&mut self, now: Duration) {
+        self.grow(now);
+        let alone = |cut: Duration| now.saturating_sub(cut) >= TOGETHER;
+        if self.cut.is_none_or(alone) {
+            self.now = (self.now * 7 / 10).max(LEAST);
+            self.cut = Some(now);
+        }
+    }
+
+    /// So many cells of the whole pace are so many units of this part of it.
+    fn cells(&mut self, units: u32, now: Duration) -> u32 {
+        self.grow(now);
+        let (wanted, part) = (
+            u64::from(units) * u64::from(WHOLE) + self.owed,
+            u64::from(self.now),
+        );
+        self.owed = wanted % part;
+        u32::try_from(wanted / part).unwrap_or(u32::MAX)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Meter {
     clock: Clock,
@@ -169,11 +246,22 @@ pub(super) struct Meter {
     counted: Mutex<Counted>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counted {
     /// On the clock's own scale; not thawed before.
     frozen_until: Duration,
     usage: BucketUsage,
+    part: Part,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self {
+            frozen_until: Duration::ZERO,
+            usage: BucketUsage::default(),
+            part: Part::whole(),
+        }
+    }
 }
 
 impl Meter {
@@ -201,7 +289,17 @@ impl Meter {
     }
 
     pub(super) fn count_throttled(&self) {
-        self.counted(|c| c.usage.throttled += 1);
+        let now = self.clock.elapsed();
+        self.counted(|c| {
+            c.usage.throttled += 1;
+            c.part.refused(now);
+        });
+    }
+
+    /// The peer says how full the quota is, in thousandths of its limit.
+    pub(super) fn hear(&self, full: u32) {
+        let now = self.clock.elapsed();
+        self.counted(|c| c.part.hear(full, now));
     }
 
     pub(super) fn usage(&self) -> BucketUsage {
@@ -234,7 +332,9 @@ impl Meter {
 
     /// Takes `units` once they are there.
     pub(super) async fn take(&self, units: u32, patience: Duration) -> Result<(), Frozen> {
-        let mut left = units;
+        let now = self.clock.elapsed();
+        // Where others take from it too, a unit is dearer.
+        let mut left = self.counted(|c| c.part.cells(units, now));
         while let Some(cells) = NonZeroU32::new(left.min(self.burst)) {
             self.thawed(patience).await?;
             match self
@@ -261,5 +361,63 @@ impl Meter {
         let waited = self.clock.elapsed().saturating_sub(since).as_millis();
         let waited = u64::try_from(waited).unwrap_or(u64::MAX);
         self.counted(|c| c.usage.waited_ms = c.usage.waited_ms.saturating_add(waited));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// How full it is said to be → what is used then, and a second and half a minute later.
+    #[test]
+    fn a_full_quota_is_left_to_others() {
+        for (full, now, second, later) in [
+            (0, 1000, 1000, 1000),
+            (800, 1000, 1000, 1000),
+            (970, 1000, 1000, 1000),
+            (990, 500, 550, 1000),
+            (1000, 250, 300, 1000),
+            (1010, 50, 100, 1000),
+            (1800, 50, 100, 1000),
+        ] {
+            let mut part = Part::whole();
+            part.hear(full, secs(10));
+            assert_eq!(part.now, now, "{full}");
+            part.grow(secs(11));
+            assert_eq!(part.now, second, "{full}");
+            part.grow(secs(41));
+            assert_eq!(part.now, later, "{full}");
+        }
+    }
+
+    /// Calls that were refused together are one refusal; later ones are others.
+    #[test]
+    fn a_refusal_slows_once() {
+        let mut part = Part::whole();
+        for at in [10, 11, 12] {
+            part.refused(secs(at));
+        }
+        assert_eq!(part.now, 800, "700, and two seconds");
+        part.refused(secs(15));
+        assert_eq!(part.now, 665);
+        for at in 1..1000 {
+            part.refused(secs(15 + 5 * at));
+        }
+        assert!(part.now >= LEAST);
+    }
+
+    /// A part of the pace is that many units fewer, to the last one.
+    #[test]
+    fn a_unit_is_dearer_where_others_take_too() {
+        let mut part = Part::whole();
+        assert_eq!(part.cells(7, secs(0)), 7);
+        part.hear(996, secs(0));
+        assert_eq!(part.now, 350);
+        let cells: u32 = (0..35).map(|_| part.cells(1, secs(0))).sum();
+        assert_eq!(cells, 100);
     }
 }

@@ -137,6 +137,15 @@ impl Quotas {
         }
     }
 
+    /// Takes in how full the peer says that a quota is (`x-ms-throttle-limit-percentage`, above 0.8 only), in
+    /// thousandths of its limit. It does not say which: the tightest that the call takes from is meant.
+    pub fn hear(&self, cost: Cost, full: u32) {
+        let tightest = self.buckets.iter().find(|b| b.wanted(cost) > 0);
+        if let Some(metered) = tightest {
+            metered.meter.hear(full);
+        }
+    }
+
     /// What each bucket has counted, by its name in `throttling.json`.
     pub fn usage(&self) -> BTreeMap<&'static str, BucketUsage> {
         self.buckets
