@@ -123,6 +123,7 @@ pub fn fold(
     outcomes: &Outcomes,
     target: &Target,
 ) -> Person {
+    let before = person.proof;
     let mut changed = false;
     let (mut open, mut tried) = (false, false);
     let mut retry = None;
@@ -147,6 +148,14 @@ pub fn fold(
             let values = values.get(&action.id);
             apply(&mut person, action, values, outcome, target, still_enabled);
         } else {
+            if action.op.proves() {
+                // Nothing of theirs is undone: it is read again later.
+                let at = outcome.map_or(now, |outcome| outcome.at);
+                if let Some(case) = &mut person.proof {
+                    case.due = at.checked_add(AGAIN).ok();
+                }
+                continue;
+            }
             if let Some(granting) = action.granting().filter(|_| action.op.grants()) {
                 let at = outcome.map_or(now, |outcome| outcome.at);
                 grants::let_go(&mut person.grants, granting, at);
@@ -218,7 +227,35 @@ pub fn fold(
     if changed {
         person.revision += 1;
     }
+    next_look(&mut person, order, before);
     person
+}
+
+/// What could not be read back is read again after so long.
+const AGAIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+
+/// When somebody is read back next. `before` is how far that had come.
+fn next_look(person: &mut Person, order: &WorkOrder, before: Option<ProofCase>) {
+    let looks = || order.every().filter(|action| action.op.proves());
+    if let Some(case) = &mut person.proof {
+        let begun = before.is_none_or(|before| before.since != case.since);
+        if begun {
+            // The first look counts from the last step that was carried out.
+            let first = looks().find_map(|action| action.args.get("first")?.parse().ok());
+            let after = first.map(jiff::SignedDuration::from_mins);
+            case.due = after.and_then(|after| case.since.checked_add(after).ok());
+        } else if before.is_some_and(|before| before.rounds != case.rounds) {
+            let round = |action: &&Action| {
+                let round = action
+                    .args
+                    .get("round")
+                    .and_then(|it| it.parse::<u8>().ok());
+                round.is_some_and(|round| round > case.rounds)
+            };
+            case.due = looks().filter(round).map(|action| action.due).min();
+        }
+    }
+    person.wake_for_proof();
 }
 
 /// How long a release leaves somebody alone after `tries` plans in a row that were not carried out
@@ -276,6 +313,7 @@ fn apply(
         person.proof = Some(ProofCase {
             since: outcome.at,
             rounds: 0,
+            due: None,
             verdict: None,
         });
     }
@@ -285,6 +323,11 @@ fn apply(
                 let round = action.args.get("round").and_then(|it| it.parse().ok());
                 case.rounds = round.unwrap_or(u8::MAX);
                 case.verdict = Some(proof::verdict(&outcome.proof));
+            }
+            if proof::signed_in(&outcome.proof)
+                && let Some(block) = &mut person.block
+            {
+                block.signed_out = false;
             }
             if proof::let_in(&outcome.proof) {
                 // Not later than now: the next plan cuts them off again.
@@ -509,7 +552,9 @@ pub struct PersonLine {
 mod tests {
     use super::*;
     use crate::digest::EvidenceKey;
-    use crate::model::{Device, Enrolment, Join, Ownership, PersonKey, Platform, SourceName};
+    use crate::model::{
+        Device, Enrolment, Join, Ownership, PersonKey, Platform, ProofOf, ProofVerdict, SourceName,
+    };
     use crate::plan::{SourceRow, seal};
     use crate::policy::{Draft, DraftAction, Reason};
     use crate::state::{DeviceCase, PlannedCut};
@@ -684,6 +729,87 @@ mod tests {
                 (over, !over),
                 "{op} {ending:?}"
             );
+        }
+    }
+
+    /// What a look saw of account and sessions → whether the sessions count as ended, and whether the next plan
+    /// looks at once; how far the looks have come.
+    #[test]
+    fn who_is_seen_to_be_in_is_planned_again() {
+        let item = |of, verdict| ProofItem {
+            of,
+            id: None,
+            name: None,
+            verdict,
+            reason: None,
+        };
+        let (gone, left) = (ProofVerdict::Gone, ProofVerdict::Residual);
+        for (account, sessions, signed_out, at_once) in [
+            (gone, gone, true, false),
+            (left, gone, true, true),
+            (gone, left, false, true),
+        ] {
+            let mut order = order(&[Op::UserProof], NOW);
+            order.actions[0]
+                .args
+                .insert("round".to_owned(), "2".to_owned());
+            let mut person = leaver(Lifecycle::Blocked);
+            let now: Timestamp = NOW.parse().unwrap();
+            person.fingerprint = 7;
+            person.block = Some(Block {
+                cut: Cut {
+                    due: now,
+                    cause: BlockCause::Status,
+                },
+                disabled: true,
+                signed_out: true,
+                at: Some(now),
+            });
+            person.proof = Some(ProofCase {
+                since: now,
+                rounds: 1,
+                due: Some(now),
+                verdict: None,
+            });
+            let mut outcomes = Outcomes::default();
+            outcomes.add(Outcome {
+                run: RunId::new("r"),
+                order: order.order.clone(),
+                action: order.actions[0].id.clone(),
+                op: Op::UserProof,
+                person: order.person.clone(),
+                ending: Ending::Done,
+                at: now,
+                send: 1,
+                calls: 5,
+                request_id: None,
+                object: None,
+                consent: None,
+                proof: vec![
+                    item(ProofOf::Account, account),
+                    item(ProofOf::Sessions, sessions),
+                ],
+            });
+            let target = Target {
+                key_attribute: "employeeId".to_owned(),
+                name_attribute: "userPrincipalName".to_owned(),
+                alias_attribute: "mailNickname".to_owned(),
+            };
+            let (values, none) = (BTreeMap::new(), Approvals::default());
+            let revision = person.revision;
+            let after = fold(person, &order, &none, now, &values, &outcomes, &target);
+            assert_eq!(after.block.unwrap().signed_out, signed_out);
+            assert_eq!(
+                (after.fingerprint == 0, after.due.is_some()),
+                (at_once, at_once)
+            );
+            assert_eq!(
+                after.revision, revision,
+                "nobody's plan is void because of a look"
+            );
+            let case = after.proof.unwrap();
+            assert_eq!((case.rounds, case.due), (2, None));
+            assert_eq!(case.verdict, Some(account.max(sessions)));
         }
     }
 

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    LicenceState, Op, ProofItem, ProofOf, ProofVerdict, SeenAccount, SeenMembership, Sighting,
+    Device, LicenceState, Op, ProofItem, ProofOf, ProofVerdict, SeenAccount, SeenMembership,
+    Sighting,
 };
 use crate::state::{DeviceCase, Person};
 
@@ -122,10 +123,7 @@ fn of_device(case: &DeviceCase) -> (ProofVerdict, String) {
         return of(ProofVerdict::Pending, "waits for the tenant's consent");
     }
     if case.done.contains(&Op::DeviceDisable) {
-        return of(
-            ProofVerdict::Kept,
-            "nobody signs in on it; what is on it stays",
-        );
+        return of(ProofVerdict::Kept, "it was disabled; what is on it stays");
     }
     if case.device.shared || case.device.others {
         return of(ProofVerdict::Kept, SEVERAL);
@@ -198,6 +196,12 @@ pub fn let_in(items: &[ProofItem]) -> bool {
     items.any(|it| it.verdict == ProofVerdict::Residual)
 }
 
+/// Whether sessions from before the block were seen.
+pub fn signed_in(items: &[ProofItem]) -> bool {
+    let mut items = items.iter().filter(|it| it.of == ProofOf::Sessions);
+    items.any(|it| it.verdict == ProofVerdict::Residual)
+}
+
 fn of_account(account: &SeenAccount) -> ProofItem {
     if account.enabled {
         let why =
@@ -248,6 +252,9 @@ fn of_group(group: &SeenMembership, expected: &Expected) -> ProofItem {
     } else if group.nested {
         let why = "by way of another group that it is in";
         (ProofVerdict::Residual, why.to_owned())
+    } else if group.administers {
+        let why = "still a member of a group that roles of the directory may be given to";
+        (ProofVerdict::Residual, why.to_owned())
     } else if expected.all_groups {
         (ProofVerdict::Residual, "still a member".to_owned())
     } else {
@@ -277,7 +284,26 @@ fn of_devices(
 ) {
     let before = out.len();
     for (id, (verdict, why)) in known {
-        out.push(named(ProofOf::Device, id, None, *verdict, why.clone()));
+        let listed = seen
+            .devices
+            .as_ref()
+            .map(|all| all.iter().find(|it| it.id == *id));
+        let managed = |device: &Device| {
+            let records = device.records.as_ref();
+            records.is_none_or(|records| records.managed.is_some())
+        };
+        let (verdict, why) = match (verdict, listed) {
+            (ProofVerdict::Gone, None) => (
+                ProofVerdict::Unknown,
+                format!("{why}; the target does not let us see whether it came back"),
+            ),
+            (ProofVerdict::Gone, Some(Some(device))) if managed(device) => (
+                ProofVerdict::Residual,
+                "it was seen to, and is managed again".to_owned(),
+            ),
+            (known, _) => (*known, why.clone()),
+        };
+        out.push(named(ProofOf::Device, id, None, verdict, why));
     }
     match &seen.devices {
         None => {
@@ -358,7 +384,7 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Device, Enrolment, Join, ObjectId, Ownership, Platform, SourceName, WorkerId,
+        DeviceRecords, Enrolment, Join, ObjectId, Ownership, Platform, SourceName, WorkerId,
     };
 
     /// What is not gone: kind, verdict and a word of the reason.
@@ -403,6 +429,7 @@ mod tests {
             dynamic: false,
             nested: false,
             licensed: false,
+            administers: false,
         };
         change(&mut group);
         Sighting {
@@ -600,8 +627,13 @@ mod tests {
                 devices: Some(devices(&person)),
                 ..expected()
             };
+            // Its record in the directory stays.
+            let left = Device {
+                records: Some(DeviceRecords::default()),
+                ..device()
+            };
             let seen = Sighting {
-                devices: Some(vec![device()]),
+                devices: Some(vec![left]),
                 ..out()
             };
             let items = judge(&seen, &Expected::of_args(&expected.args()));

@@ -433,6 +433,9 @@ pub struct ProofCase {
     pub since: Timestamp,
     /// How often everything was read back since then.
     pub rounds: u8,
+    /// When it is read back next; `None`: not any more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due: Option<Timestamp>,
     /// What came of the last time; `None`: it was not read back yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub verdict: Option<ProofVerdict>,
@@ -575,6 +578,20 @@ pub struct Person {
 }
 
 impl Person {
+    /// Looked at when it is time to read them back. Whoever waits for people is not: that plan would be made anew each
+    /// time, and they agree to one.
+    pub fn wake_for_proof(&mut self) {
+        let due = self.proof.and_then(|case| case.due);
+        if let Some(due) = due.filter(|_| !self.held) {
+            self.due = Some(self.due.map_or(due, |other| other.min(due)));
+        }
+    }
+
+    /// Whether nothing but a look back is what they are due for.
+    pub fn due_for_proof(&self) -> bool {
+        self.due.is_some() && self.due == self.proof.and_then(|case| case.due)
+    }
+
     /// Whether somebody is as they were, whatever was read back of them meanwhile and whenever that is due
     /// again: no plan for them is void because of that.
     pub fn is_as(&self, before: &Self) -> bool {

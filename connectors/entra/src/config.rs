@@ -313,6 +313,7 @@ const fn calls_of(op: Op) -> &'static [(&'static str, &'static str)] {
         Area::SignIn(SignInOp::IssuePass) => &[
             READ,
             ("GET", graph::METHODS),
+            ("GET", graph::MEMBER_OF_ALL),
             ("GET", graph::ROLES),
             ("GET", graph::ROLES_ELIGIBLE),
             ("POST", graph::PASSES),

@@ -286,7 +286,7 @@ pub(crate) fn list_groups_of(id: &ObjectId, any_way: bool, top: &str) -> Call {
         (
             MEMBER_OF_ALL,
             "transitiveMemberOf",
-            "id,displayName,groupTypes,assignedLicenses",
+            "id,displayName,groupTypes,assignedLicenses,isAssignableToRole",
         )
     } else {
         (MEMBER_OF, "memberOf", "id")

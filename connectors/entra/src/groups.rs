@@ -110,6 +110,13 @@ pub(crate) fn read(body: &Json) -> Result<SeenGroup, CallError> {
     })
 }
 
+/// Whether being in it may make somebody an administrator: it is a role, or a group that roles are given to.
+pub(crate) fn gives_role(item: &Json) -> bool {
+    let kind = item.get("@odata.type").and_then(Json::as_str);
+    let assignable = item.get("isAssignableToRole").and_then(Json::as_bool);
+    kind == Some("#microsoft.graph.directoryRole") || assignable == Some(true)
+}
+
 /// Whether the members of a group of these kinds follow a rule.
 pub(crate) fn dynamic(kinds: &[Json]) -> bool {
     kinds.iter().any(|kind| kind == "DynamicMembership")

@@ -2,7 +2,7 @@
 //!
 //! Sources: "Create temporaryAccessPassMethod" (one usable pass a user: a new one replaces the old;
 //! the answer holds the only copy), "Delete temporaryAccessPassAuthenticationMethod", "List methods",
-//! "List roleAssignments" (graph/api); "Lifecycle Workflow built-in tasks": no pass for whoever has a method
+//! "List roleAssignments", "List transitiveMemberOf" (graph/api); "Lifecycle Workflow built-in tasks": no pass for whoever has a method
 //! or a role already. Invariant: a pass is asked for once a call, and its secret leaves here in a [`Secret`]
 //! only.
 
@@ -14,8 +14,9 @@ use rollcall_http::{Call, CallError, Lane, Secret, Situation, values};
 use serde_json::{Map, Value as Json, json};
 
 use crate::current::Current;
+use crate::lookup::PAGE;
 use crate::write::{Ended, Sender, invalid, not_found, situation};
-use crate::{Entra, graph};
+use crate::{Entra, graph, groups};
 
 /// A pass that was made.
 pub struct Pass {
@@ -137,8 +138,14 @@ impl Sender<'_> {
         Ok(values(&listed)?.iter().any(counts))
     }
 
-    /// Whether somebody has a role in the directory, or may have one on request.
+    /// Whether somebody has a role in the directory, may have one on request, or is in a group that roles are
+    /// given to.
     async fn administers(&mut self, object: &ObjectId) -> Result<bool, CallError> {
+        let call = graph::list_groups_of(object, true, PAGE);
+        let member_of = self.send_to_account(object, call).await?;
+        if values(&member_of)?.iter().any(groups::gives_role) {
+            return Ok(true);
+        }
         for eligible in [false, true] {
             let call = graph::list_roles(object, eligible, self.lane);
             match self.send(call).await {

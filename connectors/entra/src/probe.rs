@@ -34,7 +34,7 @@ const GROUPS_READ: &[&str] = &[
 type Feature = (fn(Wants) -> bool, &'static str, &'static [&'static str]);
 
 /// Everything that this connector does, each with who asks for it.
-const FEATURES: [Feature; 35] = [
+const FEATURES: [Feature; 36] = [
     (
         |_| true,
         "read people",
@@ -62,6 +62,11 @@ const FEATURES: [Feature; 35] = [
         &["User-LifeCycleInfo.ReadWrite.All"],
     ),
     (|wants| wants.groups, "see who is in groups", GROUPS_READ),
+    (
+        |wants| wants.passes.is_some() && !wants.groups,
+        "see whether somebody is in a group that has roles",
+        GROUPS_READ,
+    ),
     (
         |wants| wants.proof && !wants.groups,
         "see what groups leavers are still in",

@@ -108,6 +108,7 @@ impl Entra {
                     .and_then(Json::as_array)
                     .is_some_and(|kinds| groups::dynamic(kinds)),
                 licensed: !seen.licences.is_empty(),
+                administers: groups::gives_role(group),
             });
         }
         out.sort_by(|a, b| a.id.cmp(&b.id));

@@ -33,6 +33,10 @@ pub struct SeenAccount {
 
 /// A membership as it was read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about a group, and any may go with any other"
+)]
 pub struct SeenMembership {
     /// The group's id.
     pub id: String,
@@ -44,6 +48,8 @@ pub struct SeenMembership {
     pub nested: bool,
     /// It gives licences.
     pub licensed: bool,
+    /// Roles of the directory may be given to it.
+    pub administers: bool,
 }
 
 /// What one thing turned out to be.

@@ -85,7 +85,7 @@ impl Desk<'_> {
             // We put it there: questions about accounts do not reach into the bin.
             None if self.person.lifecycle == Lifecycle::Deleted => self.person.in_bin(),
             None if self.leaving && self.person.lifecycle == Lifecycle::Blocked => {
-                self.person.due = None;
+                (self.person.due, self.person.proof) = (None, None);
                 let note = "cut off, and the account is no longer in the tenant";
                 self.find(FindingKind::AccountGone, Severity::Info, None, note);
                 None

@@ -315,8 +315,10 @@ impl Desk<'_> {
             .partition(|s| s.due <= cx.now && (!cx.stale || s.op.cut() || s.op.proves()));
         let flips = self.belongs.flips.filter(|_| !self.leaving);
         let wakes = std::mem::take(&mut self.wakes);
+        // Who is read back is looked at when the fold says so: not before the cut was carried out.
         self.person.due = scheduled
             .iter()
+            .filter(|s| !s.op.proves())
             .map(|s| s.due)
             .chain(flips)
             .chain(wakes)

@@ -443,7 +443,7 @@ impl Desk<'_> {
         steps.retain(|step| {
             let device = step.op.on_device() && step.op != Op::DeviceDeleteEntra;
             let begun = step.due <= cut.due || step.args.contains_key("attempt");
-            begun || (for_cause && device)
+            begun || (for_cause && device) || step.op.proves()
         });
         steps
     }
@@ -465,7 +465,8 @@ impl Desk<'_> {
         self.belongs = next;
         // A device that was told once is told again in days, whoever comes back.
         let told = |step: &DraftAction| step.args.contains_key("attempt");
-        steps.retain(|step| step.due <= self.cx.now || told(step));
+        let stays = |step: &DraftAction| told(step) || step.op.proves();
+        steps.retain(|step| step.due <= self.cx.now || stays(step));
         steps.retain(|step| step.op != Op::UserDeleteSoft);
         steps
     }

@@ -329,15 +329,20 @@ impl Desk<'_> {
     fn proofs(&self, exit: &Exit, steps: &[DraftAction]) -> Vec<DraftAction> {
         let policy = &self.cx.policy.leaver;
         let now = self.cx.now;
-        let takes = |step: &&DraftAction| step.op.destructive();
-        let goes = steps.iter().filter(takes).any(|step| step.due <= now);
-        let cut = steps.iter().find(|step| step.op.cut());
+        let due = |step: &&DraftAction| step.due <= now;
+        let goes = steps.iter().filter(due).any(|step| step.op.destructive());
+        let disable = steps.iter().find(|step| step.op == Op::UserDisable);
+        let cut = disable.or_else(|| steps.iter().find(|step| step.op.cut()));
+        let over = |rounds: usize| rounds >= policy.proof.len();
         let (since, rounds) = match (self.person.proof, cut) {
             _ if !exit.cut.cause.exit() => return Vec::new(),
-            _ if goes => (now, 0),
+            // What is done now is read back anew; until it is done, what was done before.
+            (Some(case), _) if disable.is_none() => match usize::from(case.rounds) {
+                rounds if over(rounds) && goes => (now, 0),
+                rounds => (case.since, rounds),
+            },
             (_, Some(cut)) => (cut.due.max(now), 0),
-            (Some(case), None) => (case.since, usize::from(case.rounds)),
-            (None, None) => return Vec::new(),
+            (_, None) => return Vec::new(),
         };
         let at = |minutes: &u32| {
             let after = SignedDuration::from_mins(i64::from(*minutes));
@@ -374,6 +379,8 @@ impl Desk<'_> {
         let step = DraftAction::simple(Op::UserProof, due, exit.reason.clone(), "leaver.proof");
         let args = expected.args().into_iter();
         let step = args.fold(step, |step, (name, value)| step.with(&name, value));
+        let first = policy.proof.first().copied().unwrap_or_default();
+        let step = step.with("first", first.to_string());
         step.with("round", (round + 1).to_string())
             .from(exit.cut.due)
     }

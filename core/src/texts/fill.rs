@@ -38,7 +38,14 @@ pub fn fill(
     for mut step in steps {
         if step.op.speaks() {
             match write(notices, &step, person, name.as_deref(), manager, target) {
-                Ok(values) => step.after = values,
+                Ok(values) => {
+                    step.after = values;
+                    // Who is cut off before it is handed over gets no pass.
+                    if let Some(reader) = manager.filter(|_| notices.hands_to_manager(step.op)) {
+                        let reader = reader.person.as_str().to_owned();
+                        step.args.insert("reader".to_owned(), reader);
+                    }
+                }
                 Err(gap) => {
                     findings.push(waits(&step, &gap, person, row));
                     continue;
@@ -96,7 +103,7 @@ fn name_after(draft: &Draft, person: &Person, target: &Target) -> Option<String>
 
 /// Somebody reads what is sent there.
 fn in_use(manager: &Person) -> bool {
-    manager.object.is_some() && manager.lifecycle == Lifecycle::Active
+    manager.object.is_some() && manager.lifecycle == Lifecycle::Active && manager.cut.is_none()
 }
 
 fn waits(step: &DraftAction, gap: &Gap, person: &Person, row: Option<u32>) -> Finding {

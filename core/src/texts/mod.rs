@@ -85,6 +85,11 @@ impl Texts {
         }
     }
 
+    /// Whether what an operation hands over goes to the manager.
+    fn hands_to_manager(&self, op: Op) -> bool {
+        addressee(op) == Addressee::Pass && self.pass.is_none()
+    }
+
     /// The best text: of the occasion before one for any, in the reader's language before the
     /// default one.
     fn entry(&self, op: Op, occasion: Option<&str>, language: Option<&str>) -> Option<&Entry> {

@@ -4,7 +4,7 @@
 //! every mistake in one list). Only then is anything connected.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rollcall_core::delta::Coverage;
@@ -302,6 +302,12 @@ pub struct Entra {
     /// Name or ARN of a secret in AWS Secrets Manager that holds the client secret.
     #[serde(default)]
     pub client_secret: Option<String>,
+    /// A file with a certificate and its key (PEM), relative to the configuration.
+    #[serde(default)]
+    pub certificate_file: Option<PathBuf>,
+    /// Name or ARN of a secret in AWS Secrets Manager that holds the same.
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// No secret at all: who this process is at AWS proves it to the login host.
     #[serde(default)]
     pub federation: Option<Federation>,
@@ -509,6 +515,16 @@ impl Settings {
             };
             checked.map_err(wrong).ok().map(Arc::new)
         });
+        if let (Some(notify), Location::Folder(store)) = (&notify, &config.store)
+            && let Some(handed) = notify.passes_into()
+            && inside(&folder.join(handed), &folder.join(store))
+        {
+            problems.push(format!(
+                "{}: `notify.file.folder` lies in the folder of the store, and passes are secrets: name a folder \
+                 outside of it, or let tap.issue go by a webhook",
+                path.display()
+            ));
+        }
         if let (Some(policy), Some(mapping)) = (&policy, &mapping)
             && let Err(error) = ProtectedRule::compile(policy, mapping)
         {
@@ -877,12 +893,15 @@ impl Config {
                 let credentials = [
                     entra.client_secret_env.is_some(),
                     entra.client_secret.is_some(),
+                    entra.certificate_file.is_some(),
+                    entra.certificate.is_some(),
                     entra.federation.is_some(),
                 ];
                 if credentials.iter().filter(|there| **there).count() != 1 {
                     out.push(
                         "`target.entra` needs one of `client_secret_env` (a variable), \
-                         `client_secret` (a secret at AWS) and `federation`"
+                         `client_secret` (a secret at AWS), `certificate_file`, `certificate` (a secret at \
+                         AWS) and `federation`"
                             .to_owned(),
                     );
                 }
@@ -911,6 +930,21 @@ impl Config {
         }
         out
     }
+}
+
+/// Whether a path lies in a folder, or is it; as they are written, links not followed.
+fn inside(path: &Path, folder: &Path) -> bool {
+    let plain = |path: &Path| {
+        let mut out = PathBuf::new();
+        for part in path.components() {
+            let up = part == Component::ParentDir && out.pop();
+            if !up && part != Component::CurDir {
+                out.push(part);
+            }
+        }
+        out
+    };
+    plain(path).starts_with(plain(folder))
 }
 
 /// What a policy asks for and neither a target of today nor `[notify]` does.

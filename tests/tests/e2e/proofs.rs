@@ -17,6 +17,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("proofs::what_the_tenant_hides_is_unknown", hidden),
         trial("proofs::the_bin_is_proven_too", deleted),
         trial("proofs::who_stays_is_not_read_back", stays),
+        trial("proofs::what_cannot_be_taken_is_proven_too", refused),
+        trial(
+            "proofs::of_a_cut_that_is_held_nothing_is_planned_anew",
+            held,
+        ),
     ]
 }
 
@@ -261,4 +266,76 @@ fn stays() {
     let changes = report["changes"].as_array();
     let changes = changes.unwrap_or_else(|| panic!("{report}"));
     assert!(!changes.iter().any(|it| of(&it)), "{report}");
+}
+
+/// A role that the tenant does not let us take fails again and again: it is read back all the same, and named.
+fn refused() {
+    let world = world("roles = true\n");
+    let leaver = id(&world, "10015");
+    tenant(&world, "2026-03-02T08:00:00Z")
+        .put_role(&leaver, "User Administrator", "/", false)
+        .unwrap();
+    world.edit(
+        "rollcall.toml",
+        "[target.rehearsal]\n",
+        "[target.rehearsal]\nwithout_permissions = [\"RoleAssignmentSchedule.ReadWrite.Directory\"]\n",
+    );
+    let mut roster = Roster::of(30);
+    roster.0.get_mut(&10_015).unwrap().active = false;
+    world.drop_file("b-2026-03-03.csv", roster.csv());
+    let report = world.at(CUT, &["run"]).expect(1).last_json();
+    assert_eq!(report["outcomes"]["failed"], 1, "{report}");
+    let mut proofs = 0;
+    for now in [
+        "2026-03-03T02:20:00Z",
+        "2026-03-03T02:40:00Z",
+        "2026-03-03T03:10:00Z",
+        "2026-03-03T08:00:00Z",
+        "2026-03-04T02:10:00Z",
+        "2026-03-05T02:10:00Z",
+    ] {
+        let ran = world.at(now, &["release"]);
+        let report: Value = ran.out.lines().last().map_or_else(
+            || json!({"changes": []}),
+            |line| serde_json::from_str(line).unwrap(),
+        );
+        if let Some(items) = proof(&report) {
+            proofs += 1;
+            assert_eq!(verdicts(&items)["role"], "residual", "{now}: {items}");
+            assert_eq!(verdicts(&items)["account"], "gone", "{now}: {items}");
+        }
+    }
+    assert_eq!(proofs, 3, "neither never nor for ever");
+}
+
+/// Whoever waits for people is one plan: no look back makes another one of it.
+fn held() {
+    let world = world("");
+    world.edit(
+        "policy.toml",
+        "count = 10\npercent = 2.0",
+        "count = 0\npercent = 0.0",
+    );
+    world.edit("policy.toml", "over_budget = 2", "over_budget = 1");
+    let mut roster = Roster::of(30);
+    roster.0.get_mut(&10_015).unwrap().active = false;
+    world.drop_file("b-2026-03-03.csv", roster.csv());
+    let report = world.at(CUT, &["run"]).expect(3).last_json();
+    assert_eq!(world.users()["10015"]["accountEnabled"], true, "{report}");
+    let entries = || world.files("log").len();
+    let before = entries();
+    for now in [
+        "2026-03-03T02:20:00Z",
+        "2026-03-03T02:40:00Z",
+        "2026-03-03T03:20:00Z",
+    ] {
+        world.at(now, &["release"]);
+    }
+    assert_eq!(entries(), before, "a plan for nothing");
+    world.agree("2026-03-03T04:00:00Z", &report, "disables");
+    world.at("2026-03-03T04:01:00Z", &["apply"]);
+    assert_eq!(world.users()["10015"]["accountEnabled"], false);
+    let report = release(&world, "2026-03-03T04:30:00Z");
+    let items = proof(&report).unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(verdicts(&items)["account"], "gone");
 }

@@ -11,6 +11,7 @@ const ME: &str = "GET /v1.0/users/o1";
 const METHODS: &str = "GET /v1.0/users/o1/authentication/methods";
 const ROLES: &str = "GET /v1.0/roleManagement/directory/roleAssignments";
 const ELIGIBLE: &str = "GET /v1.0/roleManagement/directory/roleEligibilityScheduleInstances";
+const MEMBER_OF: &str = "GET /v1.0/users/o1/transitiveMemberOf";
 const PASS: &str = "POST /v1.0/users/o1/authentication/temporaryAccessPassMethods";
 const SECRET_PASS: &str = "nc+&G=xwDKCz";
 
@@ -48,7 +49,7 @@ fn nobody_yet(line: &str) -> Option<Answer> {
             "@odata.type": "#microsoft.graph.passwordAuthenticationMethod",
             "id": "28c10230-6103-485e-b985-444c60001490"
         }]))),
-        ROLES | ELIGIBLE => Some(list(&json!([]))),
+        ROLES | ELIGIBLE | MEMBER_OF => Some(list(&json!([]))),
         _ => None,
     }
 }
@@ -82,7 +83,7 @@ async fn the_pass_is_what_the_answer_says_and_is_not_shown() {
         *sent,
         json!({"lifetimeInMinutes": 480, "startDateTime": "2026-03-16T06:00:00Z"})
     );
-    assert_eq!(asked.len(), 5);
+    assert_eq!(asked.len(), 6);
 }
 
 /// A start that is over would be refused.
@@ -144,6 +145,22 @@ async fn no_administrator_gets_one() {
             panic!("{:?}", issued.result.ending);
         };
         assert_eq!(code, "has_role");
+    }
+    // By way of a group, or of a role that a group has.
+    for (kind, assignable, admin) in [
+        ("#microsoft.graph.group", json!(true), true),
+        ("#microsoft.graph.group", json!(null), false),
+        ("#microsoft.graph.directoryRole", json!(null), true),
+        ("#microsoft.graph.administrativeUnit", json!(null), false),
+    ] {
+        let item = json!({"@odata.type": kind, "id": "x", "isAssignableToRole": assignable});
+        let stage = stage(move |asked| match asked.plain() {
+            MEMBER_OF => list(&json!([item])),
+            PASS => made(),
+            other => nobody_yet(other).unwrap_or_else(|| panic!("{other}")),
+        });
+        let issued = issue(&stage, "2026-03-16T06:00:00Z").await;
+        assert_eq!(issued.pass.is_none(), admin, "{kind} {assignable}");
     }
     // No licence for roles on request: nobody has one.
     let stage = stage(|asked| match asked.plain() {

@@ -331,10 +331,20 @@ impl Meter {
     }
 
     /// Takes `units` once they are there.
-    pub(super) async fn take(&self, units: u32, patience: Duration) -> Result<(), Frozen> {
+    /// `whole`: at the whole pace, whatever others take; a refusal tells.
+    pub(super) async fn take(
+        &self,
+        units: u32,
+        whole: bool,
+        patience: Duration,
+    ) -> Result<(), Frozen> {
         let now = self.clock.elapsed();
         // Where others take from it too, a unit is dearer.
-        let mut left = self.counted(|c| c.part.cells(units, now));
+        let mut left = if whole {
+            units
+        } else {
+            self.counted(|c| c.part.cells(units, now))
+        };
         while let Some(cells) = NonZeroU32::new(left.min(self.burst)) {
             self.thawed(patience).await?;
             match self

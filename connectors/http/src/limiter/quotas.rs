@@ -110,7 +110,10 @@ impl Quotas {
             } else {
                 Some(metered.queue(lane).await)
             };
-            metered.meter.take(metered.wanted(cost), patience).await?;
+            // A cut does not go slower because of what others take.
+            let whole = lane == Lane::Urgent;
+            let wanted = metered.wanted(cost);
+            metered.meter.take(wanted, whole, patience).await?;
         }
         // Another call may have been throttled while this one waited for its last token.
         while needed().any(|b| !b.meter.frozen_for().is_zero()) {

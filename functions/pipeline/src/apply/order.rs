@@ -622,12 +622,18 @@ impl Hands<'_, '_> {
 
     /// Whether a newer plan than this one cut the person off.
     pub(super) async fn stopped(&self, person: &PersonKey) -> Result<bool, ApplyError> {
+        let stopped = self.cut_by(person).await?;
+        Ok(stopped.is_some_and(|generation| generation > self.job.generation))
+    }
+
+    /// The newest plan that cut a person off.
+    pub(super) async fn cut_by(&self, person: &PersonKey) -> Result<Option<u64>, ApplyError> {
         let newest = self.store.list(&stops_of(person)).await?.pop();
         let Some(newest) = newest else {
-            return Ok(false);
+            return Ok(None);
         };
         let stop: Stop = self.store.json(&newest.key).await?;
-        Ok(stop.generation > self.job.generation)
+        Ok(Some(stop.generation))
     }
 }
 

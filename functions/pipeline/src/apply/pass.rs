@@ -5,7 +5,7 @@
 //! a second time (P6).
 
 use jiff::Timestamp;
-use rollcall_core::model::{Ending, ObjectId, Step, StepResult};
+use rollcall_core::model::{Ending, ObjectId, PersonKey, Step, StepResult};
 use rollcall_core::plan::{Action, ActionValues, WorkOrder};
 use rollcall_core::texts::Notification;
 
@@ -32,6 +32,16 @@ impl Hands<'_, '_> {
         let Some(notifier) = self.notifier.filter(|it| it.tells(action.op)) else {
             return Ok(ended(no_way(action.op)));
         };
+        // Cut off by this plan or a newer one: somebody else has to hand it over.
+        if let Some(reader) = action.args.get("reader") {
+            let cut = self.cut_by(&PersonKey::new(reader)).await?;
+            if cut.is_some_and(|generation| generation >= self.job.generation) {
+                return Ok(ended(Ending::Waiting {
+                    until: None,
+                    reason: "manager".to_owned(),
+                }));
+            }
+        }
         let notice = values.and_then(|it| Notification::of(&it.after));
         let (Some(notice), Some((start, minutes))) = (notice, span(action)) else {
             let why = "its text is no longer stored: plan again".to_owned();
@@ -51,7 +61,15 @@ impl Hands<'_, '_> {
             let result = self
                 .withdraw(&step, &issued.id, result, cut_meanwhile())
                 .await;
-            return Ok(self.take_back(step, result).await);
+            let left = result.ending.clone();
+            let back = self.take_back(step, result).await;
+            // A pass that may still be there is said, whatever else was taken back.
+            let ending = if matches!(left, Ending::Unknown { .. }) {
+                left
+            } else {
+                back.ending
+            };
+            return Ok(StepResult { ending, ..back });
         }
         let IssuedPass { id, pass } = issued;
         let worker = order.workers.first();

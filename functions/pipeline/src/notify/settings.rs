@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rollcall_core::model::Op;
 use rollcall_core::policy::Policy;
@@ -157,6 +157,16 @@ impl NotifySettings {
         }
         out.sort_by_key(|sent| sent.op);
         out
+    }
+
+    /// The folder that passes are put into, if they go to files.
+    pub fn passes_into(&self) -> Option<&Path> {
+        let mut routes = self.routes.iter();
+        let route = routes.find(|route| route.ops.contains(&Op::TapIssue))?;
+        match &route.to {
+            Channel::File(folder) => folder.folder.as_deref(),
+            Channel::Webhook(_) => None,
+        }
     }
 
     /// Whether an operation can be carried out.

@@ -327,6 +327,7 @@ impl Folding<'_> {
             if heard && person.revision == before {
                 person.revision += 1;
             }
+            person.wake_for_proof();
             person
         };
         let Some(order) = order else {

@@ -30,6 +30,9 @@ const OVERDUE: SignedDuration = SignedDuration::from_hours(6);
 /// When a cut of a run under way that failed is tried again with what else it has left.
 const CUT_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
+/// Persons that are loaded at once.
+const LOADED: usize = 4096;
+
 /// Cuts first.
 const LANES: [Lane; 2] = [Lane::Urgent, Lane::Bulk];
 
@@ -243,6 +246,15 @@ impl Pipeline {
         let state = State::load(&self.store, &head.standing.state).await?;
         let behind = state.hot().iter().filter(|hot| hot.due.is_some_and(late));
         let mut behind: BTreeSet<u128> = behind.map(|hot| hot.key).collect();
+        // To be read back is nothing that a run has to give way to.
+        let places = state.hot().iter().enumerate();
+        let places = places.filter(|(_, hot)| behind.contains(&hot.key));
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        for some in places.chunks(LOADED) {
+            for person in state.persons(some)?.iter().filter(|it| it.due_for_proof()) {
+                behind.remove(&person.hot().key);
+            }
+        }
         if behind.is_empty() {
             return Ok(false);
         }

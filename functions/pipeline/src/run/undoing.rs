@@ -417,6 +417,8 @@ fn with_before(
             .order
             .iter()
             .flat_map(WorkOrder::every)
+            // A look is no deed.
+            .filter(|action| !action.op.proves())
             .filter_map(|action| {
                 let outcome = outcomes.get(&action.id)?;
                 outcome.ending.settled().then(|| Done {
