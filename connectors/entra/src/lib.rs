@@ -7,6 +7,7 @@
 mod account;
 mod assign;
 mod bin;
+mod certificate;
 mod cloud;
 mod config;
 mod create;
@@ -27,6 +28,7 @@ mod sign_in;
 mod states;
 mod write;
 
+pub use certificate::{Certificate, CertificateError};
 pub use cloud::Cloud;
 pub use config::{Entra, EntraConfig, EntraError, does};
 pub use pass::{Issued, Pass};

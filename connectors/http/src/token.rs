@@ -54,6 +54,11 @@ impl Proof {
     pub fn new(ask: impl Fn() -> Asked + Send + Sync + 'static) -> Self {
         Self(Arc::new(ask))
     }
+
+    /// Asks for one.
+    pub fn ask(&self) -> Asked {
+        (self.0)()
+    }
 }
 
 impl std::fmt::Debug for Proof {

@@ -138,7 +138,7 @@ impl Setup {
                 "a function works on a tenant: configure [target.entra]".to_owned(),
             ));
         };
-        let mut config = wiring::entra(entra).await?;
+        let mut config = wiring::entra(entra, files.path()).await?;
         if let Some(share) = self.share {
             config.share = share;
         }

@@ -1,11 +1,11 @@
 //! From settings to a connected pipeline: what every entry point does the same way.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_entra::EntraConfig;
-use rollcall_http::{Clock, Credential, Postbox, Secret, Share, posting_exchange};
+use rollcall_entra::{Certificate, EntraConfig};
+use rollcall_http::{Chance, Clock, Credential, Postbox, Proof, Secret, Share, posting_exchange};
 
 use crate::aws::{Aws, Urls};
 use crate::config::{self, ConfigError, Federation, Key, Location, Settings};
@@ -140,17 +140,63 @@ fn hook(webhook: &Webhook, clock: Clock) -> Result<WebhookNotifier, RunError> {
     Ok(WebhookNotifier::new(to, signing, webhook.idempotent))
 }
 
+/// What signs for an application at the login host of its cloud, a new word each time.
+fn signing(
+    entra: &config::Entra,
+) -> impl Fn(&Certificate) -> Result<Secret, String> + Send + Sync + use<> {
+    let client = entra.client_id.clone();
+    let audience = format!("{}/{}/oauth2/v2.0/token", entra.login(), entra.tenant_id);
+    let clock = Clock::system();
+    move |certificate: &Certificate| {
+        let random = "the operating system gives no random bytes";
+        let ids = Chance::seeded(getrandom::u64().map_err(|_| random.to_owned())?);
+        certificate.word(&client, &audience, &ids.guid(), clock.now())
+    }
+}
+
 /// How the connector reaches a real tenant: with a secret of the environment or of AWS, or with
 /// none at all.
 ///
 /// # Errors
 /// When there is no such secret.
-pub async fn entra(entra: &config::Entra) -> Result<EntraConfig, RunError> {
+///
+/// `folder` is where the configuration lies.
+pub async fn entra(entra: &config::Entra, folder: &Path) -> Result<EntraConfig, RunError> {
+    let certified = |pem: &str, place: &str| {
+        Certificate::read(pem)
+            .map_err(|e| format!("{place} is no certificate to sign in with: {e}"))
+    };
     let credential = match (
         &entra.client_secret_env,
         &entra.client_secret,
         entra.federation,
     ) {
+        _ if entra.certificate_file.is_some() => {
+            let file = folder.join(entra.certificate_file.as_deref().unwrap_or(folder));
+            let place = file.display().to_string();
+            let pem = std::fs::read_to_string(&file);
+            let pem = pem.map_err(|e| refuse(format!("{place} cannot be read: {e}")))?;
+            let certificate = Arc::new(certified(&pem, &place).map_err(refuse)?);
+            let word = signing(entra);
+            Credential::Assertion(Proof::new(move || {
+                let signed = word(&certificate);
+                Box::pin(async move { signed })
+            }))
+        }
+        _ if entra.certificate.is_some() => {
+            let name = entra.certificate.clone().unwrap_or_default();
+            let kept = Aws::load().await.kept(&name);
+            let word = Arc::new(signing(entra));
+            Credential::Assertion(Proof::new(move || {
+                let (kept, word, name) = (kept.clone(), Arc::clone(&word), name.clone());
+                Box::pin(async move {
+                    // Looked up for every token, so that a new one counts at once.
+                    let pem = kept.ask().await?;
+                    let place = format!("the secret `{name}`");
+                    word(&certified(pem.reveal(), &place)?)
+                })
+            }))
+        }
         (Some(name), ..) => {
             let secret = std::env::var(name).map_err(|_| {
                 refuse(format!(

@@ -77,7 +77,7 @@ pub(crate) async fn wire(
     let (config, exchange) = match &settings.config.target {
         config::Target::Rehearsal(rehearsal) => rehearse(&settings, rehearsal, clock)?,
         config::Target::Entra(entra) => (
-            wiring::entra(entra).await?,
+            wiring::entra(entra, &settings.folder).await?,
             reqwest_exchange(wiring::TIMEOUT)?,
         ),
     };
