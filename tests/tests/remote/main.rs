@@ -7,6 +7,7 @@
     reason = "a failed unwrap is a failed test, and a test may hold a whole process on its stack"
 )]
 
+mod devices;
 mod giving_way;
 mod storm;
 mod taking_back;

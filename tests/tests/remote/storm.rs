@@ -66,7 +66,14 @@ fn roster(night: usize) -> String {
 /// The first night is over, without a fault; devices, roles and methods are there.
 ///
 /// The store is in memory: what happens in a seed happens in the same order each time.
-pub(super) async fn quiet() -> (Place, Pipeline) {
+async fn quiet() -> (Place, Pipeline) {
+    let (place, process) = quiet_of(&roster(0)).await;
+    equip(&place);
+    (place, process)
+}
+
+/// The same with other people and nothing beside their accounts.
+pub(super) async fn quiet_of(first_night: &str) -> (Place, Pipeline) {
     let mut place = Place::with(TenantOptions::default());
     let edit = |file: &str, from: &str, to: &str| {
         let path = place.dir().join(file);
@@ -92,6 +99,7 @@ pub(super) async fn quiet() -> (Place, Pipeline) {
             "inactive_share_points = 100.0",
         ),
         ("max_source_age_h = 36", "max_source_age_h = 9000"),
+        ("count = 10\n", "count = 100\n"),
     ] {
         edit("policy.toml", from, to);
     }
@@ -106,10 +114,9 @@ pub(super) async fn quiet() -> (Place, Pipeline) {
     place.notifier = Some(Arc::new(FileNotifier::into(memory())));
     let mut process = place.process(false);
     process.store = memory();
-    deliver(&process, 0).await;
+    put(&process, 0, first_night).await;
     process.pull_inbox(place.clock.now(), &[]).await.unwrap();
     process.advance(Until::Closed).await.unwrap();
-    equip(&place);
     let second = NIGHTS[1].parse::<jiff::Timestamp>().unwrap();
     let rest = second.duration_since(place.clock.now());
     place.clock.sleep(rest.unsigned_abs()).await;
@@ -120,7 +127,7 @@ async fn deliver(process: &Pipeline, night: usize) {
     put(process, night, &roster(night)).await;
 }
 
-async fn put(process: &Pipeline, night: usize, file: &str) {
+pub(super) async fn put(process: &Pipeline, night: usize, file: &str) {
     let name = format!("inbox/workers-{}.csv", &NIGHTS[night][..10]);
     process
         .store
