@@ -69,6 +69,11 @@ impl Certificate {
         &self.thumbprint
     }
 
+    /// Its RSA public key (PKCS #1, DER): what is uploaded besides the certificate to whoever only checks signatures.
+    pub fn public_key(&self) -> &[u8] {
+        self.key.public().as_ref()
+    }
+
     /// A word for one asking: who the application is, for the token endpoint `audience`. `id` is
     /// never used twice.
     ///

@@ -52,7 +52,7 @@ pub use devices::{
 pub use error::TenantError;
 pub use fault::{Fault, Faults};
 pub use groups::reader::is_member;
-pub use options::{Federated, Size, TenantOptions, Throttle};
+pub use options::{Federated, KnownCertificate, Size, TenantOptions, Throttle};
 pub use passes::PassPolicy;
 pub use serve::serve;
 pub use served::Served;

@@ -39,6 +39,15 @@ impl Default for Throttle {
     }
 }
 
+/// A certificate that was uploaded for the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownCertificate {
+    /// Base64url of the SHA-256 of it.
+    pub thumbprint: String,
+    /// Its RSA public key (PKCS #1, DER).
+    pub public_key: Vec<u8>,
+}
+
 /// A federated credential of the application. Its tokens are compared claim by claim; their
 /// signature is not checked, for this tenant knows no issuer's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +72,8 @@ pub struct TenantOptions {
     pub client_secret: String,
     /// Whose word is taken in place of the secret.
     pub federated: Vec<Federated>,
+    /// Certificates of the application, with which it signs a word of its own.
+    pub certificates: Vec<KnownCertificate>,
     /// Domains that sign-in names may have; the first is the default one.
     pub verified_domains: Vec<String>,
     /// Seats that were bought, by the part number of the licence. Well-known ones have their
@@ -125,6 +136,7 @@ impl Default for TenantOptions {
             client_id: "00000000-7e57-4000-8000-000000000002".to_owned(),
             client_secret: "rehearsal-only-not-a-secret".to_owned(),
             federated: Vec::new(),
+            certificates: Vec::new(),
             verified_domains: vec!["woodgrove.example".to_owned()],
             seats: BTreeMap::new(),
             journal: None,
@@ -148,6 +160,7 @@ impl fmt::Debug for TenantOptions {
             .field("client_id", &self.client_id)
             .field("client_secret", &"[secret]")
             .field("federated", &self.federated)
+            .field("certificates", &self.certificates)
             .field("verified_domains", &self.verified_domains)
             .field("seats", &self.seats)
             .field("journal", &self.journal)

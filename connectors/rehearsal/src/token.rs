@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
+use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::json;
 
 use crate::answer::Answer;
@@ -144,6 +145,71 @@ impl Tokens {
     }
 }
 
+/// Whether an assertion is one that the application signed with a certificate of its own; one that is somebody
+/// else's is not. Source: "application authentication certificate credentials".
+///
+/// # Errors
+/// When it is, and is not right.
+fn signed(
+    word: &str,
+    options: &TenantOptions,
+    audience: &str,
+    now: Timestamp,
+) -> Result<bool, Denied> {
+    let refuse = |code, why| {
+        Err(denied(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            code,
+            why,
+        ))
+    };
+    let parts: Vec<&str> = word.split('.').collect();
+    let json = |part: &str| {
+        let bytes = base64url_decode(part)?;
+        serde_json::from_slice::<serde_json::Value>(&bytes).ok()
+    };
+    let [header, claims, signature] = parts[..] else {
+        return Ok(false);
+    };
+    let (Some(header), Some(claims)) = (json(header), json(claims)) else {
+        return Ok(false);
+    };
+    let Some(thumbprint) = header["x5t#S256"].as_str() else {
+        return Ok(false);
+    };
+    let known = options.certificates.iter();
+    let known = known.filter(|it| it.thumbprint == thumbprint && header["alg"] == "PS256");
+    let message = word.rsplit_once('.').map_or("", |(message, _)| message);
+    let signature = base64url_decode(signature).unwrap_or_default();
+    let mut verified = known.map(|it| {
+        let key = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, &it.public_key);
+        key.verify(message.as_bytes(), &signature).is_ok()
+    });
+    if !verified.any(|it| it) {
+        let why = "The certificate with identifier used to sign the client assertion is not registered on \
+                   application, or the signature is not valid.";
+        return refuse(700_027, why);
+    }
+    let second = |name: &str| claims[name].as_i64().unwrap_or_default();
+    let at = now.as_second();
+    let lasts = second("nbf") <= at && at < second("exp") && second("exp") - second("nbf") <= 600;
+    if !lasts {
+        let why = "Client assertion is not within its valid time range.";
+        return refuse(700_024, why);
+    }
+    let ours = claims["iss"] == options.client_id.as_str() && claims["iss"] == claims["sub"];
+    let here = claims["aud"]
+        .as_str()
+        .is_some_and(|it| it.ends_with(audience));
+    let once = claims["jti"].as_str().is_some_and(|it| !it.is_empty());
+    if !(ours && here && once) {
+        let why = "Client assertion contains an invalid issuer, subject, audience or identifier.";
+        return refuse(700_023, why);
+    }
+    Ok(true)
+}
+
 /// Whether an assertion is one of the federated credentials, and of this moment.
 fn vouched(word: &str, federated: &[Federated], now: Timestamp) -> Result<(), Denied> {
     let refuse = |code, why| Err(denied(StatusCode::BAD_REQUEST, "invalid_client", code, why));
@@ -252,7 +318,10 @@ fn check(
                 let why = "The client assertion type is not supported.";
                 return Err(denied(BAD, "invalid_request", 900_144, why));
             }
-            vouched(word, &options.federated, now)?;
+            let audience = format!("/{tenant}/oauth2/v2.0/token");
+            if !signed(word, options, &audience, now)? {
+                vouched(word, &options.federated, now)?;
+            }
         }
         None => {
             if get("client_secret")? != options.client_secret {

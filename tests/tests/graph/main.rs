@@ -14,7 +14,11 @@ mod edm;
 mod near_misses;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use rollcall_entra::{Certificate, Entra, EntraConfig};
+use rollcall_http::{Clock, Credential, Proof, Secret};
+use rollcall_rehearsal::{KnownCertificate, Tenant, TenantOptions};
 use serde_json::json;
 
 use crate::checker::{Sent, check};
@@ -86,6 +90,62 @@ async fn every_request_is_one_that_graph_knows() {
             })
             .collect();
         std::fs::write(path, lines.join("\n") + "\n").unwrap();
+    }
+}
+
+const CERTIFICATE: &str =
+    include_str!("../../../connectors/entra/tests/data/rehearsal-certificate.pem");
+
+/// How the word is spoilt → the code of the login host.
+#[tokio::test(start_paused = true)]
+async fn a_certificate_signs_in() {
+    type Spoil = fn(&str) -> String;
+    let spoils: [(Spoil, Option<&str>); 3] = [
+        (str::to_owned, None),
+        // Another claim under the same signature.
+        (
+            |word| {
+                let parts: Vec<&str> = word.split('.').collect();
+                format!(
+                    "{}.{}x.{}",
+                    parts[0],
+                    &parts[1][..parts[1].len() - 1],
+                    parts[2]
+                )
+            },
+            Some("AADSTS"),
+        ),
+        (
+            |word| word.rsplit_once('.').unwrap().0.to_owned() + ".AAAA",
+            Some("AADSTS700027"),
+        ),
+    ];
+    for (spoil, refused) in spoils {
+        let clock = Clock::starting_at("2026-03-16T02:00:00Z".parse().unwrap());
+        let certificate = Arc::new(Certificate::read(CERTIFICATE).unwrap());
+        let options = TenantOptions {
+            certificates: vec![KnownCertificate {
+                thumbprint: certificate.thumbprint().to_owned(),
+                public_key: certificate.public_key().to_vec(),
+            }],
+            ..TenantOptions::default()
+        };
+        let (tenant_id, client_id) = (options.tenant_id.clone(), options.client_id.clone());
+        let audience = format!("https://login.microsoftonline.com/{tenant_id}/oauth2/v2.0/token");
+        let tenant = Tenant::open(options, clock).unwrap();
+        let client = client_id.clone();
+        let word = Proof::new(move || {
+            let word = certificate.word(&client, &audience, "j-1", clock.now());
+            Box::pin(async move { word.map(|word| Secret::new(spoil(word.reveal()))) })
+        });
+        let config = EntraConfig::new(&tenant_id, &client_id, Credential::Assertion(word));
+        let entra = Entra::new(config, tenant.exchange(), clock).unwrap();
+        let token = entra.client().tokens().get().await;
+        match (token, refused) {
+            (Ok(_), None) => {}
+            (Err(error), Some(code)) => assert!(error.code().starts_with(code), "{error:?}"),
+            (token, refused) => panic!("{} {refused:?}", token.is_ok()),
+        }
     }
 }
 
