@@ -29,6 +29,10 @@ pub enum NoticeKind {
     LiftDeceasedReview,
     /// What an undo took back may be done again.
     LiftUndone,
+    /// A device of theirs is lost or stolen.
+    DeviceLost,
+    /// A device of theirs is back in the company.
+    DeviceReturned,
 }
 
 impl NoticeKind {
@@ -49,15 +53,23 @@ impl NoticeKind {
             Self::LiftLegalHold => "lift_legal_hold",
             Self::LiftDeceasedReview => "lift_deceased_review",
             Self::LiftUndone => "lift_undone",
+            Self::DeviceLost => "device_lost",
+            Self::DeviceReturned => "device_returned",
         }
+    }
+
+    /// It is about one device of the worker.
+    pub const fn of_device(self) -> bool {
+        matches!(self, Self::DeviceLost | Self::DeviceReturned)
     }
 
     /// How many different people have to say it, the last within 24 hours of the first.
     pub const fn people(self, policy: &Policy) -> u8 {
         let approvals = &policy.approvals;
         match self {
-            // Who cuts off or keeps needs nobody beside them: it can be lifted.
-            Self::Dismiss | Self::LegalHold => 1,
+            // Who cuts off or keeps needs nobody beside them: it can be lifted. A wipe is asked of
+            // people anyway.
+            Self::Dismiss | Self::LegalHold | Self::DeviceLost | Self::DeviceReturned => 1,
             Self::LiftDismissal => approvals.dismissal,
             Self::LiftLegalHold => approvals.legal_hold,
             Self::LiftDeceasedReview => approvals.deceased_review,
@@ -78,13 +90,30 @@ pub struct Notice {
     pub at: Timestamp,
     /// Why.
     pub reason: String,
+    /// Which device, where it is about one: its id in the directory, or in device management.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device: Option<String>,
+}
+
+impl Notice {
+    /// Whether it names a device exactly where it is about one.
+    pub fn is_whole(&self) -> bool {
+        let named = self.device.as_ref().map(|it| !it.trim().is_empty());
+        named == self.kind.of_device().then_some(true)
+    }
 }
 
 /// Takes a notice in, at an instant: what is said of a time to come holds now. Gives a finding where
 /// it says nothing new.
 pub fn heed(person: &mut Person, notice: &Notice, now: Timestamp) -> Option<Finding> {
     let at = notice.at.min(now);
+    let device = notice.device.as_deref().unwrap_or_default();
     let new = match notice.kind {
+        NoticeKind::DeviceLost | NoticeKind::DeviceReturned if is_strange(person, device) => {
+            return Some(strange_device(person, device));
+        }
+        NoticeKind::DeviceLost => lose(person, device, at),
+        NoticeKind::DeviceReturned => find(person, device, at),
         NoticeKind::Dismiss => dismiss(person, at),
         NoticeKind::LegalHold => hold(person, at),
         NoticeKind::LiftDismissal => person.dismissed.take().is_some(),
@@ -173,6 +202,54 @@ fn hold(person: &mut Person, at: Timestamp) -> bool {
     true
 }
 
+/// Their devices are known, and this is none of them.
+fn is_strange(person: &Person, device: &str) -> bool {
+    let cut = person.block.is_some_and(|block| block.at.is_some());
+    let mut known = person.devices.values();
+    cut && !person.devices_unread && !known.any(|case| case.device.goes_by(device))
+}
+
+/// A device is named that none of theirs is.
+pub(crate) fn strange_device(person: &Person, device: &str) -> Finding {
+    let note = "a device is named that is none of the worker's, as far as the tenant shows them; nothing is \
+                done to it. Write it anew with the device id that the directory or device management gives it";
+    let place = Place::default();
+    let mut finding = Finding::new(FindingKind::DeviceUnknown, Severity::Warning, place, note);
+    finding.argue("device", device);
+    finding.of(&person.worker)
+}
+
+fn lose(person: &mut Person, device: &str, at: Timestamp) -> bool {
+    if person.lost.contains_key(device) {
+        return false;
+    }
+    for case in person.devices.values_mut() {
+        if case.device.goes_by(device) {
+            case.returned = None;
+        }
+    }
+    person.lost.insert(device.to_owned(), at);
+    true
+}
+
+/// What is back is not lost, by whatever id that was said.
+fn find(person: &mut Person, device: &str, at: Timestamp) -> bool {
+    let lost = person.lost.len();
+    person
+        .lost
+        .retain(|said, _| !said.eq_ignore_ascii_case(device));
+    let mut new = person.lost.len() < lost;
+    for case in person.devices.values_mut() {
+        if !case.device.goes_by(device) {
+            continue;
+        }
+        person.lost.retain(|said, _| !case.device.goes_by(said));
+        new |= person.lost.len() < lost || case.returned.is_none();
+        case.returned = case.returned.or(Some(at));
+    }
+    new
+}
+
 fn lift(person: &mut Person, parking: Parking, at: Timestamp) -> bool {
     let parked = person.parked.get_mut(&parking);
     let Some(parked) = parked.filter(|it| it.released.is_none()) else {
@@ -185,8 +262,8 @@ fn lift(person: &mut Person, parking: Parking, at: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SourceName;
-    use crate::state::Undone;
+    use crate::model::{Device, DeviceRecords, Enrolment, Join, Ownership, Platform, SourceName};
+    use crate::state::{Block, BlockCause, Cut, DeviceCase, Undone};
 
     fn notice(kind: NoticeKind, at: &str) -> Notice {
         Notice {
@@ -194,6 +271,7 @@ mod tests {
             worker: WorkerId::new("7"),
             at: at.parse().unwrap(),
             reason: "asked for".to_owned(),
+            device: kind.of_device().then(|| "D1".to_owned()),
         }
     }
 
@@ -279,6 +357,73 @@ mod tests {
             );
         }
         assert!(person.parked[&Parking::LegalHold].released.is_none());
+    }
+
+    /// A device that nobody knows is refused once theirs are known; what is back is not lost.
+    #[test]
+    fn a_device_is_lost_until_it_is_back() {
+        let mut person = somebody();
+        let lost = notice(NoticeKind::DeviceLost, MONDAY);
+        let back = notice(NoticeKind::DeviceReturned, TUESDAY);
+        let now = at(TUESDAY);
+        assert!(heed(&mut person, &lost, now).is_none(), "before the cut");
+        let again = heed(&mut person, &lost, now).unwrap();
+        assert_eq!(again.kind, FindingKind::NoticeIdle);
+        person.block = Some(Block {
+            cut: Cut {
+                due: at(MONDAY),
+                cause: BlockCause::Status,
+            },
+            disabled: true,
+            signed_out: true,
+            at: Some(at(MONDAY)),
+        });
+        for word in [&lost, &back] {
+            let strange = heed(&mut person, word, now).unwrap();
+            assert_eq!(strange.kind, FindingKind::DeviceUnknown);
+        }
+        let device = Device {
+            id: "other".to_owned(),
+            owner: Ownership::Company,
+            os: Platform::Windows,
+            enrolment: Enrolment::Device,
+            join: Join::Entra,
+            autopilot: false,
+            shared: false,
+            others: false,
+            records: Some(DeviceRecords {
+                managed: Some("d1".to_owned()),
+                ..DeviceRecords::default()
+            }),
+        };
+        let case = DeviceCase::new(device);
+        person.devices.insert("other".to_owned(), case);
+        assert!(heed(&mut person, &back, now).is_none());
+        assert_eq!(person.devices["other"].returned, Some(now));
+        assert!(person.lost.is_empty());
+        assert!(
+            heed(&mut person, &back, now).is_some(),
+            "it is back already"
+        );
+        assert!(heed(&mut person, &lost, now).is_none());
+        assert_eq!(person.devices["other"].returned, None);
+    }
+
+    #[test]
+    fn a_word_names_a_device_where_it_is_about_one() {
+        for (kind, device, whole) in [
+            (NoticeKind::DeviceLost, Some("D1"), true),
+            (NoticeKind::DeviceLost, Some(" "), false),
+            (NoticeKind::DeviceReturned, None, false),
+            (NoticeKind::Dismiss, None, true),
+            (NoticeKind::Dismiss, Some("D1"), false),
+        ] {
+            let word = Notice {
+                device: device.map(str::to_owned),
+                ..notice(kind, MONDAY)
+            };
+            assert_eq!(word.is_whole(), whole, "{word:?}");
+        }
     }
 
     #[test]

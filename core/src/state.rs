@@ -548,6 +548,9 @@ pub struct Person {
     /// Devices, once they are somebody's who left.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub devices: BTreeMap<String, DeviceCase>,
+    /// Devices that people say are lost or stolen, by the id that they said, and since when.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub lost: BTreeMap<String, Timestamp>,
     /// The target did not let us see their devices when it came to that: asked again.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub devices_unread: bool,
@@ -661,6 +664,7 @@ impl Person {
             taken_roles: BTreeSet::new(),
             proof: None,
             parked: BTreeMap::new(),
+            lost: BTreeMap::new(),
             devices: BTreeMap::new(),
             devices_unread: false,
             owed_word: None,

@@ -153,6 +153,8 @@ pub enum FindingKind {
     NoticeUnknown,
     /// A notice says nothing new.
     NoticeIdle,
+    /// Somebody says of a device what became of it, and it is none of the worker's.
+    DeviceUnknown,
     /// Nobody but somebody who leaves answers for something.
     OnlyOwner,
     /// The target did not say what somebody who leaves answers for.

@@ -68,6 +68,14 @@ pub struct Device {
 }
 
 impl Device {
+    /// Whether people mean it by an id: its own, or that of one of its records.
+    pub fn goes_by(&self, id: &str) -> bool {
+        let records = self.records.iter();
+        let ids = records.flat_map(|it| [&it.managed, &it.directory, &it.applications]);
+        let mut ids = ids.flatten().chain([&self.id]);
+        ids.any(|it| it.eq_ignore_ascii_case(id))
+    }
+
     /// The record that an operation is done to. The outer `None`: nobody said where records are; the
     /// inner one: there is no such record, so that nothing of the kind can be done.
     pub fn record(&self, op: Op) -> Option<Option<&str>> {

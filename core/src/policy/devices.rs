@@ -12,6 +12,7 @@ use super::desk::{Desk, after};
 use super::device_table::{Cause, Measure, measures};
 use super::draft::{DraftAction, Reason};
 use crate::model::{Account, Device, FindingKind, Op, Ownership, Platform, Severity};
+use crate::notice::strange_device;
 use crate::state::{BlockCause, DeviceCase, Lifecycle};
 
 impl Desk<'_> {
@@ -61,6 +62,9 @@ impl Desk<'_> {
                 case.device = device;
             }
         }
+        if read {
+            self.none_of_theirs(&cases);
+        }
         let mut steps = Vec::new();
         for (id, case) in &mut cases {
             steps.extend(self.case_steps(id, case, exit));
@@ -69,6 +73,19 @@ impl Desk<'_> {
             self.person.devices = cases;
         }
         steps
+    }
+
+    /// What people said is lost, and is no device of the person: said once.
+    fn none_of_theirs(&mut self, cases: &BTreeMap<String, DeviceCase>) {
+        let known = |id: &String| cases.values().any(|case| case.device.goes_by(id));
+        let lost = std::mem::take(&mut self.person.lost);
+        let (lost, strange): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            lost.into_iter().partition(|(id, _)| known(id));
+        self.person.lost = lost;
+        for id in strange.keys() {
+            let finding = strange_device(&self.person, id);
+            self.findings.push(finding);
+        }
     }
 
     fn case_steps(&mut self, id: &str, case: &mut DeviceCase, exit: &Exit) -> Vec<DraftAction> {
@@ -81,14 +98,17 @@ impl Desk<'_> {
                 .from(cut);
             aimed(step, &device)
         };
-        if exit.cut.cause == BlockCause::Deceased {
+        let lost = self.person.lost.keys().any(|id| device.goes_by(id));
+        if exit.cut.cause == BlockCause::Deceased && !lost {
             let ours = case.device.owner == Ownership::Company;
             let open = ours && !case.done.contains(&Op::TaskManual);
             let task = open.then(|| step(Op::TaskManual, cut).with("task", "recover_device"));
             return task.into_iter().collect();
         }
         let mut steps = Vec::new();
-        let cause = if exit.cut.cause == BlockCause::ForCause {
+        let cause = if lost {
+            Cause::Lost
+        } else if exit.cut.cause == BlockCause::ForCause {
             Cause::ForCause
         } else {
             Cause::Leaver
@@ -414,6 +434,35 @@ mod tests {
         let all = measures(shipped(), device, cause);
         let all: Vec<&str> = all.iter().map(word).collect();
         all.join(", ")
+    }
+
+    /// The decision table of the lifecycle policy (2.4), column S. Lost mode is in no v1.0 interface, and a
+    /// protected wipe neither.
+    #[test]
+    fn what_is_lost_is_what_the_policy_says() {
+        for (what, lost) in [
+            ("company windows autopilot", "disable, wipe²"),
+            ("company windows", "disable, wipe²"),
+            ("company windows hybrid", "disable, wipe²"),
+            ("company windows registered unmanaged", "disable"),
+            ("personal windows registered", "disable, retire"),
+            ("personal windows app_only", "disable, selectiveWipe"),
+            ("company macos ade", "disable, wipe²"),
+            ("personal macos", "disable, retire"),
+            ("company ios ade", "disable, wipe²"),
+            ("personal ios", "retire"),
+            ("personal ios user", "disable, retire"),
+            ("company android fully_managed", "disable, wipe²"),
+            ("company android work_profile", "disable, wipe²"),
+            ("personal android work_profile", "disable, retire"),
+            ("personal ios app_only", "selectiveWipe"),
+            ("company linux", "disable, tell"),
+            ("company windows shared", "disable, wipe²"),
+            ("unknown ios", "disable, selectiveWipe"),
+            ("company windows unmanaged", "disable"),
+        ] {
+            assert_eq!(words(&device(what), Cause::Lost), lost, "{what}");
+        }
     }
 
     /// The decision table of the lifecycle policy (2.4), columns N and C.

@@ -263,6 +263,10 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "Somebody wrote a notice about a worker whom no accepted file had. Look for the right \
              key: if it was a dismissal, somebody may still be inside."
         }
+        FindingKind::DeviceUnknown => {
+            "Look for the device id in the directory or in device management, and say it anew: until \
+             then nothing is done to the device that was meant."
+        }
         FindingKind::NoticeIdle => "It was so already. Nothing to do.",
         FindingKind::OnlyOwner => {
             "Make somebody else owner, manager or sponsor: the heir that is proposed, or whoever \

@@ -311,6 +311,8 @@ pub(super) enum EventKind {
     /// Somebody else becomes owner or sponsor of a thing.
     Owner,
     AssetReturned,
+    /// A device is lost or stolen.
+    AssetLost,
     TenantApproval,
     Observed,
 }

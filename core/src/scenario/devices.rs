@@ -8,6 +8,7 @@ use serde_json::json;
 use super::case::{Confirms, DeviceBefore, Event, EventKind};
 use super::play::{Answer, Ask, Hold, Play};
 use crate::model::{Device, Enrolment, Join, Op, Ownership, PersonKey, Platform};
+use crate::notice::{Notice, NoticeKind, heed};
 use crate::policy::DraftAction;
 
 /// What is known of the devices of a case beside what an engine sees.
@@ -106,12 +107,36 @@ impl Play<'_> {
         }
     }
 
+    /// What people say of a device.
+    pub(super) fn device_word(&mut self, event: &Event) {
+        let id = event.who.clone().unwrap_or_default();
+        let Some(owner) = self.fleet.person(&id) else {
+            return;
+        };
+        if let Some(person) = self.people.get_mut(&owner) {
+            let kind = if event.event == EventKind::AssetLost {
+                NoticeKind::DeviceLost
+            } else {
+                NoticeKind::DeviceReturned
+            };
+            let notice = Notice {
+                kind,
+                worker: person.worker.clone(),
+                at: self.now,
+                reason: "said in a play".to_owned(),
+                device: Some(id),
+            };
+            // A play has no report: what was idle shows in what is not done.
+            let _idle = heed(person, &notice, self.now);
+        }
+        self.again([owner]);
+    }
+
     pub(super) fn device_event(&mut self, event: &Event) {
         let id = event.who.clone().unwrap_or_default();
         let Some(owner) = self.fleet.person(&id) else {
             return;
         };
-        let now = self.now;
         let mut confirmed = false;
         if let Some(case) = self
             .people
@@ -119,7 +144,6 @@ impl Play<'_> {
             .and_then(|person| person.devices.get_mut(&id))
         {
             match event.event {
-                EventKind::AssetReturned => case.returned = Some(now),
                 EventKind::TenantApproval => {
                     let code = event.approval_code.clone().unwrap_or_default();
                     case.consent = Some((code, true));
@@ -135,7 +159,9 @@ impl Play<'_> {
                         self.fleet.gone.push(id.clone());
                     }
                 }
-                EventKind::Approve
+                EventKind::AssetReturned
+                | EventKind::AssetLost
+                | EventKind::Approve
                 | EventKind::Reject
                 | EventKind::Release
                 | EventKind::Owner

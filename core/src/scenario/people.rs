@@ -69,7 +69,8 @@ impl Play<'_> {
                     self.tenant.keep(thing, &object);
                 }
             }
-            EventKind::AssetReturned | EventKind::TenantApproval | EventKind::Observed => {
+            EventKind::AssetReturned | EventKind::AssetLost => self.device_word(event),
+            EventKind::TenantApproval | EventKind::Observed => {
                 self.device_event(event);
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_core::model::WorkerId;
+use rollcall_core::model::{FindingKind, WorkerId};
 use rollcall_core::notice::{Notice, NoticeKind, heed};
 use rollcall_core::policy::Policy;
 use rollcall_files::{Options, RefusalKind, Refused};
@@ -40,6 +40,8 @@ pub struct Said {
     pub need: u8,
     /// It is so already, as far as the state knows: nothing follows from it.
     pub idle: bool,
+    /// It is of a device, and nothing follows before the worker leaves.
+    pub early: bool,
 }
 
 /// What lay in the inbox of dismissals.
@@ -89,6 +91,12 @@ impl Pipeline {
     pub async fn give_notice(&self, notice: &Notice, by: &Approver) -> Result<Said, RunError> {
         let refuse = |why: String| Err(RunError::Refused(why));
         approve::reasoned(&notice.reason)?;
+        if !notice.is_whole() {
+            return refuse(
+                "name the device by the id that the directory or device management gives it"
+                    .to_owned(),
+            );
+        }
         let head = log::head(&self.store).await?;
         let state = State::load(&self.store, &head.standing.state).await?;
         let place = match state.named(&self.settings.source(), &notice.worker) {
@@ -110,8 +118,20 @@ impl Pipeline {
             }
         };
         let mut known = state.persons(&[place])?;
+        let known = known.first_mut();
+        let early = notice.kind == NoticeKind::DeviceLost
+            && known
+                .as_ref()
+                .is_some_and(|it| it.block.is_none() && it.devices.is_empty());
         let heeded = |person| heed(person, notice, notice.at);
-        let idle = known.first_mut().and_then(heeded).is_some();
+        let finding = known.and_then(heeded);
+        if let Some(finding) = finding
+            .iter()
+            .find(|it| it.kind == FindingKind::DeviceUnknown)
+        {
+            return refuse(format!("worker {}: {}", notice.worker, finding.note));
+        }
+        let idle = finding.is_some();
         let bytes = serde_json::to_vec_pretty(notice).expect("a notice is always JSON");
         let kind = notice.kind.name();
         let key = format!("{FOLDER}/{}/{PREFIX}{kind}-{}.json", by.0, nonce());
@@ -126,6 +146,7 @@ impl Pipeline {
             have: u8::try_from(people.len()).unwrap_or(u8::MAX),
             need: notice.kind.people(&self.settings.policy),
             idle,
+            early,
         })
     }
 
@@ -243,6 +264,7 @@ impl Pipeline {
             worker,
             at: now,
             reason: format!("row {row} of {name}"),
+            device: None,
         };
         let bytes = serde_json::to_vec_pretty(&notice).expect("a notice is always JSON");
         let key = format!("{FOLDER}/{by}/{PREFIX}{}-{id}.json", notice.kind.name());
@@ -313,6 +335,9 @@ impl Pipeline {
         // What it says may be anything, and stays out of the log.
         let notice: Notice =
             serde_json::from_slice(&bytes).map_err(|_| "it has not the form of one".to_owned())?;
+        if !notice.is_whole() {
+            return Err("it names no device, or has none to name".to_owned());
+        }
         approve::timely(self, listed, notice.at)?;
         Ok((notice, stored))
     }

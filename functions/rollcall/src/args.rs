@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Hold(Notice),
     /// End a hold, or a dismissal
     Lift(Lift),
+    /// Say that a device of somebody who leaves is lost or stolen, or came back
+    Device(DeviceWord),
     /// Stop everything between two actions, here and wherever else this store is worked on
     Halt(Halt),
     /// Let it go on
@@ -259,6 +261,26 @@ pub(crate) struct Lift {
     /// What ends
     #[arg(long, value_enum)]
     pub(crate) what: Lifted,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeviceWord {
+    #[command(flatten)]
+    pub(crate) notice: Notice,
+    /// The device, by its id in the directory or in device management
+    pub(crate) device: String,
+    /// What became of it
+    #[arg(long, value_enum)]
+    pub(crate) is: Became,
+}
+
+/// What became of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Became {
+    /// It is lost, or stolen
+    Lost,
+    /// It is back in the company
+    Returned,
 }
 
 #[derive(Debug, Args)]

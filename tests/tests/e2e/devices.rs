@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("devices::each_gets_what_the_table_says", table),
         trial("devices::a_wipe_takes_a_switch_and_people", wipe),
         trial("devices::what_is_off_stays_open", offline),
+        trial("devices::one_that_is_lost_and_one_that_is_back", lost),
         trial("devices::the_tenant_may_want_consent", consent),
         trial("devices::what_cannot_be_read_is_asked_again", unread),
         trial("devices::killed_anywhere_nothing_is_done_twice", killed),
@@ -298,6 +299,91 @@ fn wipe() {
         .expect(0)
         .json();
     assert_eq!(said["problems"], json!([]), "{said}");
+}
+
+/// What people say became of a device: of one that is lost everybody is asked at once, of one that is back too,
+/// and of somebody who stays nothing is done.
+fn lost() {
+    let world = world("wipe = true");
+    let tenant = at(&world, "2026-03-02T08:00:00Z");
+    for (worker, serial) in [("10015", "LOST"), ("10016", "BACK"), ("10017", "SOON")] {
+        let user = account(&world, worker);
+        tenant.put_device(&laptop(&user, serial)).unwrap();
+    }
+    let id = |serial: &str| {
+        truth(&world, "2026-03-02T09:00:00Z", serial)
+            .managed_id
+            .unwrap()
+    };
+    let say = |now: &str, worker: &str, device: &str, what: &str| {
+        let args = [
+            "device",
+            worker,
+            device,
+            "--is",
+            what,
+            "--reason",
+            "case 4711",
+        ];
+        world.at(now, &args)
+    };
+    // Nothing follows for somebody who stays, and that is said.
+    let ran = say("2026-03-02T10:00:00Z", "10017", &id("SOON"), "lost").expect(0);
+    assert!(ran.err.contains("it counts from the cut on"), "{ran:?}");
+    assert_eq!(
+        truth(&world, "2026-03-02T11:00:00Z", "SOON").enabled,
+        Some(true)
+    );
+    let mut roster = Roster::of(30);
+    for worker in [10_015, 10_016, 10_017] {
+        roster.0.get_mut(&worker).unwrap().active = false;
+    }
+    world.drop_file("b-2026-03-03.csv", roster.csv());
+    // Who left with what is lost: people are asked in the same night.
+    let ran = world.at(CUT, &["run"]).expect(3);
+    let enabled =
+        |now: &str| ["LOST", "BACK", "SOON"].map(|serial| truth(&world, now, serial).enabled);
+    assert_eq!(
+        enabled("2026-03-03T03:00:00Z"),
+        [Some(true), Some(true), Some(false)]
+    );
+    world
+        .agree("2026-03-03T08:00:00Z", &ran.last_json(), "wipes")
+        .expect(0);
+    world.at("2026-03-03T08:00:00Z", &["apply"]).expect(0);
+    assert_eq!(truth(&world, "2026-03-03T09:00:00Z", "SOON").wiped, 1);
+
+    // By an id that is none of theirs nothing is written down.
+    let ran = say("2026-03-04T10:00:00Z", "10015", &id("BACK"), "lost").expect(2);
+    assert!(ran.err.contains("none of the worker's"), "{ran:?}");
+    let lost = say("2026-03-04T10:00:00Z", "10015", &id("LOST"), "lost").expect(3);
+    assert_eq!(
+        enabled("2026-03-04T10:10:00Z")[..2],
+        [Some(false), Some(true)]
+    );
+    world
+        .agree("2026-03-04T10:20:00Z", &lost.last_json(), "wipes")
+        .expect(0);
+    world.at("2026-03-04T10:20:00Z", &["apply"]).expect(0);
+    let back = say("2026-03-04T11:00:00Z", "10016", &id("BACK"), "returned").expect(3);
+    world
+        .agree("2026-03-04T11:20:00Z", &back.last_json(), "wipes")
+        .expect(0);
+    world.at("2026-03-04T11:20:00Z", &["apply"]).expect(0);
+    for (serial, enabled) in [("LOST", Some(false)), ("BACK", Some(true))] {
+        let it = truth(&world, "2026-03-04T12:00:00Z", serial);
+        assert_eq!(it.wiped, 1, "{serial}");
+        assert!(
+            it.enabled.is_none() || it.enabled == enabled,
+            "{serial}: {it:?}"
+        );
+    }
+    let said = world
+        .at("2026-03-05T09:00:00Z", &["verify"])
+        .expect(0)
+        .json();
+    assert_eq!(said["problems"], json!([]), "{said}");
+    assert_eq!(said["plans_not_replayed"], 0);
 }
 
 /// A device that is off hears of nothing: it is told again, that is said, and it counts when it comes back.

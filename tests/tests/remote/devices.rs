@@ -1,5 +1,5 @@
 //! The table of what becomes of devices, row by row: each kind of device that the rehearsal tenant can hold, of
-//! somebody who leaves and of somebody who is dismissed, ends as its row says, and everything else is left alone.
+//! somebody who leaves, of somebody who is dismissed, and lost or stolen, ends as its row says, and everything else is left alone.
 //!
 //! What is expected follows from the shipped rows and from how the connector sees the device, not from a list here.
 
@@ -135,15 +135,23 @@ fn names() -> Vec<(String, usize)> {
 
 const FIRST: usize = 201;
 
+/// Why something is done to them, with a mark in the serial numbers of those that it is done to.
+const CAUSES: [(DeviceCause, &str); 3] = [
+    (DeviceCause::Leaver, "L"),
+    (DeviceCause::ForCause, "C"),
+    (DeviceCause::Lost, "S"),
+];
+
 fn key(at: usize, cause: DeviceCause) -> usize {
-    FIRST + 2 * at + usize::from(cause == DeviceCause::ForCause)
+    FIRST + CAUSES.len() * at + CAUSES.iter().position(|(it, _)| *it == cause).unwrap()
 }
 
-/// Everybody works; on the second night every second of those with a device has left.
+/// Everybody works; on the second night those with a device have left, but for the ones who are dismissed.
 fn roster(night: usize) -> String {
     let mut out = super::roster(0).lines().next().unwrap().to_owned() + "\n";
-    for worker in (101..=110).chain(FIRST..FIRST + 2 * names().len()) {
-        let left = night == 1 && worker >= FIRST && (worker - FIRST).is_multiple_of(2);
+    for worker in (101..=110).chain(FIRST..FIRST + CAUSES.len() * names().len()) {
+        let dismissed = worker >= FIRST && (worker - FIRST) % CAUSES.len() == 1;
+        let left = night == 1 && worker >= FIRST && !dismissed;
         let status = if left { "Inactive" } else { "Active" };
         writeln!(
             out,
@@ -182,19 +190,27 @@ async fn seen(process: &Pipeline, ids: &BTreeMap<String, String>) -> BTreeMap<St
     out
 }
 
-async fn night(place: &Place, process: &Pipeline) {
+async fn word(process: &Pipeline, at: usize, word: &Value) {
+    let kind = word["kind"].as_str().unwrap();
+    let name = format!("approvals/os:hr:1/notice-{kind}-{at:08x}.json");
+    let bytes = word.to_string().into_bytes();
+    process.store.create(&name, bytes).await.unwrap();
+}
+
+async fn night(place: &Place, process: &Pipeline, seen: &BTreeMap<String, Seen>) {
     put(process, 1, &roster(1)).await;
     for (_, at) in names() {
         let worker = key(at, DeviceCause::ForCause).to_string();
-        let word = json!({
+        let said = json!({
             "kind": "dismiss", "worker": worker, "at": NIGHTS[1], "reason": "case 4711",
         });
-        let name = format!("approvals/os:hr:1/notice-dismiss-{at:08x}.json");
-        process
-            .store
-            .create(&name, word.to_string().into_bytes())
-            .await
-            .unwrap();
+        word(process, at, &said).await;
+        let worker = key(at, DeviceCause::Lost).to_string();
+        let said = json!({
+            "kind": "device_lost", "worker": worker, "at": NIGHTS[1], "reason": "case 4711",
+            "device": seen[&worker].id,
+        });
+        word(process, at, &said).await;
     }
     process.pull_inbox(place.clock.now(), &[]).await.unwrap();
     for _ in 0..14 {
@@ -247,19 +263,14 @@ async fn every_row_is_carried_out_and_nothing_else() {
     let (place, process) = quiet_of(&roster(0)).await;
     let ids = ids(&place);
     for (_, at) in names() {
-        for cause in [DeviceCause::Leaver, DeviceCause::ForCause] {
+        for (cause, mark) in CAUSES {
             let worker = key(at, cause).to_string();
-            let mark = if cause == DeviceCause::Leaver {
-                "L"
-            } else {
-                "C"
-            };
             let device = kinds(&ids[&worker], mark).swap_remove(at);
             place.tenant.put_device(&device).unwrap();
         }
     }
     // Somebody who stays, with one of each that could be confused with them.
-    for device in kinds(&ids["101"], "S") {
+    for device in kinds(&ids["101"], "O") {
         place.tenant.put_device(&device).unwrap();
     }
     let before: BTreeMap<String, Hardware> = place
@@ -274,7 +285,7 @@ async fn every_row_is_carried_out_and_nothing_else() {
         .map(|(a, b)| (a.clone(), b.clone()))
         .collect();
     let seen = seen(&process, &leaving).await;
-    night(&place, &process).await;
+    night(&place, &process, &seen).await;
     let after: BTreeMap<String, Hardware> = place
         .tenant
         .hardware()
@@ -284,7 +295,7 @@ async fn every_row_is_carried_out_and_nothing_else() {
     let mut reached = BTreeSet::new();
     let mut wrong = Vec::new();
     for (name, at) in names() {
-        for (cause, mark) in [(DeviceCause::Leaver, "L"), (DeviceCause::ForCause, "C")] {
+        for (cause, mark) in CAUSES {
             let worker = key(at, cause).to_string();
             let device = &seen[&worker];
             let row = row_of(shipped(), device).unwrap();
@@ -305,7 +316,7 @@ async fn every_row_is_carried_out_and_nothing_else() {
                 ));
             }
         }
-        let serial = format!("{name}-S");
+        let serial = format!("{name}-O");
         assert_eq!(
             fate(&after[&serial]),
             fate(&before[&serial]),
@@ -332,5 +343,5 @@ async fn every_row_is_carried_out_and_nothing_else() {
     let all = outcomes(&process).await;
     let proven = all.iter().filter(|it| !it.proof.is_empty());
     let people: BTreeSet<&str> = proven.map(|it| it.person.as_str()).collect();
-    assert_eq!(people.len(), 2 * names().len(), "{people:?}");
+    assert_eq!(people.len(), CAUSES.len() * names().len(), "{people:?}");
 }

@@ -55,6 +55,7 @@ pub(crate) fn dispatch(
         Command::Dismiss(args) => notice::dismiss(&args, printer, wrap),
         Command::Hold(args) => notice::hold(&args, printer, wrap),
         Command::Lift(args) => notice::lift(&args, printer, wrap),
+        Command::Device(args) => notice::device(&args, printer, wrap),
         Command::Halt(args) => halt::halt(&args, printer, wrap),
         Command::Resume(args) => halt::resume(&args, printer, wrap),
         Command::Status(args) => status::status(&args, printer, wrap),

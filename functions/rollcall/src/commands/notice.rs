@@ -1,4 +1,4 @@
-//! `dismiss`, `hold` and `lift`: what people say of one worker beside HR's data, and what follows
+//! `dismiss`, `hold`, `lift` and `device`: what people say of one worker beside HR's data, and what follows
 //! from it at once.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rollcall_core::notice::{Notice, NoticeKind};
 
 use super::approve::approver;
 use super::pass::{at_once, with};
-use crate::args::{self, Lift, Lifted};
+use crate::args::{self, Became, DeviceWord, Lift, Lifted};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::wiring::Wrap;
@@ -18,7 +18,7 @@ pub(crate) fn dismiss(
     printer: &Arc<Printer>,
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Exit> {
-    say(args, NoticeKind::Dismiss, printer, wrap)
+    say(args, NoticeKind::Dismiss, None, printer, wrap)
 }
 
 pub(crate) fn hold(
@@ -26,7 +26,7 @@ pub(crate) fn hold(
     printer: &Arc<Printer>,
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Exit> {
-    say(args, NoticeKind::LegalHold, printer, wrap)
+    say(args, NoticeKind::LegalHold, None, printer, wrap)
 }
 
 pub(crate) fn lift(args: &Lift, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
@@ -36,12 +36,25 @@ pub(crate) fn lift(args: &Lift, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
         Lifted::DeceasedReview => NoticeKind::LiftDeceasedReview,
         Lifted::Dismissal => NoticeKind::LiftDismissal,
     };
-    say(&args.notice, kind, printer, wrap)
+    say(&args.notice, kind, None, printer, wrap)
+}
+
+pub(crate) fn device(
+    args: &DeviceWord,
+    printer: &Arc<Printer>,
+    wrap: &dyn Wrap,
+) -> anyhow::Result<Exit> {
+    let kind = match args.is {
+        Became::Lost => NoticeKind::DeviceLost,
+        Became::Returned => NoticeKind::DeviceReturned,
+    };
+    say(&args.notice, kind, Some(&args.device), printer, wrap)
 }
 
 fn say(
     args: &args::Notice,
     kind: NoticeKind,
+    device: Option<&str>,
     printer: &Arc<Printer>,
     wrap: &dyn Wrap,
 ) -> anyhow::Result<Exit> {
@@ -52,6 +65,7 @@ fn say(
             worker: WorkerId::new(&args.worker),
             at: now,
             reason: args.reason.clone(),
+            device: device.map(str::to_owned),
         };
         let said = pipeline.give_notice(&notice, &by).await?;
         printer.say(&format!(
@@ -67,6 +81,12 @@ fn say(
                 "{}: that is so already; nothing follows from saying it again",
                 args.worker
             ));
+        }
+        if said.early {
+            printer.say(
+                "\nhint: the worker has not left: it counts from the cut on. Until then lock or wipe the \
+                 device where devices are managed",
+            );
         }
         if said.have < said.need {
             printer.say("\nhint: another person has to say the same within 24 hours");
