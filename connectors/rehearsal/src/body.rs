@@ -19,6 +19,21 @@ pub(crate) fn check(type_name: &str, object: &Map<String, Json>) -> Result<(), R
     check_at(schema(), type_name, object, "")
 }
 
+/// The same of what the service shows, whoever set it.
+///
+/// # Errors
+/// 400 that names the first wrong property.
+pub(crate) fn check_shown(type_name: &str, object: &Map<String, Json>) -> Result<(), Refusal> {
+    for (name, value) in object {
+        if let Some(property) = schema().property(type_name, name) {
+            check_property(schema(), property, value, name)?;
+        } else if !is_extension_value(value) {
+            return Err(Refusal::invalid(name, "The type of the value is wrong."));
+        }
+    }
+    Ok(())
+}
+
 fn check_at(
     schema: &Schema,
     type_name: &str,

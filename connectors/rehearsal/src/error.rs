@@ -39,6 +39,19 @@ pub enum TenantError {
         /// Which file.
         path: PathBuf,
     },
+    /// A file is none that Graph gave, or something in it cannot be.
+    #[error("{file}{}: {what}", at.map_or_else(String::new, |at| format!(", object {at}")))]
+    Import {
+        /// Which file.
+        file: String,
+        /// Which object of its lists, from 1.
+        at: Option<usize>,
+        /// What is wrong; it names properties, not values.
+        what: String,
+    },
+    /// Somebody or something is in the tenant already.
+    #[error("the rehearsal tenant is not empty; a copy is put into a new `tenant_file` alone")]
+    NotEmpty,
     /// The directory refuses an account that was put into it.
     #[error("the rehearsal tenant refuses the account ({status} {code}): {message}")]
     Refused {

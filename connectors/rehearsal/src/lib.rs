@@ -20,6 +20,7 @@ mod entity;
 mod error;
 mod fault;
 mod groups;
+mod import;
 mod journal;
 mod licences;
 mod options;
@@ -52,6 +53,7 @@ pub use devices::{
 pub use error::TenantError;
 pub use fault::{Fault, Faults};
 pub use groups::reader::is_member;
+pub use import::{Export, Imported};
 pub use options::{Federated, KnownCertificate, Size, TenantOptions, Throttle};
 pub use passes::PassPolicy;
 pub use serve::serve;

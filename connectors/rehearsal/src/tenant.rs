@@ -32,6 +32,7 @@ use crate::entity;
 use crate::error::TenantError;
 use crate::fault::Dice;
 use crate::groups::Groups;
+use crate::import::{Export, Imported};
 use crate::journal::{Journal, JournalError};
 use crate::licences;
 use crate::licences::ledger::Ledger;
@@ -480,6 +481,18 @@ impl Tenant {
             .map_err(refused)
     }
 
+    /// Puts what Graph listed of another tenant into this one, in which nothing is; all of it or nothing.
+    ///
+    /// # Errors
+    /// [`TenantError::Import`] with file and object, [`TenantError::NotEmpty`].
+    pub fn import(&self, files: &[Export]) -> Result<Imported, TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.import(files, now))
+            .map_err(refused)?
+    }
+
     /// From now on a device can be reached as said. Orders that it has not heard of wait for its next
     /// check-in.
     ///
@@ -544,7 +557,7 @@ impl Tenant {
     }
 }
 
-fn refused(refusal: Refusal) -> TenantError {
+pub(crate) fn refused(refusal: Refusal) -> TenantError {
     TenantError::Refused {
         status: refusal.status.as_u16(),
         code: refusal.code,

@@ -550,6 +550,17 @@ pub(crate) struct Membership {
 pub(crate) enum Rehearsal {
     /// Serve it on a port of this machine
     Serve(RehearsalServe),
+    /// Fill the tenant of a configuration with what Graph listed of your own
+    Import(RehearsalImport),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearsalImport {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// What Graph answered (JSON): lists of users, groups and devices, one list a file or an array of its pages
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

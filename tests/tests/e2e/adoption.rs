@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             "adoption::whose_row_is_held_or_who_left_may_be_meant",
             claimed,
         ),
+        trial("adoption::a_copy_of_the_own_tenant_is_rehearsed_on", copied),
     ]
 }
 
@@ -44,6 +45,55 @@ fn older_tenant(roster: &Roster) -> World {
 fn match_names(world: &World) {
     let old = "target = \"userPrincipalName\"\n";
     world.edit("mapping.toml", old, &format!("{old}match = 2\n"));
+}
+
+/// What Graph lists of a tenant is put into another one; a run finds the people there under their ids.
+fn copied() {
+    let first = World::new();
+    first.drop_file("a-2026-03-15.csv", Roster::of(20).csv());
+    first.at("2026-03-15T02:00:00Z", &["run"]).expect(0);
+    let users = first.users();
+    let shown: Vec<serde_json::Value> = users
+        .values()
+        .map(|user| {
+            let mut user = user.clone();
+            if let Some(manager) = user.get("manager").cloned() {
+                user["manager"] = json!({"id": manager});
+            }
+            user
+        })
+        .collect();
+    let list = json!({"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users", "value": shown});
+
+    let world = World::new();
+    let file = |name: &str, text: String| {
+        let path = world.dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = file("users.json", format!("\u{feff}{list}"));
+    let torn = file("torn.json", "{\n \"value\": [".to_owned());
+    let import = |path: &str| world.at(NOW, &["rehearsal", "import", path]);
+    let ran = import(&torn).expect(2);
+    assert!(ran.err.contains("torn.json, line 2, column"), "{ran:?}");
+    assert!(world.users().is_empty());
+    let ran = import(&good).expect(0);
+    assert!(ran.err.contains("20 users, 0 groups"), "{ran:?}");
+    assert!(
+        ran.err.contains("not taken over: passwordSet (20)"),
+        "{ran:?}"
+    );
+    let ran = import(&good).expect(2);
+    assert!(ran.err.contains("is not empty"), "{ran:?}");
+
+    world.drop_file("b-2026-03-16.csv", Roster::of(21).csv());
+    let report = world.at(NOW, &["run"]).expect(0).last_json();
+    assert_eq!(report["counts"]["joiners"], 1, "{report}");
+    let after = world.users();
+    assert_eq!(after.len(), 21);
+    for (worker, user) in &users {
+        assert_eq!(after[worker]["id"], user["id"]);
+    }
 }
 
 fn adopted() {

@@ -10,6 +10,7 @@ mod approval;
 mod audit;
 mod calls;
 mod faces;
+mod import;
 mod intune;
 mod life;
 mod seed;

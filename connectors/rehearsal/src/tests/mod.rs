@@ -7,6 +7,7 @@ mod delta;
 mod devices;
 mod faults;
 mod groups;
+mod import;
 mod journals;
 mod licences;
 mod ownership;

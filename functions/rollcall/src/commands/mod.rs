@@ -74,5 +74,6 @@ pub(crate) fn dispatch(
         Command::Mappings(Mappings::Test(args)) => mappings::test(&args, printer),
         Command::Mappings(Mappings::Lint(args)) => mappings::lint(&args, printer),
         Command::Rehearsal(Rehearsal::Serve(args)) => rehearsal::serve(&args, printer),
+        Command::Rehearsal(Rehearsal::Import(args)) => rehearsal::import(&args, printer),
     }
 }

@@ -1,10 +1,12 @@
-//! `rehearsal serve`: the simulated tenant on a port, for trying configurations.
+//! `rehearsal serve`: the simulated tenant on a port, for trying configurations; `rehearsal import`: filled with a
+//! copy of the own one.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 use rollcall_http::Clock;
-use rollcall_rehearsal::{Faults, Tenant, TenantOptions};
+use rollcall_pipeline::config::Target;
+use rollcall_rehearsal::{Export, Faults, Tenant, TenantOptions};
 
-use crate::args::RehearsalServe;
+use crate::args::{RehearsalImport, RehearsalServe};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::wiring;
@@ -35,4 +37,43 @@ pub(crate) fn serve(args: &RehearsalServe, printer: &Printer) -> anyhow::Result<
         rollcall_rehearsal::serve(tenant, listener).await?;
         Ok(Exit::Done)
     })
+}
+
+pub(crate) fn import(args: &RehearsalImport, printer: &Printer) -> anyhow::Result<Exit> {
+    let settings = wiring::read(&args.at.config)?;
+    let Target::Rehearsal(rehearsal) = &settings.config.target else {
+        bail!(
+            "the target of this configuration is no rehearsal: a copy goes into `[target.rehearsal]` alone"
+        );
+    };
+    if rehearsal.tenant_file.is_none() {
+        bail!("`[target.rehearsal]` names no `tenant_file` that could keep the copy");
+    }
+    let mut files = Vec::new();
+    for path in &args.files {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).with_context(|| format!("{name} cannot be read"))?;
+        // Some tools write a mark of the byte order before it.
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let answer = serde_json::from_slice(text).map_err(|error| {
+            anyhow!(
+                "{name}, line {}, column {}: is no JSON",
+                error.line(),
+                error.column()
+            )
+        })?;
+        files.push(Export { name, answer });
+    }
+    let clock = args.at.now.map_or_else(Clock::system, Clock::starting_at);
+    let tenant = Tenant::open(wiring::tenant_options(&settings, rehearsal), clock)?;
+    let done = tenant.import(&files)?;
+    printer.say(&format!(
+        "{} users, {} groups with {} memberships, {} devices: the rehearsal tenant has them",
+        done.users, done.groups, done.memberships, done.devices
+    ));
+    for (what, times) in &done.left_out {
+        printer.say(&format!("not taken over: {what} ({times})"));
+    }
+    printer.say("\nhint: `rollcall plan` shows what a run would do to it; nothing of it reaches your tenant");
+    Ok(Exit::Done)
 }

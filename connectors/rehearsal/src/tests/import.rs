@@ -1,0 +1,253 @@
+//! A copy of another tenant: what Graph listed of it is there, under the same ids, or nothing is.
+
+use jiff::Timestamp;
+use rollcall_http::Clock;
+use serde_json::{Value as Json, json};
+
+use super::peer::START;
+use crate::{Export, Imported, Tenant, TenantError, TenantOptions};
+
+const ADA: &str = "5a1a2b3c-0000-4000-8000-000000000001";
+const BEN: &str = "5a1a2b3c-0000-4000-8000-000000000002";
+const SALES: &str = "5a1a2b3c-0000-4000-8000-000000000011";
+const RULED: &str = "5a1a2b3c-0000-4000-8000-000000000012";
+const PC: &str = "5a1a2b3c-0000-4000-8000-000000000021";
+const PC_DEVICE: &str = "5a1a2b3c-0000-4000-8000-000000000022";
+const PC_MANAGED: &str = "5a1a2b3c-0000-4000-8000-000000000023";
+const PC_AUTOPILOT: &str = "5a1a2b3c-0000-4000-8000-000000000024";
+const PHONE: &str = "5a1a2b3c-0000-4000-8000-000000000025";
+
+fn tenant() -> Tenant {
+    let options = TenantOptions {
+        verified_domains: vec!["contoso.example".to_owned()],
+        ..TenantOptions::default()
+    };
+    let start: Timestamp = START.parse().unwrap();
+    Tenant::open(options, Clock::starting_at(start)).unwrap()
+}
+
+fn page(set: &str, value: &Json) -> Json {
+    json!({"@odata.context": format!("https://graph.microsoft.com/v1.0/$metadata#{set}"), "value": value})
+}
+
+fn users() -> Json {
+    page(
+        "users(id,displayName,userPrincipalName,manager())",
+        &json!([
+            {"id": ADA, "displayName": "Ada", "userPrincipalName": "ada@contoso.example", "accountEnabled": true,
+             "employeeId": "00042", "department": "Sales", "mail": null, "assignedLicenses": [],
+             "extension_00112233445566778899aabbccddeeff_badge": "7",
+             "manager": {"@odata.type": "#microsoft.graph.user", "id": BEN}},
+            {"id": BEN, "displayName": "Ben", "userPrincipalName": "Ben@Contoso.example", "accountEnabled": false,
+             "favouriteColour": "blue", "manager": {"id": PC}},
+        ]),
+    )
+}
+
+fn groups() -> Json {
+    page(
+        "groups/$delta",
+        &json!([
+            {"id": SALES, "displayName": "Sales", "mailEnabled": false, "securityEnabled": true, "mailNickname": "sales",
+             "members@delta": [
+                {"@odata.type": "#microsoft.graph.user", "id": ADA},
+                {"@odata.type": "#microsoft.graph.user", "id": BEN, "@removed": {"reason": "deleted"}},
+                {"@odata.type": "#microsoft.graph.group", "id": RULED}]},
+            {"id": RULED, "displayName": "Of sales", "mailEnabled": false, "securityEnabled": true, "mailNickname": "r",
+             "groupTypes": ["DynamicMembership"], "membershipRule": "(user.department -eq \"Sales\")",
+             "membershipRuleProcessingState": "On", "members@delta": [{"id": BEN}]},
+            {"id": PHONE, "@removed": {"reason": "changed"}},
+            {"id": SALES, "members@delta": [{"@odata.type": "#microsoft.graph.user", "id": BEN}]},
+        ]),
+    )
+}
+
+fn devices() -> Vec<Json> {
+    vec![
+        page(
+            "devices",
+            &json!([{"id": PC, "deviceId": PC_DEVICE, "displayName": "PC-1", "operatingSystem": "Windows",
+                    "trustType": "AzureAd", "accountEnabled": true,
+                    "registeredOwners": [{"@odata.type": "#microsoft.graph.user", "id": ADA}]}]),
+        ),
+        page(
+            "deviceManagement/managedDevices",
+            &json!([
+                {"id": PC_MANAGED, "azureADDeviceId": PC_DEVICE, "deviceName": "PC-1", "operatingSystem": "Windows",
+                 "managedDeviceOwnerType": "company", "deviceEnrollmentType": "windowsAzureADJoin",
+                 "serialNumber": "S1", "userId": ADA, "isEncrypted": true, "lastSyncDateTime": "2026-03-01T06:00:00Z"},
+                {"id": PHONE, "azureADDeviceId": "00000000-0000-0000-0000-000000000000", "deviceName": "Phone",
+                 "operatingSystem": "iOS", "managedDeviceOwnerType": "personal",
+                 "deviceEnrollmentType": "appleUserEnrollment", "serialNumber": "S2", "userId": BEN},
+                {"id": RULED.replace("12", "99"), "operatingSystem": "ChromeOS", "userId": ADA},
+            ]),
+        ),
+        page(
+            "deviceManagement/windowsAutopilotDeviceIdentities",
+            &json!([{"id": PC_AUTOPILOT, "serialNumber": "S1"}]),
+        ),
+    ]
+}
+
+fn files(answers: impl IntoIterator<Item = Json>) -> Vec<Export> {
+    let answers = answers.into_iter().enumerate();
+    let file = |(at, answer)| Export {
+        name: format!("{}.json", at + 1),
+        answer,
+    };
+    answers.map(file).collect()
+}
+
+fn refusal(answers: impl IntoIterator<Item = Json>) -> String {
+    let tenant = tenant();
+    let said = tenant.import(&files(answers)).unwrap_err();
+    assert!(
+        tenant.users().is_empty() && tenant.groups().is_empty() && tenant.hardware().is_empty()
+    );
+    said.to_string()
+}
+
+#[test]
+fn a_tenant_is_copied_ids_and_all() {
+    let tenant = tenant();
+    let all = [groups(), users()].into_iter().chain(devices());
+    let done = tenant.import(&files(all)).unwrap();
+    let left: Vec<(&str, usize)> = done
+        .left_out
+        .iter()
+        .map(|(what, n)| (what.as_str(), *n))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            ("assignedLicenses", 1),
+            ("deleted groups", 1),
+            ("devices that run something else, or do not say what", 1),
+            ("favouriteColour", 1),
+            ("managers who are not in the files", 1),
+            ("members of groups that are no users of the files", 1),
+        ]
+    );
+    let counts = Imported {
+        left_out: std::collections::BTreeMap::new(),
+        ..done
+    };
+    let wanted = Imported {
+        users: 2,
+        groups: 2,
+        memberships: 2,
+        devices: 2,
+        left_out: std::collections::BTreeMap::new(),
+    };
+    assert_eq!(counts, wanted);
+    let users = tenant.users();
+    assert_eq!(users[0]["id"], ADA);
+    assert_eq!(users[0]["employeeId"], "00042");
+    assert_eq!(users[0]["manager"], BEN);
+    assert_eq!(
+        users[0]["extension_00112233445566778899aabbccddeeff_badge"],
+        "7"
+    );
+    assert_eq!(users[1]["accountEnabled"], false);
+    let groups = tenant.groups();
+    assert_eq!(
+        (&groups[0]["id"], &groups[0]["members"]),
+        (&json!(SALES), &json!([ADA, BEN]))
+    );
+    // By its rule, not by what was listed.
+    assert_eq!(
+        (&groups[1]["id"], &groups[1]["members"]),
+        (&json!(RULED), &json!([ADA]))
+    );
+    let hardware = tenant.hardware();
+    let pc = hardware.iter().find(|it| it.serial == "S1").unwrap();
+    assert_eq!(pc.managed_id.as_deref(), Some(PC_MANAGED));
+    assert_eq!((pc.enabled, pc.autopilot), (Some(true), true));
+    let phone = hardware.iter().find(|it| it.serial == "S2").unwrap();
+    assert_eq!(
+        (phone.managed_id.as_deref(), phone.enabled),
+        (Some(PHONE), None)
+    );
+
+    let again = tenant
+        .import(&files([page("users", &json!([]))]))
+        .unwrap_err();
+    assert!(matches!(again, TenantError::NotEmpty));
+}
+
+#[test]
+fn what_is_not_whole_is_refused_with_its_place() {
+    let with = |change: &dyn Fn(&mut Json)| {
+        let mut users = users();
+        change(&mut users);
+        refusal([users])
+    };
+    for (said, part) in [
+        (
+            refusal([json!({"value": []})]),
+            "1.json: is no answer to a list",
+        ),
+        (
+            refusal([page("applications", &json!([]))]),
+            "is no answer to a list",
+        ),
+        (refusal([json!([users(), 7])]), "is no answer to a list"),
+        (
+            with(&|it| it["@odata.nextLink"] = json!("https://graph.microsoft.com/x")),
+            "the last page of users",
+        ),
+        (
+            with(&|it| it["value"][1]["id"] = json!(ADA)),
+            "1.json, object 2: `id` is that of another",
+        ),
+        (
+            with(&|it| it["value"][1]["id"] = json!("7")),
+            "object 2: `id` is missing or no GUID",
+        ),
+        (
+            with(&|it| it["value"][0]["userPrincipalName"] = json!("ben@contoso.example")),
+            "object 2: `userPrincipalName`",
+        ),
+        (
+            with(&|it| it["value"][0]["userPrincipalName"] = Json::Null),
+            "`userPrincipalName` is missing",
+        ),
+        (
+            with(&|it| it["value"][0]["userPrincipalName"] = json!("a@other.example")),
+            "\"other.example\"",
+        ),
+        (
+            with(&|it| it["value"][0]["accountEnabled"] = json!("yes")),
+            "accountEnabled",
+        ),
+        (
+            with(&|it| it["value"][0] = json!([])),
+            "object 1: is no JSON object",
+        ),
+        (
+            refusal([users(), {
+                let mut groups = groups();
+                groups["value"][0]["members"] = vec![json!({"id": ADA}); 20].into();
+                groups
+            }]),
+            "2.json, object 1: `members` may be cut off",
+        ),
+        (
+            refusal([page(
+                "devices",
+                &json!([{"id": PC, "deviceId": PC_DEVICE, "operatingSystem": "Windows"}]),
+            )]),
+            "`trustType`",
+        ),
+    ] {
+        assert!(said.contains(part), "{said}\nnot: {part}");
+        assert!(!said.contains("ada@"), "{said}");
+    }
+    // Pages of one list, the last one at the end or not.
+    let mut first = users();
+    first["@odata.nextLink"] = json!("https://graph.microsoft.com/x");
+    let done = tenant()
+        .import(&files([json!([first, page("users", &json!([]))])]))
+        .unwrap();
+    assert_eq!(done.users, 2);
+}
