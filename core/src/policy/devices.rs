@@ -281,13 +281,16 @@ impl Desk<'_> {
             return Vec::new();
         }
         let steps = self.device_steps(exit, None);
-        let (mut wipes, mut steps): (Vec<_>, Vec<_>) = steps
-            .into_iter()
-            .partition(|step| step.op == Op::DeviceWipe);
-        self.park(&mut wipes);
-        steps.extend(wipes);
+        let (mut gone, mut steps): (Vec<_>, Vec<_>) = steps.into_iter().partition(ends_for_good);
+        self.park(&mut gone);
+        steps.extend(gone);
         steps
     }
+}
+
+/// What is on a device goes with it, or what opens its disk: nothing of that under a legal hold.
+pub(super) fn ends_for_good(step: &DraftAction) -> bool {
+    matches!(step.op, Op::DeviceWipe | Op::DeviceDeleteEntra)
 }
 
 /// The first wipe: asked of people, then of the target, and sent again where that wants consent of

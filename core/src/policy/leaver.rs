@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::StatusClass;
 use super::career::{Career, Exit};
 use super::desk::{Desk, Found, Steps, after, day_start};
+use super::devices::ends_for_good;
 use super::draft::{DeltaKind, Draft, DraftAction, Reason};
 use super::grants::take;
 use super::stayer::{enabled_then, has_then};
@@ -309,11 +310,11 @@ impl Desk<'_> {
                 released: None,
             });
         }
-        let (wipes, devices): (Vec<_>, Vec<_>) = self
+        let (gone, devices): (Vec<_>, Vec<_>) = self
             .device_steps(exit, account)
             .into_iter()
-            .partition(|step| step.op == Op::DeviceWipe);
-        data.extend(wipes);
+            .partition(ends_for_good);
+        data.extend(gone);
         self.park(&mut data);
         steps.extend(devices);
         steps.extend(data);
