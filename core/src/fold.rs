@@ -368,6 +368,7 @@ fn apply(
                 // Not when the answer came: what was said while it was under way is news.
                 person.let_in = Some(action.due);
                 // What people agreed to was about the last employment.
+                person.forget_device_words();
                 person.devices.clear();
                 person.taken.clear();
                 person.taken_roles.clear();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Finding, FindingKind, Place, Severity, WorkerId};
 use crate::policy::Policy;
-use crate::state::{Dismissed, Parked, Parking, Person};
+use crate::state::{DeviceWord, Dismissed, Parked, Parking, Person};
 
 /// What is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -109,11 +109,8 @@ pub fn heed(person: &mut Person, notice: &Notice, now: Timestamp) -> Option<Find
     let at = notice.at.min(now);
     let device = notice.device.as_deref().unwrap_or_default();
     let new = match notice.kind {
-        NoticeKind::DeviceLost | NoticeKind::DeviceReturned if is_strange(person, device) => {
-            return Some(strange_device(person, device));
-        }
-        NoticeKind::DeviceLost => lose(person, device, at),
-        NoticeKind::DeviceReturned => find(person, device, at),
+        NoticeKind::DeviceLost => became(person, device, DeviceWord { lost: true, at }),
+        NoticeKind::DeviceReturned => became(person, device, DeviceWord { lost: false, at }),
         NoticeKind::Dismiss => dismiss(person, at),
         NoticeKind::LegalHold => hold(person, at),
         NoticeKind::LiftDismissal => person.dismissed.take().is_some(),
@@ -202,13 +199,6 @@ fn hold(person: &mut Person, at: Timestamp) -> bool {
     true
 }
 
-/// Their devices are known, and this is none of them.
-fn is_strange(person: &Person, device: &str) -> bool {
-    let cut = person.block.is_some_and(|block| block.at.is_some());
-    let mut known = person.devices.values();
-    cut && !person.devices_unread && !known.any(|case| case.device.goes_by(device))
-}
-
 /// A device is named that none of theirs is.
 pub(crate) fn strange_device(person: &Person, device: &str) -> Finding {
     let note = "a device is named that is none of the worker's, as far as the tenant shows them; nothing is \
@@ -219,33 +209,19 @@ pub(crate) fn strange_device(person: &Person, device: &str) -> Finding {
     finding.of(&person.worker)
 }
 
-fn lose(person: &mut Person, device: &str, at: Timestamp) -> bool {
-    if person.lost.contains_key(device) {
-        return false;
-    }
-    for case in person.devices.values_mut() {
-        if case.device.goes_by(device) {
-            case.returned = None;
-        }
-    }
-    person.lost.insert(device.to_owned(), at);
-    true
-}
-
-/// What is back is not lost, by whatever id that was said.
-fn find(person: &mut Person, device: &str, at: Timestamp) -> bool {
-    let lost = person.lost.len();
-    person
-        .lost
-        .retain(|said, _| !said.eq_ignore_ascii_case(device));
-    let mut new = person.lost.len() < lost;
-    for case in person.devices.values_mut() {
-        if !case.device.goes_by(device) {
-            continue;
-        }
-        person.lost.retain(|said, _| !case.device.goes_by(said));
-        new |= person.lost.len() < lost || case.returned.is_none();
-        case.returned = case.returned.or(Some(at));
+/// The last word about a device counts.
+fn became(person: &mut Person, device: &str, word: DeviceWord) -> bool {
+    let known = person
+        .devices
+        .values()
+        .find(|case| case.device.goes_by(device));
+    let before = match known {
+        Some(case) => person.word_of(&case.device),
+        None => person.device_words.get(device).copied(),
+    };
+    let new = before.is_none_or(|before| before.lost != word.lost);
+    if new {
+        person.device_words.insert(device.to_owned(), word);
     }
     new
 }
@@ -263,7 +239,7 @@ fn lift(person: &mut Person, parking: Parking, at: Timestamp) -> bool {
 mod tests {
     use super::*;
     use crate::model::{Device, DeviceRecords, Enrolment, Join, Ownership, Platform, SourceName};
-    use crate::state::{Block, BlockCause, Cut, DeviceCase, Undone};
+    use crate::state::{DeviceCase, Undone};
 
     fn notice(kind: NoticeKind, at: &str) -> Notice {
         Notice {
@@ -359,29 +335,23 @@ mod tests {
         assert!(person.parked[&Parking::LegalHold].released.is_none());
     }
 
-    /// A device that nobody knows is refused once theirs are known; what is back is not lost.
+    /// The last word counts, by whatever id of the device it was said.
     #[test]
     fn a_device_is_lost_until_it_is_back() {
         let mut person = somebody();
         let lost = notice(NoticeKind::DeviceLost, MONDAY);
-        let back = notice(NoticeKind::DeviceReturned, TUESDAY);
+        let back = Notice {
+            device: Some("OTHER".to_owned()),
+            ..notice(NoticeKind::DeviceReturned, TUESDAY)
+        };
         let now = at(TUESDAY);
         assert!(heed(&mut person, &lost, now).is_none(), "before the cut");
         let again = heed(&mut person, &lost, now).unwrap();
         assert_eq!(again.kind, FindingKind::NoticeIdle);
-        person.block = Some(Block {
-            cut: Cut {
-                due: at(MONDAY),
-                cause: BlockCause::Status,
-            },
-            disabled: true,
-            signed_out: true,
-            at: Some(at(MONDAY)),
-        });
-        for word in [&lost, &back] {
-            let strange = heed(&mut person, word, now).unwrap();
-            assert_eq!(strange.kind, FindingKind::DeviceUnknown);
-        }
+        assert!(
+            heed(&mut person, &back, now).is_none(),
+            "nobody knows that it is the same"
+        );
         let device = Device {
             id: "other".to_owned(),
             owner: Ownership::Company,
@@ -396,17 +366,26 @@ mod tests {
                 ..DeviceRecords::default()
             }),
         };
-        let case = DeviceCase::new(device);
+        let case = DeviceCase::new(device.clone());
         person.devices.insert("other".to_owned(), case);
-        assert!(heed(&mut person, &back, now).is_none());
-        assert_eq!(person.devices["other"].returned, Some(now));
-        assert!(person.lost.is_empty());
+        let word = person.word_of(&device).unwrap();
+        assert_eq!(
+            word,
+            DeviceWord {
+                lost: false,
+                at: now
+            }
+        );
         assert!(
             heed(&mut person, &back, now).is_some(),
             "it is back already"
         );
-        assert!(heed(&mut person, &lost, now).is_none());
-        assert_eq!(person.devices["other"].returned, None);
+        let wednesday = notice(NoticeKind::DeviceLost, "2027-03-17T10:00:00Z");
+        assert!(heed(&mut person, &wednesday, wednesday.at).is_none());
+        assert!(person.word_of(&device).unwrap().lost);
+        person.forget_device_words();
+        assert_eq!(person.word_of(&device), None);
+        assert!(person.device_words.is_empty());
     }
 
     #[test]

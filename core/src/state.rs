@@ -350,6 +350,15 @@ pub struct Owned {
     pub value: Value,
 }
 
+/// What somebody said became of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceWord {
+    /// It is lost or stolen; otherwise it is back in the company.
+    pub lost: bool,
+    /// When they said so.
+    pub at: Timestamp,
+}
+
 /// One device of somebody who left, from the cut to the proof that it is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
@@ -362,9 +371,6 @@ pub struct DeviceCase {
     /// What was done to it.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub done: BTreeSet<Op>,
-    /// When it came back to the company.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub returned: Option<Timestamp>,
     /// People agreed to wipe it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub agreed: bool,
@@ -394,13 +400,33 @@ pub struct DeviceCase {
     pub said: BTreeSet<FindingKind>,
 }
 
+impl Person {
+    /// The newest word about a device, by whatever of its ids it was said.
+    pub fn word_of(&self, device: &Device) -> Option<DeviceWord> {
+        let words = self.device_words.iter();
+        let about = words.filter(|(id, _)| device.goes_by(id));
+        about.map(|(_, word)| *word).max_by_key(|word| word.at)
+    }
+
+    /// Whether one of the devices that are known of somebody who left goes by an id.
+    pub fn has_device(&self, id: &str) -> bool {
+        self.devices.values().any(|case| case.device.goes_by(id))
+    }
+
+    /// What was said of the devices that are known was about the exit that they are known of.
+    pub fn forget_device_words(&mut self) {
+        let cases = &self.devices;
+        let known = |id: &str| cases.values().any(|case| case.device.goes_by(id));
+        self.device_words.retain(|id, _| !known(id));
+    }
+}
+
 impl DeviceCase {
     /// Nothing done yet.
     pub const fn new(device: Device) -> Self {
         Self {
             device,
             done: BTreeSet::new(),
-            returned: None,
             agreed: false,
             rejected: false,
             consent: None,
@@ -548,9 +574,9 @@ pub struct Person {
     /// Devices, once they are somebody's who left.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub devices: BTreeMap<String, DeviceCase>,
-    /// Devices that people say are lost or stolen, by the id that they said, and since when.
+    /// What people say became of devices, by the id that they said.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub lost: BTreeMap<String, Timestamp>,
+    pub device_words: BTreeMap<String, DeviceWord>,
     /// The target did not let us see their devices when it came to that: asked again.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub devices_unread: bool,
@@ -664,7 +690,7 @@ impl Person {
             taken_roles: BTreeSet::new(),
             proof: None,
             parked: BTreeMap::new(),
-            lost: BTreeMap::new(),
+            device_words: BTreeMap::new(),
             devices: BTreeMap::new(),
             devices_unread: false,
             owed_word: None,

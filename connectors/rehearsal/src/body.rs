@@ -26,7 +26,21 @@ pub(crate) fn check(type_name: &str, object: &Map<String, Json>) -> Result<(), R
 pub(crate) fn check_shown(type_name: &str, object: &Map<String, Json>) -> Result<(), Refusal> {
     for (name, value) in object {
         if let Some(property) = schema().property(type_name, name) {
-            check_property(schema(), property, value, name)?;
+            // What is inside, and of which derived type, is the service's own.
+            let inner = matches!(&property.kind, Kind::Named(of) if schema().is_structure(of));
+            let objects = |it: &Json| {
+                it.as_array()
+                    .is_some_and(|all| all.iter().all(Json::is_object))
+            };
+            let fits = inner
+                && if property.collection {
+                    objects(value)
+                } else {
+                    value.is_object()
+                };
+            if !fits {
+                check_property(schema(), property, value, name)?;
+            }
         } else if !is_extension_value(value) {
             return Err(Refusal::invalid(name, "The type of the value is wrong."));
         }

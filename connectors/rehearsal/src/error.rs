@@ -46,7 +46,7 @@ pub enum TenantError {
         file: String,
         /// Which object of its lists, from 1.
         at: Option<usize>,
-        /// What is wrong; it names properties, not values.
+        /// What is wrong; it names properties and domains, not people.
         what: String,
     },
     /// Somebody or something is in the tenant already.

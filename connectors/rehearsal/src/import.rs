@@ -60,6 +60,8 @@ pub(crate) struct Spot<'a> {
     pub(crate) file: &'a str,
     /// From 1, over all pages.
     pub(crate) at: usize,
+    /// What changed is listed, an object perhaps more than once.
+    delta: bool,
 }
 
 impl Spot<'_> {
@@ -115,13 +117,14 @@ impl<'a> Lists<'a> {
                         ),
                     )
                 })?;
+                let delta = is_delta(page);
                 let last = page.get("@odata.nextLink").is_none();
                 let ended = unfinished.entry(of).or_insert((file, false));
                 ended.1 |= last;
                 let items = page["value"].as_array().into_iter().flatten();
                 for item in items {
                     at += 1;
-                    let spot = Spot { file, at };
+                    let spot = Spot { file, at, delta };
                     let item = item
                         .as_object()
                         .ok_or_else(|| spot.wrong("is no JSON object"))?;
@@ -145,13 +148,18 @@ impl<'a> Lists<'a> {
     }
 }
 
+fn is_delta(page: &Json) -> bool {
+    let context = page["@odata.context"].as_str().unwrap_or_default();
+    context.ends_with("/$delta")
+}
+
 /// The set that an answer is of: the context without origin, selection and `/$delta`.
 fn set_of(page: &Json) -> Option<&'static str> {
     page["value"].as_array()?;
     let context = page["@odata.context"].as_str()?;
     let (_, of) = context.split_once("$metadata#")?;
     let of = of.split('(').next().unwrap_or_default();
-    let of = of.trim_end_matches("/$delta");
+    let of = of.strip_suffix("/$delta").unwrap_or(of);
     SETS.into_iter().find(|set| *set == of)
 }
 
@@ -173,7 +181,7 @@ pub(crate) fn own_id(
     Ok(id.to_owned())
 }
 
-/// Ids of related objects, expanded or as a delta query names them.
+/// Related objects, expanded or as a delta query names them, those that went too.
 pub(crate) fn related<'a>(item: &'a Map<String, Json>, name: &str) -> Vec<&'a Map<String, Json>> {
     let changed = item.get(&format!("{name}@delta"));
     let all = [item.get(name), changed].into_iter().flatten();
@@ -181,8 +189,27 @@ pub(crate) fn related<'a>(item: &'a Map<String, Json>, name: &str) -> Vec<&'a Ma
         let one = std::slice::from_ref(it);
         it.as_array().map_or(one, Vec::as_slice)
     });
-    let objects = lists.filter_map(Json::as_object);
-    objects.filter(|it| !it.contains_key("@removed")).collect()
+    lists.filter_map(Json::as_object).collect()
+}
+
+/// Whether an object of a delta query went.
+pub(crate) fn removed(item: &Map<String, Json>) -> bool {
+    item.contains_key("@removed")
+}
+
+/// # Errors
+/// Where an expanded list may be cut off.
+pub(crate) fn whole((spot, item): Item<'_>, names: &[&str]) -> Result<(), TenantError> {
+    let cut_off = names.iter().find(|name| {
+        let expanded = item.get(**name).and_then(Json::as_array);
+        expanded.is_some_and(|it| it.len() >= EXPANDED_MAX)
+    });
+    cut_off.map_or(Ok(()), |name| {
+        Err(spot.wrong(format!(
+            "`{name}` may be cut off: `$expand` gives {EXPANDED_MAX} at most. Of groups save /groups/delta \
+             instead; of others leave the object out"
+        )))
+    })
 }
 
 impl Imported {
@@ -240,14 +267,22 @@ impl State {
         let known = |id: &str| users.contains_key(id);
         let machines = Self::imported_devices(&lists, &known, &mut out, &mut ids, now)?;
         let mut lines: Vec<Line> = users.into_values().map(Line::User).collect();
-        for (group, moves) in groups {
-            lines.push(Line::Group(group));
-            lines.extend((!moves.add.is_empty()).then_some(Line::Members(moves)));
-        }
+        let (groups, moves): (Vec<Group>, Vec<Moves>) = groups.into_iter().unzip();
+        let ruled: Vec<String> = groups
+            .iter()
+            .filter(|it| it.has_read_rule())
+            .map(|it| it.id.clone())
+            .collect();
+        lines.extend(groups.into_iter().map(Line::Group));
+        let moves = moves.into_iter().filter(|it| !it.add.is_empty());
+        lines.extend(moves.map(Line::Members));
         let machines = machines.into_iter().map(Box::new);
         lines.extend(machines.map(Line::Device));
         self.write(&lines).map_err(crate::tenant::refused)?;
         self.take_in(lines, None);
+        for group in ruled {
+            self.groups.again(group);
+        }
         Ok(out)
     }
 
@@ -262,12 +297,22 @@ impl State {
         let mut names = BTreeSet::new();
         for item in lists.of("users") {
             let (spot, members) = item;
-            if members.contains_key("@removed") {
+            if removed(members) {
                 out.leave("deleted users");
                 continue;
             }
-            let id = own_id(item, ids)?;
-            let properties = out.properties(USER, item)?;
+            // A delta query may name somebody again, as they are then.
+            let again = text(members, "id").and_then(|id| users.remove(id));
+            let again = again.filter(|_| spot.delta);
+            let id = match &again {
+                Some(before) => before.id.clone(),
+                None => own_id(item, ids)?,
+            };
+            let mut properties = again.map(|it| it.properties).unwrap_or_default();
+            if let Some(name) = text(&properties, "userPrincipalName") {
+                names.remove(&name.to_lowercase());
+            }
+            properties.extend(out.properties(USER, item)?);
             let name = text(&properties, "userPrincipalName")
                 .ok_or_else(|| spot.wrong("`userPrincipalName` is missing: select it"))?;
             if !names.insert(name.to_lowercase()) {
@@ -283,7 +328,10 @@ impl State {
                      `verified_domains` of the rehearsal tenant"
                 )));
             }
-            if let Some(manager) = related(members, "manager").first() {
+            if let Some(manager) = related(members, "manager")
+                .into_iter()
+                .find(|it| !removed(it))
+            {
                 managers.extend(text(manager, "id").map(|it| (id.clone(), it.to_owned())));
             }
             let record = Record {
@@ -323,62 +371,64 @@ fn imported_groups(
     let mut groups: BTreeMap<String, (Group, Moves)> = BTreeMap::new();
     for item in lists.of("groups") {
         let (spot, members) = item;
-        if members.contains_key("@removed") {
+        if removed(members) {
             out.leave("deleted groups");
             continue;
         }
-        // A delta query may name a group again, with more of its members.
-        let more = text(members, "id").filter(|_| members.contains_key("members@delta"));
-        let known = more.and_then(|id| groups.get_mut(id));
+        // A delta query may name a group again, with more of its members or fewer.
+        let again = text(members, "id").filter(|_| spot.delta);
+        let known = again.and_then(|id| groups.get_mut(id));
         let id = match &known {
             Some((group, _)) => group.id.clone(),
             None => own_id(item, ids)?,
         };
-        let cut_off = ["members", "owners"].into_iter().find(|name| {
-            let expanded = members.get(*name).and_then(Json::as_array);
-            expanded.is_some_and(|it| it.len() >= EXPANDED_MAX)
-        });
-        if let Some(name) = cut_off {
-            return Err(spot.wrong(format!(
-                "`{name}` may be cut off: `$expand` gives {EXPANDED_MAX} at most. Save /groups/delta instead"
-            )));
-        }
-        let mut theirs = |name: &str| -> BTreeSet<String> {
-            let mut found = BTreeSet::new();
+        whole(item, &["members", "owners"])?;
+        let mut properties = out.properties(GROUP, item)?;
+        let (mut group, mut moves) = match known.cloned() {
+            Some((group, moves)) => {
+                let news = std::mem::take(&mut properties);
+                let mut group = group;
+                group.properties.extend(news);
+                (group, moves)
+            }
+            None => (
+                Group {
+                    id: id.clone(),
+                    properties,
+                    owners: BTreeSet::new(),
+                    deleted: None,
+                },
+                Moves {
+                    members_of: id.clone(),
+                    add: BTreeSet::new(),
+                    remove: BTreeSet::new(),
+                },
+            ),
+        };
+        for (name, list) in [("members", &mut moves.add), ("owners", &mut group.owners)] {
             for it in related(members, name) {
-                match text(it, "id").filter(|id| users.contains_key(*id)) {
-                    Some(id) => {
-                        found.insert(id.to_owned());
+                match text(it, "id") {
+                    Some(id) if removed(it) => {
+                        list.remove(id);
                     }
-                    None => out.leave(format!("{name} of groups that are no users of the files")),
+                    Some(id) if users.contains_key(id) => {
+                        list.insert(id.to_owned());
+                    }
+                    Some(_) | None => {
+                        out.leave(format!("{name} of groups that are no users of the files"));
+                    }
                 }
             }
-            found
-        };
-        let (add, owners) = (theirs("members"), theirs("owners"));
-        if let Some((group, moves)) = known {
-            group.owners.extend(owners);
-            moves.add.extend(add);
-            continue;
         }
-        let group = Group {
-            id: id.clone(),
-            properties: out.properties(GROUP, item)?,
-            owners,
-            deleted: None,
-        };
-        let moves = Moves {
-            members_of: id.clone(),
-            add,
-            remove: BTreeSet::new(),
-        };
         groups.insert(id, (group, moves));
     }
     let mut groups: Vec<(Group, Moves)> = groups.into_values().collect();
     for (group, moves) in &mut groups {
-        if group.dynamic() {
-            // A rule finds its members itself.
+        if group.has_read_rule() {
+            // It finds its members itself.
             moves.add.clear();
+        } else if group.dynamic() {
+            out.leave("rules that are paused, not in the files or not understood here: members stay as listed");
         }
         out.memberships += moves.add.len();
     }

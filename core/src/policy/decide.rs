@@ -83,7 +83,11 @@ pub fn asks_for_holdings(before: &Person, draft: Option<&Draft>) -> bool {
     let mut due = draft.into_iter().flat_map(|draft| &draft.actions);
     let settles = |op: Op| op.cut() || matches!(op, Op::UserRestore | Op::UserDeleteSoft);
     let open = before.block.is_some() && before.unfinished;
-    due.any(|step| settles(step.op)) || open || before.devices_unread
+    // Somebody named a device that nobody has seen of them yet.
+    let mut named = before.device_words.keys();
+    let exit = before.block.is_some_and(|block| block.cut.cause.exit());
+    let strange = exit && named.any(|id| !before.has_device(id));
+    due.any(|step| settles(step.op)) || open || before.devices_unread || strange
 }
 
 impl Subject {

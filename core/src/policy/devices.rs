@@ -75,13 +75,13 @@ impl Desk<'_> {
         steps
     }
 
-    /// What people said is lost, and is no device of the person: said once.
+    /// What people named, and is no device of the person: said once.
     fn none_of_theirs(&mut self, cases: &BTreeMap<String, DeviceCase>) {
-        let known = |id: &String| cases.values().any(|case| case.device.goes_by(id));
-        let lost = std::mem::take(&mut self.person.lost);
-        let (lost, strange): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            lost.into_iter().partition(|(id, _)| known(id));
-        self.person.lost = lost;
+        let known = |id: &str| cases.values().any(|case| case.device.goes_by(id));
+        let words = std::mem::take(&mut self.person.device_words);
+        let (words, strange): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            words.into_iter().partition(|(id, _)| known(id));
+        self.person.device_words = words;
         for id in strange.keys() {
             let finding = strange_device(&self.person, id);
             self.findings.push(finding);
@@ -98,12 +98,16 @@ impl Desk<'_> {
                 .from(cut);
             aimed(step, &device)
         };
-        let lost = self.person.lost.keys().any(|id| device.goes_by(id));
+        let word = self.person.word_of(&device);
+        let lost = word.is_some_and(|word| word.lost);
+        let returned = word.filter(|word| !word.lost).map(|word| word.at);
         if exit.cut.cause == BlockCause::Deceased && !lost {
             let ours = case.device.owner == Ownership::Company;
             let open = ours && !case.done.contains(&Op::TaskManual);
             let task = open.then(|| step(Op::TaskManual, cut).with("task", "recover_device"));
-            return task.into_iter().collect();
+            let mut steps: Vec<DraftAction> = task.into_iter().collect();
+            self.clocks(&mut steps, &step, case, false);
+            return steps;
         }
         let mut steps = Vec::new();
         let cause = if lost {
@@ -114,7 +118,10 @@ impl Desk<'_> {
             Cause::Leaver
         };
         let policy = self.cx.policy;
-        for measure in measures(policy.device_rows(), &case.device, cause) {
+        let column = measures(policy.device_rows(), &case.device, cause);
+        let wipes = |it: &Measure| matches!(it, Measure::Wipe | Measure::WipeWhenReturned);
+        let wiped = column.iter().any(wipes);
+        for measure in column {
             let op = match measure {
                 Measure::Disable => Op::DeviceDisable,
                 Measure::Retire => Op::DeviceRetire,
@@ -138,7 +145,7 @@ impl Desk<'_> {
                 }
                 Measure::WipeWhenReturned => {
                     let wait = after(cut, policy.devices.return_wait_days);
-                    let due = case.returned.map_or(wait, |at| at.min(wait));
+                    let due = returned.map_or(wait, |at| at.min(wait));
                     steps.extend(wipe(&step, case, due.max(cut)));
                     continue;
                 }
@@ -181,7 +188,7 @@ impl Desk<'_> {
         {
             self.wakes.extend(next_look(now, now));
         }
-        self.clocks(&mut steps, &step, case);
+        self.clocks(&mut steps, &step, case, wiped);
         steps
     }
 
@@ -195,12 +202,13 @@ impl Desk<'_> {
         self.argue("device", case.device.id.clone());
     }
 
-    /// As long as nobody confirms what was commanded.
+    /// As long as nobody confirms what was commanded. `wipes`: it is still to be wiped.
     fn clocks(
         &mut self,
         steps: &mut Vec<DraftAction>,
         step: &dyn Fn(Op, Timestamp) -> DraftAction,
         case: &mut DeviceCase,
+        wipes: bool,
     ) {
         let waits = case.consent.as_ref().is_some_and(|(_, given)| !given);
         if waits && looks(case) && !case.rejected {
@@ -215,7 +223,7 @@ impl Desk<'_> {
         }
         let terms = &self.cx.policy.devices;
         let wiped = op == Op::DeviceWipe;
-        if wiped && case.attempts == 1 && terms.wipe {
+        if wiped && wipes && case.attempts == 1 && terms.wipe {
             let again = step(Op::DeviceWipe, after(sent, terms.reissue_days));
             steps.extend(consented(whole(again).with("attempt", "2"), case));
         }
@@ -241,7 +249,7 @@ impl Desk<'_> {
                 &format!("{what} is not confirmed for {days} days"),
             );
         }
-        if let Some(due) = record.filter(|_| wiped && !case.device.autopilot) {
+        if let Some(due) = record.filter(|_| wiped && wipes && !case.device.autopilot) {
             for op in [Op::DeviceEscrowCheck, Op::DeviceDeleteEntra] {
                 let done = case.done.contains(&Op::DeviceDeleteEntra);
                 let missing = case.device.record(op) == Some(None);
@@ -254,6 +262,7 @@ impl Desk<'_> {
     /// their devices was about an exit that is off.
     pub(super) fn set_up_again(&mut self) -> Vec<DraftAction> {
         let now = self.cx.now;
+        self.person.forget_device_words();
         let touches = |op: &Op| !matches!(op, Op::DeviceEscrowCheck | Op::TaskManual);
         let cases = &mut self.person.devices;
         cases.retain(|_, case| case.done.iter().any(touches));

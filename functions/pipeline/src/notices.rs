@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_core::model::{FindingKind, WorkerId};
+use rollcall_core::model::WorkerId;
 use rollcall_core::notice::{Notice, NoticeKind, heed};
 use rollcall_core::policy::Policy;
+use rollcall_core::state::Person;
 use rollcall_files::{Options, RefusalKind, Refused};
 
 use crate::approve::{self, Approver, FOLDER};
@@ -40,8 +41,26 @@ pub struct Said {
     pub need: u8,
     /// It is so already, as far as the state knows: nothing follows from it.
     pub idle: bool,
-    /// It is of a device, and nothing follows before the worker leaves.
-    pub early: bool,
+    /// It is of a device, and may not do what people expect.
+    pub aside: Option<Aside>,
+}
+
+/// Why a word about a device may not do what people expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aside {
+    /// The worker has not left: it counts from the cut on.
+    Stays,
+    /// No device that is known of the worker goes by this id; the tenant is asked again.
+    Unseen,
+}
+
+/// What there is to say beside a word about a device.
+fn aside(person: &Person, notice: &Notice) -> Option<Aside> {
+    let device = notice.device.as_deref()?;
+    if !person.block.is_some_and(|block| block.cut.cause.exit()) {
+        return Some(Aside::Stays);
+    }
+    (!person.has_device(device)).then_some(Aside::Unseen)
 }
 
 /// What lay in the inbox of dismissals.
@@ -97,6 +116,12 @@ impl Pipeline {
                     .to_owned(),
             );
         }
+        let policy = &self.settings.policy;
+        if notice.kind.of_device() && !policy.leaver.devices && policy.workflow.is_empty() {
+            return refuse(
+                "the policy leaves devices alone: without `[leaver] devices = true` nothing follows".to_owned(),
+            );
+        }
         let head = log::head(&self.store).await?;
         let state = State::load(&self.store, &head.standing.state).await?;
         let place = match state.named(&self.settings.source(), &notice.worker) {
@@ -119,19 +144,9 @@ impl Pipeline {
         };
         let mut known = state.persons(&[place])?;
         let known = known.first_mut();
-        let early = notice.kind == NoticeKind::DeviceLost
-            && known
-                .as_ref()
-                .is_some_and(|it| it.block.is_none() && it.devices.is_empty());
+        let aside = known.as_ref().and_then(|it| aside(it, notice));
         let heeded = |person| heed(person, notice, notice.at);
-        let finding = known.and_then(heeded);
-        if let Some(finding) = finding
-            .iter()
-            .find(|it| it.kind == FindingKind::DeviceUnknown)
-        {
-            return refuse(format!("worker {}: {}", notice.worker, finding.note));
-        }
-        let idle = finding.is_some();
+        let idle = known.and_then(heeded).is_some();
         let bytes = serde_json::to_vec_pretty(notice).expect("a notice is always JSON");
         let kind = notice.kind.name();
         let key = format!("{FOLDER}/{}/{PREFIX}{kind}-{}.json", by.0, nonce());
@@ -146,7 +161,7 @@ impl Pipeline {
             have: u8::try_from(people.len()).unwrap_or(u8::MAX),
             need: notice.kind.people(&self.settings.policy),
             idle,
-            early,
+            aside,
         })
     }
 

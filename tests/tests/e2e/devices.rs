@@ -306,7 +306,12 @@ fn wipe() {
 fn lost() {
     let world = world("wipe = true");
     let tenant = at(&world, "2026-03-02T08:00:00Z");
-    for (worker, serial) in [("10015", "LOST"), ("10016", "BACK"), ("10017", "SOON")] {
+    for (worker, serial) in [
+        ("10015", "LOST"),
+        ("10016", "BACK"),
+        ("10017", "SOON"),
+        ("10018", "EARLY"),
+    ] {
         let user = account(&world, worker);
         tenant.put_device(&laptop(&user, serial)).unwrap();
     }
@@ -334,6 +339,8 @@ fn lost() {
         truth(&world, "2026-03-02T11:00:00Z", "SOON").enabled,
         Some(true)
     );
+    // Handed in on the last day, before the cut: nothing is lost of that, by whatever id it was said.
+    say("2026-03-02T10:30:00Z", "10018", &id("EARLY"), "returned").expect(0);
     let mut roster = Roster::of(30);
     for worker in [10_015, 10_016, 10_017] {
         roster.0.get_mut(&worker).unwrap().active = false;
@@ -352,10 +359,18 @@ fn lost() {
         .expect(0);
     world.at("2026-03-03T08:00:00Z", &["apply"]).expect(0);
     assert_eq!(truth(&world, "2026-03-03T09:00:00Z", "SOON").wiped, 1);
-
-    // By an id that is none of theirs nothing is written down.
-    let ran = say("2026-03-04T10:00:00Z", "10015", &id("BACK"), "lost").expect(2);
-    assert!(ran.err.contains("none of the worker's"), "{ran:?}");
+    // By an id that is none of theirs nothing is done, and the next run says so once.
+    let ran = say("2026-03-04T09:00:00Z", "10015", &id("BACK"), "lost").expect(0);
+    assert!(ran.err.contains("no device that is known"), "{ran:?}");
+    assert!(
+        kinds(&ran).contains(&"device_unknown".to_owned()),
+        "{ran:?}"
+    );
+    let ran = world.at("2026-03-04T09:30:00Z", &["release"]);
+    assert!(
+        !kinds(&ran).contains(&"device_unknown".to_owned()),
+        "{ran:?}"
+    );
     let lost = say("2026-03-04T10:00:00Z", "10015", &id("LOST"), "lost").expect(3);
     assert_eq!(
         enabled("2026-03-04T10:10:00Z")[..2],
@@ -378,6 +393,16 @@ fn lost() {
             "{serial}: {it:?}"
         );
     }
+    // What was back before the cut is asked about with it.
+    roster.0.get_mut(&10_018).unwrap().active = false;
+    world.drop_file("c-2026-03-05.csv", roster.csv());
+    let ran = world.at("2026-03-05T02:00:00Z", &["run"]).expect(3);
+    world
+        .agree("2026-03-05T08:00:00Z", &ran.last_json(), "wipes")
+        .expect(0);
+    world.at("2026-03-05T08:00:00Z", &["apply"]).expect(0);
+    let early = truth(&world, "2026-03-05T09:00:00Z", "EARLY");
+    assert_eq!(early.wiped, 1);
     let said = world
         .at("2026-03-05T09:00:00Z", &["verify"])
         .expect(0)

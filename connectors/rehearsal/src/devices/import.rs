@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use super::seed::{Device, Enrolment, Join, Owner, Platform};
 use super::{Autopilot, Entra, Machine, Managed};
 use crate::error::TenantError;
-use crate::import::{Imported, Item, Lists, own_id, related, text};
+use crate::import::{Imported, Item, Lists, own_id, related, removed, text, whole};
 use crate::seeded::Seeded;
 use crate::state::State;
 
@@ -37,10 +37,11 @@ impl State {
     ) -> Result<Vec<Machine>, TenantError> {
         let mut all: BTreeMap<String, Records<'_>> = BTreeMap::new();
         for item in lists.of("devices") {
-            if item.1.contains_key("@removed") {
+            if removed(item.1) {
                 out.leave("deleted devices");
                 continue;
             }
+            whole(item, &["registeredOwners", "registeredUsers"])?;
             let id = own_id(item, ids)?;
             let device = text(item.1, "deviceId")
                 .ok_or_else(|| item.0.wrong("`deviceId` is missing: select it"))?;
@@ -53,6 +54,11 @@ impl State {
         let mut serials = BTreeMap::new();
         for item in lists.of(MANAGED) {
             let id = own_id(item, ids)?;
+            // Taken over they would look as if more could be done to them.
+            if let Some(why) = unlike(item.1) {
+                out.leave(why);
+                continue;
+            }
             let device = text(item.1, "azureADDeviceId").map(str::to_lowercase);
             // Of none, or of one that another record names too: a device of its own.
             let device = device.filter(|it| all.get(it).is_some_and(|it| it.managed.is_none()));
@@ -118,12 +124,20 @@ impl Records<'_> {
             people(ids("registeredOwners")),
             people(ids("registeredUsers")),
         );
-        let primary_user = people(text(of_managed, "userId").into_iter().collect()).pop();
+        // Nobody's in particular: the rehearsal knows such a device by that it has no user.
+        let shared = text(of_directory, "profileType") == Some("Shared")
+            || ["windowsBulkUserless", "appleBulkWithoutUser"]
+                .contains(&text(of_managed, "deviceEnrollmentType").unwrap_or_default());
+        let primary = text(of_managed, "userId").filter(|_| !shared);
+        let primary_user = people(primary.into_iter().collect()).pop();
         let join = match (&self.directory, text(of_directory, "trustType")) {
             (None, _) => None,
             (Some(_), Some("AzureAd")) => Some(Join::Joined),
             (Some(_), Some("ServerAd")) => Some(Join::Hybrid),
             (Some(_), Some("Workplace")) => Some(Join::Registered),
+            (Some(((_, item), _)), None) if item.contains_key("trustType") => {
+                Some(Join::Registered)
+            }
             (Some(((spot, _), _)), _) => {
                 return Err(
                     spot.wrong("`trustType` is none of AzureAd, ServerAd, Workplace: select it")
@@ -195,6 +209,26 @@ impl Records<'_> {
             retired: 0,
         }))
     }
+}
+
+/// Why a device of Intune has nothing here that it could be.
+fn unlike(item: &Map<String, Json>) -> Option<&'static str> {
+    let agents = [
+        "mdm",
+        "easMdm",
+        "intuneClient",
+        "easIntuneClient",
+        "configurationManagerClientMdm",
+        "configurationManagerClientMdmEas",
+        "googleCloudDevicePolicyController",
+        "intuneAosp",
+    ];
+    let agent = text(item, "managementAgent");
+    if agent.is_some_and(|agent| !agents.contains(&agent)) {
+        return Some("devices that another product manages");
+    }
+    let by_others = text(item, "deviceEnrollmentType") == Some("deviceEnrollmentManager");
+    by_others.then_some("devices that were enrolled by an enrolment manager")
 }
 
 fn platform_of(system: &str) -> Option<Platform> {

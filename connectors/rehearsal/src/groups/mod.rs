@@ -67,6 +67,11 @@ impl Group {
         self.is("DynamicMembership")
     }
 
+    /// A rule is at work that is understood here.
+    pub(crate) fn has_read_rule(&self) -> bool {
+        self.rule().and_then(reader::Rule::read).is_some()
+    }
+
     /// The rule, where it is at work.
     fn rule(&self) -> Option<&str> {
         let on = self.text("membershipRuleProcessingState") == Some("On");

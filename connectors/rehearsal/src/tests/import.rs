@@ -10,7 +10,9 @@ use crate::{Export, Imported, Tenant, TenantError, TenantOptions};
 const ADA: &str = "5a1a2b3c-0000-4000-8000-000000000001";
 const BEN: &str = "5a1a2b3c-0000-4000-8000-000000000002";
 const SALES: &str = "5a1a2b3c-0000-4000-8000-000000000011";
-const RULED: &str = "5a1a2b3c-0000-4000-8000-000000000012";
+// Before the other one: groups are put in by id.
+const RULED: &str = "5a1a2b3c-0000-4000-8000-000000000010";
+const PAUSED: &str = "5a1a2b3c-0000-4000-8000-000000000012";
 const PC: &str = "5a1a2b3c-0000-4000-8000-000000000021";
 const PC_DEVICE: &str = "5a1a2b3c-0000-4000-8000-000000000022";
 const PC_MANAGED: &str = "5a1a2b3c-0000-4000-8000-000000000023";
@@ -49,6 +51,8 @@ fn groups() -> Json {
         "groups/$delta",
         &json!([
             {"id": SALES, "displayName": "Sales", "mailEnabled": false, "securityEnabled": true, "mailNickname": "sales",
+             "serviceProvisioningErrors": [{"@odata.type": "#microsoft.graph.serviceProvisioningXmlError",
+                "createdDateTime": "2026-01-01T00:00:00Z", "isResolved": false, "errorDetail": "<x/>"}],
              "members@delta": [
                 {"@odata.type": "#microsoft.graph.user", "id": ADA},
                 {"@odata.type": "#microsoft.graph.user", "id": BEN, "@removed": {"reason": "deleted"}},
@@ -58,6 +62,10 @@ fn groups() -> Json {
              "membershipRuleProcessingState": "On", "members@delta": [{"id": BEN}]},
             {"id": PHONE, "@removed": {"reason": "changed"}},
             {"id": SALES, "members@delta": [{"@odata.type": "#microsoft.graph.user", "id": BEN}]},
+            {"id": PAUSED, "displayName": "Once of sales", "mailEnabled": false, "securityEnabled": true,
+             "mailNickname": "p", "groupTypes": ["DynamicMembership"], "membershipRule": "(user.department -eq \"X\")",
+             "membershipRuleProcessingState": "Paused", "members@delta": [{"id": ADA}, {"id": BEN}]},
+            {"id": PAUSED, "owners@delta": [{"id": BEN}], "members@delta": [{"id": ADA, "@removed": {"reason": "deleted"}}]},
         ]),
     )
 }
@@ -79,7 +87,8 @@ fn devices() -> Vec<Json> {
                 {"id": PHONE, "azureADDeviceId": "00000000-0000-0000-0000-000000000000", "deviceName": "Phone",
                  "operatingSystem": "iOS", "managedDeviceOwnerType": "personal",
                  "deviceEnrollmentType": "appleUserEnrollment", "serialNumber": "S2", "userId": BEN},
-                {"id": RULED.replace("12", "99"), "operatingSystem": "ChromeOS", "userId": ADA},
+                {"id": RULED.replace("10", "99"), "operatingSystem": "ChromeOS", "userId": ADA},
+                {"id": RULED.replace("10", "98"), "operatingSystem": "macOS", "userId": ADA, "managementAgent": "jamf"},
             ]),
         ),
         page(
@@ -122,10 +131,15 @@ fn a_tenant_is_copied_ids_and_all() {
         [
             ("assignedLicenses", 1),
             ("deleted groups", 1),
+            ("devices that another product manages", 1),
             ("devices that run something else, or do not say what", 1),
             ("favouriteColour", 1),
             ("managers who are not in the files", 1),
             ("members of groups that are no users of the files", 1),
+            (
+                "rules that are paused, not in the files or not understood here: members stay as listed",
+                1
+            ),
         ]
     );
     let counts = Imported {
@@ -134,8 +148,8 @@ fn a_tenant_is_copied_ids_and_all() {
     };
     let wanted = Imported {
         users: 2,
-        groups: 2,
-        memberships: 2,
+        groups: 3,
+        memberships: 3,
         devices: 2,
         left_out: std::collections::BTreeMap::new(),
     };
@@ -149,16 +163,19 @@ fn a_tenant_is_copied_ids_and_all() {
         "7"
     );
     assert_eq!(users[1]["accountEnabled"], false);
-    let groups = tenant.groups();
-    assert_eq!(
-        (&groups[0]["id"], &groups[0]["members"]),
-        (&json!(SALES), &json!([ADA, BEN]))
-    );
-    // By its rule, not by what was listed.
-    assert_eq!(
-        (&groups[1]["id"], &groups[1]["members"]),
-        (&json!(RULED), &json!([ADA]))
-    );
+    let members: Vec<(String, Json)> = tenant
+        .groups()
+        .into_iter()
+        .map(|it| (it["id"].as_str().unwrap().to_owned(), it["members"].clone()))
+        .collect();
+    let wanted = [
+        // By its rule, not by what was listed.
+        (RULED.to_owned(), json!([ADA])),
+        (SALES.to_owned(), json!([ADA, BEN])),
+        (PAUSED.to_owned(), json!([BEN])),
+    ];
+    assert_eq!(members, wanted);
+    assert_eq!(tenant.keepers(PAUSED), [BEN]);
     let hardware = tenant.hardware();
     let pc = hardware.iter().find(|it| it.serial == "S1").unwrap();
     assert_eq!(pc.managed_id.as_deref(), Some(PC_MANAGED));
@@ -243,6 +260,27 @@ fn what_is_not_whole_is_refused_with_its_place() {
         assert!(said.contains(part), "{said}\nnot: {part}");
         assert!(!said.contains("ada@"), "{said}");
     }
+    let mut many = devices();
+    many[0]["value"][0]["registeredUsers"] = vec![json!({"id": ADA}); 20].into();
+    let said = refusal([users()].into_iter().chain(many));
+    assert!(said.contains("`registeredUsers` may be cut off"), "{said}");
+    // Nobody says how it is known: that is no reason to refuse all.
+    let mut nothing = devices();
+    nothing[0]["value"][0]["trustType"] = Json::Null;
+    let done = tenant()
+        .import(&files([users()].into_iter().chain(nothing)))
+        .unwrap();
+    assert_eq!(done.devices, 2);
+    // Who is named again by a delta query is as they are then; by a list they may not be.
+    let mut delta = users();
+    delta["@odata.context"] = json!("https://graph.microsoft.com/v1.0/$metadata#users(id)/$delta");
+    let again = json!({"id": ADA, "userPrincipalName": "ada.new@contoso.example"});
+    delta["value"].as_array_mut().unwrap().push(again);
+    let tenant_of_delta = tenant();
+    tenant_of_delta.import(&files([delta])).unwrap();
+    let names = tenant_of_delta.users();
+    assert_eq!(names[0]["userPrincipalName"], "ada.new@contoso.example");
+    assert_eq!(names[0]["department"], "Sales");
     // Pages of one list, the last one at the end or not.
     let mut first = users();
     first["@odata.nextLink"] = json!("https://graph.microsoft.com/x");

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use rollcall_core::model::WorkerId;
 use rollcall_core::notice::{Notice, NoticeKind};
 
+use rollcall_pipeline::notices::Aside;
+
 use super::approve::approver;
 use super::pass::{at_once, with};
 use crate::args::{self, Became, DeviceWord, Lift, Lifted};
@@ -82,11 +84,16 @@ fn say(
                 args.worker
             ));
         }
-        if said.early {
-            printer.say(
-                "\nhint: the worker has not left: it counts from the cut on. Until then lock or wipe the \
+        match said.aside {
+            Some(Aside::Stays) => printer.say(
+                "\nhint: the worker has not left: it counts from the cut on. Until then lock or wipe a lost \
                  device where devices are managed",
-            );
+            ),
+            Some(Aside::Unseen) => printer.say(
+                "\nhint: no device that is known of the worker goes by this id. The tenant is asked again; the \
+                 finding `device_unknown` says so where it is none of theirs",
+            ),
+            None => {}
         }
         if said.have < said.need {
             printer.say("\nhint: another person has to say the same within 24 hours");
