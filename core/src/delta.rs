@@ -6,8 +6,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::worker_hash;
+use crate::model::{AccountChange, SourceName, WorkerId};
 use crate::roster::{Entry, Roster};
-use crate::state::{Hot, Lifecycle, Workers, account_behind};
+use crate::state::{Hot, Lifecycle, Workers, account_behind, key_prefix};
 
 /// What one intake covers, and so what absence from it means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,40 @@ pub enum Cause {
     Rules,
     /// Present again after a miss.
     Back,
+    /// Somebody else changed the account.
+    Tenant,
+}
+
+/// How an account differs from what the state knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// Somebody let in again whom we cut off.
+    LetIn,
+    /// Disabled, deleted or under another key, and not by us.
+    Other,
+}
+
+/// What a change of an account means to its person; `None` where it is what the state says.
+pub fn drift(hot: &Hot, source: &SourceName, change: &AccountChange) -> Option<Drift> {
+    let other = |is: bool| is.then_some(Drift::Other);
+    let renamed = change.key.as_ref().is_some_and(|key| {
+        let theirs = key_prefix(worker_hash(source, &WorkerId::new(key.as_str())));
+        theirs != hot.worker
+    });
+    match (hot.lifecycle, change.gone, change.enabled) {
+        (Lifecycle::None, _, _) | (Lifecycle::Deleted, true, _) => None,
+        (Lifecycle::Created | Lifecycle::Active | Lifecycle::Blocked, true, _) => {
+            Some(Drift::Other)
+        }
+        // Whatever is told of an account in the bin is that somebody took it out.
+        (Lifecycle::Deleted, false, _) | (Lifecycle::Blocked, false, Some(true)) => {
+            Some(Drift::LetIn)
+        }
+        (Lifecycle::Active, false, Some(false)) => Some(Drift::Other),
+        (Lifecycle::Active, false, Some(true) | None)
+        | (Lifecycle::Created, false, _)
+        | (Lifecycle::Blocked, false, Some(false) | None) => other(renamed),
+    }
 }
 
 /// One person to look at.
@@ -87,6 +123,8 @@ pub struct Terms<'a> {
     pub now: Timestamp,
     /// Mapping or policy is not the one that the state was made with.
     pub rules_changed: bool,
+    /// Whose accounts somebody else changed: places in the state, ascending.
+    pub moved: &'a [usize],
 }
 
 /// Compares. `state` is ascending by key, and `workers` are its persons. One pass over both, no allocation per unchanged worker.
@@ -112,7 +150,8 @@ pub fn compare(
         match (entry, hot) {
             (Some(entry), Some(hot)) if entry.key == hot.key => {
                 out.listed_before += u32::from(hot.listed);
-                match present(entry, hot, awaited(hot), terms) {
+                let moved = terms.moved.binary_search(&s).is_ok();
+                match present(entry, hot, awaited(hot), terms).or(moved.then_some(Cause::Tenant)) {
                     Some(cause) => out.touched.push(Touch {
                         key: hot.key,
                         entry: Some(e),
@@ -137,7 +176,9 @@ pub fn compare(
             (_, Some(hot)) => {
                 out.listed_before += u32::from(hot.listed);
                 out.listed_gone += u32::from(hot.listed);
-                if let Some(cause) = absent(absence, hot, awaited(hot), terms) {
+                let moved = terms.moved.binary_search(&s).is_ok();
+                let cause = absent(absence, hot, awaited(hot), terms);
+                if let Some(cause) = cause.or(moved.then_some(Cause::Tenant)) {
                     out.touched.push(Touch {
                         key: hot.key,
                         entry: None,
@@ -236,6 +277,7 @@ mod tests {
             coverage,
             now,
             rules_changed: false,
+            moved: &[],
         };
         compare(roster, (state, &Workers::of(state, [])), terms)
             .touched
@@ -350,6 +392,7 @@ mod tests {
                 coverage: &Coverage::Delta,
                 now,
                 rules_changed,
+                moved: &[],
             };
             let touched = compare(&file, (&state, &Workers::of(&state, [])), terms).touched;
             touched.iter().map(|t| (t.key, t.cause)).collect::<Vec<_>>()
@@ -368,6 +411,100 @@ mod tests {
         assert_eq!(touched(true), [&to_do[..], &rules].concat());
     }
 
+    /// Whose account somebody else changed is looked at, in the file or not, once and for the first
+    /// cause that applies.
+    #[test]
+    fn a_changed_account_is_looked_at() {
+        let state = [
+            hot(1, 10, Lifecycle::Blocked),
+            hot(2, 20, Lifecycle::Active),
+            hot(3, 30, Lifecycle::Active),
+            Hot {
+                listed: false,
+                ..hot(4, 40, Lifecycle::Blocked)
+            },
+            hot(5, 50, Lifecycle::Active),
+        ];
+        let file = roster(&[(1, 10), (2, 20), (3, 31), (5, 50)]);
+        let terms = Terms {
+            coverage: &Coverage::Full,
+            now: "2026-03-16T02:00:00Z".parse().unwrap(),
+            rules_changed: false,
+            moved: &[0, 2, 3],
+        };
+        let out = compare(&file, (&state, &Workers::of(&state, [])), terms);
+        let touched: Vec<_> = out.touched.iter().map(|t| (t.key, t.cause)).collect();
+        let expected = [(1, Cause::Tenant), (3, Cause::Row), (4, Cause::Tenant)];
+        assert_eq!(touched, expected);
+        assert_eq!(out.unchanged, 2);
+    }
+
+    /// What of a change is news: lifecycle, what is told, what it means.
+    #[test]
+    fn drift_is_what_the_state_does_not_say() {
+        let source = SourceName::new("hr");
+        let key = worker_hash(&source, &WorkerId::new("7"));
+        let told = |enabled, key: Option<&str>| AccountChange {
+            id: crate::model::ObjectId::new("o"),
+            gone: false,
+            enabled,
+            key: key.map(str::to_owned),
+        };
+        let gone = || AccountChange {
+            gone: true,
+            ..told(None, None)
+        };
+        let (let_in, other) = (Some(Drift::LetIn), Some(Drift::Other));
+        let table = [
+            (Lifecycle::None, told(Some(true), Some("8")), None),
+            (Lifecycle::None, gone(), None),
+            (Lifecycle::Created, told(Some(true), Some("7")), None),
+            (Lifecycle::Created, told(Some(false), Some("7")), None),
+            (Lifecycle::Created, gone(), other),
+            (Lifecycle::Active, told(Some(true), Some("7")), None),
+            (Lifecycle::Active, told(Some(false), Some("7")), other),
+            (Lifecycle::Active, told(None, Some("8")), other),
+            (Lifecycle::Active, told(None, Some("")), other),
+            (Lifecycle::Active, told(None, None), None),
+            (Lifecycle::Active, gone(), other),
+            (Lifecycle::Blocked, told(Some(false), Some("7")), None),
+            (Lifecycle::Blocked, told(Some(true), Some("7")), let_in),
+            (Lifecycle::Blocked, told(Some(true), Some("")), let_in),
+            (Lifecycle::Blocked, told(None, Some("")), other),
+            (Lifecycle::Blocked, gone(), other),
+            (Lifecycle::Deleted, told(Some(false), Some("7")), let_in),
+            (Lifecycle::Deleted, gone(), None),
+        ];
+        for (lifecycle, change, expected) in table {
+            let hot = hot(key, 1, lifecycle);
+            assert_eq!(
+                drift(&hot, &source, &change),
+                expected,
+                "{lifecycle:?} {change:?}"
+            );
+        }
+    }
+
+    /// Of several changes each thing counts as it was told last.
+    #[test]
+    fn changes_add_up() {
+        let told = |gone, enabled, key: Option<&str>| AccountChange {
+            id: crate::model::ObjectId::new("o"),
+            gone,
+            enabled,
+            key: key.map(str::to_owned),
+        };
+        let enabled = told(false, Some(true), None);
+        let bare = told(false, None, Some(""));
+        assert_eq!(
+            enabled.clone().then(bare),
+            told(false, Some(true), Some(""))
+        );
+        let gone = told(true, None, None);
+        assert_eq!(enabled.clone().then(gone.clone()), gone);
+        assert_eq!(gone.then(enabled.clone()), enabled);
+    }
+
     #[test]
     fn counts_what_the_guards_need() {
         let state = [
@@ -384,6 +521,7 @@ mod tests {
             coverage: &Coverage::Full,
             now,
             rules_changed: false,
+            moved: &[],
         };
         let out = compare(
             &roster(&[(1, 10), (5, 50)]),

@@ -53,6 +53,21 @@ pub(crate) fn list_users(select: String, top: &str) -> Call {
         .query("$top", top)
 }
 
+/// Template of [`changed_users`] and of every link that it leads to.
+pub(crate) const USERS_CHANGED: &str = "/users/delta";
+
+/// Nothing of users, and from where on to ask for their changes.
+pub(crate) fn changed_users(select: &str) -> Call {
+    Call::new(spec("GET", USERS_CHANGED, Lane::Bulk), "/v1.0/users/delta")
+        .query("$deltatoken", "latest")
+        .query("$select", select)
+}
+
+/// The call behind a link that a change query gave earlier; `link` is path and query.
+pub(crate) fn users_changed_since(link: String) -> Call {
+    Call::new(spec("GET", USERS_CHANGED, Lane::Bulk), link)
+}
+
 fn group_path(id: &ObjectId) -> String {
     format!("/v1.0/groups/{}", encode_segment(id.as_str()))
 }

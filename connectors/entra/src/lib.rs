@@ -8,6 +8,7 @@ mod account;
 mod assign;
 mod bin;
 mod certificate;
+mod changes;
 mod cloud;
 mod config;
 mod create;

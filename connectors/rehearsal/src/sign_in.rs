@@ -174,15 +174,6 @@ impl State {
         }
     }
 
-    /// Lets somebody sign in without a caller.
-    pub(crate) fn seed_enabled(&mut self, user: &str, now: Timestamp) -> Result<(), Refusal> {
-        let mut record = Record::clone(&*self.find(&Key::Id(user.to_owned()), now)?);
-        record
-            .properties
-            .insert("accountEnabled".to_owned(), true.into());
-        self.store(record, now, Answer::no_content()).map(|_| ())
-    }
-
     /// Registers a method without a caller.
     pub(crate) fn seed_method(
         &mut self,

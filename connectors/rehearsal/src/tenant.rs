@@ -393,16 +393,30 @@ impl Tenant {
             .map_err(refused)
     }
 
-    /// Lets a user sign in, as somebody in the admin centre would.
+    /// Changes a user as somebody in the admin centre would: properties as `PATCH /users/{id}` takes them,
+    /// without token, quota and fault.
     ///
     /// # Errors
-    /// [`TenantError::Refused`] where the user is not there.
-    pub fn put_enabled(&self, user: &str) -> Result<(), TenantError> {
+    /// [`TenantError::Refused`] where the user is not there, or `PATCH` would say no.
+    pub fn change_user(&self, user: &str, properties: &Json) -> Result<(), TenantError> {
         let now = self.0.clock.now();
         let mut state = self.state();
         state
-            .alone(now, |state| state.seed_enabled(user, now))
-            .and_then(|seeded| seeded)
+            .alone(now, |state| state.change_user(user, properties, now))
+            .and_then(|changed| changed)
+            .map_err(refused)
+    }
+
+    /// Puts a user into the bin, as somebody in the admin centre would.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where the user is not there.
+    pub fn delete_user(&self, user: &str) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.delete_user(user, now))
+            .and_then(|deleted| deleted)
             .map_err(refused)
     }
 

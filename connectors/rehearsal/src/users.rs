@@ -81,9 +81,7 @@ impl State {
             Route::DeleteUser(key) => {
                 query::none(call.query)?;
                 roles::any(&self.options.roles, roles::DELETE)?;
-                let mut record = Record::clone(&*self.find(&key, now)?);
-                record.deleted = Some(now);
-                self.store(record, now, Answer::no_content())
+                self.delete(&key, now)
             }
             Route::ReadManager(key) => {
                 let query = query::of_one(call.query, USER)?;
@@ -199,8 +197,17 @@ impl State {
     fn update(&mut self, key: &Key, call: &Call<'_>, now: Timestamp) -> Result<Done, Refusal> {
         query::none(call.query)?;
         let body = object(call)?;
-        body::check(USER, &body)?;
         roles::update(&self.options.roles, &body)?;
+        self.update_with(key, body, now)
+    }
+
+    fn update_with(
+        &mut self,
+        key: &Key,
+        body: Map<String, Json>,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        body::check(USER, &body)?;
         rules::update(&body, &self.options.verified_domains)?;
         let mut record = Record::clone(&*self.find(key, now)?);
         let name = body.get("userPrincipalName").and_then(Json::as_str);
@@ -210,6 +217,29 @@ impl State {
         record.password_resets += u32::from(body.contains_key("passwordProfile"));
         merge(&mut record, body);
         self.store(record, now, Answer::no_content())
+    }
+
+    fn delete(&mut self, key: &Key, now: Timestamp) -> Result<Done, Refusal> {
+        let mut record = Record::clone(&*self.find(key, now)?);
+        record.deleted = Some(now);
+        self.store(record, now, Answer::no_content())
+    }
+
+    /// Changes somebody without a caller.
+    pub(crate) fn change_user(
+        &mut self,
+        user: &str,
+        properties: &Json,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let body = properties.as_object().cloned().ok_or_else(not_json)?;
+        let key = Key::Id(user.to_owned());
+        self.update_with(&key, body, now).map(|_| ())
+    }
+
+    /// Puts somebody into the bin without a caller.
+    pub(crate) fn delete_user(&mut self, user: &str, now: Timestamp) -> Result<(), Refusal> {
+        self.delete(&Key::Id(user.to_owned()), now).map(|_| ())
     }
 
     /// A new user of this body; not stored yet.

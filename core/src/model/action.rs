@@ -546,6 +546,57 @@ pub struct Account {
     pub holdings: Option<Box<Holdings>>,
 }
 
+/// What a target says became of an account since it was last asked for changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountChange {
+    /// The target's own id.
+    pub id: ObjectId,
+    /// In the bin, or gone for good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// Whether sign-in is allowed; `None`: nothing is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// The worker key, empty where there is none any more; `None`: nothing is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl AccountChange {
+    /// What both say; the newer one counts.
+    #[must_use]
+    pub fn then(self, newer: Self) -> Self {
+        if self.gone || newer.gone {
+            return newer;
+        }
+        Self {
+            enabled: newer.enabled.or(self.enabled),
+            key: newer.key.or(self.key),
+            ..newer
+        }
+    }
+}
+
+/// Since when changes are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since<'a> {
+    /// Nothing is told, but from where on to ask.
+    Now,
+    /// Every account as it is.
+    Ever,
+    /// From where an earlier answer says ([`Changes::Upto`]); every account, where the target has forgotten that.
+    Link(&'a str),
+}
+
+/// A part of what became of accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// Some accounts; one may come again, and counts as it comes last.
+    Accounts(Vec<AccountChange>),
+    /// The end: from where to ask on.
+    Upto(String),
+}
+
 /// What planning asks a target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,9 +9,9 @@ mod sighting;
 mod value;
 
 pub use action::{
-    AccessOp, Account, AccountOp, Area, BinOp, DeviceAim, DeviceOp, Ending, EstateOp, GroupName,
-    GroupOp, GroupStep, Licence, LicenceState, Lookup, Op, RoleOp, Seats, SeenGroup, ServicePlan,
-    SignInOp, Step, StepResult, WantedGroup,
+    AccessOp, Account, AccountChange, AccountOp, Area, BinOp, Changes, DeviceAim, DeviceOp, Ending,
+    EstateOp, GroupName, GroupOp, GroupStep, Licence, LicenceState, Lookup, Op, RoleOp, Seats,
+    SeenGroup, ServicePlan, SignInOp, Since, Step, StepResult, WantedGroup,
 };
 pub use estate::{Asset, Estate, Keeper, Owned};
 pub use finding::{Finding, FindingKind, Place, Severity};

@@ -338,10 +338,12 @@ impl Desk<'_> {
             })
             .unzip();
         let carried = account.key.as_deref();
-        if carried.is_some_and(|it| it != identity.worker.as_str()) {
-            // The account passes to another employment.
+        if carried != Some(identity.worker.as_str()) {
+            // Somebody took it off, or the account passes to another employment.
             before.insert(key.clone(), carried.map_or(Value::Null, Value::text));
             after.insert(key.clone(), Value::text(identity.worker.as_str()));
+        }
+        if carried.is_some_and(|it| it != identity.worker.as_str()) {
             let has = account.attributes.get(LEAVE_DATE).cloned();
             before.insert(LEAVE_DATE.to_owned(), has.unwrap_or_default());
             after.insert(LEAVE_DATE.to_owned(), Value::Null);

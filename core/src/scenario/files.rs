@@ -203,6 +203,7 @@ impl Play<'_> {
             coverage: &coverage,
             now: self.now,
             rules_changed: false,
+            moved: &[],
         };
         let comparison = delta::compare(&roster, (&hot, &workers), terms);
         let mut touched: BTreeMap<PersonKey, Seen> = BTreeMap::new();

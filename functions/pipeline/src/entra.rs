@@ -8,8 +8,9 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 use rollcall_core::model::{
-    Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep, Holdings,
-    LicenceState, Lookup, ObjectId, Op, Seats, SeenGroup, Sighting, Step, StepResult,
+    Account, Asset, Changes, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep,
+    Holdings, LicenceState, Lookup, ObjectId, Op, Seats, SeenGroup, Sighting, Since, Step,
+    StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -65,6 +66,10 @@ impl Target for EntraTarget {
         attributes: &'a [String],
     ) -> BoxStream<'a, Result<Vec<Account>, TargetError>> {
         Box::pin(self.0.list_accounts(attributes).map_err(|e| failed(&e)))
+    }
+
+    fn changes<'a>(&'a self, since: Since<'a>) -> BoxStream<'a, Result<Changes, TargetError>> {
+        Box::pin(self.0.changes(since).map_err(|e| failed(&e)))
     }
 
     fn look_up<'a>(

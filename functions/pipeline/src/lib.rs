@@ -33,5 +33,6 @@ pub mod state;
 pub mod status;
 pub mod store;
 pub mod target;
+mod tenant;
 pub mod verify;
 pub mod wiring;

@@ -27,8 +27,8 @@ use parquet::basic::Compression;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use rollcall_core::digest::worker_hash;
-use rollcall_core::model::{PersonKey, SourceName, WorkerId};
+use rollcall_core::digest::{WorkerHasher, worker_hash};
+use rollcall_core::model::{ObjectId, PersonKey, SourceName, WorkerId};
 use rollcall_core::state::{Hot, Lifecycle, Part, Person, Workers, key_prefix};
 
 use crate::log::StateRef;
@@ -275,6 +275,49 @@ impl State {
     }
 }
 
+/// Persons by their accounts.
+#[derive(Debug)]
+pub struct Objects {
+    hasher: WorkerHasher,
+    /// The upper half of an object id's hash, and the place in the state; ascending.
+    index: Vec<(u64, u32)>,
+}
+
+impl Objects {
+    /// The place in the state of whoever has this account.
+    pub fn find(&self, object: &ObjectId) -> Option<usize> {
+        let hash = key_prefix(self.hasher.hash(object.as_str()));
+        let at = self.index.binary_search_by_key(&hash, |it| it.0).ok()?;
+        usize::try_from(self.index[at].1).ok()
+    }
+}
+
+impl State {
+    /// Everybody who has an account, by its id.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn objects(&self) -> Result<Objects, StoreError> {
+        let hasher = WorkerHasher::new(&SourceName::new("object"));
+        let mut index = Vec::new();
+        for (number, file) in self.files.iter().enumerate() {
+            let here = self.places.iter().enumerate();
+            let here = here.filter(|(_, (file, _))| usize::from(*file) == number);
+            // Both ascend by key, so that one pass finds every row that counts.
+            let mut rows = here.map(|(at, (_, row))| (*row, row_number(at))).peekable();
+            file.objects(|row, object| {
+                if let Some((_, at)) = rows.next_if(|(next, _)| *next == row)
+                    && let Some(object) = object
+                {
+                    index.push((key_prefix(hasher.hash(object)), at));
+                }
+            })?;
+        }
+        index.sort_unstable();
+        Ok(Objects { hasher, index })
+    }
+}
+
 /// Writes persons, ascending by key, as the newest delta; joins everything into one base when
 /// there are many.
 ///
@@ -327,9 +370,10 @@ pub async fn sweep(
     before: jiff::Timestamp,
 ) -> Result<usize, StoreError> {
     let listed = store.list("state").await?;
-    let old = listed
-        .iter()
-        .filter(|file| file.modified < before && !kept.contains(file.key.as_str()));
+    let old = listed.iter().filter(|file| {
+        let key = file.key.as_str();
+        file.modified < before && !kept.contains(key) && key != crate::tenant::KEY
+    });
     let mut gone = 0;
     for file in old {
         store.delete(&file.key).await?;
@@ -618,6 +662,27 @@ impl StateFile {
         // A file of before there were several sources has no such column, and nobody of this one.
         for hot in hot {
             hot.turn(&Part::default());
+        }
+        Ok(())
+    }
+
+    /// Row by row, the account of whoever has one.
+    fn objects(&self, mut each: impl FnMut(u32, Option<&str>)) -> Result<(), StoreError> {
+        let key = &self.at.key;
+        let reader = self
+            .reader(&["object"])?
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|e| corrupt(key, &e))?;
+        let mut row = 0;
+        for batch in reader {
+            let batch = batch.map_err(|e| corrupt(key, &e))?;
+            let objects = batch.column(0).as_string_opt::<i32>();
+            let objects = objects.ok_or_else(|| corrupt(key, &"`object` is not text"))?;
+            for object in objects {
+                each(row, object);
+                row += 1;
+            }
         }
         Ok(())
     }

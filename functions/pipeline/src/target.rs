@@ -6,8 +6,8 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 use rollcall_core::model::{
-    Account, Asset, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep, Holdings,
-    LicenceState, Lookup, ObjectId, Seats, SeenGroup, Sighting, Step, StepResult,
+    Account, Asset, Changes, Device, DeviceLook, DeviceQuestion, Estate, GroupName, GroupStep,
+    Holdings, LicenceState, Lookup, ObjectId, Seats, SeenGroup, Sighting, Since, Step, StepResult,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::Target as Kind;
@@ -56,6 +56,10 @@ pub trait Target: Send + Sync {
         &'a self,
         attributes: &'a [String],
     ) -> BoxStream<'a, Result<Vec<Account>, TargetError>>;
+
+    /// What became of accounts since then, page by page, and behind the last page from where to ask on; neither
+    /// from a target that cannot say.
+    fn changes<'a>(&'a self, since: Since<'a>) -> BoxStream<'a, Result<Changes, TargetError>>;
 
     /// The accounts behind each question, in the order of the questions.
     fn look_up<'a>(

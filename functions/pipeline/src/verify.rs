@@ -198,6 +198,7 @@ impl Pipeline {
             intake,
             undo,
             notices: &notices,
+            moved: Vec::new(),
             standing: before,
             state: &state,
             freshness: Freshness::ByAge,

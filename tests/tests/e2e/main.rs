@@ -20,6 +20,7 @@ mod compare;
 mod deliveries;
 mod determinism;
 mod devices;
+mod drift;
 mod explain;
 mod grants;
 mod groups;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         compare::trials(),
         determinism::trials(),
         devices::trials(),
+        drift::trials(),
         explain::trials(),
         grants::trials(),
         groups::trials(),

@@ -188,7 +188,7 @@ fn let_in() {
     assert!(proof(&release(&world, "2026-03-03T02:20:00Z")).is_some());
     let leaver = id(&world, "10015");
     tenant(&world, "2026-03-03T02:30:00Z")
-        .put_enabled(&leaver)
+        .change_user(&leaver, &json!({"accountEnabled": true}))
         .unwrap();
     assert_eq!(world.users()["10015"]["accountEnabled"], true);
     // The next look is due at three.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use futures::TryStreamExt as _;
 use http::Request;
 use rollcall_core::model::{
-    AccountName, ActionId, Asset, Attributes, DeviceAim, DeviceQuestion, Ending, GroupName,
-    GroupStep, Licence, Lookup, ObjectId, Op, Ownership, PersonKey, Platform, Step, Value,
-    WantedGroup,
+    AccountName, ActionId, Asset, Attributes, Changes, DeviceAim, DeviceQuestion, Ending,
+    GroupName, GroupStep, Licence, Lookup, ObjectId, Op, Ownership, PersonKey, Platform, Since,
+    Step, Value, WantedGroup,
 };
 use rollcall_core::policy::Policy;
 use rollcall_entra::{Entra, EntraConfig, Wants};
@@ -557,6 +557,22 @@ async fn looking(stage: &Stage) {
         .await
         .expect("accounts");
     let first = all.into_iter().flatten().next().expect("somebody");
+    let told: Vec<_> = stage
+        .entra
+        .changes(Since::Ever)
+        .try_collect()
+        .await
+        .expect("changes");
+    let Some(Changes::Upto(link)) = told.last() else {
+        panic!("no end: {told:?}");
+    };
+    let told: Vec<_> = stage
+        .entra
+        .changes(Since::Link(link))
+        .try_collect()
+        .await
+        .expect("changes");
+    assert_eq!(told.len(), 2, "a page, and the end");
     let lookups = [
         Lookup::Key("o'brien".to_owned()),
         Lookup::Name(AccountName::new("boss@woodgrove.example")),

@@ -6,6 +6,7 @@
 )]
 
 mod apply;
+mod changes;
 mod estates;
 mod groups;
 mod keep;

@@ -12,9 +12,9 @@ use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use rollcall_core::digest::sha256;
 use rollcall_core::model::{
-    Account, AccountName, AccountOp, Area, Asset, Attributes, Device, DeviceLook, DeviceQuestion,
-    Ending, Estate, GroupName, GroupOp, GroupStep, Holdings, Keeper, LicenceState, Lookup,
-    ObjectId, Seats, SeenGroup, Sighting, Step, StepResult, Value,
+    Account, AccountName, AccountOp, Area, Asset, Attributes, Changes, Device, DeviceLook,
+    DeviceQuestion, Ending, Estate, GroupName, GroupOp, GroupStep, Holdings, Keeper, LicenceState,
+    Lookup, ObjectId, Seats, SeenGroup, Sighting, Since, Step, StepResult, Value,
 };
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Target as Kind, name_key};
@@ -221,6 +221,11 @@ impl Target for Tenant {
             Ok(made.cloned().collect())
         });
         pages.chain(last).boxed()
+    }
+
+    /// Nobody knows what others will change.
+    fn changes<'a>(&'a self, _: Since<'a>) -> BoxStream<'a, Result<Changes, TargetError>> {
+        stream::empty().boxed()
     }
 
     fn look_up<'a>(

@@ -165,9 +165,9 @@ mod tests {
     use futures::stream::BoxStream;
     use jiff::Timestamp;
     use rollcall_core::model::{
-        Account, ActionId, Asset, Attributes, Device, DeviceLook, DeviceQuestion, Ending, Estate,
-        GroupName, GroupStep, Holdings, LicenceState, Lookup, Op, PersonKey, Seats, SeenGroup,
-        Sighting,
+        Account, ActionId, Asset, Attributes, Changes, Device, DeviceLook, DeviceQuestion, Ending,
+        Estate, GroupName, GroupStep, Holdings, LicenceState, Lookup, Op, PersonKey, Seats,
+        SeenGroup, Sighting, Since,
     };
     use rollcall_core::plan::Forecast;
     use rollcall_core::policy::Target as Kind;
@@ -254,6 +254,10 @@ mod tests {
         }
 
         fn list<'a>(&'a self, _: &'a [String]) -> BoxStream<'a, Result<Vec<Account>, TargetError>> {
+            unreachable!()
+        }
+
+        fn changes<'a>(&'a self, _: Since<'a>) -> BoxStream<'a, Result<Changes, TargetError>> {
             unreachable!()
         }
 

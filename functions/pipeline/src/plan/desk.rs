@@ -44,6 +44,12 @@ struct SeatsSeen {
     seats: Option<Vec<Seats>>,
 }
 
+/// Accounts that others changed, as stored first of all; nothing is stored where there are none.
+#[derive(Debug, Serialize, Deserialize)]
+struct MovedSeen {
+    moved: Vec<ObjectId>,
+}
+
 /// Groups that a plan asked about, as stored before all answers about people, or behind them by a
 /// release; nothing is stored where nobody asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -136,6 +142,7 @@ pub async fn answers_about(
 
 /// One line of a `tenant.jsonl`.
 pub(super) enum Line {
+    Moved(Vec<ObjectId>),
     Seats(Option<Vec<Seats>>),
     Groups(Option<Vec<Option<SeenGroup>>>),
     Account(Lookup, Vec<Account>),
@@ -164,7 +171,9 @@ impl AllLines {
             return Ok(None);
         };
         let key = &self.key;
-        Ok(Some(if line.starts_with(SEATS) {
+        Ok(Some(if line.starts_with(MOVED) {
+            Line::Moved(parse::<MovedSeen>(key, &line)?.moved)
+        } else if line.starts_with(SEATS) {
             Line::Seats(parse::<SeatsSeen>(key, &line)?.seats)
         } else if line.starts_with(GROUPS) {
             Line::Groups(parse::<GroupsSeen>(key, &line)?.groups)
@@ -187,6 +196,8 @@ impl AllLines {
     }
 }
 
+/// How a line of [`MovedSeen`] begins.
+const MOVED: &[u8] = b"{\"moved\":";
 /// How a line of [`SeatsSeen`] begins.
 const SEATS: &[u8] = b"{\"seats\":";
 /// How a line of [`GroupsSeen`] begins.
@@ -207,6 +218,15 @@ const LOOKS: &[u8] = b"{\"looks\":";
 const OTHER_QUESTIONS: &str = "its questions are not those that this plan asks, in their order";
 
 impl Stored {
+    fn moved(&mut self) -> Result<Vec<ObjectId>, StoreError> {
+        let first = self.from.fill_buf().map(|ahead| ahead.starts_with(MOVED));
+        if !first.map_err(|e| self.corrupt(&e.to_string()))? {
+            return Ok(Vec::new());
+        }
+        let seen: MovedSeen = parse(&self.key.clone(), self.next()?)?;
+        Ok(seen.moved)
+    }
+
     fn seats(&mut self) -> Result<Option<Vec<Seats>>, StoreError> {
         let seen: SeatsSeen = parse(&self.key.clone(), self.next()?)?;
         Ok(seen.seats)
@@ -294,6 +314,20 @@ impl<'a> Desk<'a> {
             attributes,
             record: Spool::default(),
         }
+    }
+
+    /// Accounts that others changed, `found` where the tenant was asked. Before everything else.
+    pub(super) fn moved(&mut self, found: Vec<ObjectId>) -> Result<Vec<ObjectId>, PlanError> {
+        let moved = match &mut self.answers {
+            Answers::Live(_) => found,
+            Answers::Stored(stored) => stored.moved()?,
+            Answers::Recalled(recalled) => recalled.moved(),
+        };
+        let seen = MovedSeen { moved };
+        if !seen.moved.is_empty() {
+            self.record.line(&seen)?;
+        }
+        Ok(seen.moved)
     }
 
     /// Reads the whole tenant where that is less work than asking about `persons` of `known`.

@@ -17,14 +17,14 @@ mod shapes;
 mod slices;
 mod succession;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_core::delta::{self, Cause, Comparison, Coverage, Terms, Touch};
 use rollcall_core::grants::GrantRules;
 use rollcall_core::groups::{Catalogue, Group, Groups};
 use rollcall_core::guards;
-use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity};
+use rollcall_core::model::{Finding, FindingKind, ObjectId, Place, RunId, Severity};
 use rollcall_core::notice;
 use rollcall_core::plan::{Counts, Inputs, PlanSummary};
 use rollcall_core::policy::{Context, GrantTerms, Workflows};
@@ -140,6 +140,8 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         None => Scan::default(),
     };
     let mut desk = Desk::new(answers, attributes(&request));
+    let moved = desk.moved(std::mem::take(&mut request.moved))?;
+    let moved = places_of(&moved, request.state)?;
     let catalogue = catalogue(&request, &mut desk, delivery.is_some()).await?;
     let looked = match request.groups {
         Some(groups) if delivery.is_some() => shapes::look(groups, &mut desk, |_| true).await?,
@@ -152,6 +154,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             now: request.now,
             // Whoever was in a group that is gone comes into the one that is made anew.
             rules_changed: request.rules_changed || !missing.is_empty(),
+            moved: &moved,
         };
         delta::compare(
             &scan.roster,
@@ -163,6 +166,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         if undo.is_some() {
             due.touched.clear();
         } else {
+            touch(&mut due, request.state, moved, Cause::Tenant);
             findings.extend(about(&request, &mut due));
         }
         due
@@ -376,7 +380,7 @@ fn absence_not_counted(keyless: u32, gone: u32) -> Finding {
 
 /// Those whom a notice names are looked at too. Gives the findings about those whom nobody knows.
 fn about(request: &Request<'_>, due: &mut Comparison) -> Vec<Finding> {
-    let mut out = Vec::new();
+    let (mut out, mut places) = (Vec::new(), Vec::new());
     for noticed in request.notices {
         let worker = &noticed.notice.worker;
         let at = match request.state.named(&request.source, worker) {
@@ -390,17 +394,37 @@ fn about(request: &Request<'_>, due: &mut Comparison) -> Vec<Finding> {
                 continue;
             }
         };
-        if !due.touched.iter().any(|touch| touch.hot == Some(at)) {
-            due.touched.push(Touch {
-                key: request.state.hot()[at].key,
-                entry: None,
-                hot: Some(at),
-                cause: Cause::Due,
-            });
-        }
+        places.push(at);
     }
-    due.touched.sort_by_key(|touch| touch.hot);
+    touch(due, request.state, places, Cause::Due);
     out
+}
+
+/// The people of these places are looked at too.
+fn touch(due: &mut Comparison, state: &State, places: Vec<usize>, cause: Cause) {
+    let there: BTreeSet<usize> = due.touched.iter().filter_map(|it| it.hot).collect();
+    let more: BTreeSet<usize> = places
+        .into_iter()
+        .filter(|at| !there.contains(at))
+        .collect();
+    due.touched.extend(more.into_iter().map(|at| Touch {
+        key: state.hot()[at].key,
+        entry: None,
+        hot: Some(at),
+        cause,
+    }));
+    due.touched.sort_by_key(|touch| touch.hot);
+}
+
+/// Where the people of these accounts stand in the state, ascending.
+fn places_of(accounts: &[ObjectId], state: &State) -> Result<Vec<usize>, StoreError> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let objects = state.objects()?;
+    let mut places: Vec<usize> = accounts.iter().filter_map(|it| objects.find(it)).collect();
+    places.sort_unstable();
+    Ok(places)
 }
 
 /// Who a release looks at: what fell due, what is not done, what waits for somebody.

@@ -24,6 +24,7 @@ const CHUNK: usize = 1000;
 
 /// See the module.
 pub struct Recalled<'a> {
+    moved: Vec<ObjectId>,
     asked: BTreeMap<Lookup, Vec<Account>>,
     known: Accounts,
     seats: Option<Vec<Seats>>,
@@ -98,6 +99,7 @@ impl<'a> Recalled<'a> {
         assumed: &'a AtomicU32,
     ) -> Result<Self, StoreError> {
         let mut out = Self {
+            moved: Vec::new(),
             asked: BTreeMap::new(),
             known: Accounts::default(),
             seats: None,
@@ -114,6 +116,7 @@ impl<'a> Recalled<'a> {
         let mut lines = lines_of(store, key).await?;
         while let Some(line) = lines.next()? {
             match line {
+                Line::Moved(moved) => out.moved = moved,
                 Line::Seats(seats) => out.seats = seats,
                 Line::Groups(groups) => out.groups = groups.unwrap_or_default(),
                 Line::Estate(of, estate) => {
@@ -135,6 +138,10 @@ impl<'a> Recalled<'a> {
             }
         }
         Ok(out)
+    }
+
+    pub(super) fn moved(&self) -> Vec<ObjectId> {
+        self.moved.clone()
     }
 
     pub(super) fn seats(&self) -> Option<Vec<Seats>> {

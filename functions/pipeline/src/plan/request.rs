@@ -8,7 +8,7 @@ use rollcall_core::digest::EvidenceKey;
 use rollcall_core::groups::Groups;
 use rollcall_core::guards::IntakeCounts;
 use rollcall_core::mapping::Mapping;
-use rollcall_core::model::SourceName;
+use rollcall_core::model::{ObjectId, SourceName};
 use rollcall_core::plan::Forecast;
 use rollcall_core::policy::{Policy, Target as Kind};
 use rollcall_core::profile::Profile;
@@ -42,6 +42,8 @@ pub struct Request<'a> {
     pub undo: Option<Undo>,
     /// What people say of persons, taken in before they are decided about; releases only.
     pub notices: &'a [Noticed],
+    /// Accounts that others changed, whose people are planned anew; ascending.
+    pub moved: Vec<ObjectId>,
     /// The state.
     pub state: &'a State,
     /// The last accepted full file of the source.
@@ -88,6 +90,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) undo: Option<Undo>,
     /// What people say of persons; releases only.
     pub(crate) notices: &'a [Noticed],
+    /// Accounts that others changed; of a stored plan its answers say so.
+    pub(crate) moved: Vec<ObjectId>,
     /// What stands before it.
     pub(crate) standing: &'a Standing,
     /// The state that stands then.
@@ -131,6 +135,7 @@ impl<'a> Request<'a> {
             intake,
             undo,
             notices,
+            moved,
             standing,
             state,
             freshness,
@@ -162,6 +167,7 @@ impl<'a> Request<'a> {
             intake,
             undo,
             notices,
+            moved,
             state,
             baseline: accepted.filter(|it| it.full).map(|it| IntakeCounts {
                 rows: it.rows,

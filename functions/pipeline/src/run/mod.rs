@@ -365,12 +365,16 @@ impl Pipeline {
                     }
                     Err(OpenError::Store(error)) => return Err(error.into()),
                 };
-                let made = self
+                let (made, moved) = self
                     .make(head, Some((intake, rows)), intake.now, Freshness::ByAge)
                     .await?;
                 let stored = self
                     .commit_plan(head, &open.run, Some(intake.clone()), made)
                     .await?;
+                // Of a parked delivery nothing is carried out, and nobody has heard of it.
+                if !stored.planned.parked {
+                    moved.remember(&self.store).await;
+                }
                 Ok(Some(Finished {
                     run: open.run.clone(),
                     stored,
@@ -462,12 +466,16 @@ impl Pipeline {
                 Ok(Way::Barred) => return Ok(None),
                 Err(Step::Failed(error)) => return Err(*error),
             }
-            let made = self.make(&head, None, now, freshness).await?;
+            let (made, moved) = self.make(&head, None, now, freshness).await?;
             if made.orders == 0 && made.persons.bytes() == 0 && made.notices.is_empty() {
+                moved.remember(&self.store).await;
                 return Ok(None);
             }
             match self.commit_plan(&head, &run_id(now), None, made).await {
-                Ok(stored) => return Ok(Some(stored)),
+                Ok(stored) => {
+                    moved.remember(&self.store).await;
+                    return Ok(Some(stored));
+                }
                 Err(Step::Lost) => {}
                 Err(Step::Failed(error)) => return Err(*error),
             }

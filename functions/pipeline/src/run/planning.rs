@@ -14,16 +14,18 @@ use crate::rows::SealedRows;
 use crate::spool::Spool;
 use crate::state::State;
 use crate::store::{ObjectRef, StoreError};
+use crate::tenant::{Hears, Moved};
 
 impl Pipeline {
-    /// Makes the plan of a delivery, or of what fell due.
+    /// Makes the plan of a delivery, or of what fell due; and what to remember of the tenant once it is stored, or
+    /// there is nothing to store.
     pub(super) async fn make(
         &self,
         head: &Head,
         intake: Option<(&Intake, SealedRows)>,
         now: Timestamp,
         freshness: Freshness,
-    ) -> Result<Made, RunError> {
+    ) -> Result<(Made, Moved), RunError> {
         // What people say waits for nobody, and for the end of no file.
         let notices = match &intake {
             Some(_) => Vec::new(),
@@ -40,8 +42,9 @@ impl Pipeline {
         undo: Undo,
         now: Timestamp,
     ) -> Result<Made, RunError> {
-        self.make_of(head, None, &[], Some(undo), (now, Freshness::ByAge))
-            .await
+        let asked = (now, Freshness::ByAge);
+        let (made, _) = self.make_of(head, None, &[], Some(undo), asked).await?;
+        Ok(made)
     }
 
     async fn make_of(
@@ -51,18 +54,28 @@ impl Pipeline {
         notices: &[Noticed],
         undo: Option<Undo>,
         (now, freshness): (Timestamp, Freshness),
-    ) -> Result<Made, RunError> {
+    ) -> Result<(Made, Moved), RunError> {
         let state = self
             .state_for(&head.standing.state, intake.as_ref().map(|it| it.0))
             .await?;
         self.check_home(&state, &head.standing)?;
         let rules = self.rules();
         let target = &self.target;
+        let hears = match (&undo, &intake) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(Hears::Everything),
+            (None, None) => Some(Hears::LetIn),
+        };
+        let mut moved = match hears {
+            Some(hears) => self.moved(&state, hears, now).await,
+            None => Moved::default(),
+        };
         let ground = Ground {
             now,
             intake,
             undo,
             notices,
+            moved: std::mem::take(&mut moved.accounts),
             standing: &head.standing,
             state: &state,
             freshness,
@@ -72,7 +85,24 @@ impl Pipeline {
         let request = Request::new(ground, self.book(&rules), common);
         let made = plan::make(request, Answers::Live(target.as_ref()));
         // It holds everything that a plan is made from: too much for every future around it.
-        Ok(Box::pin(made).await?)
+        Ok((Box::pin(made).await?, moved))
+    }
+
+    /// What others changed in the tenant.
+    async fn moved(&self, state: &State, hears: Hears, now: Timestamp) -> Moved {
+        let source = self.settings.source();
+        let asked = Moved::ask(
+            &self.store,
+            self.target.as_ref(),
+            (state, &source),
+            hears,
+            now,
+        );
+        // Nobody stays inside because the tenant does not say what changed: it is asked again.
+        asked.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "What others changed in the tenant cannot be read; asked again.");
+            Moved::default()
+        })
     }
 
     /// The home source stays who it is: everybody would be somebody new. A source that brought
