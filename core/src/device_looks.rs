@@ -95,8 +95,13 @@ pub fn heed(
             }
             DeviceLook::Refused => {
                 case.rejected = true;
-                let why = "an administrator of the tenant refused, or nobody answered in three days; \
-                           nothing more is done to it";
+                let why = if case.sent.is_empty() {
+                    "an administrator of the tenant refused, or nobody answered in three days; nothing more \
+                     is done to it"
+                } else {
+                    "an administrator of the tenant refused, or nobody answered in three days: it is not told \
+                     again, and is looked at for what it was told before"
+                };
                 Some((FindingKind::WipeRejected, why))
             }
             DeviceLook::Failed => Some((

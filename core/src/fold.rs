@@ -308,7 +308,8 @@ fn apply(
         person.fingerprint = 0;
         person.due = Some(person.due.map_or(outcome.at, |due| due.min(outcome.at)));
     }
-    if exits && action.op.destructive() && outcome.ending == Ending::Done {
+    let takes = action.op.destructive() && action.op != Op::DeviceEscrowCheck;
+    if exits && takes && outcome.ending == Ending::Done {
         // From the last step on: what was read back before says nothing any more.
         person.proof = Some(ProofCase {
             since: outcome.at,

@@ -222,6 +222,14 @@ fn became(person: &mut Person, device: &str, word: DeviceWord) -> bool {
     let new = before.is_none_or(|before| before.lost != word.lost);
     if new {
         person.device_words.insert(device.to_owned(), word);
+        // Who agreed to a wipe did so for what was said then.
+        let cases = person.devices.values_mut();
+        for case in cases.filter(|case| case.device.goes_by(device) && case.wiped().is_none()) {
+            if std::mem::take(&mut case.agreed) {
+                case.consent = None;
+            }
+            case.rejected = false;
+        }
     }
     new
 }
@@ -421,5 +429,41 @@ mod tests {
             at(TUESDAY),
         );
         assert!(person.undone.is_none());
+    }
+
+    /// Who agreed to a wipe agreed to what was said then; what the tenant took goes on.
+    #[test]
+    fn a_new_word_about_a_device_asks_anew() {
+        let case = |sent: bool| {
+            let mut case = DeviceCase::new(Device {
+                id: "D1".to_owned(),
+                owner: Ownership::Company,
+                os: Platform::Windows,
+                enrolment: Enrolment::Device,
+                join: Join::Entra,
+                autopilot: false,
+                shared: false,
+                others: false,
+                records: Some(DeviceRecords::default()),
+            });
+            case.agreed = true;
+            case.consent = Some(("C-1".to_owned(), true));
+            if sent {
+                case.sent.insert(crate::model::Op::DeviceWipe, at(MONDAY));
+            }
+            case
+        };
+        for sent in [false, true] {
+            let mut person = somebody();
+            person.devices.insert("D1".to_owned(), case(sent));
+            let lost = notice(NoticeKind::DeviceLost, MONDAY);
+            assert_eq!(heed(&mut person, &lost, at(TUESDAY)), None);
+            let now = &person.devices["D1"];
+            assert_eq!((now.agreed, now.consent.is_some()), (sent, sent));
+            // The same once more is no news.
+            person.devices.insert("D1".to_owned(), case(false));
+            assert!(heed(&mut person, &lost, at(TUESDAY)).is_some());
+            assert!(person.devices["D1"].agreed);
+        }
     }
 }

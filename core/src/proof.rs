@@ -105,11 +105,12 @@ const SEVERAL: &str = "several people use it";
 
 fn of_device(case: &DeviceCase) -> (ProofVerdict, String) {
     let of = |verdict, why: &str| (verdict, why.to_owned());
-    if case.rejected {
-        return of(ProofVerdict::Residual, "the tenant did not agree to it");
-    }
     if case.confirmed {
         return of(ProofVerdict::Gone, "the target says that it is done");
+    }
+    // Of a second command the tenant may want to hear nothing, and the first one still counts.
+    if case.rejected && case.sent.is_empty() {
+        return of(ProofVerdict::Residual, "the tenant did not agree to it");
     }
     if let Some((op, since)) = case.open() {
         let why = if case.pending || case.heard {
@@ -654,6 +655,19 @@ mod tests {
             ProofVerdict::Gone
         );
         assert_eq!(of(|case| case.rejected = true), ProofVerdict::Residual);
+        // The tenant wants no second command: the first may still come to its end.
+        let refused = |case: &mut DeviceCase| {
+            case.sent.insert(Op::DeviceWipe, at(BLOCKED));
+            case.rejected = true;
+        };
+        assert_eq!(of(refused), ProofVerdict::Pending);
+        assert_eq!(
+            of(|case| {
+                case.sent.insert(Op::DeviceWipe, at(BLOCKED));
+                (case.rejected, case.confirmed) = (true, true);
+            }),
+            ProofVerdict::Gone
+        );
         assert_eq!(
             of(|case| case.consent = Some(("c".to_owned(), false))),
             ProofVerdict::Pending

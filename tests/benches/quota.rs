@@ -228,6 +228,7 @@ async fn done(stage: &Stage, boss: &ObjectId, work: Work) {
                     owner: Ownership::Personal,
                     os: Platform::Windows,
                     consent: None,
+                    keep_esim: false,
                 });
                 settled(stage.intune.apply(&told).await, "device");
             }

@@ -115,7 +115,7 @@ impl Sender<'_> {
                 self.command(aim, account, "retire", call).await
             }
             DeviceOp::Wipe => {
-                let call = graph::wipe(&aim.record, &step.action, consent);
+                let call = graph::wipe(&aim.record, &step.action, consent, aim.keep_esim);
                 self.command(aim, account, "wipe", call).await
             }
             DeviceOp::RemoveUser => self.remove_user(aim, account).await,
@@ -161,6 +161,11 @@ impl Sender<'_> {
         if self.is_others(&aim.record, account).await? {
             return Ok(stale("the device is registered to somebody else by now"));
         }
+        if self.was_handed_on(&aim.record, account).await? {
+            return Ok(stale(
+                "device management has somebody else use the device by now",
+            ));
+        }
         match self.send(graph::disable_device(&aim.record)).await {
             Ok(_) => Ok(Ending::Done),
             Err(error) if not_found(&error) => Ok(Ending::Already),
@@ -185,6 +190,14 @@ impl Sender<'_> {
         let ids = values(&owners)?.iter();
         let mut ids = ids.filter_map(|it| it.get("id").and_then(Json::as_str));
         Ok(ids.any(|id| id != account.as_str()))
+    }
+
+    /// Whether device management has the device, and has anybody but this account use it.
+    async fn was_handed_on(&mut self, device: &str, account: &ObjectId) -> Result<bool, CallError> {
+        let managed = self.send(graph::find_managed(device)).await?.body;
+        let managed = values(&managed)?;
+        let user = |it: &Json| it.get("userId").and_then(Json::as_str) == Some(account.as_str());
+        Ok(!managed.is_empty() && !managed.iter().any(user))
     }
 
     /// Tells a managed device something that cannot be taken back.

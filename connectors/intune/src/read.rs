@@ -69,8 +69,9 @@ impl Intune {
         let ids: Vec<String> = ids.into_iter().collect();
         let records = self.records(&ids).await?;
         let owners = self.owners(&ids).await?;
+        let elsewhere = self.managed_elsewhere(&read).await?;
         let autopilot = self.autopilot(&read).await?;
-        let (Some(records), Some(owners)) = (records, owners) else {
+        let (Some(records), Some(owners), Some(elsewhere)) = (records, owners, elsewhere) else {
             return Ok(vec![None; accounts.len()]);
         };
         let mut out = Vec::with_capacity(accounts.len());
@@ -82,7 +83,10 @@ impl Intune {
             let mut found: BTreeMap<String, Found<'_>> = BTreeMap::new();
             for record in *owned {
                 if let Some(id) = hardware(record) {
-                    found.entry(id).or_default().directory = Some(record);
+                    let managed = elsewhere.get(&id);
+                    let device = found.entry(id).or_default();
+                    device.directory = Some(record);
+                    device.managed = managed;
                 }
             }
             for record in *managed {
@@ -106,14 +110,47 @@ impl Intune {
                 device.kind = device.kind.or_else(|| text(app, "@odata.type"));
             }
             let devices = found.into_iter().map(|(id, found)| {
-                let others = owners
+                let owned = owners
                     .get(&id)
                     .is_some_and(|ids| ids.iter().any(|owner| owner != account.as_str()));
+                let used = found.managed.and_then(|it| text(it, "userId"));
+                let others = owned || (found.managed.is_some() && used != Some(account.as_str()));
                 found.device(id, others, autopilot.as_ref())
             });
             out.push(Some(devices.collect()));
         }
         Ok(out)
+    }
+
+    /// Devices that the directory has an account own, and that device management has somebody else use, or nobody:
+    /// they were handed on. By the ids of devices; `None`: not for us to see.
+    async fn managed_elsewhere(
+        &self,
+        read: &[Option<[&Vec<Json>; 3]>],
+    ) -> Result<Option<BTreeMap<String, Json>>, CallError> {
+        let mut ids = BTreeSet::new();
+        for [managed, owned, _] in read.iter().flatten() {
+            let theirs: BTreeSet<_> = managed.iter().filter_map(hardware_of_managed).collect();
+            ids.extend(
+                owned
+                    .iter()
+                    .filter_map(hardware)
+                    .filter(|id| !theirs.contains(id)),
+            );
+        }
+        let calls: Vec<Call> = ids.iter().map(|id| graph::find_managed(id)).collect();
+        let lists = self.client.lists(graph::MANAGED_ALL, &calls).await?;
+        let mut out = BTreeMap::new();
+        for (id, list) in ids.into_iter().zip(lists) {
+            let Some(list) = list else {
+                return Ok(None);
+            };
+            // Of several enrolments of one device one that is somebody's says more.
+            let used = |it: &&Json| text(it, "userId").is_some_and(|user| !user.is_empty());
+            let one = list.iter().find(used).or(list.first()).cloned();
+            out.extend(one.map(|one| (id, one)));
+        }
+        Ok(Some(out))
     }
 
     /// The directory's records by the ids of devices; `None`: not for us to see.

@@ -775,6 +775,8 @@ pub struct DeviceAim {
     pub os: Platform,
     /// The target's consent to this very request, where it wanted one.
     pub consent: Option<String>,
+    /// A wipe leaves the data plan of an eSIM there.
+    pub keep_esim: bool,
 }
 
 /// How one action ended.

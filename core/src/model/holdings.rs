@@ -76,6 +76,12 @@ impl Device {
         ids.any(|it| it.eq_ignore_ascii_case(id))
     }
 
+    /// Whether people sign in to it with their account: nobody but a local administrator does once it is retired,
+    /// and its record in the directory goes then (lifecycle policy, 2.4).
+    pub fn joined_pc(&self) -> bool {
+        self.os == Platform::Windows && self.join != Join::Registered
+    }
+
     /// The record that an operation is done to. The outer `None`: nobody said where records are; the
     /// inner one: there is no such record, so that nothing of the kind can be done.
     pub fn record(&self, op: Op) -> Option<Option<&str>> {

@@ -85,10 +85,19 @@ impl Desk<'_> {
             // We put it there: questions about accounts do not reach into the bin.
             None if self.person.lifecycle == Lifecycle::Deleted => self.person.in_bin(),
             None if self.leaving && self.person.lifecycle == Lifecycle::Blocked => {
-                (self.person.due, self.person.proof) = (None, None);
-                let note = "cut off, and the account is no longer in the tenant";
-                self.find(FindingKind::AccountGone, Severity::Info, None, note);
-                None
+                // As if we had put it there: devices and the proof that they are out go on.
+                self.person.lifecycle = Lifecycle::Deleted;
+                self.person.deleted = Some(self.cx.now);
+                let open = self.person.devices.values().any(|case| !case.confirmed);
+                let severity = if open {
+                    Severity::Warning
+                } else {
+                    Severity::Info
+                };
+                let note = "cut off, and somebody else took the account out of the tenant; their devices are \
+                            seen to all the same";
+                self.find(FindingKind::AccountGone, severity, None, note);
+                self.person.in_bin()
             }
             None => {
                 let note = "the linked account is no longer in the tenant; restore it, or find \

@@ -400,7 +400,8 @@ impl Desk<'_> {
             Op::UserUpdate | Op::UserSetManager | Op::UserClearManager
         ) || step.op.grants()
             || step.op.takes();
-        let deletes = matches!(step.op, Op::UserDeleteSoft | Op::DeviceDeleteEntra);
+        let deletes = matches!(step.op, Op::UserDeleteSoft | Op::DeviceDeleteEntra)
+            || step.args.contains_key(super::devices::BEFORE);
         if !(deletes || (stays && changes)) {
             return;
         }

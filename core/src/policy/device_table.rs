@@ -141,8 +141,7 @@ pub fn measures(rows: &[DeviceRow], device: &Device, cause: Cause) -> Vec<Measur
     let ours = device.owner == Ownership::Company && !device.others;
     let alone = !device.shared || cause == Cause::Lost;
     // Nobody but a local administrator gets into a joined PC that was retired.
-    let joined = device.os == Platform::Windows && device.join != Join::Registered;
-    let held = joined && device.owner == Ownership::Company;
+    let held = device.joined_pc() && device.owner == Ownership::Company;
     let may = |it: &Measure| match it {
         Measure::Wipe | Measure::WipeWhenReturned => ours && alone,
         Measure::Retire => !held,

@@ -24,6 +24,7 @@ impl Desk<'_> {
         account: Option<&Account>,
     ) -> Vec<DraftAction> {
         if !self.cx.policy.leaver.devices {
+            self.none_of_theirs(&BTreeMap::new());
             return Vec::new();
         }
         let now = self.cx.now;
@@ -49,9 +50,10 @@ impl Desk<'_> {
         };
         let read = holdings.is_some_and(|it| !it.devices_unread && due);
         if read {
-            // Nothing was done to it, and it is not theirs any more.
+            // Nothing was commanded of it, and it is not theirs any more.
             let theirs = |id: &String| seen.iter().any(|device| device.id == *id);
-            let begun = |case: &DeviceCase| !case.sent.is_empty() || !case.done.is_empty();
+            let leaves = |op: &Op| touches(op) && *op != Op::DeviceDisable;
+            let begun = |case: &DeviceCase| !case.sent.is_empty() || case.done.iter().any(leaves);
             cases.retain(|id, case| case.device.records.is_none() || theirs(id) || begun(case));
         }
         for device in seen {
@@ -62,7 +64,8 @@ impl Desk<'_> {
                 case.device = device;
             }
         }
-        if read {
+        // Of an account that is gone nobody can be asked what devices it has.
+        if read || (due && self.is_gone()) {
             self.none_of_theirs(&cases);
         }
         let mut steps = Vec::new();
@@ -118,6 +121,7 @@ impl Desk<'_> {
             Cause::Leaver
         };
         let policy = self.cx.policy;
+        let keep_esim = policy.devices.keep_esim;
         let column = measures(policy.device_rows(), &case.device, cause);
         let wipes = |it: &Measure| matches!(it, Measure::Wipe | Measure::WipeWhenReturned);
         let wiped = column.iter().any(wipes);
@@ -140,13 +144,13 @@ impl Desk<'_> {
                     continue;
                 }
                 Measure::Wipe => {
-                    steps.extend(wipe(&step, case, cut));
+                    steps.extend(wipe(&step, case, (cut, keep_esim)));
                     continue;
                 }
                 Measure::WipeWhenReturned => {
                     let wait = after(cut, policy.devices.return_wait_days);
                     let due = returned.map_or(wait, |at| at.min(wait));
-                    steps.extend(wipe(&step, case, due.max(cut)));
+                    steps.extend(wipe(&step, case, (due.max(cut), keep_esim)));
                     continue;
                 }
                 Measure::Tell => {
@@ -167,29 +171,49 @@ impl Desk<'_> {
                 continue;
             }
             if op.commands() {
-                steps.extend(consented(step(op, cut), case));
+                let step = step(op, cut);
+                let step = match op == Op::DeviceRetire && case.device.joined_pc() {
+                    true => step.with(JOINED, "true"),
+                    false => step,
+                };
+                steps.extend(consented(step, case));
             } else {
                 steps.push(step(op, cut));
             }
         }
         let now = self.cx.now;
-        let goes = |step: &DraftAction| {
-            step.op == Op::DeviceWipe && step.due <= now && !step.args.contains_key("ask")
+        // What a hold or a doubt keeps back is not looked for.
+        let kept = self.is_kept();
+        let doubted = self.cuts_only;
+        let goes = |step: &&DraftAction| {
+            let waits = (kept && ends_for_good(step)) || (doubted && step.op.for_good());
+            step.op.commands() && step.due <= now && !step.args.contains_key("ask") && !waits
         };
-        if steps.iter().any(goes) {
+        if steps
+            .iter()
+            .filter(goes)
+            .any(|step| step.op == Op::DeviceWipe)
+        {
             // Whether it worked is looked at when it would be sent once more.
             let days = self.cx.policy.devices.reissue_days;
             self.wakes.push(after(now, days));
         }
-        if steps
-            .iter()
-            .any(|step| step.op.commands() && step.due <= now && !step.args.contains_key("ask"))
-            && looks(case)
-        {
+        if steps.iter().any(|step| goes(&step)) && looks(case) {
             self.wakes.extend(next_look(now, now));
         }
         self.clocks(&mut steps, &step, case, wiped);
         steps
+    }
+
+    /// Whether there is no account that could be asked about.
+    fn is_gone(&self) -> bool {
+        self.person.lifecycle == Lifecycle::Deleted || self.person.object.is_none()
+    }
+
+    /// Whether what holds data stays for now.
+    fn is_kept(&self) -> bool {
+        let mut parked = self.person.parked.values();
+        parked.any(|parked| parked.released.is_none())
     }
 
     /// Says something of a device, once.
@@ -206,7 +230,7 @@ impl Desk<'_> {
     fn clocks(
         &mut self,
         steps: &mut Vec<DraftAction>,
-        step: &dyn Fn(Op, Timestamp) -> DraftAction,
+        make: &dyn Fn(Op, Timestamp) -> DraftAction,
         case: &mut DeviceCase,
         wipes: bool,
     ) {
@@ -224,8 +248,11 @@ impl Desk<'_> {
         let terms = &self.cx.policy.devices;
         let wiped = op == Op::DeviceWipe;
         if wiped && wipes && case.attempts == 1 && terms.wipe {
-            let again = step(Op::DeviceWipe, after(sent, terms.reissue_days));
-            steps.extend(consented(whole(again).with("attempt", "2"), case));
+            let again = make(Op::DeviceWipe, after(sent, terms.reissue_days));
+            steps.extend(consented(
+                whole(again, terms.keep_esim).with("attempt", "2"),
+                case,
+            ));
         }
         let tells = [
             (FindingKind::DeviceUnresponsive, terms.escalate_days),
@@ -253,7 +280,12 @@ impl Desk<'_> {
             for op in [Op::DeviceEscrowCheck, Op::DeviceDeleteEntra] {
                 let done = case.done.contains(&Op::DeviceDeleteEntra);
                 let missing = case.device.record(op) == Some(None);
-                steps.extend((!done && !missing).then(|| step(op, due)));
+                let before = op == Op::DeviceEscrowCheck;
+                let step = |step: DraftAction| match before {
+                    true => step.with(BEFORE, Op::DeviceDeleteEntra.name()),
+                    false => step,
+                };
+                steps.extend((!done && !missing).then(|| step(make(op, due))));
             }
         }
     }
@@ -263,7 +295,6 @@ impl Desk<'_> {
     pub(super) fn set_up_again(&mut self) -> Vec<DraftAction> {
         let now = self.cx.now;
         self.person.forget_device_words();
-        let touches = |op: &Op| !matches!(op, Op::DeviceEscrowCheck | Op::TaskManual);
         let cases = &mut self.person.devices;
         cases.retain(|_, case| case.done.iter().any(touches));
         for case in cases.values_mut() {
@@ -285,8 +316,11 @@ impl Desk<'_> {
 
     /// Clocks of devices go on when the account is gone.
     pub(super) fn devices_only(&mut self, exit: &Exit) -> Vec<DraftAction> {
-        let left = self.person.lifecycle == Lifecycle::Deleted || self.person.object.is_none();
-        if !left || self.person.devices.is_empty() {
+        if !self.is_gone() {
+            return Vec::new();
+        }
+        if self.person.devices.is_empty() {
+            self.none_of_theirs(&BTreeMap::new());
             return Vec::new();
         }
         let steps = self.device_steps(exit, None);
@@ -297,9 +331,21 @@ impl Desk<'_> {
     }
 }
 
+/// Of a check: what it comes before, and waits with.
+pub(super) const BEFORE: &str = "before";
+/// Of a retire: the device is joined, so that its record in the directory, and what opens its disk, go too.
+const JOINED: &str = "joined";
+
 /// What is on a device goes with it, or what opens its disk: nothing of that under a legal hold.
 pub(super) fn ends_for_good(step: &DraftAction) -> bool {
     matches!(step.op, Op::DeviceWipe | Op::DeviceDeleteEntra)
+        || step.args.contains_key(BEFORE)
+        || step.args.contains_key(JOINED)
+}
+
+/// Whether an operation changes something about a device.
+fn touches(op: &Op) -> bool {
+    !matches!(op, Op::DeviceEscrowCheck | Op::TaskManual)
 }
 
 /// The first wipe: asked of people, then of the target, and sent again where that wants consent of
@@ -307,13 +353,13 @@ pub(super) fn ends_for_good(step: &DraftAction) -> bool {
 fn wipe(
     step: &dyn Fn(Op, Timestamp) -> DraftAction,
     case: &DeviceCase,
-    due: Timestamp,
+    (due, keep_esim): (Timestamp, bool),
 ) -> Option<DraftAction> {
     let told = case.wiped().is_some() || case.done.contains(&Op::DeviceWipe);
     if told || case.device.record(Op::DeviceWipe) == Some(None) {
         return None;
     }
-    let step = whole(step(Op::DeviceWipe, due));
+    let step = whole(step(Op::DeviceWipe, due), keep_esim);
     // The target's consent is no consent of ours.
     if case.agreed {
         consented(step, case)
@@ -382,10 +428,11 @@ fn next_look(sent: Timestamp, now: Timestamp) -> Option<Timestamp> {
     instants.find(|at| *at > now)
 }
 
-/// Everything on the device goes.
-fn whole(step: DraftAction) -> DraftAction {
+/// Everything on the device goes, but for the data plan of an eSIM where the policy keeps that.
+fn whole(step: DraftAction, keep_esim: bool) -> DraftAction {
     step.with("keepEnrollmentData", "false")
         .with("keepUserData", "false")
+        .with("persistEsimDataPlan", keep_esim.to_string())
 }
 
 #[cfg(test)]

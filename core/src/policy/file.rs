@@ -294,6 +294,8 @@ impl Leaver {
 pub struct Devices {
     /// The switch of its own that a wipe needs: without it nothing is ever wiped.
     pub wipe: bool,
+    /// A wipe leaves the data plan of an eSIM on the device.
+    pub keep_esim: bool,
     /// Days that a device may take to come back before it is wiped all the same.
     pub return_wait_days: u16,
     /// Days after which a wipe that nobody confirms is sent once more.
@@ -310,6 +312,7 @@ impl Default for Devices {
     fn default() -> Self {
         Self {
             wipe: false,
+            keep_esim: false,
             return_wait_days: 14,
             reissue_days: 7,
             escalate_days: 14,

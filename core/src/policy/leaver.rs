@@ -331,7 +331,8 @@ impl Desk<'_> {
         let policy = &self.cx.policy.leaver;
         let now = self.cx.now;
         let due = |step: &&DraftAction| step.due <= now;
-        let goes = steps.iter().filter(due).any(|step| step.op.destructive());
+        let takes = |step: &DraftAction| step.op.destructive() && step.op != Op::DeviceEscrowCheck;
+        let goes = steps.iter().filter(due).any(takes);
         let disable = steps.iter().find(|step| step.op == Op::UserDisable);
         let cut = disable.or_else(|| steps.iter().find(|step| step.op.cut()));
         let over = |rounds: usize| rounds >= policy.proof.len();

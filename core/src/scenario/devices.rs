@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::case::{Confirms, DeviceBefore, Event, EventKind};
 use super::play::{Answer, Ask, Hold, Play};
-use crate::model::{Device, Enrolment, Join, Op, Ownership, PersonKey, Platform};
+use crate::model::{Device, Enrolment, FindingKind, Join, Op, Ownership, PersonKey, Platform};
 use crate::notice::{Notice, NoticeKind, heed};
 use crate::policy::DraftAction;
 
@@ -124,10 +124,23 @@ impl Play<'_> {
                 worker: person.worker.clone(),
                 at: self.now,
                 reason: "said in a play".to_owned(),
-                device: Some(id),
+                device: Some(id.clone()),
             };
             // A play has no report: what was idle shows in what is not done.
             let _idle = heed(person, &notice, self.now);
+            let case = person
+                .devices
+                .values()
+                .find(|case| case.device.goes_by(&id));
+            let wipe = Hold::Wipe(id.clone());
+            if case.is_some_and(|case| !case.agreed)
+                && self.asks.get(&wipe).is_some_and(Ask::agreed)
+            {
+                // What people agreed to does not hold any more.
+                self.asks.remove(&wipe);
+                let asked = (owner.clone(), FindingKind::RequiredMissing, id);
+                self.said.remove(&asked);
+            }
         }
         self.again([owner]);
     }

@@ -195,6 +195,7 @@ impl Params {
             device: Vec::new(),
             devices: Devices {
                 wipe: true,
+                keep_esim: false,
                 return_wait_days: read.number("devices.return_wait_days"),
                 reissue_days: read.number("devices.reissue_days"),
                 escalate_days: read.number("devices.escalate_days"),

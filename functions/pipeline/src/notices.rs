@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rollcall_core::model::WorkerId;
 use rollcall_core::notice::{Notice, NoticeKind, heed};
 use rollcall_core::policy::Policy;
-use rollcall_core::state::Person;
+use rollcall_core::state::{Lifecycle, Person};
 use rollcall_files::{Options, RefusalKind, Refused};
 
 use crate::approve::{self, Approver, FOLDER};
@@ -57,7 +57,13 @@ pub enum Aside {
 /// What there is to say beside a word about a device.
 fn aside(person: &Person, notice: &Notice) -> Option<Aside> {
     let device = notice.device.as_deref()?;
-    if !person.block.is_some_and(|block| block.cut.cause.exit()) {
+    let away = person.block.is_some_and(|block| block.cut.cause.exit());
+    let inside = match person.lifecycle {
+        Lifecycle::Created | Lifecycle::Active => true,
+        Lifecycle::Blocked => !away,
+        Lifecycle::None | Lifecycle::Deleted => false,
+    };
+    if inside {
         return Some(Aside::Stays);
     }
     (!person.has_device(device)).then_some(Aside::Unseen)

@@ -19,6 +19,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("devices::one_that_is_lost_and_one_that_is_back", lost),
         trial("devices::the_tenant_may_want_consent", consent),
         trial("devices::what_cannot_be_read_is_asked_again", unread),
+        trial("devices::what_was_handed_on_is_left_alone", handed_on),
+        trial("devices::an_account_deleted_by_hand_ends_no_clock", by_hand),
+        trial("devices::a_hold_makes_no_plan_after_plan", held),
+        trial("devices::a_hold_before_an_agreed_wipe_is_quiet", held_first),
         trial("devices::killed_anywhere_nothing_is_done_twice", killed),
     ]
 }
@@ -409,6 +413,164 @@ fn lost() {
         .json();
     assert_eq!(said["problems"], json!([]), "{said}");
     assert_eq!(said["plans_not_replayed"], 0);
+}
+
+/// The directory still has the leaver own it, and device management has somebody who stays use it, or nobody.
+fn handed_on() {
+    let world = world("wipe = true");
+    let (leaver, other) = (account(&world, "10015"), account(&world, "10017"));
+    let tenant = at(&world, "2026-03-02T08:00:00Z");
+    let to_other = Device {
+        primary_user: Some(other),
+        ..laptop(&leaver, "OTHERS")
+    };
+    let of_nobody = Device {
+        primary_user: None,
+        ..laptop(&leaver, "KIOSK")
+    };
+    for device in [to_other, of_nobody, laptop(&leaver, "THEIRS")] {
+        tenant.put_device(&device).unwrap();
+    }
+    drop(tenant);
+    leaves(&world, "2026-03-03", 10_015);
+    let ran = world.at(CUT, &["run"]);
+    let others = kinds(&ran)
+        .iter()
+        .filter(|it| *it == "device_of_others")
+        .count();
+    assert_eq!(others, 2, "{ran:?}");
+    world.at(
+        "2026-03-03T10:00:00Z",
+        &["dismiss", "10015", "--reason", "case 4711"],
+    );
+    let then = "2026-03-03T10:30:00Z";
+    for (serial, enabled) in [("OTHERS", true), ("KIOSK", true), ("THEIRS", false)] {
+        assert_eq!(
+            truth(&world, then, serial).enabled,
+            Some(enabled),
+            "{serial}"
+        );
+    }
+}
+
+/// Somebody deletes the account in the admin centre: what is open of devices stays open, and whether they are
+/// out is proven all the same.
+fn by_hand() {
+    let world = world("wipe = true");
+    let user = account(&world, "10015");
+    at(&world, "2026-03-02T08:00:00Z")
+        .put_device(&laptop(&user, "PC"))
+        .unwrap();
+    leaves(&world, "2026-03-03", 10_015);
+    world.at(CUT, &["run"]).expect(0);
+    at(&world, "2026-03-03T02:10:00Z")
+        .delete_user(&user)
+        .unwrap();
+    let ran = world.at("2026-03-03T03:30:00Z", &["release"]);
+    assert!(kinds(&ran).contains(&"account_gone".to_owned()), "{ran:?}");
+    let proof = ran.last_json()["changes"].to_string();
+    assert!(
+        proof.contains("the account is not in the directory"),
+        "{ran:?}"
+    );
+    let ran = world.at("2026-03-17T02:00:00Z", &["release"]).expect(3);
+    assert!(ran.out.contains("device.wipe"), "people are asked: {ran:?}");
+    // What is named by then is no longer to be found, and that is said.
+    let args = [
+        "device",
+        "10015",
+        "NO-SUCH",
+        "--is",
+        "lost",
+        "--reason",
+        "case 4711",
+    ];
+    let ran = world.at("2026-03-17T03:00:00Z", &args);
+    assert!(
+        kinds(&ran).contains(&"device_unknown".to_owned()),
+        "{ran:?}"
+    );
+}
+
+/// Nobody confirms the wipe, and the record is not to go while a hold lasts: nothing is planned again and again.
+fn held() {
+    let world = world("wipe = true");
+    let user = account(&world, "10015");
+    let gone = Device {
+        contact: Contact::Lost,
+        ..laptop(&user, "PC")
+    };
+    at(&world, "2026-03-02T08:00:00Z")
+        .put_device(&gone)
+        .unwrap();
+    leaves(&world, "2026-03-03", 10_015);
+    world.at(CUT, &["run"]).expect(0);
+    let id = truth(&world, "2026-03-03T03:00:00Z", "PC")
+        .managed_id
+        .unwrap();
+    let args = [
+        "device",
+        "10015",
+        &id,
+        "--is",
+        "lost",
+        "--reason",
+        "case 4711",
+    ];
+    let asked = world.at("2026-03-03T09:00:00Z", &args).expect(3);
+    world
+        .agree("2026-03-03T10:00:00Z", &asked.last_json(), "wipes")
+        .expect(0);
+    world.at("2026-03-03T10:00:00Z", &["apply"]).expect(0);
+    world.at(
+        "2026-03-03T11:00:00Z",
+        &["hold", "10015", "--reason", "case 4711"],
+    );
+    let days = [
+        "2026-03-10",
+        "2026-03-17",
+        "2026-04-03",
+        "2026-05-10",
+        "2026-07-05",
+    ];
+    for day in days {
+        world.at(&format!("{day}T03:00:00Z"), &["release"]);
+    }
+    let mut quiet = 0;
+    for hour in 4..10 {
+        let ran = world
+            .at(&format!("2026-07-05T{hour:02}:00:00Z"), &["release"])
+            .expect(0);
+        quiet += u32::from(ran.out.is_empty());
+        assert!(!ran.out.contains("device.escrowCheck"), "{ran:?}");
+    }
+    assert_eq!(quiet, 6, "nothing is due");
+}
+
+/// People agree to a wipe, and a hold comes before it is sent: it waits for the hold's end, and nothing is planned
+/// meanwhile.
+fn held_first() {
+    let world = world("wipe = true");
+    world.unproven();
+    let user = account(&world, "10015");
+    at(&world, "2026-03-02T08:00:00Z")
+        .put_device(&laptop(&user, "PC"))
+        .unwrap();
+    leaves(&world, "2026-03-03", 10_015);
+    world.at(CUT, &["run"]).expect(0);
+    let asked = world.at("2026-03-17T02:00:00Z", &["release"]).expect(3);
+    world
+        .agree("2026-03-17T08:00:00Z", &asked.last_json(), "wipes")
+        .expect(0);
+    let hold = ["hold", "10015", "--reason", "case 4711"];
+    world.at("2026-03-17T08:01:00Z", &hold);
+    for minute in ["10", "20", "30", "40"] {
+        let now = format!("2026-03-17T09:{minute}:00Z");
+        let ran = world.at(&now, &["release"]).expect(0);
+        assert_eq!(ran.out, "", "{now}");
+    }
+    let then = "2026-03-17T10:00:00Z";
+    assert_eq!(truth(&world, then, "PC").wiped, 0);
 }
 
 /// A device that is off hears of nothing: it is told again, that is said, and it counts when it comes back.

@@ -474,6 +474,7 @@ async fn devices(stage: &Stage) {
             owner: Ownership::Company,
             os: Platform::Ios,
             consent: None,
+            keep_esim: false,
         }),
         ..step(Op::DeviceRemoveUser, "devices", Some(&leaver))
     };
@@ -506,6 +507,7 @@ async fn devices(stage: &Stage) {
                     owner: device.owner,
                     os: device.os,
                     consent,
+                    keep_esim: false,
                 }),
                 ..step(op, "devices", Some(&leaver))
             };

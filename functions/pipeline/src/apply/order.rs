@@ -660,6 +660,7 @@ fn aim(action: &Action) -> Option<DeviceAim> {
         owner: Ownership::of_name(of("owner")?)?,
         os: Platform::of_name(of("platform")?)?,
         consent: of("approval_code").cloned(),
+        keep_esim: of("persistEsimDataPlan").is_some_and(|it| it == "true"),
     })
 }
 
