@@ -52,7 +52,7 @@ impl Desk<'_> {
         if read {
             // Nothing was commanded of it, and it is not theirs any more.
             let theirs = |id: &String| seen.iter().any(|device| device.id == *id);
-            let leaves = |op: &Op| touches(op) && *op != Op::DeviceDisable;
+            let leaves = |op: &Op| touches(*op) && *op != Op::DeviceDisable;
             let begun = |case: &DeviceCase| !case.sent.is_empty() || case.done.iter().any(leaves);
             cases.retain(|id, case| case.device.records.is_none() || theirs(id) || begun(case));
         }
@@ -172,9 +172,10 @@ impl Desk<'_> {
             }
             if op.commands() {
                 let step = step(op, cut);
-                let step = match op == Op::DeviceRetire && case.device.joined_pc() {
-                    true => step.with(JOINED, "true"),
-                    false => step,
+                let step = if op == Op::DeviceRetire && case.device.joined_pc() {
+                    step.with(JOINED, "true")
+                } else {
+                    step
                 };
                 steps.extend(consented(step, case));
             } else {
@@ -281,9 +282,12 @@ impl Desk<'_> {
                 let done = case.done.contains(&Op::DeviceDeleteEntra);
                 let missing = case.device.record(op) == Some(None);
                 let before = op == Op::DeviceEscrowCheck;
-                let step = |step: DraftAction| match before {
-                    true => step.with(BEFORE, Op::DeviceDeleteEntra.name()),
-                    false => step,
+                let step = |step: DraftAction| {
+                    if before {
+                        step.with(BEFORE, Op::DeviceDeleteEntra.name())
+                    } else {
+                        step
+                    }
                 };
                 steps.extend((!done && !missing).then(|| step(make(op, due))));
             }
@@ -296,7 +300,7 @@ impl Desk<'_> {
         let now = self.cx.now;
         self.person.forget_device_words();
         let cases = &mut self.person.devices;
-        cases.retain(|_, case| case.done.iter().any(touches));
+        cases.retain(|_, case| case.done.iter().copied().any(touches));
         for case in cases.values_mut() {
             let done = std::mem::take(&mut case.done);
             let mut anew = DeviceCase::new(case.device.clone());
@@ -344,7 +348,7 @@ pub(super) fn ends_for_good(step: &DraftAction) -> bool {
 }
 
 /// Whether an operation changes something about a device.
-fn touches(op: &Op) -> bool {
+const fn touches(op: Op) -> bool {
     !matches!(op, Op::DeviceEscrowCheck | Op::TaskManual)
 }
 

@@ -95,7 +95,8 @@ async fn a_first_round_begins_before_anybody_is_listed() {
     };
     let stage = stage(answer);
     let upto = Changes::Upto(link("$deltatoken=a"));
-    assert_eq!(asked(&stage, Since::Now).await.unwrap(), [upto.clone()]);
+    let now = asked(&stage, Since::Now).await.unwrap();
+    assert_eq!(now, std::slice::from_ref(&upto));
     assert_eq!(lines(&stage), [LATEST]);
     let everybody = Changes::Accounts(vec![told("o1", Some(true), Some(""))]);
     assert_eq!(asked(&stage, Since::Ever).await.unwrap(), [everybody, upto]);

@@ -448,8 +448,9 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`].
     pub async fn release(&self, now: Timestamp) -> Result<Option<Stored>, RunError> {
-        let asked = self.plan_asked(now).await?;
-        Ok(self.release_with(now, Freshness::ByAge).await?.or(asked))
+        let asked = Box::pin(self.plan_asked(now)).await?;
+        let due = Box::pin(self.release_with(now, Freshness::ByAge)).await?;
+        Ok(due.or(asked))
     }
 
     pub(crate) async fn release_with(
@@ -466,7 +467,8 @@ impl Pipeline {
                 Ok(Way::Barred) => return Ok(None),
                 Err(Step::Failed(error)) => return Err(*error),
             }
-            let (made, moved) = self.make(&head, None, now, freshness).await?;
+            let made = Box::pin(self.make(&head, None, now, freshness));
+            let (made, moved) = made.await?;
             if made.orders == 0 && made.persons.bytes() == 0 && made.notices.is_empty() {
                 moved.remember(&self.store).await;
                 return Ok(None);
