@@ -22,7 +22,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use http::{Request, Response};
 use rollcall_core::model::{
-    ActionId, Attributes, DeviceAim, ObjectId, Op, Ownership, PersonKey, Platform, Step, Value,
+    ActionId, DeviceAim, ObjectId, Op, Ownership, PersonKey, Platform, Step, Value,
 };
 use rollcall_entra::{Entra, EntraConfig};
 use rollcall_http::{Clock, Exchange, Secret};
@@ -115,20 +115,10 @@ fn stage() -> Stage {
 }
 
 fn step(op: Op, key: &str, object: Option<&ObjectId>) -> Step {
+    let action = ActionId::new(format!("a-{key}-{op}"));
     Step {
-        action: ActionId::new(format!("a-{key}-{op}")),
-        person: PersonKey::new(key),
-        op,
         object: object.cloned(),
-        key: key.to_owned(),
-        write: Attributes::new(),
-        before: Attributes::new(),
-        manager: None,
-        handed: None,
-        group: None,
-        licence: None,
-        role: None,
-        device: None,
+        ..Step::new(action, PersonKey::new(key), op, key)
     }
 }
 

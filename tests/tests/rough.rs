@@ -2,7 +2,7 @@
 //! side: nobody comes back before the time that a Retry-After gave.
 
 use futures::future::join_all;
-use rollcall_core::model::{ActionId, Attributes, Op, PersonKey, Step, Value};
+use rollcall_core::model::{ActionId, Op, PersonKey, Step, Value};
 use rollcall_entra::{Entra, EntraConfig};
 use rollcall_http::{Clock, Secret};
 use rollcall_rehearsal::{Faults, Tenant, TenantOptions};
@@ -20,20 +20,10 @@ async fn no_call_comes_before_its_retry_after() {
     let config = EntraConfig::new(&options.tenant_id, &options.client_id, secret);
     let tenant = Tenant::open(options, clock).unwrap();
     let entra = Entra::new(config, tenant.exchange(), clock).unwrap();
-    let step = |n: usize, op: Op| Step {
-        action: ActionId::new(format!("{op}-{n}")),
-        person: PersonKey::new(n.to_string()),
-        op,
-        object: None,
-        key: n.to_string(),
-        write: Attributes::new(),
-        before: Attributes::new(),
-        manager: None,
-        handed: None,
-        group: None,
-        licence: None,
-        role: None,
-        device: None,
+    let step = |n: usize, op: Op| {
+        let key = n.to_string();
+        let action = ActionId::new(format!("{op}-{n}"));
+        Step::new(action, PersonKey::new(key.as_str()), op, &key)
     };
     let person = async |n: usize| {
         let mut create = step(n, Op::UserCreate);

@@ -139,12 +139,10 @@ impl<'a> Sender<'a> {
             "A step ended."
         );
         StepResult {
-            ending,
             object: object.or_else(|| known.cloned()),
             request_id: self.request_id,
             calls: self.calls,
-            consent: None,
-            proof: Vec::new(),
+            ..StepResult::new(ending)
         }
     }
 }

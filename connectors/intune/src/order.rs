@@ -55,12 +55,11 @@ impl Intune {
             "A step ended."
         );
         StepResult {
-            ending,
             object: step.object.clone(),
             request_id: sender.request_id,
             calls: sender.calls,
             consent: sender.consent,
-            proof: Vec::new(),
+            ..StepResult::new(ending)
         }
     }
 }

@@ -764,6 +764,27 @@ pub struct Step {
     pub device: Option<DeviceAim>,
 }
 
+impl Step {
+    /// A step that says whom it is about and nothing else. `key` is what their account carries.
+    pub fn new(action: ActionId, person: PersonKey, op: Op, key: &str) -> Self {
+        Self {
+            action,
+            person,
+            op,
+            object: None,
+            key: key.to_owned(),
+            write: Attributes::new(),
+            before: Attributes::new(),
+            manager: None,
+            handed: None,
+            group: None,
+            licence: None,
+            role: None,
+            device: None,
+        }
+    }
+}
+
 /// A device that a step is done to, as planning took it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceAim {
@@ -862,4 +883,18 @@ pub struct StepResult {
     pub consent: Option<String>,
     /// What was read back, for `user.proof`.
     pub proof: Vec<ProofItem>,
+}
+
+impl StepResult {
+    /// An ending without a call.
+    pub const fn new(ending: Ending) -> Self {
+        Self {
+            ending,
+            object: None,
+            request_id: None,
+            calls: 0,
+            consent: None,
+            proof: Vec::new(),
+        }
+    }
 }

@@ -95,20 +95,10 @@ fn user(tenant: &Tenant, key: &str, more: &Json) -> ObjectId {
 }
 
 fn step(op: Op, key: &str, object: Option<&ObjectId>) -> Step {
+    let action = ActionId::new(format!("a-{key}-{op}"));
     Step {
-        action: ActionId::new(format!("a-{key}-{op}")),
-        person: PersonKey::new(key),
-        op,
         object: object.cloned(),
-        key: key.to_owned(),
-        write: Attributes::new(),
-        before: Attributes::new(),
-        manager: None,
-        handed: None,
-        group: None,
-        licence: None,
-        role: None,
-        device: None,
+        ..Step::new(action, PersonKey::new(key), op, key)
     }
 }
 

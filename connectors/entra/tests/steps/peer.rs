@@ -171,19 +171,8 @@ pub(crate) fn user(id: &str, key: &str, name: &str, enabled: bool) -> Value {
 /// A step for account `o1` of worker `1001`.
 pub(crate) fn step(op: Op) -> Step {
     Step {
-        action: ActionId::new("a1"),
-        person: PersonKey::new("1001"),
-        op,
         object: (op != Op::UserCreate).then(|| ObjectId::new("o1")),
-        key: "1001".to_owned(),
-        write: Attributes::new(),
-        before: Attributes::new(),
-        manager: None,
-        group: None,
-        handed: None,
-        licence: None,
-        role: None,
-        device: None,
+        ..Step::new(ActionId::new("a1"), PersonKey::new("1001"), op, "1001")
     }
 }
 

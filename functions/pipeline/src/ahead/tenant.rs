@@ -159,12 +159,8 @@ impl Tenant {
             }
         };
         StepResult {
-            ending,
             object,
-            request_id: None,
-            calls: 0,
-            consent: None,
-            proof: Vec::new(),
+            ..StepResult::new(ending)
         }
     }
 }
@@ -426,12 +422,8 @@ impl Target for Tenant {
         };
         then.groups.insert(name, group);
         let done = StepResult {
-            ending: Ending::Done,
             object: Some(id),
-            request_id: None,
-            calls: 0,
-            consent: None,
-            proof: Vec::new(),
+            ..StepResult::new(Ending::Done)
         };
         futures::future::ready(done).boxed()
     }

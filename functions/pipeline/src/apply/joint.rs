@@ -189,15 +189,12 @@ mod tests {
             let people = steps.iter().map(|step| step.key.clone()).collect();
             self.0.lock().unwrap().push((group.to_string(), people));
             // An ending that tells them apart.
+            let stale = |step: &Step| Ending::Stale {
+                why: step.key.clone(),
+            };
             let result = |step: &Step| StepResult {
-                ending: Ending::Stale {
-                    why: step.key.clone(),
-                },
-                object: None,
-                request_id: None,
                 calls: 1,
-                consent: None,
-                proof: Vec::new(),
+                ..StepResult::new(stale(step))
             };
             let results = steps.iter().map(result).collect();
             Box::pin(async move {

@@ -267,14 +267,14 @@ impl Hands<'_, '_> {
                     let ending = Ending::Stale {
                         why: why.to_owned(),
                     };
-                    vec![ended(ending); these.len()]
+                    vec![StepResult::new(ending); these.len()]
                 }
                 Some(awaited) => {
                     let ending = Ending::Waiting {
                         until: None,
                         reason: format!("{}", awaited.op),
                     };
-                    vec![ended(ending); these.len()]
+                    vec![StepResult::new(ending); these.len()]
                 }
                 None => {
                     let object = object.as_ref();
@@ -390,7 +390,7 @@ impl Hands<'_, '_> {
         object: Option<&ObjectId>,
     ) -> Result<Vec<StepResult>, ApplyError> {
         if self.stopped(&order.person).await? {
-            return Ok(vec![ended(cut_meanwhile()); these.len()]);
+            return Ok(vec![StepResult::new(cut_meanwhile()); these.len()]);
         }
         let mut out = vec![None; these.len()];
         let (mut places, mut adds) = (Vec::new(), Vec::new());
@@ -401,9 +401,9 @@ impl Hands<'_, '_> {
                         places.push(at);
                         adds.push((group.clone(), step));
                     }
-                    None => out[at] = Some(ended(no_grant())),
+                    None => out[at] = Some(StepResult::new(no_grant())),
                 },
-                Err(ending) => out[at] = Some(ended(ending)),
+                Err(ending) => out[at] = Some(StepResult::new(ending)),
             }
         }
         let steps: Vec<Step> = adds.iter().map(|(_, step)| step.clone()).collect();
@@ -420,7 +420,7 @@ impl Hands<'_, '_> {
         }
         let results = out
             .into_iter()
-            .map(|it| it.unwrap_or_else(|| ended(no_grant())));
+            .map(|it| it.unwrap_or_else(|| StepResult::new(no_grant())));
         Ok(results.collect())
     }
 
@@ -432,19 +432,8 @@ impl Hands<'_, '_> {
         object: Option<&ObjectId>,
     ) -> Step {
         Step {
-            action: action.id.clone(),
-            person: order.person.clone(),
-            op: action.op,
             object: object.cloned(),
-            key: key.to_owned(),
-            write: Attributes::new(),
-            before: Attributes::new(),
-            manager: None,
-            handed: None,
-            group: None,
-            licence: None,
-            role: None,
-            device: None,
+            ..Step::new(action.id.clone(), order.person.clone(), action.op, key)
         }
     }
 
@@ -504,7 +493,7 @@ impl Hands<'_, '_> {
                         "manager"
                     };
                     let reason = reason.to_owned();
-                    return Ok(ended(Ending::Waiting {
+                    return Ok(StepResult::new(Ending::Waiting {
                         until: None,
                         reason,
                     }));
@@ -516,12 +505,12 @@ impl Hands<'_, '_> {
             self.mark_stop(message, &order.person).await?;
         }
         if action.op.gives() && self.stopped(&order.person).await? {
-            return Ok(ended(cut_meanwhile()));
+            return Ok(StepResult::new(cut_meanwhile()));
         }
         let step = if action.op.grants() || action.op.takes() {
             match self.granting(order, action, key, object).await? {
                 Ok(step) => step,
-                Err(ending) => return Ok(ended(ending)),
+                Err(ending) => return Ok(StepResult::new(ending)),
             }
         } else if let Area::Role(_) = action.op.area() {
             let role = action.args.get("role").or_else(|| action.args.get("app"));
@@ -547,7 +536,7 @@ impl Hands<'_, '_> {
                 Some(v) => (v.before.clone(), v.after.clone()),
                 None if action.args.keys().any(|k| k != "manager") => {
                     let why = "its values are no longer stored: plan again".to_owned();
-                    return Ok(ended(Ending::Stale { why }));
+                    return Ok(StepResult::new(Ending::Stale { why }));
                 }
                 None => (Attributes::new(), Attributes::new()),
             };
@@ -569,7 +558,7 @@ impl Hands<'_, '_> {
                 once::claim(self.store, &action.id, run, now).await?
             };
             if !ours {
-                return Ok(ended(unanswered()));
+                return Ok(StepResult::new(unanswered()));
             }
         }
         let result = target.apply(&step).await;
@@ -680,17 +669,6 @@ async fn within<T>(left: Duration, work: impl Future<Output = T>) -> Option<T> {
         return Some(work.await);
     }
     tokio::time::timeout(left, work).await.ok()
-}
-
-pub(super) fn ended(ending: Ending) -> StepResult {
-    StepResult {
-        ending,
-        object: None,
-        request_id: None,
-        calls: 0,
-        consent: None,
-        proof: Vec::new(),
-    }
 }
 
 fn stops_of(person: &PersonKey) -> String {

@@ -10,7 +10,7 @@ use rollcall_core::plan::{Action, ActionValues, WorkOrder};
 use rollcall_core::texts::Notification;
 
 use super::ApplyError;
-use super::order::{Hands, cut_meanwhile, ended};
+use super::order::{Hands, cut_meanwhile};
 use super::tell::unheard;
 use crate::notify::{Notifier, Outgoing, no_way};
 use crate::once;
@@ -26,17 +26,17 @@ impl Hands<'_, '_> {
         (key, object): (&str, Option<&ObjectId>),
     ) -> Result<StepResult, ApplyError> {
         if self.stopped(&order.person).await? {
-            return Ok(ended(cut_meanwhile()));
+            return Ok(StepResult::new(cut_meanwhile()));
         }
         // Nothing is made that cannot be handed over.
         let Some(notifier) = self.notifier.filter(|it| it.tells(action.op)) else {
-            return Ok(ended(no_way(action.op)));
+            return Ok(StepResult::new(no_way(action.op)));
         };
         // Cut off by this plan or a newer one: somebody else has to hand it over.
         if let Some(reader) = action.args.get("reader") {
             let cut = self.cut_by(&PersonKey::new(reader)).await?;
             if cut.is_some_and(|generation| generation >= self.job.generation) {
-                return Ok(ended(Ending::Waiting {
+                return Ok(StepResult::new(Ending::Waiting {
                     until: None,
                     reason: "manager".to_owned(),
                 }));
@@ -45,12 +45,12 @@ impl Hands<'_, '_> {
         let notice = values.and_then(|it| Notification::of(&it.after));
         let (Some(notice), Some((start, minutes))) = (notice, span(action)) else {
             let why = "its text is no longer stored: plan again".to_owned();
-            return Ok(ended(Ending::Stale { why }));
+            return Ok(StepResult::new(Ending::Stale { why }));
         };
         let (run, now) = (&self.job.run, self.clock.now());
         if !once::claim_anew(self.store, &action.id, run, now).await? {
             let known = self.recorded(action).await?;
-            return Ok(ended(known.unwrap_or_else(|| unheard(action))));
+            return Ok(StepResult::new(known.unwrap_or_else(|| unheard(action))));
         }
         let step = Self::bare(order, action, key, object);
         let (result, issued) = self.target.issue_pass(&step, start, minutes).await;

@@ -6,7 +6,7 @@ use rollcall_core::model::{Ending, ObjectId, ProofOf, ProofVerdict, StepResult};
 use rollcall_core::plan::{Action, WorkOrder};
 use rollcall_core::proof::{self, Expected};
 
-use super::order::{Hands, ended};
+use super::order::Hands;
 
 impl Hands<'_, '_> {
     /// Reads everything back that an action asks about, and says what that proves.
@@ -17,7 +17,7 @@ impl Hands<'_, '_> {
         object: Option<&ObjectId>,
     ) -> StepResult {
         let Some(object) = object else {
-            return ended(Ending::Stale {
+            return StepResult::new(Ending::Stale {
                 why: "there is no account to read back".to_owned(),
             });
         };
@@ -42,10 +42,10 @@ impl Hands<'_, '_> {
                 StepResult {
                     calls,
                     proof,
-                    ..ended(Ending::Done)
+                    ..StepResult::new(Ending::Done)
                 }
             }
-            Err(error) => ended(Ending::Failed {
+            Err(error) => StepResult::new(Ending::Failed {
                 code: "unread".to_owned(),
                 hint: format!("it could not be read back, and is tried again: {error}"),
             }),

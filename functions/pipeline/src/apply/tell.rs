@@ -4,7 +4,7 @@ use rollcall_core::model::{Ending, Op, StepResult};
 use rollcall_core::plan::{Action, ActionValues, WorkOrder};
 use rollcall_core::texts::Notification;
 
-use super::order::{Hands, cut_meanwhile, ended, unanswered};
+use super::order::{Hands, cut_meanwhile, unanswered};
 use super::{ApplyError, journal};
 use crate::notify::{Outgoing, no_way};
 use crate::once;
@@ -23,22 +23,22 @@ impl Hands<'_, '_> {
         values: Option<&ActionValues>,
     ) -> Result<StepResult, ApplyError> {
         if greets(action.op) && self.stopped(&order.person).await? {
-            return Ok(ended(cut_meanwhile()));
+            return Ok(StepResult::new(cut_meanwhile()));
         }
         let Some(notifier) = self.notifier.filter(|it| it.tells(action.op)) else {
-            return Ok(ended(no_way(action.op)));
+            return Ok(StepResult::new(no_way(action.op)));
         };
         let Some(notice) = values.and_then(|it| Notification::of(&it.after)) else {
             let why = "its text is no longer stored: plan again".to_owned();
-            return Ok(ended(Ending::Stale { why }));
+            return Ok(StepResult::new(Ending::Stale { why }));
         };
         let (run, now) = (&self.job.run, self.clock.now());
         if !once::claim_anew(self.store, &action.id, run, now).await? {
             if let Some(known) = self.recorded(action).await? {
-                return Ok(ended(known));
+                return Ok(StepResult::new(known));
             }
             if !notifier.repeats(action.op) {
-                return Ok(ended(unheard(action)));
+                return Ok(StepResult::new(unheard(action)));
             }
         }
         let worker = order.workers.first();

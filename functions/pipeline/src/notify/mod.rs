@@ -186,11 +186,7 @@ pub(crate) fn no_way(op: Op) -> Ending {
 
 fn ended(ending: Ending, calls: u32) -> StepResult {
     StepResult {
-        ending,
-        object: None,
-        request_id: None,
         calls,
-        consent: None,
-        proof: Vec::new(),
+        ..StepResult::new(ending)
     }
 }
