@@ -99,6 +99,7 @@ impl State {
             query,
             body: body.as_bytes(),
             json: header("content-type").is_some_and(is_json),
+            consistency: header("consistencylevel"),
             prefer: header("prefer"),
             user_agent: header("user-agent").or(envelope.user_agent),
             justification: header("x-msft-approval-justification"),

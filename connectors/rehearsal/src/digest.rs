@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use crate::directory::{Directory, Record};
-use crate::groups::Groups;
+use crate::groups::{Group, Groups};
 use crate::licences::ledger::Ledger;
 use crate::shelf::Kept as _;
 
@@ -67,9 +67,12 @@ pub(crate) fn digest(directory: &Directory, groups: &Groups, ledger: &Ledger) ->
         .map(|group| {
             let mut out = group.properties.clone();
             out.remove("createdDateTime");
+            let called = |id: &String| {
+                let user = directory.current(id).map(|user| name(user));
+                user.or_else(|| groups.current(id).map(|group| group_name(group)))
+            };
             let members = groups.members(&group.id);
-            let members = members.filter_map(|id| directory.current(id));
-            let mut members: Vec<String> = members.map(|user| name(user)).collect();
+            let mut members: Vec<String> = members.filter_map(called).collect();
             members.sort_unstable();
             out.insert("members".to_owned(), members.into());
             let owners = named(&group.owners);
@@ -82,6 +85,13 @@ pub(crate) fn digest(directory: &Directory, groups: &Groups, ledger: &Ledger) ->
     shown.sort_by_cached_key(Json::to_string);
     all.extend(shown);
     Json::Array(all).to_string()
+}
+
+/// How a group in a group is named.
+fn group_name(group: &Group) -> String {
+    let names = ["uniqueName", "mailNickname", "displayName"];
+    let names = names.map(|name| group.text(name).unwrap_or_default());
+    format!("group {}", names.join(" "))
 }
 
 /// The manager's id, if that account is still there.

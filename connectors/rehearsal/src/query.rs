@@ -138,6 +138,8 @@ pub(crate) struct Query {
     pub(crate) select: Option<Vec<String>>,
     pub(crate) filter: Option<Filter>,
     pub(crate) top: usize,
+    /// How many there are is asked for.
+    pub(crate) count: bool,
     /// The last id of the page before.
     pub(crate) after: Option<String>,
     /// Everything but the skip token, encoded again, for the link to the next page.
@@ -150,6 +152,21 @@ impl Query {
         let names = self.select.as_deref().unwrap_or_default();
         names.iter().any(|name| name == property)
     }
+
+    /// What of it is asked of an object of this type: an object has no more than its type.
+    #[must_use]
+    pub(crate) fn of_type(&self, type_name: &str) -> Self {
+        let mut out = self.clone();
+        if let Some(names) = &mut out.select {
+            names.retain(|name| is_known(type_name, name));
+        }
+        out
+    }
+}
+
+fn is_known(type_name: &str, property: &str) -> bool {
+    schema().property(type_name, property).is_some()
+        || (schema().is_open(type_name) && is_extension(property))
 }
 
 /// Reads the options of a list.
@@ -158,7 +175,7 @@ impl Query {
 /// 400, or 501 for a property that lists cannot give.
 pub(crate) fn of_list(query: Option<&str>, type_name: &str) -> Result<Query, Refusal> {
     let served = ["$select", "$filter", "$top", "$skiptoken"];
-    let query = read(query, &served, type_name)?;
+    let query = read(query, &served, &[type_name])?;
     if type_name == USER {
         listed(&query)?;
     }
@@ -170,8 +187,41 @@ pub(crate) fn of_list(query: Option<&str>, type_name: &str) -> Result<Query, Ref
 /// # Errors
 /// 400, or 501 for a property that lists cannot give.
 pub(crate) fn of_members(query: Option<&str>, type_name: &str) -> Result<Query, Refusal> {
-    let query = read(query, &["$select", "$top", "$skiptoken"], type_name)?;
-    if type_name == USER {
+    of_related(query, &[], &[type_name])
+}
+
+/// The same of objects that are users or groups.
+///
+/// # Errors
+/// 400, or 501 for a property that lists cannot give.
+pub(crate) fn of_users_and_groups(query: Option<&str>) -> Result<Query, Refusal> {
+    of_related(query, &[], &[USER, GROUP])
+}
+
+/// The same of objects of any type of which those of this type are listed: an advanced query
+/// ("Advanced query capabilities on Microsoft Entra ID objects").
+///
+/// # Errors
+/// 400, or 501 for a property that lists cannot give.
+pub(crate) fn of_cast(
+    query: Option<&str>,
+    type_name: &str,
+    consistency: Option<&str>,
+) -> Result<Query, Refusal> {
+    let query = of_related(query, &["$count"], &[type_name])?;
+    let eventual = consistency.is_some_and(|it| it.eq_ignore_ascii_case("eventual"));
+    if !eventual || !query.count {
+        return Err(Refusal::unsupported(
+            "A cast takes the header 'ConsistencyLevel: eventual' and '$count=true'.",
+        ));
+    }
+    Ok(query)
+}
+
+fn of_related(query: Option<&str>, more: &[&str], types: &[&str]) -> Result<Query, Refusal> {
+    let served = [&["$select", "$top", "$skiptoken"], more].concat();
+    let query = read(query, &served, types)?;
+    if types.contains(&USER) {
         listed(&query)?;
     }
     Ok(query)
@@ -198,22 +248,24 @@ fn listed(query: &Query) -> Result<(), Refusal> {
 /// # Errors
 /// 400.
 pub(crate) fn of_one(query: Option<&str>, type_name: &str) -> Result<Query, Refusal> {
-    read(query, &["$select"], type_name)
+    read(query, &["$select"], &[type_name])
 }
 
 /// # Errors
 /// 400 when there are options.
 pub(crate) fn none(query: Option<&str>) -> Result<(), Refusal> {
-    read(query, &[], USER).map(|_| ())
+    read(query, &[], &[USER]).map(|_| ())
 }
 
-fn read(query: Option<&str>, served: &[&str], type_name: &str) -> Result<Query, Refusal> {
+/// The options of objects that are of one of these types.
+fn read(query: Option<&str>, served: &[&str], types: &[&str]) -> Result<Query, Refusal> {
     let options = fields(query.unwrap_or_default())
         .ok_or_else(|| Refusal::bad("The request URL is not valid."))?;
     let mut out = Query {
         select: None,
         filter: None,
         top: PAGE_DEFAULT,
+        count: false,
         after: None,
         kept: String::new(),
     };
@@ -234,9 +286,10 @@ fn read(query: Option<&str>, served: &[&str], type_name: &str) -> Result<Query, 
         }
         seen.push(name);
         match name.as_str() {
-            "$select" => out.select = Some(select(value, type_name)?),
-            "$filter" => out.filter = Some(filter(value, type_name)?),
+            "$select" => out.select = Some(select(value, types)?),
+            "$filter" => out.filter = Some(filter(value, types)?),
             "$top" => out.top = top(value)?,
+            "$count" => out.count = value == "true",
             _ => out.after = Some(skip_token(value)?),
         }
         if name != "$skiptoken" {
@@ -246,15 +299,15 @@ fn read(query: Option<&str>, served: &[&str], type_name: &str) -> Result<Query, 
     Ok(out)
 }
 
-fn select(text: &str, type_name: &str) -> Result<Vec<String>, Refusal> {
-    let known = |name: &str| {
-        schema().property(type_name, name).is_some()
-            || (schema().is_open(type_name) && is_extension(name))
+fn select(text: &str, types: &[&str]) -> Result<Vec<String>, Refusal> {
+    let type_name = match types {
+        [one] => one,
+        _ => "microsoft.graph.directoryObject",
     };
     let names = text.split(',').map(str::trim);
     names
         .map(|name| {
-            if known(name) {
+            if types.iter().any(|it| is_known(it, name)) {
                 return Ok(name.to_owned());
             }
             let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -287,7 +340,10 @@ fn skip_token(text: &str) -> Result<String, Refusal> {
         .ok_or_else(|| Refusal::bad("The skip token is not valid."))
 }
 
-fn filter(text: &str, type_name: &str) -> Result<Filter, Refusal> {
+fn filter(text: &str, types: &[&str]) -> Result<Filter, Refusal> {
+    let [type_name] = types else {
+        return Err(unsupported());
+    };
     if let Some(rest) = text.trim().strip_prefix("contains(") {
         let (property, rest) = rest.split_once(',').ok_or_else(unsupported)?;
         let by = By::of(type_name, property.trim()).ok_or_else(unsupported)?;

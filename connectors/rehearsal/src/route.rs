@@ -7,6 +7,8 @@ use http::{Method, StatusCode};
 
 use crate::devices::{DeviceKey, DeviceRoute, IntuneRoute};
 use crate::encoding::{decode, is_guid};
+use crate::entity::USER;
+use crate::groups::GROUP;
 use crate::ownership::{App, Ownership};
 use crate::passes::Pass;
 use crate::privileges::Privilege;
@@ -42,18 +44,29 @@ pub(crate) enum GroupRoute {
     /// Or create, where the caller prefers that.
     Update(GroupKey),
     Delete(GroupKey),
-    Members(GroupKey),
+    Members(GroupKey, Listed),
     AddMember(GroupKey),
-    /// The user's object id, lower case.
+    /// The member's object id, lower case.
     RemoveMember(GroupKey, String),
-    /// Directly, or by any way: no group is in another here.
+    /// Of a user or a group, directly or by any way.
     MemberOf(Key),
     MemberOfAny(Key),
+    GroupMemberOf(GroupKey),
+    GroupMemberOfAny(GroupKey),
     CheckMembers(Key),
     AssignLicense(GroupKey),
     LicenseErrors(GroupKey),
     /// About its owners.
     Owned(Ownership),
+}
+
+/// Which members are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Those of groups in the group as well.
+    pub(crate) any_way: bool,
+    /// Of this type alone.
+    pub(crate) only: Option<&'static str>,
 }
 
 /// What a path names, and with its method what is asked.
@@ -460,9 +473,36 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
                 (Method::DELETE, GroupRoute::Delete),
             ],
         ),
-        ["members"] | ["members", "microsoft.graph.user"] => named(
-            "/groups/{id}/members",
-            &[(Method::GET, GroupRoute::Members)],
+        [list @ ("members" | "transitiveMembers")]
+        | [
+            list @ ("members" | "transitiveMembers"),
+            "microsoft.graph.user" | "microsoft.graph.group",
+        ] => {
+            let any_way = *list == "transitiveMembers";
+            let kind = match rest.get(1) {
+                None => None,
+                Some(&"microsoft.graph.user") => Some(USER),
+                Some(_) => Some(GROUP),
+            };
+            let template = if any_way {
+                "/groups/{id}/transitiveMembers"
+            } else {
+                "/groups/{id}/members"
+            };
+            let listed = Listed {
+                any_way,
+                only: kind,
+            };
+            let route = key.map(|key| Route::Group(GroupRoute::Members(key, listed)));
+            only(method, &Method::GET, template, route)
+        }
+        ["memberOf"] => named(
+            "/groups/{id}/memberOf",
+            &[(Method::GET, GroupRoute::GroupMemberOf)],
+        ),
+        ["transitiveMemberOf"] => named(
+            "/groups/{id}/transitiveMemberOf",
+            &[(Method::GET, GroupRoute::GroupMemberOfAny)],
         ),
         ["assignLicense" | "microsoft.graph.assignLicense"] => {
             let make: [GroupOffer; 1] = [(Method::POST, GroupRoute::AssignLicense)];
@@ -502,13 +542,11 @@ fn group_route(method: &Method, parts: &[&str]) -> Routed {
             let make: [GroupOffer; 1] = [(Method::POST, GroupRoute::AddMember)];
             named("/groups/{id}/members/$ref", &make)
         }
-        ["members", user, "$ref"] => {
-            let user = is_guid(user)
-                .then(|| user.to_lowercase())
-                .ok_or_else(|| Refusal::not_found(None));
+        ["members", member, "$ref"] => {
+            let member = guid(member);
             let route = if *method == Method::DELETE {
                 key.and_then(|key| {
-                    user.map(|user| Route::Group(GroupRoute::RemoveMember(key, user)))
+                    member.map(|member| Route::Group(GroupRoute::RemoveMember(key, member)))
                 })
             } else {
                 Err(Refusal::method_not_allowed())
@@ -813,29 +851,44 @@ fn key_of(text: &str) -> Result<Key, Refusal> {
     }
 }
 
+/// What an `@odata.id` points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Referred {
+    /// An object of whichever kind: its id, lower case.
+    Any(String),
+    User(Key),
+    /// Object id, lower case.
+    Group(String),
+}
+
 /// The user that an `@odata.id` points at.
 ///
 /// # Errors
 /// 400 for what is no reference to a user.
 pub(crate) fn reference(link: &str) -> Result<Key, Refusal> {
-    let refusal = || Refusal::bad("Invalid URL in the reference: a user is expected.");
+    match referred(link) {
+        Some(Referred::Any(id)) => Ok(Key::Id(id)),
+        Some(Referred::User(key)) => Ok(key),
+        Some(Referred::Group(_)) | None => Err(Refusal::bad(
+            "Invalid URL in the reference: a user is expected.",
+        )),
+    }
+}
+
+/// What an `@odata.id` points at; `None`: at neither a user nor a group.
+pub(crate) fn referred(link: &str) -> Option<Referred> {
     let rest = link
         .strip_prefix("https://")
         .or_else(|| link.strip_prefix("http://"));
-    let (_, path) = rest
-        .and_then(|rest| rest.split_once('/'))
-        .ok_or_else(refusal)?;
-    let path = path.strip_prefix("v1.0/").ok_or_else(refusal)?;
+    let (_, path) = rest?.split_once('/')?;
+    let path = path.strip_prefix("v1.0/")?;
     if let Some(id) = path.strip_prefix("directoryObjects/") {
-        return if is_guid(id) {
-            Ok(Key::Id(id.to_lowercase()))
-        } else {
-            Err(refusal())
-        };
+        return is_guid(id).then(|| Referred::Any(id.to_lowercase()));
     }
     match route(&Method::GET, path).route {
-        Ok(Route::ReadUser(key)) => Ok(key),
-        Ok(_) | Err(_) => Err(refusal()),
+        Ok(Route::ReadUser(key)) => Some(Referred::User(key)),
+        Ok(Route::Group(GroupRoute::Read(GroupKey::Id(id)))) => Some(Referred::Group(id)),
+        Ok(_) | Err(_) => None,
     }
 }
 
@@ -853,6 +906,7 @@ mod tests {
         let group = |route| Ok(Route::Group(route));
         let of = || GroupKey::Id(ID.to_lowercase());
         let unique = |name: &str| GroupKey::Unique(name.to_owned());
+        let members = |any_way, only| Listed { any_way, only };
         let table = [
             ("GET", "/users".to_owned(), Ok(Route::ListUsers)),
             ("POST", "/users".to_owned(), Ok(Route::CreateUser)),
@@ -978,7 +1032,7 @@ mod tests {
             (
                 "GET",
                 format!("/groups('{ID}')/members"),
-                group(GroupRoute::Members(of())),
+                group(GroupRoute::Members(of(), members(false, None))),
             ),
             ("PUT", format!("/groups/{ID}"), Err(405)),
             (
@@ -989,13 +1043,46 @@ mod tests {
             (
                 "GET",
                 format!("/groups/{ID}/members"),
-                group(GroupRoute::Members(of())),
+                group(GroupRoute::Members(of(), members(false, None))),
             ),
             (
                 "GET",
                 "/groups(uniqueName='x')/members/microsoft.graph.user".to_owned(),
-                group(GroupRoute::Members(unique("x"))),
+                group(GroupRoute::Members(
+                    unique("x"),
+                    members(false, Some("microsoft.graph.user")),
+                )),
             ),
+            (
+                "GET",
+                format!("/groups/{ID}/transitiveMembers"),
+                group(GroupRoute::Members(of(), members(true, None))),
+            ),
+            (
+                "GET",
+                format!("/groups/{ID}/transitiveMembers/microsoft.graph.group"),
+                group(GroupRoute::Members(
+                    of(),
+                    members(true, Some("microsoft.graph.group")),
+                )),
+            ),
+            ("POST", format!("/groups/{ID}/transitiveMembers"), Err(405)),
+            (
+                "POST",
+                format!("/groups/{ID}/transitiveMembers/$ref"),
+                Err(404),
+            ),
+            (
+                "GET",
+                format!("/groups/{ID}/memberOf"),
+                group(GroupRoute::GroupMemberOf(of())),
+            ),
+            (
+                "GET",
+                "/groups(uniqueName='x')/transitiveMemberOf".to_owned(),
+                group(GroupRoute::GroupMemberOfAny(unique("x"))),
+            ),
+            ("DELETE", format!("/groups/{ID}/memberOf"), Err(405)),
             (
                 "POST",
                 format!("/groups/{ID}/members/$ref"),
@@ -1051,17 +1138,24 @@ mod tests {
         for link in good {
             assert_eq!(reference(&link), Ok(Key::Id(ID.to_lowercase())), "{link}");
         }
+        let group = format!("https://graph.microsoft.com/v1.0/groups/{ID}");
+        let found = referred(&group);
+        assert_eq!(found, Some(Referred::Group(ID.to_lowercase())));
         let bad = [
             ID.to_owned(),
             format!("/v1.0/users/{ID}"),
             format!("https://graph.microsoft.com/beta/users/{ID}"),
-            format!("https://graph.microsoft.com/v1.0/groups/{ID}"),
+            group,
             format!("https://graph.microsoft.com/v1.0/users/{ID}/manager"),
             "https://graph.microsoft.com/v1.0/directoryObjects/mira@x.example".to_owned(),
             "https://graph.microsoft.com/v1.0/users".to_owned(),
         ];
         for link in bad {
             assert_eq!(reference(&link).unwrap_err().status.as_u16(), 400, "{link}");
+        }
+        for link in ["groups", "groups(uniqueName='x')", "groups/x", "devices/x"] {
+            let link = format!("https://graph.microsoft.com/v1.0/{link}");
+            assert_eq!(referred(&link), None, "{link}");
         }
     }
 }

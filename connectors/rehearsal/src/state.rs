@@ -47,6 +47,8 @@ pub(crate) struct Call<'a> {
     /// Whether the content type says JSON.
     pub(crate) json: bool,
     pub(crate) client_request_id: Option<&'a str>,
+    /// The `ConsistencyLevel` header.
+    pub(crate) consistency: Option<&'a str>,
     /// The `Prefer` header.
     pub(crate) prefer: Option<&'a str>,
     pub(crate) user_agent: Option<&'a str>,

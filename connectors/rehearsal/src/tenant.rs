@@ -243,6 +243,7 @@ impl Tenant {
             body,
             json: text("content-type").is_some_and(is_json),
             client_request_id: text("client-request-id"),
+            consistency: text("consistencylevel"),
             prefer: text("prefer"),
             user_agent: text("user-agent"),
             justification: text("x-msft-approval-justification"),
@@ -306,7 +307,7 @@ impl Tenant {
     }
 
     /// Every group that is there, sorted by object id: every property that is set, `id`, and
-    /// `members` (object ids, sorted) as they are now.
+    /// `members` (object ids of users and groups, sorted) as they are now.
     pub fn groups(&self) -> Vec<Json> {
         let state = self.caught_up();
         let live = state.groups.all().filter(|group| group.live());
@@ -314,7 +315,9 @@ impl Tenant {
             let mut out = group.properties.clone();
             out.insert("id".to_owned(), group.id.clone().into());
             let members = state.groups.members(&group.id);
-            let there = members.filter(|id| state.directory.current(id).is_some());
+            let there = members.filter(|id| {
+                state.directory.current(id).is_some() || state.groups.current(id).is_some()
+            });
             out.insert("members".to_owned(), there.cloned().collect());
             Json::Object(out)
         })
@@ -469,6 +472,19 @@ impl Tenant {
             .map_err(refused)
     }
 
+    /// Puts a user or a group into a group, as `POST /groups/{id}/members/$ref` would.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where one of them is not there, or cannot be in the other.
+    pub fn put_member(&self, group: &str, member: &str) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.seed_member(group, member, now))
+            .and_then(|seeded| seeded)
+            .map_err(refused)
+    }
+
     /// Makes a user an owner of a group, as `POST /groups/{id}/owners/$ref` would.
     ///
     /// # Errors
@@ -564,7 +580,7 @@ impl Tenant {
     /// All users, and all groups where there are any, as one JSON text that two tenants share when
     /// they ended up the same: object ids and instants that the tenant set itself are left out
     /// (whether sessions were revoked stays), managers and members are named by employee id and
-    /// sign-in name.
+    /// sign-in name, groups in groups by their own names.
     pub fn digest(&self) -> String {
         let state = self.caught_up();
         digest(&state.directory, &state.groups, &state.ledger)

@@ -1,9 +1,8 @@
-//! What calls do to groups and read of them.
+//! What calls do to groups, and read of them without their members.
 //!
-//! Sources: "Create group", "Upsert group", "Update group", "Add members", "Remove member", "List
-//! members", "List memberOf", "checkMemberGroups" (learn.microsoft.com/graph/api). A member of a
-//! dynamic group can be neither added nor removed by hand; the code of that refusal is not
-//! documented, and 403 is what operators report. Invariant: a refused call has changed nothing.
+//! Sources: "Create group", "Upsert group", "Update group", "Add members", "Remove member"
+//! (learn.microsoft.com/graph/api). A member of a dynamic group can be neither added nor removed by
+//! hand; the code of that refusal is not documented, and 403 is what operators report. Invariant: a refused call has changed nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,11 +11,11 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
+use super::membership::additions;
 use super::{GROUP, Group, Moves, rules};
 use crate::answer::Answer;
 use crate::body;
-use crate::encoding::is_guid;
-use crate::entity::{USER, entity, page, related, set};
+use crate::entity::{entity, page, set};
 use crate::journal::Line;
 use crate::query::{self, By, Query};
 use crate::refusal::Refusal;
@@ -67,29 +66,31 @@ impl State {
                 group.deleted = Some(now);
                 self.store_group(group, None, now, Answer::no_content())
             }
-            GroupRoute::Members(key) => self.list_members(&key, call, now),
+            GroupRoute::Members(key, listed) => self.list_members(&key, listed, call, now),
             GroupRoute::AddMember(key) => {
                 query::none(call.query)?;
-                roles::all(&self.options.roles, &[roles::MEMBER_WRITE, roles::READ])?;
+                roles::any(&self.options.roles, roles::MEMBER_WRITE)?;
                 let body = object(call)?;
                 let link = body.get("@odata.id").and_then(Json::as_str);
                 let link = link.filter(|_| body.len() == 1).ok_or_else(|| {
                     Refusal::bad("The body of a reference is an object with '@odata.id' alone.")
                 })?;
                 let group = self.by_hand(&key)?;
-                let moves = self.additions(&group, &[link.into()], now)?;
+                let members = self.referred_members(&[link.into()], now)?;
+                self.may_refer(&members)?;
+                let moves = additions(&self.groups, &group, members)?;
                 self.store_group(group, Some(moves), now, Answer::no_content())
             }
-            GroupRoute::RemoveMember(key, user) => {
+            GroupRoute::RemoveMember(key, member) => {
                 query::none(call.query)?;
                 roles::any(&self.options.roles, roles::MEMBER_WRITE)?;
                 let group = self.by_hand(&key)?;
-                if !self.groups.holds(&group.id, &user) {
-                    return Err(Refusal::not_found(Some(&user)));
+                if !self.groups.holds(&group.id, &member) {
+                    return Err(Refusal::not_found(Some(&member)));
                 }
                 let moves = Moves {
                     members_of: group.id.clone(),
-                    remove: BTreeSet::from([user]),
+                    remove: BTreeSet::from([member]),
                     ..Moves::default()
                 };
                 self.store_group(group, Some(moves), now, Answer::no_content())
@@ -97,46 +98,11 @@ impl State {
             GroupRoute::AssignLicense(key) => self.assign_to_group(&key, call, now),
             GroupRoute::LicenseErrors(key) => self.list_license_errors(&key, call, now),
             GroupRoute::Owned(route) => self.execute_ownership(route, call, now),
-            GroupRoute::MemberOf(ref key) | GroupRoute::MemberOfAny(ref key) => {
-                let query = query::of_members(call.query, GROUP)?;
-                roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;
-                let user = self.seen(key, now)?;
-                let shown = self.groups.replicas(query.after.as_deref(), now);
-                let found = shown.filter(|group| self.groups.shows(&group.id, &user.id, now));
-                let any_way = matches!(route, GroupRoute::MemberOfAny(_));
-                let last = if any_way {
-                    "transitiveMemberOf"
-                } else {
-                    "memberOf"
-                };
-                let path = format!("users/{}/{last}", user.id);
-                let found = found.map(|group| self.ledger.group(group, &query));
-                let page = related(call, &query, &path, found);
-                Ok(Done::read(Answer::ok(page), Some(&user.id)))
-            }
-            GroupRoute::CheckMembers(key) => {
-                query::none(call.query)?;
-                roles::all(&self.options.roles, &[roles::GROUP_READ, roles::READ])?;
-                let body = object(call)?;
-                let ids = body.get("groupIds").and_then(Json::as_array);
-                let ids: Option<Vec<&str>> = ids
-                    .filter(|ids| body.len() == 1 && (1..=rules::BIND_MAX).contains(&ids.len()))
-                    .and_then(|ids| ids.iter().map(Json::as_str).collect());
-                let ids = ids
-                    .filter(|ids| ids.iter().all(|id| is_guid(id)))
-                    .ok_or_else(|| {
-                        Refusal::bad("Parameter 'groupIds' takes 1 to 20 object ids.")
-                    })?;
-                let user = self.seen(&key, now)?;
-                let is_in = |id: &&str| {
-                    let group = self.groups.replica(&id.to_lowercase(), now);
-                    group.is_some_and(|group| self.groups.shows(&group.id, &user.id, now))
-                };
-                let value: Vec<&str> = ids.into_iter().filter(is_in).collect();
-                let context = format!("{}/v1.0/$metadata#Collection(Edm.String)", call.origin);
-                let answer = Answer::ok(json!({"@odata.context": context, "value": value}));
-                Ok(Done::read(answer, Some(&user.id)))
-            }
+            GroupRoute::MemberOf(key) => self.groups_of_user(&key, false, call, now),
+            GroupRoute::MemberOfAny(key) => self.groups_of_user(&key, true, call, now),
+            GroupRoute::GroupMemberOf(key) => self.groups_of_group(&key, false, call, now),
+            GroupRoute::GroupMemberOfAny(key) => self.groups_of_group(&key, true, call, now),
+            GroupRoute::CheckMembers(key) => self.check_members(&key, call, now),
         }
     }
 
@@ -160,27 +126,6 @@ impl State {
         let found = found.map(|group| self.ledger.group(group, &query));
         let page = page(call, &query, "groups", found);
         Ok(Done::read(Answer::ok(page), None))
-    }
-
-    fn list_members(
-        &mut self,
-        key: &GroupKey,
-        call: &Call<'_>,
-        now: Timestamp,
-    ) -> Result<Done, Refusal> {
-        let query = query::of_members(call.query, USER)?;
-        roles::any(&self.options.roles, roles::GROUP_READ)?;
-        roles::read(&self.options.roles, query.select.as_deref())?;
-        let group = self.seen_group(key, now)?;
-        let after = query.after.as_deref();
-        let members = self.groups.shown_members(&group.id, now);
-        let found = members
-            .filter(|id| after.is_none_or(|after| id.as_str() > after))
-            .filter_map(|id| self.directory.replica(id, now));
-        let path = call.path.trim_start_matches('/');
-        let found = found.map(|user| self.ledger.user(user, &query));
-        let page = related(call, &query, path, found);
-        Ok(Done::read(Answer::ok(page), Some(&group.id)))
     }
 
     fn update_group(
@@ -212,7 +157,7 @@ impl State {
             return Err(Refusal::bad("Owners are added one by one, by reference."));
         }
         if links.is_some() {
-            roles::all(&self.options.roles, &[roles::MEMBER_WRITE, roles::READ])?;
+            roles::any(&self.options.roles, roles::MEMBER_WRITE)?;
             self.may_assign(&group)?;
         }
         if links.is_none() || !body.is_empty() {
@@ -229,13 +174,21 @@ impl State {
             ));
         }
         self.unique(&body, Some(&group.id))?;
-        let was_dynamic = group.dynamic();
+        let (was_dynamic, was_unified) = (group.dynamic(), group.is("Unified"));
         set(&mut group.properties, GROUP, body);
         rules::whole(&group)?;
+        if group.is("Unified") != was_unified {
+            let why = "A group stays of the type that it was made as.";
+            return Err(rules::invalid("groupTypes", why));
+        }
         let moves = match &links {
             None => None,
             Some(_) if group.dynamic() || was_dynamic => return Err(Refusal::denied()),
-            Some(links) => Some(self.additions(&group, links, now)?),
+            Some(links) => {
+                let members = self.referred_members(links, now)?;
+                self.may_refer(&members)?;
+                Some(additions(&self.groups, &group, members)?)
+            }
         };
         // From now on the rule alone says who is in it.
         let moves = moves.or_else(|| {
@@ -301,14 +254,16 @@ impl State {
         if group.dynamic() && !members.is_empty() {
             return Err(Refusal::denied());
         }
-        if !owners.is_empty() || !members.is_empty() {
+        if !owners.is_empty() {
             roles::any(&self.options.roles, roles::READ)?;
         }
+        let members = self.referred_members(&members, now)?;
+        self.may_refer(&members)?;
         for owner in &owners {
             let link = owner.as_str().unwrap_or_default();
             group.owners.insert(self.referred(link, now)?);
         }
-        let moves = self.additions(&group, &members, now)?;
+        let moves = additions(&self.groups, &group, members)?;
         Ok((group, moves))
     }
 
@@ -364,32 +319,6 @@ impl State {
         Ok(())
     }
 
-    /// All of them or none: who is referred to must be there, once, and not a member yet.
-    fn additions(&self, group: &Group, links: &[Json], now: Timestamp) -> Result<Moves, Refusal> {
-        if links.len() > rules::BIND_MAX {
-            return Err(too_many());
-        }
-        let mut moves = Moves {
-            members_of: group.id.clone(),
-            ..Moves::default()
-        };
-        for link in links {
-            let id = self.referred(link.as_str().unwrap_or_default(), now)?;
-            if self.groups.holds(&group.id, &id) {
-                return Err(Refusal::bad(
-                    "One or more added object references already exist for the following \
-                     modified properties: 'members'.",
-                ));
-            }
-            if !moves.add.insert(id) {
-                return Err(Refusal::bad(
-                    "An object can only be present once as an add/remove change.",
-                ));
-            }
-        }
-        Ok(moves)
-    }
-
     /// The newest state of a group.
     pub(crate) fn find_group(&self, key: &GroupKey) -> Result<Arc<Group>, Refusal> {
         let found = match key {
@@ -435,7 +364,7 @@ impl State {
     }
 
     /// Journal first, then memory: what is not in the journal has not happened.
-    fn commit_group(
+    pub(super) fn commit_group(
         &mut self,
         group: Group,
         moves: Option<&Moves>,
@@ -485,6 +414,6 @@ fn take_links(body: &mut Map<String, Json>, navigation: &str) -> Option<Vec<Json
     }
 }
 
-fn too_many() -> Refusal {
+pub(super) fn too_many() -> Refusal {
     Refusal::bad("The number of references of one request is limited to 20.")
 }

@@ -5,6 +5,7 @@
 //! what a group holds changes only through [`Groups::put`] and [`Groups::move_members`].
 
 mod calls;
+mod membership;
 pub(crate) mod reader;
 mod rules;
 
@@ -80,7 +81,7 @@ impl Group {
     }
 }
 
-/// People who came into a group and went out of it.
+/// Who came into a group and who went out of it: users, and other groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Moves {
@@ -121,8 +122,10 @@ pub(crate) struct Groups {
     shelf: Shelf<Group>,
     /// Live groups by `uniqueName`.
     names: BTreeMap<String, String>,
-    /// By group, then by user.
+    /// By group, then by user or group.
     members: BTreeMap<String, BTreeMap<String, Membership>>,
+    /// By group: those that it is in, or was once.
+    above: BTreeMap<String, BTreeSet<String>>,
     delay: SignedDuration,
     /// From a change to what rules make of it.
     evaluation: SignedDuration,
@@ -130,7 +133,7 @@ pub(crate) struct Groups {
     looks: BTreeMap<(Timestamp, u64), Look>,
     looked: u64,
     clock_read: Timestamp,
-    /// The newest line of the journal that is being read says that people moved.
+    /// The newest line of the journal that is being read says that somebody moved.
     moved: bool,
 }
 
@@ -150,6 +153,7 @@ impl Groups {
             shelf: Shelf::new(delay, ids),
             names: BTreeMap::new(),
             members: BTreeMap::new(),
+            above: BTreeMap::new(),
             delay: signed(delay),
             evaluation: signed(evaluation),
             looks: BTreeMap::new(),
@@ -285,8 +289,14 @@ impl Groups {
         out
     }
 
-    /// Moves people. `at` is when replicas are told; `None`: they know already.
+    /// Moves them. `at` is when replicas are told; `None`: they know already.
     pub(crate) fn move_members(&mut self, moves: &Moves, at: Option<Timestamp>) {
+        for group in &moves.add {
+            if self.shelf.whatever(group).is_some() {
+                let above = self.above.entry(group.clone()).or_default();
+                above.insert(moves.members_of.clone());
+            }
+        }
         let members = self.members.entry(moves.members_of.clone()).or_default();
         let lag = at.filter(|_| !self.delay.is_zero());
         let both = [(&moves.add, true), (&moves.remove, false)];
@@ -309,25 +319,25 @@ impl Groups {
         }
     }
 
-    /// Whether somebody is in a group, as writes see it.
-    pub(crate) fn holds(&self, group: &str, user: &str) -> bool {
+    /// Whether somebody or a group is in a group, as writes see it.
+    pub(crate) fn holds(&self, group: &str, member: &str) -> bool {
         let members = self.members.get(group);
-        members.is_some_and(|members| members.get(user).is_some_and(|it| it.there))
+        members.is_some_and(|members| members.get(member).is_some_and(|it| it.there))
     }
 
-    /// Whether somebody is in a group, as replicas show it.
-    pub(crate) fn shows(&self, group: &str, user: &str, now: Timestamp) -> bool {
+    /// Whether somebody or a group is in a group, as replicas show it.
+    pub(crate) fn shows(&self, group: &str, member: &str, now: Timestamp) -> bool {
         let members = self.members.get(group);
-        members.is_some_and(|members| members.get(user).is_some_and(|it| it.shown(now)))
+        members.is_some_and(|members| members.get(member).is_some_and(|it| it.shown(now)))
     }
 
-    /// Who is in a group, as writes see it.
+    /// Who is in a group, and which groups are, as writes see it.
     pub(crate) fn members(&self, group: &str) -> impl Iterator<Item = &String> {
         let members = self.members.get(group).into_iter().flatten();
         members.filter(|(_, it)| it.there).map(|(id, _)| id)
     }
 
-    /// Who is in a group, as replicas show it.
+    /// Who is in a group, and which groups are, as replicas show it.
     pub(crate) fn shown_members(
         &self,
         group: &str,

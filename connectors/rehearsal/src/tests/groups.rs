@@ -11,14 +11,14 @@ const GONE: (u16, &str) = (404, "Request_ResourceNotFound");
 const BAD: (u16, &str) = (400, "Request_BadRequest");
 const DENIED: (u16, &str) = (403, "Authorization_RequestDenied");
 
-fn group(name: &str) -> Json {
+pub(super) fn group(name: &str) -> Json {
     json!({
         "displayName": format!("Test {name}"), "mailNickname": name,
         "mailEnabled": false, "securityEnabled": true, "groupTypes": [],
     })
 }
 
-fn dynamic(name: &str, rule: &str) -> Json {
+pub(super) fn dynamic(name: &str, rule: &str) -> Json {
     let mut group = group(name);
     group["groupTypes"] = json!(["DynamicMembership"]);
     group["membershipRule"] = rule.into();
@@ -26,7 +26,7 @@ fn dynamic(name: &str, rule: &str) -> Json {
     group
 }
 
-fn bind(ids: &[&String]) -> Json {
+pub(super) fn bind(ids: &[&String]) -> Json {
     let links = ids
         .iter()
         .map(|id| format!("https://graph.microsoft.com/v1.0/directoryObjects/{id}"));
@@ -34,7 +34,7 @@ fn bind(ids: &[&String]) -> Json {
 }
 
 impl Peer {
-    async fn made(&self, group: &Json) -> String {
+    pub(super) async fn made(&self, group: &Json) -> String {
         let got = self.send("POST", "/groups", Some(group)).await;
         assert_eq!(got.status, 201, "{}", got.body);
         got.id()

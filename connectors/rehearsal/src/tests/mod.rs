@@ -10,6 +10,7 @@ mod groups;
 mod import;
 mod journals;
 mod licences;
+mod nesting;
 mod ownership;
 mod passes;
 mod peer;
