@@ -46,7 +46,7 @@ pub struct Imported {
     pub users: usize,
     /// Groups.
     pub groups: usize,
-    /// Users in groups without a rule.
+    /// Users and groups in groups without a rule.
     pub memberships: usize,
     /// Devices, of the directory or of Intune.
     pub devices: usize,
@@ -217,6 +217,27 @@ impl Imported {
         *self.left_out.entry(what.into()).or_default() += 1;
     }
 
+    /// Adds those who are known to a list, takes out those who went, and counts the others.
+    fn relate(
+        &mut self,
+        related: &[&Map<String, Json>],
+        all: &mut BTreeSet<String>,
+        known: impl Fn(&str) -> bool,
+        others: &str,
+    ) {
+        for it in related {
+            match text(it, "id") {
+                Some(id) if removed(it) => {
+                    all.remove(id);
+                }
+                Some(id) if known(id) => {
+                    all.insert(id.to_owned());
+                }
+                Some(_) | None => self.leave(others),
+            }
+        }
+    }
+
     /// What the metadata know of an object, and is set.
     fn properties(
         &mut self,
@@ -369,6 +390,9 @@ fn imported_groups(
     ids: &mut BTreeSet<String>,
 ) -> Result<Vec<(Group, Moves)>, TenantError> {
     let mut groups: BTreeMap<String, (Group, Moves)> = BTreeMap::new();
+    // A group may be listed behind one that it is in.
+    let listed = lists.of("groups").filter(|(_, it)| !removed(it));
+    let listed: BTreeSet<&str> = listed.filter_map(|(_, it)| text(it, "id")).collect();
     for item in lists.of("groups") {
         let (spot, members) = item;
         if removed(members) {
@@ -405,21 +429,20 @@ fn imported_groups(
                 },
             ),
         };
-        for (name, list) in [("members", &mut moves.add), ("owners", &mut group.owners)] {
-            for it in related(members, name) {
-                match text(it, "id") {
-                    Some(id) if removed(it) => {
-                        list.remove(id);
-                    }
-                    Some(id) if users.contains_key(id) => {
-                        list.insert(id.to_owned());
-                    }
-                    Some(_) | None => {
-                        out.leave(format!("{name} of groups that are no users of the files"));
-                    }
-                }
-            }
-        }
+        let is_user = |id: &str| users.contains_key(id);
+        let is_member = |id: &str| is_user(id) || listed.contains(id);
+        out.relate(
+            &related(members, "members"),
+            &mut moves.add,
+            is_member,
+            "members of groups that are neither users nor groups of the files",
+        );
+        out.relate(
+            &related(members, "owners"),
+            &mut group.owners,
+            is_user,
+            "owners of groups that are no users of the files",
+        );
         groups.insert(id, (group, moves));
     }
     let mut groups: Vec<(Group, Moves)> = groups.into_values().collect();

@@ -13,6 +13,8 @@ const SALES: &str = "5a1a2b3c-0000-4000-8000-000000000011";
 // Before the other one: groups are put in by id.
 const RULED: &str = "5a1a2b3c-0000-4000-8000-000000000010";
 const PAUSED: &str = "5a1a2b3c-0000-4000-8000-000000000012";
+/// A distribution list.
+const ALL: &str = "5a1a2b3c-0000-4000-8000-000000000013";
 const PC: &str = "5a1a2b3c-0000-4000-8000-000000000021";
 const PC_DEVICE: &str = "5a1a2b3c-0000-4000-8000-000000000022";
 const PC_MANAGED: &str = "5a1a2b3c-0000-4000-8000-000000000023";
@@ -56,15 +58,22 @@ fn groups() -> Json {
              "members@delta": [
                 {"@odata.type": "#microsoft.graph.user", "id": ADA},
                 {"@odata.type": "#microsoft.graph.user", "id": BEN, "@removed": {"reason": "deleted"}},
-                {"@odata.type": "#microsoft.graph.group", "id": RULED}]},
+                {"@odata.type": "#microsoft.graph.group", "id": RULED},
+                {"@odata.type": "#microsoft.graph.group", "id": PAUSED},
+                {"@odata.type": "#microsoft.graph.group", "id": PHONE},
+                {"@odata.type": "#microsoft.graph.device", "id": PC}],
+             "owners@delta": [{"@odata.type": "#microsoft.graph.group", "id": PAUSED}]},
             {"id": RULED, "displayName": "Of sales", "mailEnabled": false, "securityEnabled": true, "mailNickname": "r",
              "groupTypes": ["DynamicMembership"], "membershipRule": "(user.department -eq \"Sales\")",
              "membershipRuleProcessingState": "On", "members@delta": [{"id": BEN}]},
             {"id": PHONE, "@removed": {"reason": "changed"}},
-            {"id": SALES, "members@delta": [{"@odata.type": "#microsoft.graph.user", "id": BEN}]},
+            {"id": SALES, "members@delta": [{"@odata.type": "#microsoft.graph.user", "id": BEN},
+                {"@odata.type": "#microsoft.graph.group", "id": PAUSED, "@removed": {"reason": "deleted"}}]},
             {"id": PAUSED, "displayName": "Once of sales", "mailEnabled": false, "securityEnabled": true,
              "mailNickname": "p", "groupTypes": ["DynamicMembership"], "membershipRule": "(user.department -eq \"X\")",
              "membershipRuleProcessingState": "Paused", "members@delta": [{"id": ADA}, {"id": BEN}]},
+            {"id": ALL, "displayName": "All", "mailEnabled": true, "securityEnabled": false, "mailNickname": "all",
+             "members@delta": [{"@odata.type": "#microsoft.graph.group", "id": SALES}]},
             {"id": PAUSED, "owners@delta": [{"id": BEN}], "members@delta": [{"id": ADA, "@removed": {"reason": "deleted"}}]},
         ]),
     )
@@ -135,7 +144,11 @@ fn a_tenant_is_copied_ids_and_all() {
             ("devices that run something else, or do not say what", 1),
             ("favouriteColour", 1),
             ("managers who are not in the files", 1),
-            ("members of groups that are no users of the files", 1),
+            (
+                "members of groups that are neither users nor groups of the files",
+                2
+            ),
+            ("owners of groups that are no users of the files", 1),
             (
                 "rules that are paused, not in the files or not understood here: members stay as listed",
                 1
@@ -148,8 +161,8 @@ fn a_tenant_is_copied_ids_and_all() {
     };
     let wanted = Imported {
         users: 2,
-        groups: 3,
-        memberships: 3,
+        groups: 4,
+        memberships: 5,
         devices: 2,
         left_out: std::collections::BTreeMap::new(),
     };
@@ -171,8 +184,9 @@ fn a_tenant_is_copied_ids_and_all() {
     let wanted = [
         // By its rule, not by what was listed.
         (RULED.to_owned(), json!([ADA])),
-        (SALES.to_owned(), json!([ADA, BEN])),
+        (SALES.to_owned(), json!([ADA, BEN, RULED])),
         (PAUSED.to_owned(), json!([BEN])),
+        (ALL.to_owned(), json!([SALES])),
     ];
     assert_eq!(members, wanted);
     assert_eq!(tenant.keepers(PAUSED), [BEN]);
@@ -190,6 +204,37 @@ fn a_tenant_is_copied_ids_and_all() {
         .import(&files([page("users", &json!([]))]))
         .unwrap_err();
     assert!(matches!(again, TenantError::NotEmpty));
+}
+
+/// What a tenant has is taken as it is; what is put in then follows the rules of Graph.
+#[test]
+fn lists_keep_the_groups_that_they_hold() {
+    let tenant = tenant();
+    let mut groups = groups();
+    let all = groups["value"].as_array_mut().unwrap();
+    all[0]["onPremisesSyncEnabled"] = json!(true);
+    tenant.import(&files([users(), groups])).unwrap();
+    let local = tenant.put_group(&super::groups::group("local")).unwrap();
+    let put = |group: &str, member: &str| {
+        let said = tenant.put_member(group, member).err();
+        said.map(|said| said.to_string())
+    };
+    for (holder, member, why) in [
+        (ALL, PAUSED, "with mail"),
+        (SALES, PAUSED, "synchronised"),
+        (&*local, ALL, "distribution"),
+    ] {
+        let said = put(holder, member).unwrap();
+        assert!(said.contains("'members'") && said.contains(why), "{said}");
+    }
+    assert_eq!(put(&local, SALES), None);
+    let members = |id: &str| {
+        let groups = tenant.groups();
+        let found = groups.into_iter().find(|it| it["id"] == id).unwrap();
+        found["members"].clone()
+    };
+    assert_eq!(members(ALL), json!([SALES]));
+    assert_eq!(members(&local), json!([SALES]));
 }
 
 #[test]
