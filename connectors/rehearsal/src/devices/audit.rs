@@ -33,11 +33,14 @@ impl State {
         let window = query::only_window(call.query, "activityDateTime")?;
         roles::any(&self.options.roles, roles::APPS_READ)?;
         let (from, to) = window.unwrap_or((Timestamp::MIN, Timestamp::MAX));
-        let all = self.devices.all().flat_map(|machine| &machine.written);
-        let mut found: Vec<&Written> = all.filter(|it| from <= it.at && it.at <= to).collect();
-        found.sort_by(|a, b| (a.at, &a.device).cmp(&(b.at, &b.device)));
+        let all = self.devices.all();
+        let all = all.flat_map(|machine| machine.written.iter().enumerate());
+        let inside = all.filter(|(_, it)| from <= it.at && it.at <= to);
+        let mut found: Vec<(usize, &Written)> = inside.collect();
+        found.sort_by(|a, b| (a.1.at, &a.1.device, a.0).cmp(&(b.1.at, &b.1.device, b.0)));
         let client = &self.options.client_id;
-        let value: Vec<Json> = found.into_iter().map(|it| it.shown(client)).collect();
+        let shown = found.into_iter().map(|(at, it)| it.shown(at, client));
+        let value: Vec<Json> = shown.collect();
         let context = format!(
             "{}/v1.0/$metadata#deviceManagement/auditEvents",
             call.origin
@@ -48,10 +51,11 @@ impl State {
 }
 
 impl Written {
-    fn shown(&self, client: &str) -> Json {
+    /// `at`: its place among all that was written down of the device.
+    fn shown(&self, at: usize, client: &str) -> Json {
         let name = self.action.name();
         json!({
-            "id": format!("{}_{}", self.device, self.at.as_second()),
+            "id": format!("{}_{at}", self.device),
             "displayName": format!("{name} ManagedDevice"),
             "componentName": "ManagedDevices",
             "activity": name,

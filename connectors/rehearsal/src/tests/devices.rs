@@ -28,7 +28,7 @@ fn start() -> Timestamp {
 }
 
 /// A PC of the company, joined, in Autopilot, with an escrowed key.
-fn laptop(user: &str) -> Device {
+pub(super) fn laptop(user: &str) -> Device {
     Device {
         name: "WG-0001".to_owned(),
         serial: "SN-0001".to_owned(),
@@ -943,6 +943,11 @@ async fn intune_writes_commands_down() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["resources"][0]["resourceId"], device);
     assert!(events(peer.get(&window(5, 10)).await).is_empty(), "later");
+    // The same at once once more is another event.
+    assert_eq!(peer.told(&placed, "wipe").await.status, 204);
+    let both = events(peer.get(&window(-10, 10)).await);
+    assert_eq!((both.len(), &both[0]), (2, &found[0]));
+    assert_ne!(both[0]["id"], both[1]["id"]);
     for query in [
         "?$filter=activity%20eq%20'wipe'",
         "?$top=1",
