@@ -25,12 +25,16 @@ pub enum Fault {
     Slow,
     /// 403 `Authorization_RequestDenied`, as for an administrator's account. Nothing happens.
     Denied,
+    /// Something on the way sent the call once more: it is carried out and metered twice, at once
+    /// one after the other, and the client gets the second answer. What is unique is then there
+    /// already, for whoever made it; what is not is there twice.
+    Duplicate,
 }
 
 /// Which calls fail, and how. The token endpoint never does.
 ///
 /// Connections cannot break inside a batch, and no item of one is slower than the rest: for an item these kinds
-/// mean no fault, and `Denied` means none for the envelope.
+/// mean no fault. `Denied` and `Duplicate` mean none for the envelope: its items meet them one by one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Faults {
     /// Decides which calls.

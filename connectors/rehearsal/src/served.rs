@@ -18,6 +18,9 @@ pub struct Served {
     /// Path with its keys taken out, such as `/users/{id}`; `/{tenant}/oauth2/v2.0/token` for the
     /// token endpoint; `?` for a path that is not served.
     pub template: &'static str,
+    /// The second delivery of the call before it, which met [`Fault::Duplicate`]; the answer to
+    /// that one reached nobody.
+    pub again: bool,
     /// HTTP status; 0 when the connection was broken instead of an answer.
     pub status: u16,
     /// Counts as a write against the quotas.

@@ -24,7 +24,7 @@ use crate::licences::ledger::Ledger;
 use crate::options::{Size, TenantOptions, Throttle};
 use crate::ownership::AppRecord;
 use crate::refusal::Refusal;
-use crate::route::{Routed, routed};
+use crate::route::{Route, Routed, routed};
 use crate::seeded::Seeded;
 use crate::served::Served;
 use crate::shelf::Shelf;
@@ -163,7 +163,27 @@ impl State {
         let Routed { template, route } = routed(call);
         let options = call.query.and_then(fields).unwrap_or_default();
         let cost = Cost::of(call.method.as_str(), template, &options);
-        let mut served = self.begin(call, template, cost);
+        let served = self.begin(call, template, cost);
+        if served.fault == Some(Fault::Duplicate) {
+            let again = Served {
+                again: true,
+                ..served.clone()
+            };
+            let _nobody_sees_it = self.deliver(call, cost, route.clone(), served, now);
+            return self.deliver(call, cost, route, again, now);
+        }
+        self.deliver(call, cost, route, served, now)
+    }
+
+    /// Meters a call, fails it on purpose or carries it out, and records it.
+    fn deliver(
+        &mut self,
+        call: &Call<'_>,
+        cost: Cost,
+        route: Result<Route, Refusal>,
+        mut served: Served,
+        now: Timestamp,
+    ) -> Reply {
         if served.fault == Some(Fault::ResetBefore) {
             return self.end(served, Err(Broken));
         }
@@ -192,7 +212,7 @@ impl State {
         let write = cost.writes > 0;
         let fault = self.dice.draw().filter(|fault| match fault {
             Fault::ResetBefore | Fault::ResetAfter | Fault::Slow => !call.in_batch,
-            Fault::Denied => template != "/$batch",
+            Fault::Denied | Fault::Duplicate => template != "/$batch",
             Fault::TooManyRequests
             | Fault::ServiceUnavailable
             | Fault::GatewayTimeout
@@ -202,6 +222,7 @@ impl State {
             at: call.arrived,
             method: call.method.to_string(),
             template,
+            again: false,
             status: 0,
             write,
             changed: false,
@@ -267,9 +288,11 @@ impl State {
             }
             Fault::GatewayTimeout => Some(gateway_timeout()),
             Fault::Denied => Some(Refusal::denied()),
-            Fault::ResetBefore | Fault::ResetAfter | Fault::GatewayTimeoutAfter | Fault::Slow => {
-                None
-            }
+            Fault::ResetBefore
+            | Fault::ResetAfter
+            | Fault::GatewayTimeoutAfter
+            | Fault::Slow
+            | Fault::Duplicate => None,
         }
     }
 
