@@ -362,6 +362,30 @@ mod tests {
 
     use super::*;
 
+    /// As the managed devices of a copy (`rollcall rehearsal import` has the same names).
+    #[test]
+    fn intune_commands_what_its_agents_manage() {
+        for (agent, ours) in [
+            (None, true),
+            (Some("mdm"), true),
+            (Some("easMdm"), true),
+            (Some("intuneClient"), true),
+            (Some("easIntuneClient"), true),
+            (Some("configurationManagerClientMdm"), true),
+            (Some("configurationManagerClientMdmEas"), true),
+            (Some("googleCloudDevicePolicyController"), true),
+            (Some("unknown"), true),
+            (Some("intuneAosp"), true),
+            (Some("eas"), false),
+            (Some("configurationManagerClient"), false),
+            (Some("jamf"), false),
+            (Some("microsoft365ManagedMdm"), false),
+            (Some("msSense"), false),
+        ] {
+            assert_eq!(commanded(agent), ours, "{agent:?}");
+        }
+    }
+
     /// What the records say → how the policy sees the device: owner, platform, enrolment, join, shared.
     #[test]
     fn devices_are_told_apart() {

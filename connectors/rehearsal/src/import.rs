@@ -11,15 +11,12 @@ use serde_json::{Map, Value as Json};
 use crate::body;
 use crate::csdl::schema;
 use crate::directory::Record;
-use crate::encoding::is_guid;
 use crate::entity::{USER, set};
 use crate::error::TenantError;
 use crate::groups::{GROUP, Group, Moves};
 use crate::journal::Line;
+use crate::lists::{Item, Lists, own_id, related, text, whole};
 use crate::state::State;
-
-/// As many related objects as `$expand` gives at most ("Use query parameters to customize responses").
-const EXPANDED_MAX: usize = 20;
 
 /// Licences are the ledger's, and a password profile is never kept.
 const NOT_TAKEN: [&str; 5] = [
@@ -54,188 +51,29 @@ pub struct Imported {
     pub left_out: BTreeMap<String, usize>,
 }
 
-/// Where something stands.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Spot<'a> {
-    pub(crate) file: &'a str,
-    /// From 1, over all pages.
-    pub(crate) at: usize,
-    /// What changed is listed, an object perhaps more than once.
-    delta: bool,
-}
-
-impl Spot<'_> {
-    pub(crate) fn wrong(self, what: impl Into<String>) -> TenantError {
-        TenantError::Import {
-            file: self.file.to_owned(),
-            at: Some(self.at),
-            what: what.into(),
-        }
-    }
-}
-
-fn unfit(file: &str, what: impl Into<String>) -> TenantError {
-    TenantError::Import {
-        file: file.to_owned(),
-        at: None,
-        what: what.into(),
-    }
-}
-
-/// One object of a list.
-pub(crate) type Item<'a> = (Spot<'a>, &'a Map<String, Json>);
-
-/// The objects of all files by the set that they are of.
-pub(crate) struct Lists<'a>(BTreeMap<&'a str, Vec<Item<'a>>>);
-
-/// Sets of which something is taken over.
-pub(crate) const SETS: [&str; 5] = [
-    "users",
-    "groups",
-    "devices",
-    "deviceManagement/managedDevices",
-    "deviceManagement/windowsAutopilotDeviceIdentities",
-];
-
-impl<'a> Lists<'a> {
-    fn read(files: &'a [Export]) -> Result<Self, TenantError> {
-        let mut all: BTreeMap<&str, Vec<Item<'a>>> = BTreeMap::new();
-        let mut unfinished: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
-        for export in files {
-            let file = export.name.as_str();
-            let one = std::slice::from_ref(&export.answer);
-            let pages = export.answer.as_array().map_or(one, Vec::as_slice);
-            let mut at = 0;
-            for page in pages {
-                let of = set_of(page).ok_or_else(|| {
-                    unfit(
-                        file,
-                        format!(
-                            "is no answer to a list of {}: save what Graph answers, with \
-                             `@odata.context` and `value`",
-                            SETS.join(", ")
-                        ),
-                    )
-                })?;
-                let delta = is_delta(page);
-                let last = page.get("@odata.nextLink").is_none();
-                let ended = unfinished.entry(of).or_insert((file, false));
-                ended.1 |= last;
-                let items = page["value"].as_array().into_iter().flatten();
-                for item in items {
-                    at += 1;
-                    let spot = Spot { file, at, delta };
-                    let item = item
-                        .as_object()
-                        .ok_or_else(|| spot.wrong("is no JSON object"))?;
-                    all.entry(of).or_default().push((spot, item));
-                }
-            }
-        }
-        // The pages may come in any order; one of them names no next page.
-        let cut = unfinished.iter().find(|(_, (_, ended))| !ended);
-        if let Some((of, (file, _))) = cut {
-            return Err(unfit(
-                file,
-                format!("the last page of {of} is missing: follow `@odata.nextLink` to its end"),
-            ));
-        }
-        Ok(Self(all))
-    }
-
-    pub(crate) fn of(&self, set: &str) -> impl Iterator<Item = Item<'a>> {
-        self.0.get(set).into_iter().flatten().copied()
-    }
-}
-
-fn is_delta(page: &Json) -> bool {
-    let context = page["@odata.context"].as_str().unwrap_or_default();
-    context.ends_with("/$delta")
-}
-
-/// The set that an answer is of: the context without origin, selection and `/$delta`.
-fn set_of(page: &Json) -> Option<&'static str> {
-    page["value"].as_array()?;
-    let context = page["@odata.context"].as_str()?;
-    let (_, of) = context.split_once("$metadata#")?;
-    let of = of.split('(').next().unwrap_or_default();
-    let of = of.strip_suffix("/$delta").unwrap_or(of);
-    SETS.into_iter().find(|set| *set == of)
-}
-
-pub(crate) fn text<'a>(item: &'a Map<String, Json>, name: &str) -> Option<&'a str> {
-    let text = item.get(name).and_then(Json::as_str);
-    text.filter(|text| !text.is_empty())
-}
-
-/// The id of an object, which no other has.
-pub(crate) fn own_id(
-    (spot, item): Item<'_>,
-    seen: &mut BTreeSet<String>,
-) -> Result<String, TenantError> {
-    let id = text(item, "id").filter(|id| is_guid(id));
-    let id = id.ok_or_else(|| spot.wrong("`id` is missing or no GUID"))?;
-    if !seen.insert(id.to_lowercase()) {
-        return Err(spot.wrong("`id` is that of another object of these files"));
-    }
-    Ok(id.to_owned())
-}
-
-/// Related objects, expanded or as a delta query names them, those that went too.
-pub(crate) fn related<'a>(item: &'a Map<String, Json>, name: &str) -> Vec<&'a Map<String, Json>> {
-    let changed = item.get(&format!("{name}@delta"));
-    let all = [item.get(name), changed].into_iter().flatten();
-    let lists = all.flat_map(|it| {
-        let one = std::slice::from_ref(it);
-        it.as_array().map_or(one, Vec::as_slice)
-    });
-    lists.filter_map(Json::as_object).collect()
-}
-
-/// Whether an object of a delta query went.
-pub(crate) fn removed(item: &Map<String, Json>) -> bool {
-    item.contains_key("@removed")
-}
-
-/// # Errors
-/// Where an expanded list may be cut off.
-pub(crate) fn whole((spot, item): Item<'_>, names: &[&str]) -> Result<(), TenantError> {
-    let cut_off = names.iter().find(|name| {
-        let expanded = item.get(**name).and_then(Json::as_array);
-        expanded.is_some_and(|it| it.len() >= EXPANDED_MAX)
-    });
-    cut_off.map_or(Ok(()), |name| {
-        Err(spot.wrong(format!(
-            "`{name}` may be cut off: `$expand` gives {EXPANDED_MAX} at most. Of groups save /groups/delta \
-             instead; of others leave the object out"
-        )))
-    })
-}
-
 impl Imported {
     pub(crate) fn leave(&mut self, what: impl Into<String>) {
         *self.left_out.entry(what.into()).or_default() += 1;
     }
 
-    /// Adds those who are known to a list, takes out those who went, and counts the others.
-    fn relate(
+    /// Those of an object's related ones who are known; counts the others.
+    fn related(
         &mut self,
-        related: &[&Map<String, Json>],
-        all: &mut BTreeSet<String>,
+        item: &Map<String, Json>,
+        name: &str,
         known: impl Fn(&str) -> bool,
         others: &str,
-    ) {
-        for it in related {
+    ) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for it in related(item, name) {
             match text(it, "id") {
-                Some(id) if removed(it) => {
-                    all.remove(id);
-                }
                 Some(id) if known(id) => {
                     all.insert(id.to_owned());
                 }
                 Some(_) | None => self.leave(others),
             }
         }
+        all
     }
 
     /// What the metadata know of an object, and is set.
@@ -282,6 +120,9 @@ impl State {
         }
         let lists = Lists::read(files)?;
         let mut out = Imported::default();
+        for (set, deleted) in lists.deleted().filter(|(_, deleted)| *deleted > 0) {
+            out.left_out.insert(format!("deleted {set}"), deleted);
+        }
         let mut ids = BTreeSet::new();
         let users = self.imported_users(&lists, &mut out, &mut ids)?;
         let groups = imported_groups(&lists, &users, &mut out, &mut ids)?;
@@ -318,22 +159,8 @@ impl State {
         let mut names = BTreeSet::new();
         for item in lists.of("users") {
             let (spot, members) = item;
-            if removed(members) {
-                out.leave("deleted users");
-                continue;
-            }
-            // A delta query may name somebody again, as they are then.
-            let again = text(members, "id").and_then(|id| users.remove(id));
-            let again = again.filter(|_| spot.delta);
-            let id = match &again {
-                Some(before) => before.id.clone(),
-                None => own_id(item, ids)?,
-            };
-            let mut properties = again.map(|it| it.properties).unwrap_or_default();
-            if let Some(name) = text(&properties, "userPrincipalName") {
-                names.remove(&name.to_lowercase());
-            }
-            properties.extend(out.properties(USER, item)?);
+            let id = own_id(item, ids)?;
+            let properties = out.properties(USER, item)?;
             let name = text(&properties, "userPrincipalName")
                 .ok_or_else(|| spot.wrong("`userPrincipalName` is missing: select it"))?;
             if !names.insert(name.to_lowercase()) {
@@ -349,12 +176,10 @@ impl State {
                      `verified_domains` of the rehearsal tenant"
                 )));
             }
-            if let Some(manager) = related(members, "manager")
-                .into_iter()
-                .find(|it| !removed(it))
-            {
-                managers.extend(text(manager, "id").map(|it| (id.clone(), it.to_owned())));
-            }
+            // One at most: who was named last.
+            let manager = related(members, "manager").last();
+            let manager = manager.and_then(|it| text(it, "id"));
+            managers.extend(manager.map(|it| (id.clone(), it.to_owned())));
             let record = Record {
                 id: id.clone(),
                 properties,
@@ -391,58 +216,37 @@ fn imported_groups(
 ) -> Result<Vec<(Group, Moves)>, TenantError> {
     let mut groups: BTreeMap<String, (Group, Moves)> = BTreeMap::new();
     // A group may be listed behind one that it is in.
-    let listed = lists.of("groups").filter(|(_, it)| !removed(it));
-    let listed: BTreeSet<&str> = listed.filter_map(|(_, it)| text(it, "id")).collect();
+    let listed: BTreeSet<&str> = lists
+        .of("groups")
+        .filter_map(|(_, it)| text(it, "id"))
+        .collect();
+    let is_user = |id: &str| users.contains_key(id);
+    let is_member = |id: &str| is_user(id) || listed.contains(id);
     for item in lists.of("groups") {
-        let (spot, members) = item;
-        if removed(members) {
-            out.leave("deleted groups");
-            continue;
-        }
-        // A delta query may name a group again, with more of its members or fewer.
-        let again = text(members, "id").filter(|_| spot.delta);
-        let known = again.and_then(|id| groups.get_mut(id));
-        let id = match &known {
-            Some((group, _)) => group.id.clone(),
-            None => own_id(item, ids)?,
-        };
+        let (_, members) = item;
+        let id = own_id(item, ids)?;
         whole(item, &["members", "owners"])?;
-        let mut properties = out.properties(GROUP, item)?;
-        let (mut group, mut moves) = match known.cloned() {
-            Some((group, moves)) => {
-                let news = std::mem::take(&mut properties);
-                let mut group = group;
-                group.properties.extend(news);
-                (group, moves)
-            }
-            None => (
-                Group {
-                    id: id.clone(),
-                    properties,
-                    owners: BTreeSet::new(),
-                    deleted: None,
-                },
-                Moves {
-                    members_of: id.clone(),
-                    add: BTreeSet::new(),
-                    remove: BTreeSet::new(),
-                },
+        let group = Group {
+            id: id.clone(),
+            properties: out.properties(GROUP, item)?,
+            owners: out.related(
+                members,
+                "owners",
+                is_user,
+                "owners of groups that are no users of the files",
             ),
+            deleted: None,
         };
-        let is_user = |id: &str| users.contains_key(id);
-        let is_member = |id: &str| is_user(id) || listed.contains(id);
-        out.relate(
-            &related(members, "members"),
-            &mut moves.add,
-            is_member,
-            "members of groups that are neither users nor groups of the files",
-        );
-        out.relate(
-            &related(members, "owners"),
-            &mut group.owners,
-            is_user,
-            "owners of groups that are no users of the files",
-        );
+        let moves = Moves {
+            members_of: id.clone(),
+            add: out.related(
+                members,
+                "members",
+                is_member,
+                "members of groups that are neither users nor groups of the files",
+            ),
+            remove: BTreeSet::new(),
+        };
         groups.insert(id, (group, moves));
     }
     let mut groups: Vec<(Group, Moves)> = groups.into_values().collect();

@@ -23,6 +23,7 @@ mod groups;
 mod import;
 mod journal;
 mod licences;
+mod lists;
 mod options;
 mod ownership;
 mod passes;

@@ -11,7 +11,8 @@ use serde_json::{Map, Value as Json};
 use super::seed::{Device, Enrolment, Join, Owner, Platform};
 use super::{Autopilot, Entra, Machine, Managed};
 use crate::error::TenantError;
-use crate::import::{Imported, Item, Lists, own_id, related, removed, text, whole};
+use crate::import::Imported;
+use crate::lists::{Item, Lists, own_id, related, text, whole};
 use crate::seeded::Seeded;
 use crate::state::State;
 
@@ -37,10 +38,6 @@ impl State {
     ) -> Result<Vec<Machine>, TenantError> {
         let mut all: BTreeMap<String, Records<'_>> = BTreeMap::new();
         for item in lists.of("devices") {
-            if removed(item.1) {
-                out.leave("deleted devices");
-                continue;
-            }
             whole(item, &["registeredOwners", "registeredUsers"])?;
             let id = own_id(item, ids)?;
             let device = text(item.1, "deviceId")
@@ -117,7 +114,7 @@ impl Records<'_> {
             ours.into_iter().map(str::to_owned).collect()
         };
         let ids = |name: &str| {
-            let all = related(of_directory, name).into_iter();
+            let all = related(of_directory, name);
             all.filter_map(|it| text(it, "id")).collect::<Vec<&str>>()
         };
         let (owners, users) = (
@@ -213,18 +210,14 @@ impl Records<'_> {
 
 /// Why a device of Intune has nothing here that it could be.
 fn unlike(item: &Map<String, Json>) -> Option<&'static str> {
-    let agents = [
-        "mdm",
-        "easMdm",
-        "intuneClient",
-        "easIntuneClient",
-        "configurationManagerClientMdm",
-        "configurationManagerClientMdmEas",
-        "googleCloudDevicePolicyController",
-        "intuneAosp",
+    let others = [
+        "configurationManagerClient",
+        "eas",
+        "jamf",
+        "microsoft365ManagedMdm",
+        "msSense",
     ];
-    let agent = text(item, "managementAgent");
-    if agent.is_some_and(|agent| !agents.contains(&agent)) {
+    if text(item, "managementAgent").is_some_and(|agent| others.contains(&agent)) {
         return Some("devices that another product manages");
     }
     let by_others = text(item, "deviceEnrollmentType") == Some("deviceEnrollmentManager");

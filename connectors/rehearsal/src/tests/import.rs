@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rollcall_http::Clock;
 use serde_json::{Value as Json, json};
 
-use super::peer::START;
+use super::peer::{Peer, START};
 use crate::{Export, Imported, Tenant, TenantError, TenantOptions};
 
 const ADA: &str = "5a1a2b3c-0000-4000-8000-000000000001";
@@ -21,13 +21,16 @@ const PC_MANAGED: &str = "5a1a2b3c-0000-4000-8000-000000000023";
 const PC_AUTOPILOT: &str = "5a1a2b3c-0000-4000-8000-000000000024";
 const PHONE: &str = "5a1a2b3c-0000-4000-8000-000000000025";
 
-fn tenant() -> Tenant {
-    let options = TenantOptions {
+fn options() -> TenantOptions {
+    TenantOptions {
         verified_domains: vec!["contoso.example".to_owned()],
         ..TenantOptions::default()
-    };
+    }
+}
+
+fn tenant() -> Tenant {
     let start: Timestamp = START.parse().unwrap();
-    Tenant::open(options, Clock::starting_at(start)).unwrap()
+    Tenant::open(options(), Clock::starting_at(start)).unwrap()
 }
 
 fn page(set: &str, value: &Json) -> Json {
@@ -289,7 +292,9 @@ fn what_is_not_whole_is_refused_with_its_place() {
         (
             refusal([users(), {
                 let mut groups = groups();
-                groups["value"][0]["members"] = vec![json!({"id": ADA}); 20].into();
+                let all = groups["value"].as_array_mut().unwrap();
+                all.truncate(1);
+                all[0]["members"] = vec![json!({"id": ADA}); 20].into();
                 groups
             }]),
             "2.json, object 1: `members` may be cut off",
@@ -316,16 +321,6 @@ fn what_is_not_whole_is_refused_with_its_place() {
         .import(&files([users()].into_iter().chain(nothing)))
         .unwrap();
     assert_eq!(done.devices, 2);
-    // Who is named again by a delta query is as they are then; by a list they may not be.
-    let mut delta = users();
-    delta["@odata.context"] = json!("https://graph.microsoft.com/v1.0/$metadata#users(id)/$delta");
-    let again = json!({"id": ADA, "userPrincipalName": "ada.new@contoso.example"});
-    delta["value"].as_array_mut().unwrap().push(again);
-    let tenant_of_delta = tenant();
-    tenant_of_delta.import(&files([delta])).unwrap();
-    let names = tenant_of_delta.users();
-    assert_eq!(names[0]["userPrincipalName"], "ada.new@contoso.example");
-    assert_eq!(names[0]["department"], "Sales");
     // Pages of one list, the last one at the end or not.
     let mut first = users();
     first["@odata.nextLink"] = json!("https://graph.microsoft.com/x");
@@ -333,4 +328,165 @@ fn what_is_not_whole_is_refused_with_its_place() {
         .import(&files([json!([first, page("users", &json!([]))])]))
         .unwrap();
     assert_eq!(done.users, 2);
+}
+
+/// Two pages of a delta query as one file; `set` with `/$delta` behind it, or only the links of one.
+fn changes(set: &str, [first, second]: [Json; 2]) -> Json {
+    let (mut first, mut second) = (page(set, &first), page(set, &second));
+    let link = |token: &str| {
+        json!(format!(
+            "https://graph.microsoft.com/v1.0/x/delta?{token}=7"
+        ))
+    };
+    first["@odata.nextLink"] = link("$skiptoken");
+    second["@odata.deltaLink"] = link("$deltatoken");
+    json!([first, second])
+}
+
+/// As a delta query says that something went.
+fn gone(id: &str) -> Json {
+    json!({"id": id, "@removed": {"reason": "deleted"}})
+}
+
+fn left(done: &Imported) -> Vec<(&str, usize)> {
+    let left = done.left_out.iter();
+    left.map(|(what, n)| (what.as_str(), *n)).collect()
+}
+
+/// Somebody of sales, called so.
+fn person(id: &str, name: &str, manager: &str) -> Json {
+    json!({"id": id, "displayName": name, "userPrincipalName": format!("{name}@contoso.example"),
+        "department": "Sales", "manager@delta": [{"id": manager}]})
+}
+
+/// What a delta query says of people later holds, whether or not the context says that it is one.
+#[test]
+fn people_are_as_they_were_named_last() {
+    let (cy, di) = (PHONE, PC_MANAGED);
+    for set in ["users/$delta", "users"] {
+        let first = json!([
+            person(ADA, "ada", BEN),
+            person(BEN, "ben", ADA),
+            person(cy, "cy", ADA),
+            person(di, "di", ADA),
+        ]);
+        let then = json!([
+            {"id": ADA, "userPrincipalName": "ada.new@contoso.example", "department": null,
+             "manager@delta": [gone(BEN)]},
+            // Who has the name that somebody had.
+            {"id": BEN, "userPrincipalName": "ada@contoso.example", "manager@delta": [gone(ADA), {"id": di}]},
+            gone(cy),
+        ]);
+        let tenant = tenant();
+        let done = tenant
+            .import(&files([changes(set, [first, then])]))
+            .unwrap();
+        let users = tenant.users();
+        assert_eq!(users[0]["userPrincipalName"], "ada.new@contoso.example");
+        assert_eq!(users[0]["displayName"], "ada");
+        assert_eq!(users[0]["manager"], Json::Null, "{}", users[0]);
+        assert_eq!(users[0]["department"], Json::Null, "{}", users[0]);
+        assert_eq!(users[1]["manager"], di);
+        assert_eq!(left(&done), [("deleted users", 1)]);
+        let ids: Vec<&str> = users.iter().map(|it| it["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, [ADA, BEN, di]);
+    }
+}
+
+/// Groups, their members and their owners: what came, what went, and what came back.
+#[test]
+fn groups_are_as_they_were_named_last() {
+    let team = |id: &str| {
+        json!({"id": id, "displayName": "A team", "mailEnabled": false, "securityEnabled": true, "mailNickname": "t",
+            "description": "Of old", "members@delta": [{"id": ADA}, {"id": RULED}], "owners@delta": [{"id": ADA}]})
+    };
+    for set in ["groups/$delta", "groups"] {
+        let first = json!([team(SALES), team(RULED), team(ALL), gone(PAUSED)]);
+        let then = json!([
+            {"id": SALES, "description": null, "members@delta": [gone(ADA), {"id": BEN}],
+             "owners@delta": [gone(ADA)]},
+            gone(ALL),
+            {"id": ALL, "displayName": "All", "mailEnabled": false, "securityEnabled": true, "mailNickname": "a"},
+            gone(RULED),
+        ]);
+        let tenant = tenant();
+        let done = tenant
+            .import(&files([users(), changes(set, [first, then])]))
+            .unwrap();
+        let groups = tenant.groups();
+        assert_eq!(groups[0]["description"], Json::Null, "{}", groups[0]);
+        assert!(tenant.keepers(SALES).is_empty());
+        let all: Vec<(&Json, &Json)> = groups
+            .iter()
+            .map(|it| (&it["displayName"], &it["members"]))
+            .collect();
+        let (sales, back) = ((json!("A team"), json!([BEN])), (json!("All"), json!([])));
+        assert_eq!(all, [(&sales.0, &sales.1), (&back.0, &back.1)]);
+        assert!(
+            left(&done).contains(&("deleted groups", 3)),
+            "{:?}",
+            left(&done)
+        );
+    }
+}
+
+/// Devices and whose they are.
+#[tokio::test(start_paused = true)]
+async fn devices_are_as_they_were_named_last() {
+    let machine = |id: &str, device: &str| {
+        json!({"id": id, "deviceId": device, "displayName": "PC-1", "operatingSystem": "Windows",
+            "trustType": "AzureAd", "registeredOwners@delta": [{"id": ADA}, {"id": BEN}]})
+    };
+    for set in ["devices/$delta", "devices"] {
+        let mut one = machine(PC, PC_DEVICE);
+        one["registeredUsers@delta"] = json!([{"id": BEN}, gone(ADA)]);
+        let first = json!([one, machine(PC_AUTOPILOT, PC_AUTOPILOT)]);
+        let then = json!([
+            {"id": PC, "accountEnabled": false, "registeredOwners@delta": [gone(ADA)]},
+            gone(PC_AUTOPILOT),
+        ]);
+        let peer = Peer::open(options()).await;
+        let files = files([users(), changes(set, [first, then])]);
+        let done = peer.tenant.import(&files).unwrap();
+        assert_eq!(done.devices, 1);
+        assert_eq!(peer.tenant.hardware()[0].enabled, Some(false));
+        for related in ["registeredOwners", "registeredUsers"] {
+            let got = peer.get(&format!("/devices/{PC}/{related}")).await;
+            let ids = got.body["value"].as_array().unwrap().iter();
+            let ids: Vec<&Json> = ids.map(|it| &it["id"]).collect();
+            assert_eq!(ids, [BEN], "{related}");
+        }
+        assert!(left(&done).contains(&("deleted devices", 1)));
+    }
+}
+
+/// A copy has what Rollcall would command (`commanded` of the Intune connector has the same names), and no more.
+#[test]
+fn what_intune_commands_is_taken_over() {
+    for (agent, there) in [
+        ("mdm", 1),
+        ("easMdm", 1),
+        ("intuneClient", 1),
+        ("easIntuneClient", 1),
+        ("configurationManagerClientMdm", 1),
+        ("configurationManagerClientMdmEas", 1),
+        ("googleCloudDevicePolicyController", 1),
+        ("unknown", 1),
+        ("intuneAosp", 1),
+        ("eas", 0),
+        ("configurationManagerClient", 0),
+        ("jamf", 0),
+        ("microsoft365ManagedMdm", 0),
+        ("msSense", 0),
+    ] {
+        let tenant = tenant();
+        let device =
+            json!({"id": PC_MANAGED, "operatingSystem": "Windows", "managementAgent": agent});
+        let devices = page("deviceManagement/managedDevices", &json!([device]));
+        assert_eq!(
+            tenant.import(&files([devices])).unwrap().devices,
+            there,
+            "{agent}"
+        );
+    }
 }
