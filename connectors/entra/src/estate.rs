@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_core::model::{Asset, Ending, Estate, EstateOp, Keeper, ObjectId, Owned, Step};
-use rollcall_http::{Call, CallError, Situation, refused, values, withheld};
+use rollcall_http::{Call, CallError, Situation, refused, withheld};
 use serde_json::Value as Json;
 
 use crate::lookup::PAGE;
@@ -59,7 +59,7 @@ impl Entra {
         let owns: Vec<Asset> = owns.into_iter().filter(|asset| has(*asset)).collect();
         if !owns.is_empty() {
             let call = |id: &ObjectId| graph::list_owned(id, PAGE);
-            let lists = self.lists(accounts, graph::OWNED, call).await?;
+            let lists = self.lists(accounts, call).await?;
             for (of, list) in lists.into_iter().enumerate() {
                 let Some(list) = list else {
                     out[of].unread.extend(owns.iter().copied());
@@ -81,7 +81,7 @@ impl Entra {
         }
         if has(Asset::Report) {
             let call = |id: &ObjectId| graph::list_reports(id, PAGE);
-            let lists = self.lists(accounts, graph::REPORTS, call).await?;
+            let lists = self.lists(accounts, call).await?;
             for (of, list) in lists.into_iter().enumerate() {
                 let Some(list) = list else {
                     out[of].unread.insert(Asset::Report);
@@ -98,7 +98,7 @@ impl Entra {
         }
         if has(Asset::Guest) {
             let call = |id: &ObjectId| graph::list_sponsored(id, PAGE);
-            let lists = self.lists(accounts, graph::SPONSORED, call).await?;
+            let lists = self.lists(accounts, call).await?;
             for (of, list) in lists.into_iter().enumerate() {
                 let Some(list) = list else {
                     out[of].unread.insert(Asset::Guest);
@@ -122,11 +122,10 @@ impl Entra {
     pub(crate) async fn lists(
         &self,
         accounts: &[ObjectId],
-        template: &'static str,
         call: impl Fn(&ObjectId) -> Call,
     ) -> Result<Vec<Option<Vec<Json>>>, CallError> {
         let calls: Vec<Call> = accounts.iter().map(call).collect();
-        self.client().lists(template, &calls).await
+        self.client().lists(&calls).await
     }
 
     /// Who else answers for things; each is asked about once, however many accounts keep it.
@@ -143,10 +142,11 @@ impl Entra {
         let calls: Vec<Call> = asked.iter().map(call).collect();
         let answers = self.client().batches(&calls).await?;
         let mut known: BTreeMap<(Asset, &ObjectId), Option<Vec<Keeper>>> = BTreeMap::new();
-        for (what, answer) in asked.iter().zip(answers) {
+        for ((what, call), answer) in asked.iter().zip(&calls).zip(answers) {
             let keepers = match answer {
                 Ok(body) => {
-                    let keepers = values(&body)?.iter().map(keeper);
+                    let all = self.client().rest(call, &body).await?;
+                    let keepers = all.iter().map(keeper);
                     Some(keepers.collect::<Result<Vec<Keeper>, CallError>>()?)
                 }
                 // Gone meanwhile: nobody has to answer for it.

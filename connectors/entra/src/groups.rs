@@ -57,17 +57,13 @@ impl Entra {
         &self,
         id: &ObjectId,
     ) -> impl Stream<Item = Result<Vec<ObjectId>, EntraError>> + Send + '_ {
-        let first = graph::list_members(id, PAGE);
-        stream::try_unfold(Some(first), move |call| async move {
-            let Some(call) = call else {
-                return Ok(None);
-            };
-            let page = self.client().turn(graph::MEMBERS, call).await;
-            page.and_then(|(body, next)| Ok(Some((ids(&body)?, next))))
-                .map_err(|error| EntraError::Call {
-                    doing: "listing the members of a group",
-                    error,
-                })
+        let pages = self.client().pages(graph::list_members(id, PAGE));
+        pages.map(|page| {
+            let members = page.and_then(|page| ids(&page.body));
+            members.map_err(|error| EntraError::Call {
+                doing: "listing the members of a group",
+                error,
+            })
         })
     }
 }

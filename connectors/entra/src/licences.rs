@@ -5,8 +5,10 @@
 //! never "no seats".
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use rollcall_core::model::{Ending, Licence, Seats, ServicePlan};
 use rollcall_http::{CallError, Situation};
 use serde_json::Value as Json;
@@ -38,14 +40,10 @@ impl Entra {
 
     async fn read_seats(&self) -> Result<Option<Vec<Seats>>, CallError> {
         let mut all = Vec::new();
-        let mut next = Some(graph::list_skus());
-        while let Some(call) = next {
-            let page = self.client().turn(graph::SKUS, call).await;
-            match page.and_then(|(body, next)| Ok((read(&body)?, next))) {
-                Ok((seats, more)) => {
-                    all.extend(seats);
-                    next = more;
-                }
+        let mut pages = pin!(self.client().pages(graph::list_skus()));
+        while let Some(page) = pages.next().await {
+            match page.and_then(|page| read(&page.body)) {
+                Ok(seats) => all.extend(seats),
                 Err(error) if situation(&error) == Some(Situation::Denied) => return Ok(None),
                 Err(error) => return Err(error),
             }

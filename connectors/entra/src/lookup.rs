@@ -5,7 +5,7 @@
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::model::{Account, Lookup};
-use rollcall_http::{BATCHES, Call, CallError, ITEMS_MAX, Lane, Situation, refused};
+use rollcall_http::{BATCHES, CallError, ITEMS_MAX, Lane, Situation, refused};
 use serde_json::Value as Json;
 
 use crate::{Entra, EntraError, account, graph};
@@ -23,27 +23,14 @@ impl Entra {
         &'a self,
         select: &'a [String],
     ) -> impl Stream<Item = Result<Vec<Account>, EntraError>> + Send + 'a {
-        let first = graph::list_users(account::select(select), PAGE);
-        stream::try_unfold(Some(first), move |call| async move {
-            let Some(call) = call else {
-                return Ok(None);
-            };
-            let page = self.page(call, select).await;
-            page.map(Some).map_err(|error| EntraError::Call {
+        let pages = graph::list_users(account::select(select), PAGE);
+        self.client().pages(pages).map(|page| {
+            let accounts = page.and_then(|page| read_all(&page.body, select));
+            accounts.map_err(|error| EntraError::Call {
                 doing: "listing users",
                 error,
             })
         })
-    }
-
-    /// One page, and the call for the next one.
-    async fn page(
-        &self,
-        call: Call,
-        select: &[String],
-    ) -> Result<(Vec<Account>, Option<Call>), CallError> {
-        let (body, next) = self.client().turn("/users", call).await?;
-        Ok((read_all(&body, select)?, next))
     }
 
     /// The accounts behind each question, in the order of the questions: none, one, or for a key

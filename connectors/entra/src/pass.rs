@@ -10,12 +10,12 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rollcall_core::model::{Attributes, Ending, ObjectId, Op, Step, StepResult};
-use rollcall_http::{Call, CallError, Lane, Secret, Situation, values};
+use rollcall_http::{Call, CallError, Lane, Secret, Situation};
 use serde_json::{Map, Value as Json, json};
 
 use crate::current::Current;
 use crate::lookup::PAGE;
-use crate::write::{Ended, Sender, invalid, not_found, situation};
+use crate::write::{Ended, Patience, Sender, invalid, not_found, situation};
 use crate::{Entra, graph, groups};
 
 /// A pass that was made.
@@ -116,9 +116,8 @@ impl Sender<'_> {
 
     /// Whether somebody has a method beside the password: registered, or a pass that is not over.
     async fn can_sign_in(&mut self, object: &ObjectId) -> Result<bool, CallError> {
-        let listed = self
-            .send_to_account(object, graph::list_methods(object, self.lane))
-            .await?;
+        let methods = graph::list_methods(object, self.lane);
+        let listed = self.list_of_account(object, methods).await?;
         let kind = |it: &Json| {
             let kind = it.get("@odata.type").and_then(Json::as_str);
             kind.unwrap_or_default()
@@ -135,25 +134,22 @@ impl Sender<'_> {
             }
             _ => true,
         };
-        Ok(values(&listed)?.iter().any(counts))
+        Ok(listed.iter().any(counts))
     }
 
     /// Whether somebody has a role in the directory, may have one on request, or is in a group that roles are
     /// given to.
     async fn administers(&mut self, object: &ObjectId) -> Result<bool, CallError> {
         let call = graph::list_groups_of(object, true, PAGE);
-        let member_of = self.send_to_account(object, call).await?;
-        if values(&member_of)?.iter().any(groups::gives_role) {
+        let member_of = self.list_of_account(object, call).await?;
+        if member_of.iter().any(groups::gives_role) {
             return Ok(true);
         }
         for eligible in [false, true] {
             let call = graph::list_roles(object, eligible, self.lane);
-            match self.send(call).await {
-                Ok(reply) => {
-                    if !values(&reply.body)?.is_empty() {
-                        return Ok(true);
-                    }
-                }
+            match self.list(call).await {
+                Ok(held) if held.is_empty() => {}
+                Ok(_) => return Ok(true),
                 // Nobody has one on request where there is no licence for that.
                 Err(error) if eligible && crate::roles::unlicensed(&error.code()) => {}
                 Err(error) => return Err(error),
@@ -178,14 +174,20 @@ impl Sender<'_> {
         }
     }
 
-    /// Asks about an account; one that we made lately may not be everywhere yet.
-    async fn send_to_account(&mut self, object: &ObjectId, call: Call) -> Result<Json, CallError> {
-        let sent = if self.entra.created_lately(object) {
-            self.send_until_found(call).await
-        } else {
-            self.send(call).await
-        };
-        Ok(sent?.body)
+    /// A list of an account; one that we made lately may not be everywhere yet.
+    async fn list_of_account(
+        &mut self,
+        object: &ObjectId,
+        call: Call,
+    ) -> Result<Vec<Json>, CallError> {
+        let mut patience = Patience::new();
+        loop {
+            let listed = self.list(call.clone()).await;
+            let behind = self.entra.created_lately(object) && listed.as_ref().is_err_and(not_found);
+            if !behind || !patience.wait(self.entra.client().clock()).await {
+                return listed;
+            }
+        }
     }
 }
 

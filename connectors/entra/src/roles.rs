@@ -7,7 +7,7 @@
 //! only to be had on request.
 
 use rollcall_core::model::{Attributes, Ending, Holdings, ObjectId, Step};
-use rollcall_http::{Call, CallError, Situation, refused, values, withheld};
+use rollcall_http::{Call, CallError, Situation, refused, withheld};
 use serde_json::{Value as Json, json};
 
 use crate::current::Current;
@@ -102,10 +102,10 @@ impl Entra {
         accounts: &[ObjectId],
     ) -> Result<Vec<Option<Holdings>>, CallError> {
         let assigned = |id: &ObjectId| graph::list_roles(id, false, graph::BULK);
-        let assigned = self.lists(accounts, graph::ROLES, assigned).await?;
+        let assigned = self.lists(accounts, assigned).await?;
         let eligible = self.eligible(accounts).await?;
         let apps = |id: &ObjectId| graph::list_app_roles(id, PAGE, graph::BULK);
-        let apps = self.lists(accounts, graph::APP_ROLES, apps).await?;
+        let apps = self.lists(accounts, apps).await?;
         let mut out = Vec::with_capacity(accounts.len());
         for ((assigned, eligible), apps) in assigned.into_iter().zip(eligible).zip(apps) {
             let (Some(assigned), Some(eligible), Some(apps)) = (assigned, eligible, apps) else {
@@ -136,15 +136,17 @@ impl Entra {
             .iter()
             .map(|id| graph::list_roles(id, true, graph::BULK))
             .collect();
-        let answers = self.client().batches(&calls).await?.into_iter();
-        let lists = answers.map(|answer| match answer {
-            Ok(body) => Ok(Some(values(&body)?.clone())),
-            Err(fault) if unlicensed(&fault.code) => Ok(Some(Vec::new())),
-            Err(fault) if fault.situation == Situation::NotFound => Ok(Some(Vec::new())),
-            Err(fault) if withheld(&fault) => Ok(None),
-            Err(fault) => Err(refused(fault)),
-        });
-        lists.collect()
+        let mut out = Vec::with_capacity(calls.len());
+        for (call, answer) in calls.iter().zip(self.client().batches(&calls).await?) {
+            out.push(match answer {
+                Ok(body) => Some(self.client().rest(call, &body).await?),
+                Err(fault) if unlicensed(&fault.code) => Some(Vec::new()),
+                Err(fault) if fault.situation == Situation::NotFound => Some(Vec::new()),
+                Err(fault) if withheld(&fault) => None,
+                Err(fault) => return Err(refused(fault)),
+            });
+        }
+        Ok(out)
     }
 }
 
@@ -159,10 +161,9 @@ impl Sender<'_> {
         }
         let role = Role::parse(role);
         let call = graph::list_roles(object, role.eligible, self.lane);
-        let body = self.send(call).await?.body;
         let mut held = Vec::new();
-        for item in values(&body)? {
-            let assigned = Assigned::read(item, role.eligible)?;
+        for item in self.list(call).await? {
+            let assigned = Assigned::read(&item, role.eligible)?;
             if assigned.role == role {
                 held.push(assigned);
             }
@@ -197,11 +198,8 @@ impl Sender<'_> {
             return Ok((ending, None));
         }
         let role = Role::parse(role);
-        let found = self
-            .send(graph::find_role(&role.name, self.lane))
-            .await?
-            .body;
-        let ids: Vec<&str> = values(&found)?
+        let found = self.list(graph::find_role(&role.name, self.lane)).await?;
+        let ids: Vec<&str> = found
             .iter()
             .filter_map(|it| it.get("id").and_then(Json::as_str))
             .collect();
@@ -237,10 +235,9 @@ impl Sender<'_> {
             return Ok((ending, None));
         }
         let call = graph::list_app_roles(object, PAGE, self.lane);
-        let body = self.send(call).await?.body;
         let mut ending = Ending::Already;
-        for item in values(&body)? {
-            if app(item)? != *name {
+        for item in self.list(call).await? {
+            if app(&item)? != *name {
                 continue;
             }
             let id = item.get("id").and_then(Json::as_str);

@@ -86,9 +86,9 @@ impl Entra {
     ) -> Result<Option<Vec<SeenMembership>>, CallError> {
         let one = std::slice::from_ref(account);
         let every = |id: &ObjectId| graph::list_groups_of(id, true, PAGE);
-        let every = self.lists(one, graph::MEMBER_OF_ALL, every).await?;
+        let every = self.lists(one, every).await?;
         let direct = |id: &ObjectId| graph::list_groups_of(id, false, PAGE);
-        let direct = self.lists(one, graph::MEMBER_OF, direct).await?;
+        let direct = self.lists(one, direct).await?;
         let (Some(Some(every)), Some(Some(direct))) =
             (every.into_iter().next(), direct.into_iter().next())
         else {

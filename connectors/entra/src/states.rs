@@ -5,6 +5,8 @@
 //! and are handed on as they come. Invariant: an answer that cannot be read is an error, never "no
 //! licence".
 
+use std::pin::pin;
+
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::model::{GroupName, LicenceState, ObjectId};
 use rollcall_http::{
@@ -59,11 +61,9 @@ impl Entra {
         let state = body.get("licenseProcessingState");
         let state = state.and_then(|it| it.get("state")).and_then(Json::as_str);
         let mut members = Vec::new();
-        let mut next = Some(graph::list_licence_errors(group));
-        while let Some(call) = next {
-            let (page, more) = self.client().turn(graph::LICENCE_ERRORS, call).await?;
-            members.extend(groups::ids(&page)?);
-            next = more;
+        let mut pages = pin!(self.client().pages(graph::list_licence_errors(group)));
+        while let Some(page) = pages.try_next().await? {
+            members.extend(groups::ids(&page.body)?);
         }
         Ok((state.map(str::to_owned), members))
     }

@@ -159,6 +159,20 @@ impl Sender<'_> {
         sent
     }
 
+    /// Reads a list to its end and counts the calls for its pages.
+    pub(crate) async fn list(&mut self, call: Call) -> Result<Vec<Json>, CallError> {
+        match self.entra.client().list(call).await {
+            Ok(listed) => {
+                self.count(listed.calls, listed.request_id);
+                Ok(listed.values)
+            }
+            Err(error) => {
+                self.count(error.calls, error.request_id.clone());
+                Err(error)
+            }
+        }
+    }
+
     /// Counts calls that were sent elsewhere; the last request id stays.
     pub(crate) fn count(&mut self, calls: u32, request_id: Option<String>) {
         self.calls += calls;

@@ -31,7 +31,7 @@ pub use limiter::{
     ThrottleScope, cost_of, forecast,
 };
 pub use origin::{Origin, OriginError, same_origin};
-pub use paging::{BATCHES, values, withheld};
+pub use paging::{BATCHES, Listed, values, withheld};
 pub use post::{Post, Postbox, Posted, Repeat};
 pub use retry::{Attempts, Next, Retry, RetryPolicy, retry_after};
 pub use secret::Secret;

@@ -3,56 +3,100 @@
 //! Invariant: a link to the next page is followed on the origin of the first one only (P17), and no list is
 //! called whole before its last page was read.
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use std::pin::pin;
+
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value as Json;
 
 use crate::batch::{Answer, ITEMS_MAX, refused};
-use crate::{Call, CallError, CallErrorKind, CallSpec, Client, Fault, Lane, Situation};
+use crate::{Call, CallError, CallErrorKind, Client, Fault, Reply, Situation};
 
 /// Batches under way at once: enough to hide the round trips, few enough to stop quickly.
 pub const BATCHES: usize = 4;
 
+/// A list that was read to its end. `Debug` is missing on purpose.
+#[derive(Clone, Default)]
+pub struct Listed {
+    /// Its members, in the order of the pages.
+    pub values: Vec<Json>,
+    /// `client-request-id` of the last page.
+    pub request_id: Option<String>,
+    /// Calls made for all pages, retries included.
+    pub calls: u32,
+}
+
 impl Client {
-    /// One page of a list as it came, and the call for the next one.
+    /// The pages of a list as they come, each with the calls made for it. Nothing comes after an error.
     ///
-    /// # Errors
-    /// When the page cannot be read, or leads to another origin or to itself.
-    pub async fn turn(
-        &self,
-        template: &'static str,
-        call: Call,
-    ) -> Result<(Json, Option<Call>), CallError> {
-        let here = call.target();
-        let reply = self.send(call).await?;
-        let request_id = Some(reply.request_id);
-        let next = self.next_page(template, &reply.body, request_id)?;
-        if next.as_ref().is_some_and(|next| next.target() == here) {
-            return Err(CallError::malformed("a page names itself as the next one"));
-        }
-        Ok((reply.body, next))
+    /// Fails when a page cannot be read, or leads to another origin or to itself.
+    pub fn pages(&self, first: Call) -> impl Stream<Item = Result<Reply, CallError>> + Send + '_ {
+        stream::try_unfold(Some(first), move |call| async move {
+            let Some(call) = call else {
+                return Ok(None);
+            };
+            let reply = self.send(call.clone()).await?;
+            let next = self.next_page(&call, &reply.body);
+            let next = next.map_err(|error| CallError {
+                request_id: Some(reply.request_id.clone()),
+                calls: reply.calls,
+                ..error
+            })?;
+            Ok(Some((reply, next)))
+        })
     }
 
-    /// The call behind the link of a page.
-    fn next_page(
-        &self,
-        template: &'static str,
-        page: &Json,
-        request_id: Option<String>,
-    ) -> Result<Option<Call>, CallError> {
+    /// A list to its end.
+    ///
+    /// # Errors
+    /// As [`Client::pages`], or when a page is no list; with the calls made for all pages.
+    pub async fn list(&self, first: Call) -> Result<Listed, CallError> {
+        let mut listed = Listed::default();
+        let mut pages = pin!(self.pages(first));
+        while let Some(page) = pages.next().await {
+            let read = page.and_then(|page| {
+                listed.calls += page.calls;
+                listed.request_id = Some(page.request_id);
+                listed.values.extend(values(&page.body)?.iter().cloned());
+                Ok(())
+            });
+            if let Err(error) = read {
+                return Err(CallError {
+                    request_id: error.request_id.or(listed.request_id),
+                    calls: listed.calls + error.calls,
+                    kind: error.kind,
+                });
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The call for the page behind one that `call` was answered with.
+    fn next_page(&self, call: &Call, page: &Json) -> Result<Option<Call>, CallError> {
         let Some(next) = page.get("@odata.nextLink").and_then(Json::as_str) else {
             return Ok(None);
         };
         let next = self.origin().follow(next).map_err(|error| CallError {
             kind: CallErrorKind::Link(error),
-            request_id,
-            calls: 1,
+            request_id: None,
+            calls: 0,
         })?;
-        let spec = CallSpec {
-            method: "GET",
-            template,
-            lane: Lane::Bulk,
-        };
-        Ok(Some(Call::new(spec, next)))
+        let next = Call::new(call.spec, next);
+        if next.target() == call.target() {
+            return Err(CallError::malformed("a page names itself as the next one"));
+        }
+        Ok(Some(next))
+    }
+
+    /// The members of a list whose first page is there already, from a batch.
+    ///
+    /// # Errors
+    /// As [`Client::list`].
+    pub async fn rest(&self, call: &Call, first: &Json) -> Result<Vec<Json>, CallError> {
+        let mut all = values(first)?.clone();
+        if let Some(next) = self.next_page(call, first)? {
+            all.extend(self.list(next).await?.values);
+        }
+        Ok(all)
     }
 
     /// Lists, each to its end, in the order of the calls; `None` where one is refused. What is gone has
@@ -60,33 +104,15 @@ impl Client {
     ///
     /// # Errors
     /// When a page is not answered after all retries, or not in the documented form.
-    pub async fn lists(
-        &self,
-        template: &'static str,
-        calls: &[Call],
-    ) -> Result<Vec<Option<Vec<Json>>>, CallError> {
+    pub async fn lists(&self, calls: &[Call]) -> Result<Vec<Option<Vec<Json>>>, CallError> {
         let mut out = Vec::with_capacity(calls.len());
-        for answer in self.batches(calls).await? {
-            let body = match answer {
-                Ok(body) => body,
-                Err(fault) if fault.situation == Situation::NotFound => {
-                    out.push(Some(Vec::new()));
-                    continue;
-                }
-                Err(fault) if withheld(&fault) => {
-                    out.push(None);
-                    continue;
-                }
+        for (call, answer) in calls.iter().zip(self.batches(calls).await?) {
+            out.push(match answer {
+                Ok(body) => Some(self.rest(call, &body).await?),
+                Err(fault) if fault.situation == Situation::NotFound => Some(Vec::new()),
+                Err(fault) if withheld(&fault) => None,
                 Err(fault) => return Err(refused(fault)),
-            };
-            let mut all = values(&body)?.clone();
-            let mut next = self.next_page(template, &body, None)?;
-            while let Some(call) = next {
-                let (body, more) = self.turn(template, call).await?;
-                all.extend(values(&body)?.iter().cloned());
-                next = more;
-            }
-            out.push(Some(all));
+            });
         }
         Ok(out)
     }

@@ -6,6 +6,9 @@
 //! no proof; it counts as done only where the command was seen on its way and Intune wrote down that it
 //! was commanded.
 
+use std::pin::pin;
+
+use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::model::{Area, DeviceLook, DeviceOp, DeviceQuestion, ObjectId};
 use rollcall_http::{CallError, values, withheld};
@@ -79,8 +82,8 @@ impl Intune {
 
     /// Whether somebody of the tenant consented. A request that nobody answers is off after three days.
     async fn consent(&self, code: &str) -> Result<DeviceLook, CallError> {
-        let body = self.client.send(graph::find_approval(code)).await?.body;
-        let Some(request) = values(&body)?.first() else {
+        let found = self.client.list(graph::find_approval(code)).await?.values;
+        let Some(request) = found.first() else {
             return Ok(DeviceLook::Refused);
         };
         let status = request.get("status").and_then(Json::as_str);
@@ -124,10 +127,10 @@ impl Intune {
         taken: Timestamp,
         words: &[&str],
     ) -> Result<bool, CallError> {
-        let mut next = Some(graph::list_audit(taken));
-        while let Some(call) = next {
-            let (page, more) = match self.client.turn(graph::AUDIT, call).await {
-                Ok(turned) => turned,
+        let mut pages = pin!(self.client.pages(graph::list_audit(taken)));
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page.body,
                 // What we may not read proves nothing.
                 Err(error) if error.fault().is_some_and(withheld) => return Ok(false),
                 Err(error) => return Err(error),
@@ -149,7 +152,6 @@ impl Intune {
             if ours.any(|event| resources(event).iter().any(names)) {
                 return Ok(true);
             }
-            next = more;
         }
         Ok(false)
     }
@@ -163,14 +165,12 @@ impl Intune {
         let Some(account) = account else {
             return Ok(DeviceLook::Gone);
         };
-        let mut next = Some(graph::list_registrations(account));
-        while let Some(call) = next {
-            let (page, more) = self.client.turn(graph::REGISTRATIONS, call).await?;
+        let mut pages = pin!(self.client.pages(graph::list_registrations(account)));
+        while let Some(page) = pages.try_next().await? {
             let same = |it: &Json| it.get("deviceTag").and_then(Json::as_str) == Some(tag);
-            if values(&page)?.iter().any(same) {
+            if values(&page.body)?.iter().any(same) {
                 return Ok(DeviceLook::Pending);
             }
-            next = more;
         }
         Ok(DeviceLook::Done)
     }

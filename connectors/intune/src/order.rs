@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use rollcall_core::model::{
     Area, DeviceAim, DeviceOp, Ending, ObjectId, Platform, Step, StepResult,
 };
-use rollcall_http::{Call, CallError, Reply, Situation, values};
+use rollcall_http::{Call, CallError, Reply, Situation};
 use serde_json::Value as Json;
 
 use crate::read::real;
@@ -71,9 +71,28 @@ impl Sender<'_> {
             Ok(reply) => (reply.calls, Some(reply.request_id.clone())),
             Err(error) => (error.calls, error.request_id.clone()),
         };
+        self.count(calls, request_id);
+        sent
+    }
+
+    /// Reads a list to its end and counts the calls for its pages.
+    async fn list(&mut self, call: Call) -> Result<Vec<Json>, CallError> {
+        match self.intune.client.list(call).await {
+            Ok(listed) => {
+                self.count(listed.calls, listed.request_id);
+                Ok(listed.values)
+            }
+            Err(error) => {
+                self.count(error.calls, error.request_id.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// The last request id stays.
+    fn count(&mut self, calls: u32, request_id: Option<String>) {
         self.calls += calls;
         self.request_id = request_id.or(self.request_id.take());
-        sent
     }
 
     fn now(&self) -> Timestamp {
@@ -181,13 +200,14 @@ impl Sender<'_> {
 
     /// Whether the directory has anybody but this account as an owner of a device.
     async fn is_others(&mut self, device: &str, account: &ObjectId) -> Result<bool, CallError> {
-        let owners = match self.send(graph::list_owners(device)).await {
-            Ok(reply) => reply.body,
+        let owners = match self.list(graph::list_owners(device)).await {
+            Ok(owners) => owners,
             Err(error) if not_found(&error) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let ids = values(&owners)?.iter();
-        let mut ids = ids.filter_map(|it| it.get("id").and_then(Json::as_str));
+        let mut ids = owners
+            .iter()
+            .filter_map(|it| it.get("id").and_then(Json::as_str));
         Ok(ids.any(|id| id != account.as_str()))
     }
 
@@ -310,8 +330,8 @@ impl Sender<'_> {
                     .to_owned(),
             });
         }
-        let body = match self.send(graph::list_recovery_keys(&aim.record)).await {
-            Ok(reply) => reply.body,
+        let keys = match self.list(graph::list_recovery_keys(&aim.record)).await {
+            Ok(keys) => keys,
             Err(error) if denied(&error) => {
                 return Ok(Ending::Failed {
                     code: error.code(),
@@ -321,7 +341,7 @@ impl Sender<'_> {
             }
             Err(error) => return Err(error),
         };
-        if values(&body)?.is_empty() {
+        if keys.is_empty() {
             return Ok(Ending::Failed {
                 code: "key_not_kept".to_owned(),
                 hint: "no recovery key of the device is kept in the directory: if its disk is encrypted nobody can open \

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_core::model::{Device, DeviceRecords, Enrolment, Join, ObjectId, Ownership, Platform};
-use rollcall_http::{Call, CallError, Situation, refused, values, withheld};
+use rollcall_http::{Call, CallError, Situation, refused, withheld};
 use serde_json::Value as Json;
 
 use crate::{Intune, IntuneError, graph};
@@ -47,11 +47,11 @@ impl Intune {
         let calls = |call: fn(&ObjectId) -> Call| accounts.iter().map(call).collect::<Vec<_>>();
         let client = &self.client;
         let managed = calls(graph::list_managed);
-        let managed = client.lists(graph::MANAGED_OF, &managed).await?;
+        let managed = client.lists(&managed).await?;
         let owned = calls(graph::list_owned);
-        let owned = client.lists(graph::OWNED, &owned).await?;
+        let owned = client.lists(&owned).await?;
         let apps = calls(graph::list_registrations);
-        let apps = client.lists(graph::REGISTRATIONS, &apps).await?;
+        let apps = client.lists(&apps).await?;
         let read: Vec<Option<[&Vec<Json>; 3]>> = managed
             .iter()
             .zip(&owned)
@@ -177,7 +177,7 @@ impl Intune {
         ids: &[String],
     ) -> Result<Option<BTreeMap<String, BTreeSet<String>>>, CallError> {
         let calls: Vec<Call> = ids.iter().map(|id| graph::list_owners(id)).collect();
-        let lists = self.client.lists(graph::OWNERS, &calls).await?;
+        let lists = self.client.lists(&calls).await?;
         let mut out = BTreeMap::new();
         for (id, list) in ids.iter().zip(lists) {
             let Some(list) = list else {
@@ -207,12 +207,12 @@ impl Intune {
         let calls: Vec<Call> = serials.iter().map(|it| graph::find_autopilot(it)).collect();
         let answers = self.client.batches(&calls).await?;
         let mut out = BTreeSet::new();
-        for (serial, answer) in serials.into_iter().zip(answers) {
+        for ((serial, call), answer) in serials.into_iter().zip(&calls).zip(answers) {
             match answer {
                 // It looks for parts of numbers.
                 Ok(body) => {
                     let same = |it: &Json| text(it, "serialNumber") == Some(serial);
-                    if values(&body)?.iter().any(same) {
+                    if self.client.rest(call, &body).await?.iter().any(same) {
                         out.insert(serial.to_owned());
                     }
                 }

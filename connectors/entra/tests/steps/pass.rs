@@ -146,6 +146,21 @@ async fn no_administrator_gets_one() {
         };
         assert_eq!(code, "has_role");
     }
+    // On a later page.
+    for place in [ROLES, ELIGIBLE, MEMBER_OF] {
+        let stage = stage(move |asked| match asked.plain() {
+            line if line == place => {
+                let admin =
+                    json!([{"id": "g2", "isAssignableToRole": true, "roleDefinitionId": "r1"}]);
+                paged(asked, &json!([]), &admin)
+            }
+            PASS => made(),
+            other => nobody_yet(other).unwrap_or_else(|| panic!("{other}")),
+        });
+        let issued = issue(&stage, "2026-03-16T06:00:00Z").await;
+        assert!(issued.pass.is_none(), "{place}");
+        assert_eq!(outcome(&issued.result.ending), "has_role", "{place}");
+    }
     // By way of a group, or of a role that a group has.
     for (kind, assignable, admin) in [
         ("#microsoft.graph.group", json!(true), true),

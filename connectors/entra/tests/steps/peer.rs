@@ -132,6 +132,16 @@ pub(crate) fn reply(status: u16, body: &Value) -> Answer {
     Ok(Response::builder().status(status).body(bytes).unwrap())
 }
 
+/// A list of two pages, the second behind the link of the first.
+pub(crate) fn paged(asked: &Asked, first: &Value, second: &Value) -> Answer {
+    if asked.line.ends_with("$skiptoken=2") {
+        return reply(200, &json!({ "value": second }));
+    }
+    let path = asked.plain().trim_start_matches("GET ");
+    let next = format!("https://graph.microsoft.com{path}?$skiptoken=2");
+    reply(200, &json!({ "value": first, "@odata.nextLink": next }))
+}
+
 /// 204.
 pub(crate) fn done() -> Answer {
     reply(204, &Value::Null)

@@ -235,3 +235,74 @@ async fn roles_in_an_application_go_by_their_ids() {
         Ending::Already
     );
 }
+
+/// What is assigned is on any page of the list: assigned, to be had on request, or in an application.
+#[tokio::test(start_paused = true)]
+async fn roles_on_later_pages_go_too() {
+    let first = |asked: &Asked| match asked.plain() {
+        ME => Some(mira()),
+        ASSIGNED | ELIGIBLE => {
+            let (reader, admin) = (
+                held("d2", "Security Reader", "/"),
+                held("d1", "User Administrator", "/"),
+            );
+            Some(paged(asked, &json!([reader]), &json!([admin])))
+        }
+        APPS => {
+            let of = |id: &str, name: &str| json!([{"id": id, "resourceDisplayName": name, "resourceId": "r"}]);
+            Some(paged(asked, &of("x1", "Wiki"), &of("x2", "Payroll")))
+        }
+        REQUEST | REQUEST_ELIGIBLE => Some(reply(201, &json!({"id": "r1", "status": "Revoked"}))),
+        "DELETE /v1.0/users/o1/appRoleAssignments/x2" => Some(done()),
+        _ => None,
+    };
+    for (op, role) in [
+        (Op::RoleRemove, "User Administrator"),
+        (Op::RoleRemove, "User Administrator (eligible)"),
+        (Op::AppRoleRemove, "Payroll"),
+    ] {
+        let stage = stage(move |asked| first(asked).unwrap_or_else(|| panic!("{}", asked.line)));
+        let result = stage.entra.apply(&of(op, role)).await;
+        assert_eq!(result.ending, Ending::Done, "{role}");
+        // The account, two pages, the removal.
+        assert_eq!((result.calls, stage.asked().len()), (4, 4), "{role}");
+        assert!(result.request_id.is_some());
+    }
+    // Half a list is none, and what it took is counted.
+    let stage = stage(move |asked| {
+        if asked.line.ends_with("$skiptoken=2") {
+            return refuse(403, "Authorization_RequestDenied", "No.");
+        }
+        first(asked).unwrap_or_else(|| panic!("{}", asked.line))
+    });
+    let result = stage
+        .entra
+        .apply(&of(Op::RoleRemove, "Security Reader"))
+        .await;
+    assert_eq!(outcome(&result.ending), "Authorization_RequestDenied");
+    assert_eq!((result.calls, stage.asked().len()), (3, 3));
+    assert!(result.request_id.is_some());
+}
+
+/// The first pages come in a batch.
+#[tokio::test(start_paused = true)]
+async fn roles_on_request_are_read_to_the_end() {
+    let stage = stage(|asked| {
+        let admin = json!([held("d1", "User Administrator", "/")]);
+        if asked.plain() == ELIGIBLE {
+            return paged(asked, &json!([]), &admin);
+        }
+        batched(asked, |url| {
+            let mut page = list(&[]);
+            if url.contains("Eligibility") {
+                let path = ELIGIBLE.trim_start_matches("GET ");
+                let next = format!("https://graph.microsoft.com{path}?$skiptoken=2");
+                page["@odata.nextLink"] = json!(next);
+            }
+            (200, page)
+        })
+    });
+    let found = stage.entra.holdings(&[ObjectId::new("o1")]).await.unwrap();
+    let roles = &found[0].as_ref().unwrap().roles;
+    assert_eq!(*roles, ["User Administrator (eligible)"]);
+}
