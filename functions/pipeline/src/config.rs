@@ -517,13 +517,19 @@ impl Settings {
         });
         if let (Some(notify), Location::Folder(store)) = (&notify, &config.store)
             && let Some(handed) = notify.passes_into()
-            && inside(&folder.join(handed), &folder.join(store))
         {
-            problems.push(format!(
-                "{}: `notify.file.folder` lies in the folder of the store, and passes are secrets: name a folder \
-                 outside of it, or let tap.issue go by a webhook",
-                path.display()
-            ));
+            match inside(&folder.join(handed), &folder.join(store)) {
+                Ok(false) => {}
+                Ok(true) => problems.push(format!(
+                    "{}: `notify.file.folder` lies in the folder of the store, and passes are secrets: name a folder \
+                     outside of it, or let tap.issue go by a webhook",
+                    path.display()
+                )),
+                Err(e) => problems.push(format!(
+                    "{}: nobody can tell whether `notify.file.folder` lies in the folder of the store: {e}",
+                    path.display()
+                )),
+            }
         }
         if let (Some(policy), Some(mapping)) = (&policy, &mapping)
             && let Err(error) = ProtectedRule::compile(policy, mapping)
@@ -933,18 +939,29 @@ impl Config {
 }
 
 /// Whether a path lies in a folder, or is it; as they are written, links not followed.
-fn inside(path: &Path, folder: &Path) -> bool {
-    let plain = |path: &Path| {
-        let mut out = PathBuf::new();
-        for part in path.components() {
-            let up = part == Component::ParentDir && out.pop();
-            if !up && part != Component::CurDir {
-                out.push(part);
+///
+/// # Errors
+/// When nobody can tell where the process is.
+fn inside(path: &Path, folder: &Path) -> std::io::Result<bool> {
+    Ok(plain(path)?.starts_with(plain(folder)?))
+}
+
+/// From the root on, without the steps up.
+fn plain(path: &Path) -> std::io::Result<PathBuf> {
+    let mut out = PathBuf::new();
+    for part in std::path::absolute(path)?.components() {
+        match part {
+            Component::CurDir => {}
+            // Above the root there is nothing.
+            Component::ParentDir => {
+                if let Some(Component::Normal(_)) = out.components().next_back() {
+                    out.pop();
+                }
             }
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => out.push(part),
         }
-        out
-    };
-    plain(path).starts_with(plain(folder))
+    }
+    Ok(out)
 }
 
 /// What a policy asks for and neither a target of today nor `[notify]` does.
@@ -1112,6 +1129,34 @@ graph = "http://graph.example"
         std::fs::write(&path, named).unwrap();
         let error = Settings::read(&path).unwrap_err().to_string();
         assert!(error.contains("take them out"), "{error}");
+    }
+
+    /// Where a path lies, however it is written.
+    #[test]
+    fn what_lies_in_the_store_is_seen() {
+        let here = std::env::current_dir().unwrap();
+        let there = |path: &str| here.join(path).display().to_string();
+        for (path, folder, is_inside) in [
+            ("hr/store/handed", "hr/store", true),
+            ("hr/store", "hr/store", true),
+            ("hr/handed", "hr/store", false),
+            ("hr/../hr/store/handed", "hr/store", true),
+            ("hr/store/../handed", "hr/store", false),
+            // Nothing in common by their first letters alone.
+            ("hr/stored", "hr/store", false),
+            // One from the root, one from here.
+            (&there("hr/store/handed"), "hr/store", true),
+            ("hr/store/handed", &there("hr/store"), true),
+            (&there("hr/handed"), "hr/store", false),
+            // Up and down again.
+            ("../../a/handed", "a", false),
+            ("../../a/handed", "../../a", true),
+            ("../a/handed", "../../a", false),
+            ("/../../a/handed", "/a", true),
+        ] {
+            let found = inside(Path::new(path), Path::new(folder)).unwrap();
+            assert_eq!(found, is_inside, "{path} in {folder}");
+        }
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub fn notifier(
                 folder: Some(folder),
             }) => {
                 let folder: PathBuf = settings.folder.join(folder).components().collect();
-                Arc::new(FileNotifier::into(Store::folder(&folder)?))
+                Arc::new(FileNotifier::into_folder(&folder)?)
             }
             Channel::Webhook(webhook) => Arc::new(hook(webhook, clock)?),
         };
