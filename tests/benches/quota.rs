@@ -29,6 +29,7 @@ use rollcall_http::{Clock, Exchange, Secret};
 use rollcall_intune::Intune;
 use rollcall_play::chance::Random;
 use rollcall_rehearsal::{Device, Enrolment, Join, Owner, Tenant, TenantOptions};
+use rollcall_tests::tally::Tally;
 use serde_json::json;
 use tokio::sync::Mutex;
 use tower::ServiceExt as _;
@@ -60,24 +61,24 @@ impl Counts {
     }
 }
 
-/// Counts what goes through: writes of the directory, calls and refusals.
+/// Counts what goes through, items of batches too: writes of the directory, calls and refusals.
 fn counted(inner: Exchange, counts: Arc<Counts>) -> Exchange {
     Exchange::new(tower::service_fn(move |request: Request<Bytes>| {
         let (inner, counts) = (inner.clone(), Arc::clone(&counts));
         async move {
+            let (method, body) = (request.method().clone(), request.body().clone());
             let path = request.uri().path().to_owned();
-            let ours = !path.contains("/oauth2/");
-            let write = request.method() != "GET"
-                && (path.starts_with("/v1.0/users") || path.starts_with("/v1.0/devices"))
-                && !path.ends_with("/$batch");
             let answer: Result<Response<Bytes>, _> = inner.oneshot(request).await;
-            if ours {
-                let status = answer.as_ref().map_or(0, |it| it.status().as_u16());
-                counts.calls.fetch_add(1, Ordering::Relaxed);
-                let refused = u64::from(status == 429);
-                counts.throttled.fetch_add(refused, Ordering::Relaxed);
-                let taken = u64::from(write && (200..300).contains(&status));
-                counts.taken.fetch_add(taken, Ordering::Relaxed);
+            if !path.contains("/oauth2/") {
+                let said = answer
+                    .as_ref()
+                    .map_or((0, &[][..]), |it| (it.status().as_u16(), it.body()));
+                let tally = Tally::of(method.as_str(), &path, &body, said);
+                counts.calls.fetch_add(tally.calls, Ordering::Relaxed);
+                counts
+                    .throttled
+                    .fetch_add(tally.throttled, Ordering::Relaxed);
+                counts.taken.fetch_add(tally.taken, Ordering::Relaxed);
             }
             answer
         }
