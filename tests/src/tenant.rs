@@ -36,27 +36,30 @@ pub fn users(tenant: &Tenant) -> BTreeMap<String, Value> {
     out
 }
 
-/// Who is in each group: employeeIds by unique name, without `rollcall-`.
+/// Who is in each group: employeeIds by unique name, without `rollcall-`; groups by their display name.
 ///
 /// # Panics
-/// When a member is nobody's account.
+/// When a member is nobody's account and no group.
 pub fn memberships(tenant: &Tenant) -> BTreeMap<String, BTreeSet<String>> {
     let text = |object: &Value, name: &str| object[name].as_str().unwrap_or_default().to_owned();
-    let users = tenant.users();
-    let keys: BTreeMap<String, String> = users
+    let (users, groups) = (tenant.users(), tenant.groups());
+    let users = users
         .iter()
-        .map(|user| (text(user, "id"), text(user, "employeeId")))
-        .collect();
+        .map(|user| (text(user, "id"), text(user, "employeeId")));
+    let named = groups
+        .iter()
+        .map(|group| (text(group, "id"), text(group, "displayName")));
+    let names: BTreeMap<String, String> = users.chain(named).collect();
     let of = |group: &Value| {
         let members = group["members"].as_array().into_iter().flatten();
         let ids = members.map(|id| id.as_str().expect("an id"));
-        ids.map(|id| keys[id].clone()).collect()
+        ids.map(|id| names[id].clone()).collect()
     };
-    let groups = tenant.groups().into_iter();
     groups
+        .iter()
         .map(|group| {
-            let name = text(&group, "uniqueName");
-            (name.trim_start_matches("rollcall-").to_owned(), of(&group))
+            let name = text(group, "uniqueName");
+            (name.trim_start_matches("rollcall-").to_owned(), of(group))
         })
         .collect()
 }
@@ -100,3 +103,36 @@ licences = ["SPE_E3"]
 sku = "VISIOCLIENT"
 rule = 'worker.department -eq "Moved"'
 "#;
+
+#[cfg(test)]
+mod tests {
+    use rollcall_http::Clock;
+    use rollcall_rehearsal::TenantOptions;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn groups_in_groups_are_named() {
+        let start = "2026-03-16T02:00:00Z".parse().unwrap();
+        let tenant = Tenant::open(TenantOptions::default(), Clock::starting_at(start)).unwrap();
+        let put = |name: &str| {
+            let group = json!({
+                "displayName": name, "uniqueName": format!("rollcall-{}", name.to_lowercase()),
+                "mailNickname": name, "mailEnabled": false, "securityEnabled": true,
+            });
+            tenant.put_group(&group).unwrap()
+        };
+        let (all, sales) = (put("All"), put("Sales"));
+        let mo = tenant.put_user(json!({
+            "accountEnabled": true, "displayName": "Mo", "mailNickname": "mo", "employeeId": "7",
+            "userPrincipalName": "mo@woodgrove.example",
+        }));
+        for (group, member) in [(&all, &sales), (&sales, &mo.unwrap())] {
+            tenant.put_member(group, member).unwrap();
+        }
+        let members = memberships(&tenant);
+        assert_eq!(members["all"], BTreeSet::from(["Sales".to_owned()]));
+        assert_eq!(members["sales"], BTreeSet::from(["7".to_owned()]));
+    }
+}
