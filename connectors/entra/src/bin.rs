@@ -49,14 +49,7 @@ impl Sender<'_> {
         };
         let Some(user) = self.binned(object).await? else {
             // Somebody else restored it, or its 30 days are over.
-            let ending = match self.current(step, &Attributes::new()).await? {
-                Current::User(_) => Ending::Already,
-                Current::Over(Ending::Stale { .. }) => {
-                    stale("the account is neither in the tenant nor in its bin")
-                }
-                Current::Over(ending) => ending,
-            };
-            return Ok((ending, None));
+            return Ok((self.back(step).await?, None));
         };
         let key = user.get("employeeId").and_then(Json::as_str);
         if key != Some(step.key.as_str()) {
@@ -65,7 +58,8 @@ impl Sender<'_> {
         let ending = match self.send(graph::restore_user(object, self.lane)).await {
             Ok(_) => Ending::Done,
             Err(error) => match situation(&error) {
-                Some(Situation::NotFound) => stale("the account is no longer in the bin"),
+                // A restore whose answer was lost, or that was delivered twice.
+                Some(Situation::NotFound) => self.back(step).await?,
                 Some(Situation::NameTaken | Situation::ValueTaken) => Ending::Failed {
                     code: error.code(),
                     hint: "somebody else has its sign-in name or an address of it by now; give \
@@ -76,6 +70,17 @@ impl Sender<'_> {
             },
         };
         Ok((ending, None))
+    }
+
+    /// How a restore ends that finds nothing in the bin.
+    async fn back(&mut self, step: &Step) -> Result<Ending, CallError> {
+        Ok(match self.current(step, &Attributes::new()).await? {
+            Current::User(_) => Ending::Already,
+            Current::Over(Ending::Stale { .. }) => {
+                stale("the account is neither in the tenant nor in its bin")
+            }
+            Current::Over(ending) => ending,
+        })
     }
 
     /// An account as it lies in the bin.

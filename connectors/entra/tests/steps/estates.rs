@@ -248,3 +248,22 @@ async fn a_restore_takes_the_right_account_out_of_the_bin() {
         assert_eq!(stage.ends(&step(Op::UserRestore)).await.name(), ending);
     }
 }
+
+/// The restore came twice, or its answer was lost: the second one finds nothing in the bin.
+#[tokio::test(start_paused = true)]
+async fn a_restore_that_came_through_is_no_stale_one() {
+    for (there, ending) in [(true, "already"), (false, "stale")] {
+        let stage = stage(move |asked| match asked.plain() {
+            "GET /v1.0/directory/deletedItems/microsoft.graph.user" => {
+                let found = json!({"id": "o1", "employeeId": "1001"});
+                reply(200, &json!({ "value": [found] }))
+            }
+            "GET /v1.0/users/o1" if there => {
+                reply(200, &user("o1", "1001", "a@north.example", false))
+            }
+            "POST /v1.0/directory/deletedItems/o1/restore" | "GET /v1.0/users/o1" => missing(),
+            other => panic!("{other}"),
+        });
+        assert_eq!(stage.ends(&step(Op::UserRestore)).await.name(), ending);
+    }
+}
