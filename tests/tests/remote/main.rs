@@ -48,6 +48,8 @@ struct Place {
     clock: Clock,
     queue: Arc<EmbeddedQueue>,
     notifier: Option<Arc<dyn Notifier>>,
+    /// Serial numbers of devices by what plans call them.
+    devices: BTreeMap<String, String>,
 }
 
 impl Place {
@@ -78,6 +80,7 @@ impl Place {
             tenant: Tenant::open(options, clock).unwrap(),
             queue: Arc::new(EmbeddedQueue::new(clock)),
             notifier: None,
+            devices: BTreeMap::new(),
             folder,
             clock,
         };
