@@ -55,7 +55,8 @@ impl Faults {
         }
     }
 
-    /// Every kind that a client can get over by trying again, at this share of calls (0 to 1).
+    /// Every kind that a client can get over by trying again, or by looking what is there, at this share of
+    /// calls (0 to 1).
     pub fn documented(seed: u64, share: f64) -> Self {
         let kinds = vec![
             Fault::TooManyRequests,
@@ -65,6 +66,7 @@ impl Faults {
             Fault::GatewayTimeout,
             Fault::GatewayTimeoutAfter,
             Fault::Slow,
+            Fault::Duplicate,
         ];
         Self { seed, share, kinds }
     }

@@ -33,7 +33,7 @@ use rollcall_pipeline::queue::{Delivery, EmbeddedQueue, Envelope, HOLD, Lane, Qu
 use rollcall_pipeline::run::{Incoming, Pipeline, Taken, Until};
 use rollcall_pipeline::store::Store;
 use rollcall_play::chance::Random;
-use rollcall_rehearsal::{Tenant, TenantOptions};
+use rollcall_rehearsal::{Fault, Faults, Tenant, TenantOptions};
 use rollcall_tests::tenant::GROUPS;
 use serde_json::{Value, json};
 
@@ -193,8 +193,9 @@ fn roster(night: usize) -> String {
     out
 }
 
-async fn on_one_machine() -> (BTreeMap<String, Value>, Vec<String>) {
+async fn on_one_machine(faults: Faults) -> (Place, Vec<String>) {
     let place = Place::with_groups();
+    place.tenant.set_faults(faults);
     let mut plans = Vec::new();
     for (night, now) in NIGHTS.iter().enumerate() {
         place.deliver(night);
@@ -206,7 +207,7 @@ async fn on_one_machine() -> (BTreeMap<String, Value>, Vec<String>) {
             plans.push(done.stored.summary.actions_sha256);
         }
     }
-    (place.users(), plans)
+    (place, plans)
 }
 
 fn incoming(batch: &[Delivery]) -> Vec<Incoming> {
@@ -345,7 +346,8 @@ fn verify(dir: &Path) {
 /// `ROLLCALL_SEEDS` schedules (100).
 #[tokio::test(start_paused = true)]
 async fn any_schedule_ends_in_the_same_tenant() {
-    let (expected, plans) = on_one_machine().await;
+    let (calm, plans) = on_one_machine(Faults::none()).await;
+    let expected = calm.users();
     assert!(expected.values().any(|u| u["accountEnabled"] == false));
     let moved = expected.values().filter(|u| u["department"] == "Moved");
     for user in moved.filter(|u| u["accountEnabled"] == true) {
@@ -363,6 +365,25 @@ async fn any_schedule_ends_in_the_same_tenant() {
     }
 }
 
+/// Every call comes twice, and the answer is that of the second: it ends as if each had come once.
+#[tokio::test(start_paused = true)]
+async fn what_comes_twice_ends_as_what_comes_once() {
+    let (calm, plans) = on_one_machine(Faults::none()).await;
+    let twice = Faults {
+        seed: 1,
+        share: 1.0,
+        kinds: vec![Fault::Duplicate],
+    };
+    let (place, made) = on_one_machine(twice).await;
+    assert_eq!(made, plans);
+    assert_eq!(place.users(), calm.users());
+    let groups = |place: &Place| place.tenant.groups().len();
+    assert_eq!(groups(&place), groups(&calm));
+    let history = place.tenant.history();
+    let refused = history.iter().filter(|it| it.again && it.status >= 400);
+    assert!(refused.count() > 50, "no second delivery was refused");
+}
+
 fn enabled(users: &BTreeMap<String, Value>) -> BTreeMap<&str, &Value> {
     let on = |user: &&Value| user["accountEnabled"] == true;
     let pairs = users.iter().filter(|(_, user)| on(user));
@@ -372,7 +393,8 @@ fn enabled(users: &BTreeMap<String, Value>) -> BTreeMap<&str, &Value> {
 /// Newer data do not wait for the end of a run: what it had not done is planned again with them.
 #[tokio::test(start_paused = true)]
 async fn a_file_that_comes_in_between_decides() {
-    let (expected, _) = on_one_machine().await;
+    let (calm, _) = on_one_machine(Faults::none()).await;
+    let expected = calm.users();
     let seeds = std::env::var("ROLLCALL_SEEDS").ok();
     let seeds: u64 = seeds.and_then(|s| s.parse().ok()).unwrap_or(100);
     let mut spared = 0;

@@ -22,7 +22,7 @@ use rollcall_pipeline::notify::FileNotifier;
 use rollcall_pipeline::run::{Pipeline, Until};
 use rollcall_pipeline::store::Store;
 use rollcall_rehearsal::{
-    AppRegistration, Device, Enrolment, Faults, Join, Owner, Platform, TenantOptions,
+    AppRegistration, Device, Enrolment, Fault, Faults, Join, Owner, Platform, TenantOptions,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -266,8 +266,34 @@ fn end(place: &Place) -> End {
         (it.serial, truth)
     });
     let devices = hardware.collect();
-    let people = place.users();
+    let mut people = place.users();
+    for (key, twice) in passes_made_twice(place) {
+        let issued = &mut people.get_mut(&key).unwrap()["passesIssued"];
+        *issued = (issued.as_u64().unwrap() - twice).into();
+    }
     End { people, devices }
+}
+
+/// Passes by person that were made for calls which then came once more: the network's doing, and the one that
+/// the caller holds took their place.
+fn passes_made_twice(place: &Place) -> BTreeMap<String, u64> {
+    let users = place.tenant.users();
+    let history = place.tenant.history();
+    let made = history.iter().filter(|it| {
+        it.fault == Some(Fault::Duplicate)
+            && !it.again
+            && it.changed
+            && it.method == "POST"
+            && it.template == "/users/{id}/authentication/temporaryAccessPassMethods"
+    });
+    let mut out = BTreeMap::new();
+    for it in made {
+        let of = |user: &&Value| user["id"].as_str() == it.object.as_deref();
+        let user = users.iter().find(of).unwrap();
+        let key = user["employeeId"].as_str().unwrap().to_owned();
+        *out.entry(key).or_default() += 1;
+    }
+    out
 }
 
 /// Every outcome on record.
