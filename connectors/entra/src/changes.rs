@@ -66,11 +66,8 @@ impl Entra {
     async fn step(&self, at: Next) -> Result<(Option<Changes>, Option<Next>), CallError> {
         match at {
             Next::Latest { everybody } => {
-                let (body, _) = self
-                    .client()
-                    .turn(graph::USERS_CHANGED, graph::changed_users(SELECT))
-                    .await?;
-                let upto = end(&body)?;
+                let latest = graph::changed_users(SELECT);
+                let upto = end(&self.client().send(latest).await?.body)?;
                 let then = if everybody {
                     Next::List(graph::list_users(SELECT.to_owned(), PAGE), upto)
                 } else {
@@ -79,16 +76,15 @@ impl Entra {
                 Ok((None, Some(then)))
             }
             Next::List(call, upto) => {
-                let (body, more) = self.client().turn("/users", call).await?;
+                let (page, more) = self.client().turn(call).await?;
                 let then = match more {
                     Some(call) => Next::List(call, upto),
                     None => Next::Upto(upto),
                 };
-                Ok((Some(Changes::Accounts(whole(&body)?)), Some(then)))
+                Ok((Some(Changes::Accounts(whole(&page.body)?)), Some(then)))
             }
             Next::Page(call) => {
-                let turned = self.client().turn(graph::USERS_CHANGED, call).await;
-                let (body, more) = match turned {
+                let (page, more) = match self.client().turn(call).await {
                     Ok(page) => page,
                     Err(error) if forgotten(&error) => {
                         tracing::info!(
@@ -98,13 +94,13 @@ impl Entra {
                     }
                     Err(error) => return Err(error),
                 };
-                let told = values(&body)?
+                let told = values(&page.body)?
                     .iter()
                     .map(change)
                     .collect::<Result<_, _>>()?;
                 let then = match more {
                     Some(call) => Next::Page(call),
-                    None => Next::Upto(end(&body)?),
+                    None => Next::Upto(end(&page.body)?),
                 };
                 Ok((Some(Changes::Accounts(told)), Some(then)))
             }

@@ -54,7 +54,7 @@ pub(crate) fn list_users(select: String, top: &str) -> Call {
 }
 
 /// Template of [`changed_users`] and of every link that it leads to.
-pub(crate) const USERS_CHANGED: &str = "/users/delta";
+const USERS_CHANGED: &str = "/users/delta";
 
 /// Nothing of users, and from where on to ask for their changes.
 pub(crate) fn changed_users(select: &str) -> Call {

@@ -34,15 +34,23 @@ impl Client {
             let Some(call) = call else {
                 return Ok(None);
             };
-            let reply = self.send(call.clone()).await?;
-            let next = self.next_page(&call, &reply.body);
-            let next = next.map_err(|error| CallError {
-                request_id: Some(reply.request_id.clone()),
-                calls: reply.calls,
-                ..error
-            })?;
-            Ok(Some((reply, next)))
+            self.turn(call).await.map(Some)
         })
+    }
+
+    /// One page of a list, and the call for the next one.
+    ///
+    /// # Errors
+    /// When the page cannot be read, or leads to another origin or to itself.
+    pub async fn turn(&self, call: Call) -> Result<(Reply, Option<Call>), CallError> {
+        let reply = self.send(call.clone()).await?;
+        let next = self.next_page(&call, &reply.body);
+        let next = next.map_err(|error| CallError {
+            request_id: Some(reply.request_id.clone()),
+            calls: reply.calls,
+            ..error
+        })?;
+        Ok((reply, next))
     }
 
     /// A list to its end.

@@ -213,8 +213,7 @@ impl Sender<'_> {
 
     /// Whether device management has the device, and has anybody but this account use it.
     async fn was_handed_on(&mut self, device: &str, account: &ObjectId) -> Result<bool, CallError> {
-        let managed = self.send(graph::find_managed(device)).await?.body;
-        let managed = values(&managed)?;
+        let managed = self.list(graph::find_managed(device)).await?;
         let user = |it: &Json| it.get("userId").and_then(Json::as_str) == Some(account.as_str());
         Ok(!managed.is_empty() && !managed.iter().any(user))
     }

@@ -139,7 +139,7 @@ impl Intune {
             );
         }
         let calls: Vec<Call> = ids.iter().map(|id| graph::find_managed(id)).collect();
-        let lists = self.client.lists(graph::MANAGED_ALL, &calls).await?;
+        let lists = self.client.lists(&calls).await?;
         let mut out = BTreeMap::new();
         for (id, list) in ids.into_iter().zip(lists) {
             let Some(list) = list else {

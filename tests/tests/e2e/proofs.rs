@@ -109,9 +109,15 @@ fn rounds() {
         group.extend(more.as_object().unwrap().clone());
         before.put_group(&Value::Object(group.clone())).unwrap()
     };
-    group(
+    let chess = group(
         "chess",
         json!({"groupTypes": [], "members@odata.bind": [member]}),
+    );
+    // Whoever plays chess is in the club, by the group.
+    let chess = format!("https://graph.microsoft.com/v1.0/groups/{chess}");
+    group(
+        "club",
+        json!({"groupTypes": [], "members@odata.bind": [chess]}),
     );
     group(
         "everybody",
@@ -165,6 +171,7 @@ fn rounds() {
         };
         assert!(said("chess").unwrap().contains("leaver.all_groups"));
         assert!(said("everybody").unwrap().contains("its rule"));
+        assert!(said("club").unwrap().contains("another group"), "{items}");
         let page = page(&report);
         assert!(page.contains("Proof that leavers are out") && page.contains("chess"));
         assert_eq!(page.contains("pending, read back at"), !last, "{now}");
