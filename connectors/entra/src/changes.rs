@@ -26,12 +26,12 @@ enum Next {
     /// A page of changes.
     Page(Call),
     /// The last word.
-    Upto(String),
+    Over(Changes),
 }
 
 impl Entra {
-    /// Changes of accounts, page by page. Where the peer has forgotten the link, or it is another peer's, every
-    /// account is told instead. Nothing comes after an error.
+    /// Changes of accounts, page by page; [`Changes::Forgotten`] where the peer has forgotten the link, or it is
+    /// another peer's. Nothing comes after an error.
     ///
     /// # Errors
     /// `Call` when a page is not answered after all retries, is not in the documented form, or leads to another
@@ -45,7 +45,7 @@ impl Entra {
             Since::Ever => Next::Latest { everybody: true },
             Since::Link(link) => match self.client().origin().follow(link) {
                 Ok(link) => Next::Page(graph::users_changed_since(link)),
-                Err(_) => Next::Latest { everybody: true },
+                Err(_) => Next::Over(Changes::Forgotten),
             },
         };
         stream::try_unfold(Some(first), move |mut next| async move {
@@ -71,7 +71,7 @@ impl Entra {
                 let then = if everybody {
                     Next::List(graph::list_users(SELECT.to_owned(), PAGE), upto)
                 } else {
-                    Next::Upto(upto)
+                    Next::Over(Changes::Upto(upto))
                 };
                 Ok((None, Some(then)))
             }
@@ -79,7 +79,7 @@ impl Entra {
                 let (page, more) = self.client().turn(call).await?;
                 let then = match more {
                     Some(call) => Next::List(call, upto),
-                    None => Next::Upto(upto),
+                    None => Next::Over(Changes::Upto(upto)),
                 };
                 Ok((Some(Changes::Accounts(whole(&page.body)?)), Some(then)))
             }
@@ -87,10 +87,7 @@ impl Entra {
                 let (page, more) = match self.client().turn(call).await {
                     Ok(page) => page,
                     Err(error) if forgotten(&error) => {
-                        tracing::info!(
-                            "The tenant no longer knows what changed since; every account is read."
-                        );
-                        return Ok((None, Some(Next::Latest { everybody: true })));
+                        return Ok((Some(Changes::Forgotten), None));
                     }
                     Err(error) => return Err(error),
                 };
@@ -100,11 +97,11 @@ impl Entra {
                     .collect::<Result<_, _>>()?;
                 let then = match more {
                     Some(call) => Next::Page(call),
-                    None => Next::Upto(end(&page.body)?),
+                    None => Next::Over(Changes::Upto(end(&page.body)?)),
                 };
                 Ok((Some(Changes::Accounts(told)), Some(then)))
             }
-            Next::Upto(link) => Ok((Some(Changes::Upto(link)), None)),
+            Next::Over(last) => Ok((Some(last), None)),
         }
     }
 }

@@ -584,7 +584,7 @@ pub enum Since<'a> {
     Now,
     /// Every account as it is.
     Ever,
-    /// From where an earlier answer says ([`Changes::Upto`]); every account, where the target has forgotten that.
+    /// From where an earlier answer says ([`Changes::Upto`]).
     Link(&'a str),
 }
 
@@ -595,6 +595,8 @@ pub enum Changes {
     Accounts(Vec<AccountChange>),
     /// The end: from where to ask on.
     Upto(String),
+    /// The end: the target no longer knows what changed since.
+    Forgotten,
 }
 
 /// What planning asks a target.

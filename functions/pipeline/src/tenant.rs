@@ -66,11 +66,6 @@ impl Moved {
         now: Timestamp,
     ) -> Result<Self, AskError> {
         let before = remembered(store).await?;
-        let since = match &before {
-            Some(before) => Since::Link(&before.link),
-            None if state.hot().is_empty() => Since::Now,
-            None => Since::Ever,
-        };
         let mut open: BTreeMap<ObjectId, AccountChange> = BTreeMap::new();
         let earlier = before
             .as_ref()
@@ -79,32 +74,52 @@ impl Moved {
         open.extend(earlier.into_iter().map(|it| (it.id.clone(), it)));
         let mut objects: Option<Objects> = None;
         let mut link = None;
-        let mut pages = target.changes(since);
-        while let Some(page) = pages.next().await {
-            match page? {
-                Changes::Upto(upto) => link = Some(upto),
-                Changes::Accounts(changes) if changes.is_empty() => {}
-                Changes::Accounts(changes) => {
-                    let objects = match &mut objects {
-                        Some(objects) => objects,
-                        None => objects.insert(state.objects()?),
+        // From where it was left off; where nobody knows that any more, everybody. A release has no time for that.
+        let everybody = match hears {
+            Hears::Everything if state.hot().is_empty() => Some(Since::Now),
+            Hears::Everything => Some(Since::Ever),
+            Hears::LetIn => None,
+        };
+        let since = before.as_ref().map(|it| Since::Link(&it.link));
+        for since in since.into_iter().chain(everybody) {
+            let mut pages = target.changes(since);
+            while let Some(page) = pages.next().await {
+                let changes = match page? {
+                    Changes::Upto(upto) => {
+                        link = Some(upto);
+                        break;
+                    }
+                    Changes::Forgotten => break,
+                    Changes::Accounts(changes) => changes,
+                };
+                if changes.is_empty() {
+                    continue;
+                }
+                let objects = match &mut objects {
+                    Some(objects) => objects,
+                    None => objects.insert(state.objects()?),
+                };
+                for change in changes {
+                    let Some(at) = objects.find(&change.id) else {
+                        continue;
                     };
-                    for change in changes {
-                        let Some(at) = objects.find(&change.id) else {
-                            continue;
-                        };
-                        let whole = match open.remove(&change.id) {
-                            Some(older) => older.then(change),
-                            None => change,
-                        };
-                        if drift(&state.hot()[at], source, &whole).is_some() {
-                            open.insert(whole.id.clone(), whole);
-                        }
+                    let whole = match open.remove(&change.id) {
+                        Some(older) => older.then(change),
+                        None => change,
+                    };
+                    if drift(&state.hot()[at], source, &whole).is_some() {
+                        open.insert(whole.id.clone(), whole);
                     }
                 }
             }
+            if link.is_some() {
+                break;
+            }
+            if since != Since::Ever {
+                tracing::info!("The tenant no longer knows what changed since the last run.");
+            }
         }
-        // Nothing was asked: a tenant of another time.
+        // Nothing was asked, or a release has to wait for a delivery.
         let Some(link) = link else {
             return Ok(Self::default());
         };
