@@ -151,7 +151,7 @@ fn what_is_not_said_is_as_for_everybody() {
         mover = { overlap_days = 3, mail_alias = true }\n\
         leaver = { licence_days = 4, methods_days = \"never\", delete_days = \"never\", \
         all_groups = true, roles = true, for_cause = true, devices = true }\n\
-        devices = { return_wait_days = 5, reissue_days = 6, escalate_days = 7, \
+        devices = { keep_esim = true, return_wait_days = 5, reissue_days = 6, escalate_days = 7, \
         unresolved_days = 8, entra_delete_days = 9 }\n\
         rescinded = { delete_days = \"never\" }\nleave = { unpaid_block_from_days = 10 }\n\
         absence = { second_miss_disables = false, human_after_days = 11 }\n";

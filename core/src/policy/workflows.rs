@@ -185,6 +185,8 @@ pub struct LeaverChanges {
 )]
 pub struct DeviceChanges {
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_esim: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub return_wait_days: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reissue_days: Option<u16>,
@@ -299,6 +301,7 @@ impl Workflow {
         set(&mut out.leaver.for_cause, said.for_cause.as_ref());
         set(&mut out.leaver.devices, said.devices.as_ref());
         let (clocks, said) = (&mut out.devices, &self.devices);
+        set(&mut clocks.keep_esim, said.keep_esim.as_ref());
         set(&mut clocks.return_wait_days, said.return_wait_days.as_ref());
         set(&mut clocks.reissue_days, said.reissue_days.as_ref());
         set(&mut clocks.escalate_days, said.escalate_days.as_ref());
@@ -362,6 +365,7 @@ fn careful(one: &Policy, other: &Policy) -> Policy {
     leaver.for_cause |= theirs.for_cause;
     leaver.devices &= theirs.devices;
     let (clocks, theirs) = (&mut out.devices, &other.devices);
+    clocks.keep_esim |= theirs.keep_esim;
     most(&mut clocks.return_wait_days, theirs.return_wait_days);
     most(&mut clocks.reissue_days, theirs.reissue_days);
     least(&mut clocks.escalate_days, theirs.escalate_days);
