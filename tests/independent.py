@@ -33,6 +33,9 @@ KNOWN = {
     r"/v1\.0/devices\(deviceId='[^']*'\)/registeredOwners": "List registeredOwners: by id or deviceId; the client has nothing behind an alternate key",
     r"/v1\.0/users\('\$[^']*'\)": "Get user: a name that begins with $ is written so",
 }
+# What a link of a change query carries; the client follows such links whole (`with_url`), and its option for the
+# first of them is missing ("Use delta query": `$deltatoken=latest`).
+LINKS = {"$deltatoken", "$skiptoken"}
 # What a query option is called in the client.
 OPTIONS = {"$select": "select", "$filter": "filter", "$top": "top", "$expand": "expand"}
 
@@ -98,6 +101,8 @@ def options(at, query):
     ]
     known = {field for it in nested for field in it.__dataclass_fields__}
     names = [unquote(pair.split("=")[0]) for pair in query.split("&")]
+    if type(at).__name__ == "DeltaRequestBuilder":
+        names = [it for it in names if it not in LINKS]
     return [it for it in names if OPTIONS.get(it) not in known]
 
 
