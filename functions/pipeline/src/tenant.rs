@@ -175,7 +175,7 @@ async fn remembered(store: &Store) -> Result<Option<Watch>, StoreError> {
         Ok(watch) if watch.format_version == FORMAT_VERSION => Ok(Some(watch)),
         Ok(_) => Ok(None),
         Err(error) => {
-            tracing::warn!(%error, "Every account of the tenant is read to see what changed.");
+            tracing::warn!(%error, "Nobody knows what changed in the tenant; the next delivery reads every account.");
             Ok(None)
         }
     }
