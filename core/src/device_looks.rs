@@ -127,9 +127,7 @@ pub fn heed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        Device, DeviceRecords, Enrolment, Join, Ownership, Platform, SourceName, WorkerId,
-    };
+    use crate::model::{Device, DeviceRecords, SourceName, WorkerId};
 
     const SENT: &str = "2027-04-05T08:00:00Z";
     const NOW: &str = "2027-04-05T09:00:00Z";
@@ -137,19 +135,12 @@ mod tests {
     fn person(change: impl FnOnce(&mut DeviceCase)) -> Person {
         let mut person = Person::new(SourceName::new("hr"), WorkerId::new("7"));
         let mut case = DeviceCase::new(Device {
-            id: "d".to_owned(),
-            owner: Ownership::Company,
-            os: Platform::Windows,
-            enrolment: Enrolment::Device,
-            join: Join::Entra,
-            autopilot: false,
-            shared: false,
-            others: false,
             records: Some(DeviceRecords {
                 managed: Some("m".to_owned()),
                 directory: Some("d".to_owned()),
                 applications: None,
             }),
+            ..Device::pc("d")
         });
         change(&mut case);
         person.devices.insert("d".to_owned(), case);

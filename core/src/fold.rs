@@ -554,9 +554,7 @@ pub struct PersonLine {
 mod tests {
     use super::*;
     use crate::digest::EvidenceKey;
-    use crate::model::{
-        Device, Enrolment, Join, Ownership, PersonKey, Platform, ProofOf, ProofVerdict, SourceName,
-    };
+    use crate::model::{Device, PersonKey, ProofOf, ProofVerdict, SourceName};
     use crate::plan::{SourceRow, seal};
     use crate::policy::{Draft, DraftAction, Reason};
     use crate::state::{DeviceCase, PlannedCut};
@@ -601,17 +599,7 @@ mod tests {
     }
 
     fn case() -> DeviceCase {
-        DeviceCase::new(Device {
-            id: "d".to_owned(),
-            owner: Ownership::Company,
-            os: Platform::Windows,
-            enrolment: Enrolment::Device,
-            join: Join::Entra,
-            autopilot: false,
-            shared: false,
-            others: false,
-            records: None,
-        })
+        DeviceCase::new(Device::pc("d"))
     }
 
     fn leaver(lifecycle: Lifecycle) -> Person {

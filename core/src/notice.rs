@@ -246,7 +246,7 @@ fn lift(person: &mut Person, parking: Parking, at: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Device, DeviceRecords, Enrolment, Join, Ownership, Platform, SourceName};
+    use crate::model::{Device, DeviceRecords, SourceName};
     use crate::state::{DeviceCase, Undone};
 
     fn notice(kind: NoticeKind, at: &str) -> Notice {
@@ -361,18 +361,11 @@ mod tests {
             "nobody knows that it is the same"
         );
         let device = Device {
-            id: "other".to_owned(),
-            owner: Ownership::Company,
-            os: Platform::Windows,
-            enrolment: Enrolment::Device,
-            join: Join::Entra,
-            autopilot: false,
-            shared: false,
-            others: false,
             records: Some(DeviceRecords {
                 managed: Some("d1".to_owned()),
                 ..DeviceRecords::default()
             }),
+            ..Device::pc("other")
         };
         let case = DeviceCase::new(device.clone());
         person.devices.insert("other".to_owned(), case);
@@ -436,15 +429,8 @@ mod tests {
     fn a_new_word_about_a_device_asks_anew() {
         let case = |sent: bool| {
             let mut case = DeviceCase::new(Device {
-                id: "D1".to_owned(),
-                owner: Ownership::Company,
-                os: Platform::Windows,
-                enrolment: Enrolment::Device,
-                join: Join::Entra,
-                autopilot: false,
-                shared: false,
-                others: false,
                 records: Some(DeviceRecords::default()),
+                ..Device::pc("D1")
             });
             case.agreed = true;
             case.consent = Some(("C-1".to_owned(), true));

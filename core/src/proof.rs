@@ -384,9 +384,7 @@ mod tests {
     use ProofVerdict as Is;
 
     use super::*;
-    use crate::model::{
-        DeviceRecords, Enrolment, Join, ObjectId, Ownership, Platform, SourceName, WorkerId,
-    };
+    use crate::model::{DeviceRecords, ObjectId, SourceName, WorkerId};
 
     /// What is not gone: kind, verdict and a word of the reason.
     type Left = (Of, Is, &'static str);
@@ -457,17 +455,7 @@ mod tests {
     }
 
     fn device() -> Device {
-        Device {
-            id: "d1".to_owned(),
-            owner: Ownership::Company,
-            os: Platform::Windows,
-            enrolment: Enrolment::Device,
-            join: Join::Entra,
-            autopilot: false,
-            shared: false,
-            others: false,
-            records: None,
-        }
+        Device::pc("d1")
     }
 
     /// What was seen, what was expected → the kind, verdict and a word of the reason of what is not gone.

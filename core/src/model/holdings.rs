@@ -67,6 +67,24 @@ pub struct Device {
     pub records: Option<DeviceRecords>,
 }
 
+#[cfg(test)]
+impl Device {
+    /// A company's PC, joined and managed, of which nobody said where its records are.
+    pub(crate) fn pc(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            owner: Ownership::Company,
+            os: Platform::Windows,
+            enrolment: Enrolment::Device,
+            join: Join::Entra,
+            autopilot: false,
+            shared: false,
+            others: false,
+            records: None,
+        }
+    }
+}
+
 impl Device {
     /// Whether people mean it by an id: its own, or that of one of its records.
     pub fn goes_by(&self, id: &str) -> bool {

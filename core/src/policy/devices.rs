@@ -446,17 +446,7 @@ mod tests {
     use crate::model::{Enrolment, Join};
 
     fn device(words: &str) -> Device {
-        let mut device = Device {
-            id: "D".to_owned(),
-            owner: Ownership::Company,
-            os: Platform::Windows,
-            enrolment: Enrolment::Device,
-            join: Join::Entra,
-            autopilot: false,
-            shared: false,
-            others: false,
-            records: None,
-        };
+        let mut device = Device::pc("D");
         for word in words.split_whitespace() {
             match word {
                 "company" => {}
