@@ -5,10 +5,7 @@
 
 /// The known name nearest to `wrong`, when it is near enough to be a slip: a difference of case,
 /// or at most a third of the letters.
-pub(crate) fn nearest<'a>(
-    wrong: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong: Vec<char> = wrong
         .chars()
         .take(64)
@@ -26,8 +23,14 @@ pub(crate) fn nearest<'a>(
 }
 
 /// ` (did you mean ...?)`, or nothing.
-pub(crate) fn hint<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn hint<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(wrong, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// Whether one letter more, less or other makes one name of the other.
+pub(crate) fn is_slip(a: &str, b: &str) -> bool {
+    let letters = |text: &str| text.chars().take(64).collect::<Vec<char>>();
+    distance(&letters(a), &letters(b)) <= 1
 }
 
 /// Levenshtein distance.

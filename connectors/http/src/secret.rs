@@ -31,3 +31,15 @@ impl fmt::Display for Secret {
         f.write_str("[secret]")
     }
 }
+
+/// Where a secret is kept: what a configuration says in place of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SecretAt {
+    /// In an environment variable of this name.
+    Env(String),
+    /// In a secret of AWS Secrets Manager, by name or ARN.
+    Secret(String),
+    /// In a file, relative to the configuration.
+    File(std::path::PathBuf),
+}

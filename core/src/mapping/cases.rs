@@ -138,6 +138,21 @@ mod tests {
                 include_str!("../../../mappings/successfactors/cases.toml"),
             ),
             (
+                "aquera",
+                include_str!("../../../mappings/aquera/mapping.toml"),
+                include_str!("../../../mappings/aquera/cases.toml"),
+            ),
+            (
+                "bamboohr",
+                include_str!("../../../mappings/bamboohr/mapping.toml"),
+                include_str!("../../../mappings/bamboohr/cases.toml"),
+            ),
+            (
+                "dynamics365",
+                include_str!("../../../mappings/dynamics365/mapping.toml"),
+                include_str!("../../../mappings/dynamics365/cases.toml"),
+            ),
+            (
                 "demo",
                 include_str!("../../../mappings/demo/mapping.toml"),
                 include_str!("../../../mappings/demo/cases.toml"),

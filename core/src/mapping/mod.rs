@@ -16,3 +16,4 @@ mod scope;
 pub(crate) use expression::plain;
 pub use file::{Apply, AttributeRule, DateFormat, Mapping, MappingFileError};
 pub use map::{Bound, ExplainedAttribute, Fact, Given, Made, Mapped, Origin};
+pub(crate) use properties::limit;

@@ -135,6 +135,11 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         .map(|(_, kind)| *kind)
 }
 
+/// The most characters that a property takes, where that is known.
+pub(crate) fn limit(name: &str) -> Option<usize> {
+    kind(name).and_then(Kind::limit)
+}
+
 /// Why a property of users that the directory has is none that a mapping writes.
 ///
 /// Source: "user resource type" (learn.microsoft.com/graph/api/resources/user), what is read-only

@@ -27,6 +27,16 @@ pub enum FindingKind {
     KeyScientificNotation,
     /// A single value is not valid text in the file's encoding.
     EncodingError,
+    /// Nobody says what text the file is; it was guessed.
+    EncodingAssumed,
+    /// Rows above the header were not read.
+    PreambleSkipped,
+    /// Rows behind the last worker were not read.
+    FooterSkipped,
+    /// The file says how many workers it has, and it has them.
+    ControlTotalOk,
+    /// The number is not of the declared form.
+    NumberFormat,
     /// Header names were cleaned of spaces or invisible characters.
     HeaderCleaned,
     /// Two columns have the same name.
@@ -173,6 +183,38 @@ pub enum FindingKind {
     NobodyOfRow,
     /// The row does not say whose employment it is, where several sources have to know.
     PersonMissing,
+    /// One of several sheets was taken.
+    SheetChosen,
+    /// A hidden sheet was not read.
+    HiddenSheetIgnored,
+    /// Rows that a user does not see were read.
+    HiddenRowsRead,
+    /// The cell lies under a merged one.
+    MergedValue,
+    /// The cell holds an error.
+    CellError,
+    /// The cell holds a formula that nobody calculated.
+    FormulaWithoutValue,
+    /// The key is stored as a number, and the sheet shows another text.
+    KeyFromNumber,
+    /// A number has more digits than a spreadsheet keeps.
+    PrecisionLost,
+    /// The last row is the last one that a format of workbooks has.
+    RowCountAtFormatLimit,
+    /// A delivery of a newer date has the bytes of an older one.
+    StaleContent,
+    /// The value is not of the form that the configuration says.
+    ValueForm,
+    /// The source keeps a value to itself, or does not say whether there is one.
+    ValueUnknown,
+    /// The source has several values where one is wanted.
+    SeveralValues,
+    /// The source gave more than it was asked for.
+    SourceWider,
+    /// The source says that workers are gone.
+    GoneAtSource,
+    /// No worker has an attribute.
+    AttributeNowhere,
 }
 
 /// How much a finding matters.

@@ -44,6 +44,33 @@ pub const fn advice(kind: FindingKind) -> &'static str {
         FindingKind::HeaderDuplicate => {
             "Two columns have the same name. Rename one of them in the export."
         }
+        FindingKind::EncodingAssumed => {
+            "The file does not say what text it is. Export it as UTF-8, or say `encoding` in the configuration of the source."
+        }
+        FindingKind::PreambleSkipped => "Rows above the header were left out. Nothing to do.",
+        FindingKind::FooterSkipped => "Rows behind the last worker were left out. Nothing to do.",
+        FindingKind::ControlTotalOk => "The file has as many workers as it says. Nothing to do.",
+        FindingKind::NumberFormat => {
+            "The number is written in another way than the configuration says. The row is held: mend it at the source, or the configuration."
+        }
+        FindingKind::ValueForm => {
+            "The value is not of the form that the configuration of the source says. Mend it at the source, or the configuration."
+        }
+        FindingKind::ValueUnknown => {
+            "The source did not say this value: give whoever reads it the permission, or say in the configuration of the source what a missing value means. The row is held until then."
+        }
+        FindingKind::SeveralValues => {
+            "Choose one of the values in the configuration of the source, by a condition in the path, or say that they are joined."
+        }
+        FindingKind::SourceWider => {
+            "The source does not filter as it was asked to. Nothing is lost; pulls in full cost it the same."
+        }
+        FindingKind::GoneAtSource => {
+            "Nothing is done to anybody for it: a pull in full has to show that they are gone. Pull in full soon."
+        }
+        FindingKind::AttributeNowhere => {
+            "Look whether the path in the configuration is right and whoever reads the source may see the attribute: as it is, its values are cleared."
+        }
         FindingKind::HeaderBlank => "A column has no name. Name it, or leave it out of the export.",
         FindingKind::HeaderRepeated => {
             "The header stands again further down: files were joined. Deliver one export."
@@ -150,6 +177,45 @@ pub const fn advice(kind: FindingKind) -> &'static str {
         FindingKind::PersonMissing => {
             "The row does not say which person it belongs to, so that nobody can tell whether another \
              source has them too. Let the source say it."
+        }
+        FindingKind::SheetChosen => {
+            "The workbook has several sheets and this one was read. Name the sheet in the \
+             configuration where another one is meant."
+        }
+        FindingKind::HiddenSheetIgnored => {
+            "A hidden sheet was not read. Name it in the configuration where it is meant."
+        }
+        FindingKind::HiddenRowsRead => {
+            "Rows that are hidden or filtered out were read like the others. Take them out of the \
+             file where nobody is meant by them."
+        }
+        FindingKind::MergedValue => {
+            "The cell is covered by a merged one and has no value of its own. Export without merged \
+             cells; the row is not believed until then."
+        }
+        FindingKind::CellError => {
+            "The cell holds an error, so that nobody knows the value. Correct the formula, or export \
+             straight from HR."
+        }
+        FindingKind::FormulaWithoutValue => {
+            "The cell holds a formula that was never calculated. Open the workbook in a spreadsheet and \
+             save it, or have values written."
+        }
+        FindingKind::KeyFromNumber => {
+            "The key is stored as a number, and the sheet shows it with zeros or text that it does not \
+             have. Export keys as text."
+        }
+        FindingKind::PrecisionLost => {
+            "A number has more digits than a spreadsheet keeps, so that the last ones are wrong. Export \
+             the column as text."
+        }
+        FindingKind::RowCountAtFormatLimit => {
+            "The data end exactly where a format of workbooks ends: whatever came behind may have been cut off \
+             without a word. Compare the number of workers with HR, and export as text."
+        }
+        FindingKind::StaleContent => {
+            "A delivery of a newer date has the bytes of an older one. Ask whether HR took something back, or \
+             the export sends its last output again."
         }
         FindingKind::BridgedGap => {
             "Days lie between two employments that count as one. Nothing to do if HR means it."
