@@ -48,7 +48,7 @@ fn row(n: usize) -> Row {
         ("LastName", LAST[n % LAST.len()].to_owned()),
         (
             "StatusHireDate",
-            format!("20{:02}-{:02}-{:02}-07:00", n % 26, 1 + n % 12, 1 + n % 28),
+            format!("20{:02}-{:02}-{:02}", n % 26, 1 + n % 12, 1 + n % 28),
         ),
         (
             "LocalReference",

@@ -193,6 +193,7 @@ fn prepare(dir: &Path) {
             rows,
             now: at,
             profile: None,
+            asked: None,
         };
         let planned = Planned {
             intake: Some(intake.clone()),

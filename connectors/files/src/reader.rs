@@ -10,14 +10,20 @@ use std::path::Path;
 use csv::ByteRecord;
 use rollcall_core::model::{Finding, FindingKind, Place, Severity, WorkerId, text_shape};
 
-use crate::clean::{clean, clean_name};
-use crate::options::Options;
-use crate::refused::{RefusalKind, Refused};
+use crate::book::{self, Book, Cell, Choose, Kind};
+use crate::decode::{Encoded, Medium, decode};
+use crate::layout::{self, Layout, Role, Roles};
+use crate::options::{Footer, HeaderAt, Options};
+use crate::typed::Typed;
+use rollcall_source::{RefusalKind, Refused};
+use rollcall_source::{clean, clean_name};
 
 /// How much of the beginning is looked at to tell what a file is.
 const HEAD_BYTES: usize = 64 * 1024;
 /// How much is read from the medium at once.
 const BUFFER_BYTES: usize = 128 * 1024;
+/// Rows that a sheet of an xls has at most, and one of the formats after it.
+const FORMAT_ENDS: [u32; 2] = [65_536, 1_048_576];
 /// Rows with a byte that is not UTF-8, above which the file is taken to be in another encoding.
 const BAD_ROWS_PERCENT: u32 = 1;
 
@@ -72,40 +78,178 @@ pub fn open_file(path: &Path, options: &Options) -> Result<Reader<File>, Refused
     open(File::open(path).map_err(fail)?, options)
 }
 
-/// Tells what the file is, finds delimiter and header, and gets ready to stream.
+/// Tells what the file is, finds encoding, delimiter and header, and gets ready to stream.
 ///
 /// # Errors
-/// [`Refused`] when it is empty, no text table, not UTF-8 in its header, or lacks a column.
+/// [`Refused`] when it is empty, no text table, of an encoding that it does not keep, or lacks a column.
 pub fn open<R: Read + Seek>(mut from: R, options: &Options) -> Result<Reader<R>, Refused> {
     let fail = |e: std::io::Error| Refused::io(&e);
     let bytes = from.seek(SeekFrom::End(0)).map_err(fail)?;
     from.seek(SeekFrom::Start(0)).map_err(fail)?;
-    let mut head = Vec::new();
-    from.by_ref()
-        .take(HEAD_BYTES as u64)
-        .read_to_end(&mut head)
-        .map_err(fail)?;
+    let head = head_of(&mut from)?;
     recognise(&head)?;
-    let mut start = if head.starts_with(b"\xef\xbb\xbf") {
-        3
-    } else {
-        0
-    };
-    let mut delimiter = options.delimiter;
-    let mut first_line = 1;
-    if let Some((declared, length)) = separator_line(&head[start..]) {
-        delimiter = delimiter.or(Some(declared));
-        start += length;
-        first_line = 2;
+    match book::sniff(&head, &mut from, &options.limits)? {
+        Kind::Text => of_text(from, bytes, options),
+        kind @ (Kind::Xlsx | Kind::Xlsb | Kind::Xls | Kind::Ods) => {
+            of_book(from, kind, bytes, options)
+        }
     }
-    let delimiter = delimiter.unwrap_or_else(|| find_delimiter(&head[start..], options));
-    from.seek(SeekFrom::Start(start as u64)).map_err(fail)?;
+}
+
+/// A workbook: its sheet, and the header in it.
+fn of_book<R: Read + Seek>(
+    mut from: R,
+    kind: Kind,
+    bytes: u64,
+    options: &Options,
+) -> Result<Reader<R>, Refused> {
+    from.seek(SeekFrom::Start(0)).map_err(|e| Refused::io(&e))?;
+    let choose = match &options.sheet {
+        Some(name) => Choose::Named(name),
+        None => Choose::Having(&options.required),
+    };
+    let mut book = Book::open(from, kind, &choose, &options.limits)?;
+    let found = book.detected().clone();
+    let first = found.first_column;
+    let mut above = Vec::new();
+    let mut top: Option<(u32, Vec<String>)> = None;
+    let mut is_there = false;
+    while let Some(row) = book.next()? {
+        let names: Vec<String> = (first..row.width())
+            .map(|at| written(&row.cell(at)))
+            .collect();
+        let wanted = match options.header {
+            HeaderAt::Row(wanted) => row.number() == wanted,
+            HeaderAt::Nowhere => true,
+            HeaderAt::Found => {
+                let has = |name: &String| names.iter().any(|it| clean_name(it) == *name);
+                options.required.iter().all(has)
+            }
+        };
+        let number = row.number();
+        let filled = names.iter().filter(|it| !it.trim().is_empty()).count();
+        if wanted || top.is_none() {
+            top = Some((number, names));
+        }
+        if wanted {
+            is_there = true;
+            break;
+        }
+        above.push((number, filled));
+        if above.len() >= layout::ROWS {
+            break;
+        }
+    }
+    let (number, names) = top.ok_or_else(no_rows)?;
+    if !is_there && options.header != HeaderAt::Found {
+        let message = "the row that is said to be the header is not there";
+        let hint = "say which row it is in the configuration";
+        return Err(Refused::new(RefusalKind::WrongHeader, message, hint));
+    }
+    let at = Place {
+        row: Some(number),
+        ..Place::default()
+    };
+    let names = match options.header {
+        HeaderAt::Nowhere => (1..=names.len()).map(|n| format!("column {n}")).collect(),
+        HeaderAt::Found | HeaderAt::Row(_) => names,
+    };
+    let header = header(Ok(names), &at, options)?;
+    let mut findings = book.findings().to_vec();
+    if options.header == HeaderAt::Found {
+        let columns = header.names.len();
+        let crowded = above
+            .iter()
+            .find(|it| is_there && layout::looks_like_a_worker(it.1, columns));
+        if let Some((row, _)) = crowded {
+            return Err(outside(*row, "above the header"));
+        }
+        let above: Vec<u32> = above.iter().map(|it| it.0).collect();
+        findings.extend(preamble(&above));
+    }
+    let nowhere = options.header == HeaderAt::Nowhere;
+    let detected = Detected {
+        format: found.format,
+        encoded: None,
+        delimiter: None,
+        header_row: (!nowhere).then_some(number),
+        sheet: Some(found.sheet),
+        date_system: found.date_system,
+        first_column: Some(book::letters(first).to_string()),
+        control_total: None,
+        file_date: None,
+        coverage: None,
+    };
+    let rows = Rows::Book(Box::new(Sheet {
+        days: vec![false; header.names.len()],
+        key_shown: None,
+        book,
+        first,
+        // Without a header the first row is somebody's.
+        again: nowhere,
+    }));
+    Reader::new(rows, (header, detected, findings), bytes, options)
+}
+
+/// What a cell of a header says.
+fn written(cell: &Cell<'_>) -> String {
+    match cell {
+        Cell::Text(text) | Cell::Duration(text) => (*text).to_owned(),
+        Cell::Number(number) => number.text.to_owned(),
+        Cell::Boolean(value) => value.to_string(),
+        Cell::Day(day) => day.to_string(),
+        Cell::Moment(moment) => moment.to_string(),
+        Cell::Empty | Cell::NoDay | Cell::Error(_) | Cell::Uncalculated | Cell::Covered(_) => {
+            String::new()
+        }
+    }
+}
+
+/// A row outside of the table that somebody may stand in.
+fn outside(row: u32, place: &str) -> Refused {
+    let message = format!("a row {place} has as much in it as a worker's");
+    let hint = "whoever is in it would count as gone; have the export written with the header first and \
+                the totals last";
+    Refused::new(RefusalKind::WrongHeader, message, hint).at(row, u64::from(row))
+}
+
+/// Rows above the header, where there are any.
+fn preamble(rows: &[u32]) -> Option<Finding> {
+    let first = rows.first()?;
+    let note = "above the header; not read";
+    let (kind, place) = (FindingKind::PreambleSkipped, Place::row(*first));
+    let found = Finding::new(kind, Severity::Info, place, note);
+    Some(found.with("rows", list(rows)))
+}
+
+fn of_text<R: Read + Seek>(from: R, bytes: u64, options: &Options) -> Result<Reader<R>, Refused> {
+    let fail = |e: std::io::Error| Refused::io(&e);
+    let (mut from, encoded, mut start) = decode(from, options.encoding)?;
+    let whole = from.seek(SeekFrom::End(0)).map_err(fail)?;
+    from.seek(SeekFrom::Start(start)).map_err(fail)?;
+    let head = head_of(&mut from)?;
+    let mut head = &head[..];
+    let mut delimiter = options.delimiter;
+    let mut lines = 0;
+    if let Some((declared, length)) = separator_line(head) {
+        delimiter = delimiter.or(Some(declared));
+        start += length as u64;
+        head = &head[length..];
+        lines = 1;
+    }
     // Lines end at LF; a CR before it is white space and goes with the trimming. Files of old Macs
     // have CR alone.
     let old = !head.contains(&b'\n') && head.contains(&b'\r');
+    let terminator = csv::Terminator::Any(if old { b'\r' } else { b'\n' });
+    let layout = Layout::find(head, &below(options, lines), delimiter, terminator);
+    if let Some(row) = layout.crowded.filter(|_| options.header == HeaderAt::Found) {
+        return Err(outside(row + lines, "above the header"));
+    }
+    from.seek(SeekFrom::Start(start + layout.byte))
+        .map_err(fail)?;
     let mut csv = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .terminator(csv::Terminator::Any(if old { b'\r' } else { b'\n' }))
+        .delimiter(layout.delimiter)
+        .terminator(terminator)
         .has_headers(false)
         .flexible(true)
         .buffer_capacity(BUFFER_BYTES)
@@ -116,30 +260,123 @@ pub fn open<R: Read + Seek>(mut from: R, options: &Options) -> Result<Reader<R>,
         });
     csv.get_mut().allow(0, options.limits.row_bytes_max);
     let mut record = ByteRecord::new();
-    if !csv.read_byte_record(&mut record).map_err(|e| broken(&e))? {
-        return Err(no_rows());
+    let roles = options.records.as_ref().map(|it| Roles::of(it, options));
+    let at = Place {
+        row: Some(layout.row + lines),
+        ..Place::default()
+    };
+    let mut extra_lines = u64::from(layout.line - layout.row);
+    let header = match (&roles, options.header) {
+        (Some(roles), _) => header(Ok(roles.names()), &at, options)?,
+        (None, HeaderAt::Nowhere) => {
+            let names = (1..=layout.fields).map(|n| format!("column {n}"));
+            header(Ok(names.collect()), &at, options)?
+        }
+        (None, HeaderAt::Found | HeaderAt::Row(_)) => {
+            if !csv.read_byte_record(&mut record).map_err(|e| broken(&e))? {
+                return Err(no_rows());
+            }
+            extra_lines += newlines(&record);
+            header(layout::names(&record), &at, options)?
+        }
+    };
+    let mut findings = Vec::new();
+    if encoded.assumed {
+        let note = format!(
+            "nobody says what text this is; it looks like {}, and is read so",
+            encoded.name
+        );
+        let found = Finding::new(
+            FindingKind::EncodingAssumed,
+            Severity::Warning,
+            Place::default(),
+            note,
+        );
+        findings.push(found.with("encoding", encoded.name));
     }
-    let header = header(&record, options)?;
-    let extra_lines = newlines(&record);
-    let offset = first_line - 1;
-    Ok(Reader {
-        header_row: u32::try_from(first_line).unwrap_or(1),
-        offset,
-        start: start as u64,
-        bytes,
-        extra_lines,
-        rows: 0,
-        bad_rows: 0,
-        first_bad: None,
-        last: None,
-        findings: Vec::new(),
-        names: record.clone(),
-        record,
-        header,
+    let above: Vec<u32> = layout.preamble.iter().map(|row| row + lines).collect();
+    findings.extend(preamble(&above));
+    let detected = Detected {
+        format: "csv",
+        encoded: Some(encoded),
+        delimiter: Some(layout.delimiter),
+        header_row: record_row(roles.as_ref(), options.header, layout.row + lines),
+        sheet: None,
+        date_system: None,
+        first_column: None,
+        control_total: None,
+        file_date: None,
+        coverage: None,
+    };
+    let text = Rows::Text(Box::new(Text {
         csv,
-        delimiter,
-        limits: options.limits,
-    })
+        names: record,
+        delimiter: layout.delimiter,
+        offset: u64::from(layout.line - 1 + lines),
+        start: start + layout.byte,
+        whole,
+        extra_lines,
+    }));
+    let reader = Reader::new(text, (header, detected, findings), bytes, options)?;
+    Ok(Reader { roles, ..reader })
+}
+
+/// The same options for a text of which so many lines are read already.
+fn below(options: &Options, lines: u32) -> Cow<'_, Options> {
+    match options.header {
+        HeaderAt::Row(row) if lines > 0 => Cow::Owned(Options {
+            header: HeaderAt::Row(row.saturating_sub(lines)),
+            ..options.clone()
+        }),
+        HeaderAt::Row(_) | HeaderAt::Found | HeaderAt::Nowhere => Cow::Borrowed(options),
+    }
+}
+
+/// The row of the header, where there is one.
+fn record_row(roles: Option<&Roles>, at: HeaderAt, row: u32) -> Option<u32> {
+    match (roles, at) {
+        (Some(_), _) | (None, HeaderAt::Nowhere) => None,
+        (None, HeaderAt::Found | HeaderAt::Row(_)) => Some(row),
+    }
+}
+
+/// Row numbers for a finding: `1 2 3`.
+fn list(rows: &[u32]) -> String {
+    let rows: Vec<String> = rows.iter().map(u32::to_string).collect();
+    rows.join(" ")
+}
+
+fn head_of(from: &mut impl Read) -> Result<Vec<u8>, Refused> {
+    let mut head = Vec::new();
+    from.take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)
+        .map_err(|e| Refused::io(&e))?;
+    Ok(head)
+}
+
+/// What was found out about a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detected {
+    /// `csv`, `xlsx`, `xlsb`, `xls` or `ods`.
+    pub format: &'static str,
+    /// What text it is, where it is text.
+    pub encoded: Option<Encoded>,
+    /// The byte between cells, where it is text.
+    pub delimiter: Option<u8>,
+    /// The sheet that is read, in a workbook.
+    pub sheet: Option<String>,
+    /// `1900` or `1904`, where days are numbers.
+    pub date_system: Option<&'static str>,
+    /// The letter of the first column, in a workbook.
+    pub first_column: Option<String>,
+    /// The row of the header, as a spreadsheet counts; `None`: there is none.
+    pub header_row: Option<u32>,
+    /// How many workers the file itself says that it has.
+    pub control_total: Option<u32>,
+    /// The day that it says it is of.
+    pub file_date: Option<String>,
+    /// What it says that it covers.
+    pub coverage: Option<String>,
 }
 
 /// What a whole file came to.
@@ -156,31 +393,88 @@ struct Header {
     names: Vec<String>,
     key: usize,
     columns: Vec<usize>,
+    /// Columns of which more is said, ascending.
+    typed: Vec<(usize, Typed)>,
     findings: Vec<Finding>,
 }
 
-/// Streams the rows of one file.
-#[derive(Debug)]
-pub struct Reader<R> {
-    csv: csv::Reader<Bounded<R>>,
-    delimiter: u8,
-    record: ByteRecord,
+/// A regular expression, and what was asked for with it.
+type Asked<T> = Option<(regex_lite::Regex, T)>;
+
+/// Where rows come from.
+enum Rows<R: Read + Seek> {
+    Text(Box<Text<R>>),
+    Book(Box<Sheet<R>>),
+}
+
+/// Delimited text.
+struct Text<R> {
+    csv: csv::Reader<Bounded<Medium<R>>>,
+    /// The header, to know it again.
     names: ByteRecord,
-    header: Header,
-    limits: crate::options::Limits,
-    header_row: u32,
+    delimiter: u8,
     /// Lines before the header.
     offset: u64,
     /// Bytes before the header.
     start: u64,
-    bytes: u64,
+    /// Bytes of the text as UTF-8.
+    whole: u64,
     /// Line breaks inside values so far: what rows and lines differ by.
     extra_lines: u64,
+}
+
+/// A sheet of a workbook.
+struct Sheet<R: Read + Seek> {
+    book: Book<R>,
+    /// The first column, from 0.
+    first: usize,
+    /// The row that was read last is to be given once more.
+    again: bool,
+    /// Columns that had a day in them.
+    days: Vec<bool>,
+    /// What is shown in place of the key of this row.
+    key_shown: Option<String>,
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy)]
+struct At {
+    number: u32,
+    line: u64,
+    byte: u64,
+    /// Line breaks inside its values.
+    inside: u64,
+}
+
+/// Streams the rows of one file.
+pub struct Reader<R: Read + Seek> {
+    source: Rows<R>,
+    record: ByteRecord,
+    header: Header,
+    /// What is odd about the file.
+    table_findings: Vec<Finding>,
+    detected: Detected,
+    limits: crate::options::Limits,
+    roles: Option<Roles>,
+    footer: Asked<Footer>,
+    key_pattern: Asked<String>,
+    /// Blank rows since the last that was none.
+    blank: Vec<u32>,
+    /// Rows behind the last worker.
+    tail: Vec<u32>,
+    /// The row that says how many workers there are was there.
+    trailer: bool,
+    /// Bytes of the file.
+    bytes: u64,
     rows: u32,
     bad_rows: u32,
     first_bad: Option<Refused>,
     last: Option<Last>,
     findings: Vec<Finding>,
+    /// What is odd about cells of this row of a workbook.
+    doubts: Vec<Finding>,
+    /// Values of this row that are handed on otherwise than they stand there.
+    fixed: Vec<(usize, Option<String>)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -204,30 +498,126 @@ pub struct Row<'a> {
     pub held: bool,
     /// What is odd about it.
     pub findings: &'a [Finding],
+    /// What the sheet of a workbook shows in place of a key that is a number there.
+    pub key_shown: Option<&'a str>,
     record: &'a ByteRecord,
-    columns: &'a [usize],
+    header: &'a Header,
+    fixed: &'a [(usize, Option<String>)],
 }
 
 impl Row<'_> {
     /// The values of the columns asked for, cleaned, in the order asked. A column that the row
-    /// does not reach, or whose bytes are no text, is empty.
+    /// does not reach, or whose bytes are no text, is empty, and so is one that has no value.
     pub fn values(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.columns.iter().map(|at| {
-            let bytes = self.record.get(*at).unwrap_or_default();
-            clean(std::str::from_utf8(bytes).unwrap_or_default())
+        let columns = self.header.columns.iter();
+        columns.map(|at| self.cell(*at).unwrap_or_default())
+    }
+
+    /// The same with their names; `None` where a column says that it has no value.
+    pub fn cells(&self) -> impl Iterator<Item = (&str, Option<Cow<'_, str>>)> {
+        let columns = self.header.columns.iter();
+        columns.map(|at| (self.header.names[*at].as_str(), self.cell(*at)))
+    }
+
+    /// Every column of the header, cleaned and as it is written.
+    pub(crate) fn both(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+        let columns = 0..self.header.names.len();
+        columns.map(|at| {
+            let raw = self.record.get(at).unwrap_or_default();
+            let raw = std::str::from_utf8(raw).unwrap_or_default();
+            (clean(raw), raw)
         })
+    }
+
+    /// Every field that the row has, cleaned and read as text, whatever the header says.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let fields = self.record.iter();
+        fields.map(|bytes| clean(std::str::from_utf8(bytes).unwrap_or_default()))
+    }
+
+    /// What stands in the file under a name.
+    pub fn written(&self, column: &str) -> Option<Cow<'_, str>> {
+        let at = self.header.names.iter().position(|name| name == column)?;
+        Some(self.text(at))
+    }
+
+    fn cell(&self, at: usize) -> Option<Cow<'_, str>> {
+        match self.fixed.iter().find(|(column, _)| *column == at) {
+            Some((_, value)) => value.as_deref().map(Cow::Borrowed),
+            None => Some(self.text(at)),
+        }
+    }
+
+    fn text(&self, at: usize) -> Cow<'_, str> {
+        let bytes = self.record.get(at).unwrap_or_default();
+        clean(std::str::from_utf8(bytes).unwrap_or_default())
     }
 }
 
 impl<R: Read + Seek> Reader<R> {
+    fn new(
+        source: Rows<R>,
+        (header, detected, table_findings): (Header, Detected, Vec<Finding>),
+        bytes: u64,
+        options: &Options,
+    ) -> Result<Self, Refused> {
+        let pattern = |text: &str| {
+            regex_lite::Regex::new(text).map_err(|e| {
+                let message = format!("a pattern of the configuration cannot be read: {e}");
+                Refused::new(RefusalKind::WrongHeader, message, "mend it")
+            })
+        };
+        let footer = options.footer.as_ref();
+        let footer = footer.map(|it| Ok((pattern(&it.begins)?, it.clone())));
+        let key_pattern = options.key_pattern.as_ref();
+        let key_pattern = key_pattern.map(|it| Ok((pattern(it)?, it.clone())));
+        Ok(Self {
+            source,
+            record: ByteRecord::new(),
+            header,
+            table_findings,
+            detected,
+            limits: options.limits,
+            roles: None,
+            footer: footer.transpose()?,
+            key_pattern: key_pattern.transpose()?,
+            blank: Vec::new(),
+            tail: Vec::new(),
+            trailer: false,
+            bytes,
+            rows: 0,
+            bad_rows: 0,
+            first_bad: None,
+            last: None,
+            findings: Vec::new(),
+            doubts: Vec::new(),
+            fixed: Vec::new(),
+        })
+    }
+
     /// Header names after cleaning.
     pub fn header(&self) -> &[String] {
         &self.header.names
     }
 
-    /// What is odd about the header.
-    pub fn header_findings(&self) -> &[Finding] {
-        &self.header.findings
+    /// The name of the key column.
+    pub fn key(&self) -> &str {
+        &self.header.names[self.header.key]
+    }
+
+    /// Whether each row says what it is.
+    pub fn has_marks(&self) -> bool {
+        self.roles.is_some()
+    }
+
+    /// What is odd about the header, and about the file as a whole; complete behind the last row.
+    pub fn header_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.table_findings.iter().chain(&self.header.findings)
+    }
+
+    /// What was found out about the file; complete behind the last row.
+    pub fn detected(&self) -> &Detected {
+        &self.detected
     }
 
     /// The next row, `None` at the end. Only [`Reader::finish`] says whether the file is whole.
@@ -237,31 +627,61 @@ impl<R: Read + Seek> Reader<R> {
     #[expect(clippy::should_implement_trait, reason = "rows borrow from the reader")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Refused> {
         loop {
-            let before = self.csv.position().clone();
-            self.csv
-                .get_mut()
-                .allow(before.byte(), self.limits.row_bytes_max);
-            match self.csv.read_byte_record(&mut self.record) {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(e) if too_long(&e) => {
-                    let line = before.line() + self.offset;
-                    return Err(self.too_long(
-                        u32::try_from(line - self.extra_lines).unwrap_or(u32::MAX),
-                        line,
-                    ));
-                }
-                Err(e) => return Err(broken(&e)),
-            }
-            let inside = newlines(&self.record);
-            let line = before.line() + self.offset;
-            let number = u32::try_from(line - self.extra_lines).unwrap_or(u32::MAX);
-            self.extra_lines += inside;
+            let Some(at) = self.advance()? else {
+                return self.over().map(|()| None);
+            };
+            let (number, line) = (at.number, at.line);
             if self.record.as_slice().trim_ascii().is_empty() {
                 // A blank line, also one of delimiters alone: nobody is in it.
+                self.blank.push(number);
                 continue;
             }
-            if self.record == self.names {
+            if !self.tail.is_empty() || self.begins_footer(number)? {
+                let columns = self.header.names.len();
+                let filled = layout::filled(&self.record);
+                let first = self.tail.is_empty();
+                if layout::looks_like_a_worker(filled, columns) && (!first || filled == columns) {
+                    return Err(outside(number, "behind the last worker"));
+                }
+                self.tail.append(&mut self.blank);
+                if self.tail.len() < layout::ROWS {
+                    self.tail.push(number);
+                }
+                continue;
+            }
+            self.blank.clear();
+            if let Some(roles) = &self.roles {
+                match roles.role(&self.record) {
+                    Role::Worker if !self.trailer => self.record = behind_mark(&self.record),
+                    Role::Worker => {
+                        let message = "a worker behind the row that says how many there are";
+                        let hint = "two files in one, or a broken export; have it written anew";
+                        let refused = Refused::new(RefusalKind::WrongFormat, message, hint);
+                        return Err(refused.at(number, line));
+                    }
+                    Role::Head => {
+                        let value = |name: &str| roles.value(&self.record, name).map(str::to_owned);
+                        let day = value("Date").and_then(|text| day_of(&text));
+                        let coverage = value("Coverage").map(|text| text.to_lowercase());
+                        self.detected.file_date = day.or(self.detected.file_date.take());
+                        self.detected.coverage = coverage.or(self.detected.coverage.take());
+                        continue;
+                    }
+                    Role::Trailer(at) => {
+                        self.counted(at, number, line)?;
+                        self.trailer = true;
+                        continue;
+                    }
+                    Role::Strange => {
+                        let message =
+                            "the row begins with a mark that the configuration does not know";
+                        let hint = "name it in the configuration, or have the file written anew";
+                        let refused = Refused::new(RefusalKind::WrongFormat, message, hint);
+                        return Err(refused.at(number, line));
+                    }
+                }
+            }
+            if self.roles.is_none() && self.is_header() {
                 let at = Place {
                     row: Some(number),
                     line: Some(line),
@@ -275,7 +695,7 @@ impl<R: Read + Seek> Reader<R> {
                 ));
                 continue;
             }
-            if inside > 0
+            if at.inside > 0
                 && let Some(rows) = self.swallowed()
             {
                 let message = format!(
@@ -288,11 +708,11 @@ impl<R: Read + Seek> Reader<R> {
             self.last = Some(Last {
                 row: number,
                 line,
-                byte: before.byte() + self.start,
+                byte: at.byte,
                 fields: self.record.len(),
             });
             if self.record.as_slice().len() > self.limits.row_bytes_max {
-                return Err(self.too_long(number, line));
+                return Err(row_too_long(number, line, self.limits.row_bytes_max));
             }
             self.rows += 1;
             if self.rows > self.limits.rows_max {
@@ -304,20 +724,135 @@ impl<R: Read + Seek> Reader<R> {
         }
     }
 
-    fn too_long(&self, row: u32, line: u64) -> Refused {
-        let message = format!("the row has over {} bytes", self.limits.row_bytes_max);
-        let hint =
-            "a quote that opens in it is probably never closed; have the export written anew";
-        Refused::new(RefusalKind::TooLarge, message, hint).at(row, line)
+    /// Goes to the next record, whatever it is.
+    fn advance(&mut self) -> Result<Option<At>, Refused> {
+        self.doubts.clear();
+        self.fixed.clear();
+        match &mut self.source {
+            Rows::Text(text) => text.next(&mut self.record, self.limits.row_bytes_max),
+            Rows::Book(sheet) => {
+                let (header, doubts) = (&self.header, &mut self.doubts);
+                sheet.next(&mut self.record, header, doubts, &mut self.fixed)
+            }
+        }
+    }
+
+    /// Whether the record is the header once more.
+    fn is_header(&self) -> bool {
+        match &self.source {
+            Rows::Text(text) => self.record == text.names,
+            Rows::Book(_) => {
+                let same = |(cell, name): (&[u8], &String)| cell == name.as_bytes();
+                self.detected.header_row.is_some()
+                    && self.record.iter().zip(&self.header.names).all(same)
+            }
+        }
+    }
+
+    /// Whether a row is the first of those behind the last worker.
+    fn begins_footer(&mut self, row: u32) -> Result<bool, Refused> {
+        let Some((begins, footer)) = &self.footer else {
+            return Ok(false);
+        };
+        let first = self
+            .record
+            .get(0)
+            .and_then(|it| std::str::from_utf8(it).ok());
+        if !first.is_some_and(|it| begins.is_match(&clean(it))) {
+            return Ok(false);
+        }
+        if let Some(column) = footer.count_column {
+            self.counted(column.saturating_sub(1), row, u64::from(row))?;
+            let total = self.rows;
+            let note = format!("the file says that it has {total} workers, and it has");
+            let found = Finding::new(
+                FindingKind::ControlTotalOk,
+                Severity::Info,
+                Place::row(row),
+                note,
+            );
+            self.table_findings
+                .push(found.with("value", total.to_string()));
+        }
+        self.trailer = true;
+        Ok(true)
+    }
+
+    /// The file says in this cell how many workers it has.
+    fn counted(&mut self, at: usize, row: u32, line: u64) -> Result<(), Refused> {
+        let text = self
+            .record
+            .get(at)
+            .and_then(|it| std::str::from_utf8(it).ok());
+        let total = text.and_then(|it| it.trim().parse::<u32>().ok());
+        let hint = "the file is not whole, or its export counts otherwise; have it written anew";
+        let Some(total) = total else {
+            let message = "the row that says how many workers there are has no number";
+            let refused = Refused::new(RefusalKind::ControlTotalMismatch, message, hint);
+            return Err(refused.at(row, line));
+        };
+        if total != self.rows {
+            let message = format!(
+                "row {row} says that the file has {total} workers, and there are {}",
+                self.rows
+            );
+            let refused = Refused::new(RefusalKind::ControlTotalMismatch, message, hint);
+            return Err(refused.at(row, line).counted(total, self.rows));
+        }
+        self.detected.control_total = Some(total);
+        Ok(())
+    }
+
+    /// What is said once all rows were read.
+    fn over(&mut self) -> Result<(), Refused> {
+        let counts = self.roles.as_ref().is_some_and(Roles::count) || self.footer.is_some();
+        if counts && !self.trailer && self.rows > 0 {
+            let message =
+                "the row that ends the file is missing: nobody can tell whether it is whole";
+            let hint = "the upload stopped early, or the export has another layout now";
+            let last = self.last.map_or((0, 0), |last| (last.row, last.line));
+            let refused = Refused::new(RefusalKind::Truncated, message, hint);
+            return Err(refused.at(last.0, last.1));
+        }
+        if let Some(last) = self.last.filter(|last| FORMAT_ENDS.contains(&last.row)) {
+            let note = format!(
+                "row {} is the last, and the last one that a workbook can have: rows behind it may have been \
+                 cut off on the way",
+                last.row
+            );
+            let (kind, place) = (FindingKind::RowCountAtFormatLimit, Place::row(last.row));
+            self.table_findings
+                .push(Finding::new(kind, Severity::Warning, place, note));
+        }
+        if let Some(first) = self.tail.first() {
+            let note = "behind the last worker; not read";
+            let found = Finding::new(
+                FindingKind::FooterSkipped,
+                Severity::Info,
+                Place::row(*first),
+                note,
+            );
+            self.table_findings
+                .push(found.with("rows", list(&self.tail)));
+            self.tail.clear();
+        }
+        if let Rows::Book(sheet) = &self.source {
+            self.table_findings.extend(sheet.book.hidden_rows());
+        }
+        Ok(())
     }
 
     /// Whole lines inside the values of a row that have as many fields as the header.
     fn swallowed(&self) -> Option<usize> {
+        let Rows::Text(text) = &self.source else {
+            return None;
+        };
+        let delimiter = text.delimiter;
         let wanted = self.header.names.len() - 1;
         if wanted == 0 {
             return None;
         }
-        let whole = |line: &[u8]| line.iter().filter(|b| **b == self.delimiter).count() == wanted;
+        let whole = |line: &[u8]| line.iter().filter(|b| **b == delimiter).count() == wanted;
         let rows: usize = self
             .record
             .iter()
@@ -352,21 +887,33 @@ impl<R: Read + Seek> Reader<R> {
             line: (line != u64::from(number)).then_some(line),
             column: column.map(str::to_owned),
         };
-        let mut find = |kind, severity, column: Option<&str>, note: String| {
-            let finding = Finding::new(kind, severity, place(column), note);
-            let worker = key.as_ref().map(|k| WorkerId::new(k.as_ref()));
-            self.findings.push(match worker {
-                Some(worker) => finding.of(&worker),
-                None => finding,
+        for doubt in self.doubts.drain(..) {
+            self.findings.push(match &key {
+                Some(key) => doubt.of(&WorkerId::new(key.as_ref())),
+                None => doubt,
             });
-        };
+        }
+        let mut find =
+            |kind, severity, column: Option<&str>, note: String, args: &[(&str, &str)]| {
+                let mut finding = Finding::new(kind, severity, place(column), note);
+                for (name, value) in args {
+                    finding.argue(name, *value);
+                }
+                let worker = key.as_ref().map(|k| WorkerId::new(k.as_ref()));
+                self.findings.push(match worker {
+                    Some(worker) => finding.of(&worker),
+                    None => finding,
+                });
+            };
         let key_name = self.header.names[self.header.key].as_str();
         if expected != found {
             let note = format!(
                 "{found} fields where the header has {expected}; the row is held, as its values \
                  may stand one column off"
             );
-            find(FindingKind::FieldCount, Severity::Held, None, note);
+            let (wanted, there) = (expected.to_string(), found.to_string());
+            let args = [("expected", wanted.as_str()), ("found", there.as_str())];
+            find(FindingKind::FieldCount, Severity::Held, None, note, &args);
         }
         if std::str::from_utf8(self.record.as_slice()).is_err() {
             let bad = (0..found)
@@ -375,7 +922,7 @@ impl<R: Read + Seek> Reader<R> {
                 .and_then(|at| self.header.names.get(at))
                 .map(String::as_str);
             let note = "a byte that is not UTF-8".to_owned();
-            find(FindingKind::EncodingError, Severity::Held, name, note);
+            find(FindingKind::EncodingError, Severity::Held, name, note, &[]);
             self.bad_rows += 1;
             if self.first_bad.is_none() {
                 let refused = Refused::new(
@@ -399,6 +946,7 @@ impl<R: Read + Seek> Reader<R> {
                     "{shape}: a spreadsheet rounded the key; export it as text. Until then \
                      absence from this file proves nothing"
                 ),
+                &[],
             ),
             (None, None) => find(
                 FindingKind::KeyMissing,
@@ -407,6 +955,7 @@ impl<R: Read + Seek> Reader<R> {
                 "no key that can be read: somebody unknown is present, so absence from this file \
                  proves nothing"
                     .to_owned(),
+                &[],
             ),
             (Some(key), None)
                 if key_bytes.is_some_and(|raw| raw.trim_ascii() != key.as_bytes()) =>
@@ -417,9 +966,38 @@ impl<R: Read + Seek> Reader<R> {
                     Some(key_name),
                     "invisible characters around or in the key; it is taken without them"
                         .to_owned(),
+                    &[],
                 );
             }
             (Some(_), None) => {}
+        }
+        if let (Some(key), Some((pattern, text))) = (&key, &self.key_pattern)
+            && !pattern.is_match(key)
+        {
+            let note = format!("{} does not fit the declared pattern", text_shape(key));
+            let wanted = in_words(text);
+            let args = [("expected", wanted.as_str())];
+            let (kind, column) = (FindingKind::KeyFormatMismatch, Some(key_name));
+            find(kind, Severity::Held, column, note, &args);
+        }
+        if expected == found {
+            for (at, typed) in &self.header.typed {
+                let raw = self.record.get(*at).unwrap_or_default();
+                let value = clean(std::str::from_utf8(raw).unwrap_or_default());
+                match typed.read(&value) {
+                    Ok(Some(read)) if read == value => {}
+                    Ok(read) => self.fixed.push((*at, read.map(Cow::into_owned))),
+                    Err(odd) => {
+                        let name = self.header.names[*at].as_str();
+                        let why = odd.why.map_or_else(String::new, |why| format!(": {why}"));
+                        let shape = text_shape(&value);
+                        let note = format!("{shape} is not of the declared form{why}");
+                        let args = odd.why.map(|why| ("why", why));
+                        let args: Vec<(&str, &str)> = args.into_iter().collect();
+                        find(odd.kind, Severity::Held, Some(name), note, &args);
+                    }
+                }
+            }
         }
         let held = self.findings.iter().any(|f| f.severity == Severity::Held);
         Row {
@@ -428,8 +1006,13 @@ impl<R: Read + Seek> Reader<R> {
             key,
             held,
             findings: &self.findings,
+            key_shown: match &self.source {
+                Rows::Book(sheet) => sheet.key_shown.as_deref(),
+                Rows::Text(_) => None,
+            },
             record: &self.record,
-            columns: &self.header.columns,
+            header: &self.header,
+            fixed: &self.fixed,
         }
     }
 
@@ -444,10 +1027,20 @@ impl<R: Read + Seek> Reader<R> {
             return Err(no_rows());
         };
         let fail = |e: std::io::Error| Refused::io(&e);
-        let mut from = self.csv.into_inner().inner;
-        if from.seek(SeekFrom::End(0)).map_err(fail)? != self.bytes {
+        let totals = Totals {
+            rows: self.rows,
+            bytes: self.bytes,
+        };
+        let text = match self.source {
+            // Its parts say themselves how long they are.
+            Rows::Book(_) => return Ok(totals),
+            Rows::Text(text) => text,
+        };
+        let (delimiter, whole) = (text.delimiter, text.whole);
+        let mut from = text.csv.into_inner().inner;
+        if from.seek(SeekFrom::End(0)).map_err(fail)? != whole {
             return Err(Refused::new(
-                RefusalKind::Unfinished,
+                RefusalKind::HalfWritten,
                 "the file was still being written while it was read",
                 "write it under a name that ends in `.tmp` or `.part`, and rename it when it is \
                  whole",
@@ -465,7 +1058,7 @@ impl<R: Read + Seek> Reader<R> {
             let hint = "the upload stopped early; deliver the whole file again";
             Err(Refused::new(RefusalKind::Truncated, what, hint).at(last.row, last.line))
         };
-        if ends_in_quotes(&tail, self.delimiter) {
+        if ends_in_quotes(&tail, delimiter) {
             return cut("the file ends inside a quoted value that begins in this row");
         }
         if tail.last() == Some(&0) {
@@ -478,16 +1071,99 @@ impl<R: Read + Seek> Reader<R> {
         if !ended && last.fields < self.header.names.len() {
             return cut("the last row is short and has no line end");
         }
-        Ok(Totals {
-            rows: self.rows,
-            bytes: self.bytes,
-        })
+        Ok(totals)
     }
+}
 
-    /// The row of the header, as a spreadsheet counts.
-    pub fn header_row(&self) -> u32 {
-        self.header_row
+impl<R: Read + Seek> Text<R> {
+    fn next(&mut self, record: &mut ByteRecord, most: usize) -> Result<Option<At>, Refused> {
+        let before = self.csv.position().clone();
+        self.csv.get_mut().allow(before.byte(), most);
+        let line = before.line() + self.offset;
+        let number = u32::try_from(line - self.extra_lines).unwrap_or(u32::MAX);
+        match self.csv.read_byte_record(record) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(e) if too_long(&e) => return Err(row_too_long(number, line, most)),
+            Err(e) => return Err(broken(&e)),
+        }
+        let inside = newlines(record);
+        self.extra_lines += inside;
+        Ok(Some(At {
+            number,
+            line,
+            byte: before.byte() + self.start,
+            inside,
+        }))
     }
+}
+
+impl<R: Read + Seek> Sheet<R> {
+    /// The next row as text; what is odd about its cells, and which of them have no value.
+    fn next(
+        &mut self,
+        record: &mut ByteRecord,
+        header: &Header,
+        doubts: &mut Vec<Finding>,
+        none: &mut Vec<(usize, Option<String>)>,
+    ) -> Result<Option<At>, Refused> {
+        if !std::mem::take(&mut self.again) && self.book.next()?.is_none() {
+            return Ok(None);
+        }
+        let row = self.book.row();
+        let number = row.number();
+        record.clear();
+        self.key_shown = None;
+        for (at, name) in header.names.iter().enumerate() {
+            let cell = row.cell(self.first + at);
+            let text = written(&cell);
+            record.push_field(text.as_bytes());
+            if !header.columns.contains(&at) && at != header.key {
+                continue;
+            }
+            let place = Place::cell(number, name.clone());
+            self.days[at] |= matches!(cell, Cell::Day(_) | Cell::Moment(_));
+            let days = self.days[at]
+                || header
+                    .typed
+                    .iter()
+                    .any(|(it, typed)| *it == at && typed.is_date());
+            if let Cell::Number(number) = cell
+                && at == header.key
+            {
+                self.key_shown = number.shown.map(str::to_owned);
+            }
+            if matches!(cell, Cell::NoDay) {
+                doubts.push(no_day(place, "a number that is no day"));
+            } else if days && matches!(cell, Cell::Duration(_)) {
+                doubts.push(no_day(place, "a duration, not a day"));
+            } else {
+                let key = at == header.key;
+                doubts.extend(book::doubt(&cell, place, self.first + at, key));
+            }
+            if text.is_empty() && !matches!(cell, Cell::Text(_)) {
+                none.push((at, None));
+            }
+        }
+        let at = At {
+            number,
+            line: u64::from(number),
+            byte: 0,
+            inside: 0,
+        };
+        Ok(Some(at))
+    }
+}
+
+fn no_day(place: Place, why: &'static str) -> Finding {
+    let kind = FindingKind::DateInvalid;
+    Finding::new(kind, Severity::Held, place, why).with("why", why)
+}
+
+fn row_too_long(row: u32, line: u64, most: usize) -> Refused {
+    let message = format!("the row has over {most} bytes");
+    let hint = "a quote that opens in it is probably never closed; have the export written anew";
+    Refused::new(RefusalKind::TooLarge, message, hint).at(row, line)
 }
 
 fn no_rows() -> Refused {
@@ -499,6 +1175,11 @@ fn no_rows() -> Refused {
 }
 
 fn broken(error: &csv::Error) -> Refused {
+    if too_long(error) {
+        let message = "the header, or a row before it, is longer than a row may be";
+        let hint = "a quote that is never closed, or no table of workers";
+        return Refused::new(RefusalKind::TooLarge, message, hint);
+    }
     if let csv::ErrorKind::Io(e) = error.kind() {
         return Refused::io(e);
     }
@@ -558,49 +1239,43 @@ fn scientific(key: &str) -> bool {
     number && signed.is_some_and(digits)
 }
 
+/// The rest of a row whose first value says what it is.
+fn behind_mark(record: &ByteRecord) -> ByteRecord {
+    record.iter().skip(1).collect()
+}
+
+/// `20260315` or `2026-03-15` as a day.
+fn day_of(text: &str) -> Option<String> {
+    let day = jiff::civil::Date::strptime("%Y%m%d", text).or_else(|_| text.parse());
+    day.ok().map(|day: jiff::civil::Date| day.to_string())
+}
+
+/// `^[0-9]{5}$` as people say it: `5 digits`.
+fn in_words(pattern: &str) -> String {
+    let inner = pattern
+        .strip_prefix('^')
+        .and_then(|it| it.strip_suffix('$'));
+    let digits = inner.and_then(|it| it.strip_prefix("[0-9]").or(it.strip_prefix("\\d")));
+    let count = digits.and_then(|it| it.strip_prefix('{')?.strip_suffix('}')?.parse::<u32>().ok());
+    count.map_or_else(|| pattern.to_owned(), |count| format!("{count} digits"))
+}
+
+/// Whether there is anything at all.
 fn recognise(head: &[u8]) -> Result<(), Refused> {
-    if head.is_empty() {
+    let (kind, message, hint) = if head.is_empty() {
         let hint = "the export or the upload failed; deliver the file again";
-        return Err(Refused::new(
-            RefusalKind::Empty,
-            "the file has 0 bytes",
-            hint,
-        ));
-    }
-    let text = "save it as CSV in UTF-8";
-    let found = if head.starts_with(b"PK\x03\x04") {
-        Some(("an XLSX workbook or another zip archive", text))
-    } else if head.starts_with(b"\xd0\xcf\x11\xe0") {
-        Some(("an old or a password-protected workbook", text))
-    } else if head.starts_with(b"\x1f\x8b") {
-        Some(("gzip", "unpack it first"))
-    } else if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        Some(("UTF-16 text", text))
-    } else {
-        let begin = head.trim_ascii_start();
-        let lower: Vec<u8> = begin.iter().take(16).map(u8::to_ascii_lowercase).collect();
-        let page = [&b"<html"[..], b"<!doctype", b"<?xml", b"<table"];
-        page.iter()
-            .any(|p| lower.starts_with(p))
-            .then_some(("a web page or XML", text))
-    };
-    match found {
-        None if head.iter().all(|b| *b == 0) => Err(Refused::new(
+        (RefusalKind::Empty, "the file has 0 bytes", hint)
+    } else if head.iter().all(|byte| *byte == 0) {
+        let hint = "the upload failed; deliver the file again";
+        (
             RefusalKind::Truncated,
             "the file holds only NUL bytes",
-            "the upload failed; deliver the file again",
-        )),
-        None => Ok(()),
-        Some((what, hint)) => Err(Refused::new(
-            if what.starts_with("UTF-16") {
-                RefusalKind::NotUtf8
-            } else {
-                RefusalKind::WrongFormat
-            },
-            format!("this is {what}, not CSV in UTF-8"),
             hint,
-        )),
-    }
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Refused::new(kind, message, hint))
 }
 
 /// A first line `sep=;`: the delimiter, and the length of the line.
@@ -616,40 +1291,18 @@ fn separator_line(head: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// The delimiter under which most required columns are found; of equals the more frequent one.
-fn find_delimiter(head: &[u8], options: &Options) -> u8 {
-    let line_end = head.iter().position(|b| *b == b'\n').unwrap_or(head.len());
-    let score = |delimiter: u8| {
-        let mut csv = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(head);
-        let mut record = ByteRecord::new();
-        let found = match csv.read_byte_record(&mut record) {
-            Ok(true) => record
-                .iter()
-                .filter_map(|b| std::str::from_utf8(b).ok())
-                .filter(|n| options.required.contains(&clean_name(n)))
-                .count(),
-            Ok(false) | Err(_) => 0,
-        };
-        (
-            found,
-            head[..line_end].iter().filter(|b| **b == delimiter).count(),
-        )
-    };
-    let best = [b'^', b'|', b'\t', b';', b',']
-        .into_iter()
-        .max_by_key(|d| score(*d));
-    best.unwrap_or(b',')
-}
-
-fn header(record: &ByteRecord, options: &Options) -> Result<Header, Refused> {
-    if record.len() > options.limits.columns_max {
+fn header(
+    raw: Result<Vec<String>, Refused>,
+    at: &Place,
+    options: &Options,
+) -> Result<Header, Refused> {
+    let row = at.row.unwrap_or(1);
+    let placed = |refused: Refused| refused.at(row, u64::from(row));
+    let raw = raw.map_err(placed)?;
+    if raw.len() > options.limits.columns_max {
         let message = format!(
             "{} columns; the limit is {}",
-            record.len(),
+            raw.len(),
             options.limits.columns_max
         );
         return Err(Refused::new(
@@ -658,41 +1311,43 @@ fn header(record: &ByteRecord, options: &Options) -> Result<Header, Refused> {
             "is this the right file?",
         ));
     }
-    let mut names: Vec<String> = Vec::with_capacity(record.len());
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut names: Vec<String> = Vec::with_capacity(raw.len());
+    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut findings = Vec::new();
-    let mut note = |kind, column: &str, text: &str| {
-        findings.push(Finding::new(
-            kind,
-            Severity::Info,
-            Place::cell(1, column),
-            text,
-        ));
+    let mut note = |kind, column: &str, places: &[usize], text: &str| {
+        let places: Vec<u32> = places
+            .iter()
+            .filter_map(|at| u32::try_from(at + 1).ok())
+            .collect();
+        let found = Finding::new(kind, Severity::Info, Place::cell(row, column), text);
+        findings.push(found.with("columns", list(&places)));
     };
-    for (at, raw) in record.iter().enumerate() {
-        let Ok(raw) = std::str::from_utf8(raw) else {
-            let message = format!("the name of column {} is not UTF-8", at + 1);
-            let refused = Refused::new(RefusalKind::NotUtf8, message, "export as UTF-8");
-            return Err(refused.at(1, 1));
-        };
+    for (at, raw) in raw.iter().enumerate() {
         let mut name = clean_name(raw);
-        if name != raw {
+        if name != *raw {
             note(
                 FindingKind::HeaderCleaned,
                 &name,
+                &[at],
                 "spaces or invisible characters removed",
             );
         }
         if name.is_empty() {
             name = format!("column {}", at + 1);
-            note(FindingKind::HeaderBlank, &name, "the column has no name");
+            note(
+                FindingKind::HeaderBlank,
+                &name,
+                &[at],
+                "the column has no name",
+            );
         }
-        let count = seen.entry(name.clone()).or_insert(0);
+        let (count, first) = seen.entry(name.clone()).or_insert((0, at));
         *count += 1;
         if *count > 1 {
             note(
                 FindingKind::HeaderDuplicate,
                 &name,
+                &[*first, at],
                 "the name occurs more than once",
             );
             name = format!("{name}#{count}");
@@ -722,25 +1377,40 @@ fn header(record: &ByteRecord, options: &Options) -> Result<Header, Refused> {
             list.join(", ")
         );
         let hint = "deliver the usual columns, or change the mapping";
-        return Err(Refused::new(RefusalKind::WrongHeader, message, hint).at(1, 1));
+        return Err(placed(Refused::new(
+            RefusalKind::WrongHeader,
+            message,
+            hint,
+        )));
     }
     if let Some(double) = options
         .required
         .iter()
-        .find(|r| seen.get(*r).is_some_and(|n| *n > 1))
+        .find(|r| seen.get(*r).is_some_and(|(count, _)| *count > 1))
     {
         let message = "the column is there more than once";
         let hint = "say which one is meant: rename one of them, or read `NAME#2` in the mapping";
         let refused = Refused::new(RefusalKind::WrongHeader, message, hint);
-        return Err(refused.at(1, 1).column(double));
+        return Err(placed(refused).column(double));
     }
     let place = |name: &String| names.iter().position(|n| n == name);
-    let key = place(&options.key).ok_or_else(|| {
+    let key = if options.key.is_empty() {
+        Some(0)
+    } else {
+        place(&options.key)
+    };
+    let key = key.ok_or_else(|| {
         let message = format!("the header has no key column `{}`", options.key);
         Refused::new(RefusalKind::WrongHeader, message, "change the mapping")
     })?;
-    let columns = options.columns.iter().filter_map(place).collect();
+    let columns = match options.columns.as_slice() {
+        [] => (0..names.len()).collect(),
+        columns => columns.iter().filter_map(place).collect(),
+    };
+    let typed = names.iter().enumerate();
+    let typed = typed.filter_map(|(at, name)| Some((at, options.typed.get(name)?.clone())));
     Ok(Header {
+        typed: typed.collect(),
         names,
         key,
         columns,

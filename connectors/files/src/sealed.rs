@@ -56,14 +56,27 @@ impl<W: Write> SealedWriter<W> {
     /// # Errors
     /// When the medium fails.
     pub fn write(&mut self, row: &Row<'_>) -> std::io::Result<()> {
+        self.write_values(row.number, row.held, row.values())
+    }
+
+    /// Writes one row from its values, in the order of the columns.
+    ///
+    /// # Errors
+    /// As [`SealedWriter::write`].
+    pub fn write_values(
+        &mut self,
+        number: u32,
+        held: bool,
+        values: impl Iterator<Item = impl AsRef<str>>,
+    ) -> std::io::Result<()> {
         use std::fmt::Write as _;
         self.number.clear();
-        write!(self.number, "{}", row.number).expect("a String takes everything");
+        write!(self.number, "{number}").expect("a String takes everything");
         self.csv.write_field(&self.number).map_err(into_io)?;
         self.csv
-            .write_field(if row.held { "1" } else { "0" })
+            .write_field(if held { "1" } else { "0" })
             .map_err(into_io)?;
-        for value in row.values() {
+        for value in values {
             self.csv.write_field(value.as_ref()).map_err(into_io)?;
         }
         self.csv.write_record(None::<&[u8]>).map_err(into_io)

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use lambda_runtime::LambdaEvent;
 use rollcall_core::report::OutcomeCounts;
 use rollcall_pipeline::log;
-use rollcall_pipeline::pull::Pulled;
+use rollcall_pipeline::pull::{Pulled, Round, When};
 use rollcall_pipeline::queue::Lane;
 use rollcall_pipeline::run::{Finished, Until};
 use rollcall_pipeline::status::Status;
@@ -71,7 +71,7 @@ pub(crate) async fn handle(
         return check(setup.role, &connected).await;
     }
     match setup.role {
-        Role::Pull => pull(&connected).await,
+        Role::Pull => pull(&connected, &event.payload).await,
         Role::Plan => plan(&connected).await,
         Role::Release => release(&connected).await,
         Role::Report => report(&connected).await,
@@ -110,33 +110,38 @@ async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError
 }
 
 /// Everything in the inbox, whatever the event was about: one that is lost is made good by the
-/// next, one that comes twice finds nothing.
-async fn pull(connected: &Connected) -> Result<Value, FunctionError> {
+/// next, one that comes twice finds nothing. Sources that are asked are when the schedule says so: an
+/// event with `source` in it.
+async fn pull(connected: &Connected, event: &Value) -> Result<Value, FunctionError> {
     let pipeline = &connected.pipeline;
     let now = pipeline.clock.now();
-    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    let (mut taken, mut refused) = (Vec::new(), 0);
+    let mut round = Round::new(match event.get("source") {
+        Some(_) => When::Now,
+        None => When::Never,
+    });
     let dropped = pipeline.take_dismissals(now).await?;
     for refusal in &dropped.refused {
         tracing::error!(kind = refusal.kind, "Refused: {}", refusal.message);
     }
     loop {
-        match pipeline.pull_inbox(now, &refused).await? {
+        match pipeline.pull_next(now, &mut round).await? {
             Pulled::Nothing => break,
             Pulled::Sealed { run, .. } => taken.push(run),
             Pulled::Refused(refusal) => {
                 tracing::error!(kind = refusal.kind, "Refused: {}", refusal.message);
-                refused.push(refusal.file);
+                refused += 1;
             }
         }
     }
     connected.say(&[
         count("FilesTaken", taken.len()),
-        count("FilesRefused", refused.len() + dropped.refused.len()),
+        count("FilesRefused", refused + dropped.refused.len()),
     ]);
     Ok(json!({
         "taken": taken,
         "dismissed": dropped.taken,
-        "refused": refused.len() + dropped.refused.len(),
+        "refused": refused + dropped.refused.len(),
     }))
 }
 

@@ -153,6 +153,11 @@ impl Setup {
             ));
         };
         let notifier = wiring::notifier(&settings, &connected.store, clock)?;
+        let exchange = |_: &str| {
+            let exchange = reqwest_exchange(wiring::SOURCE_TIMEOUT);
+            exchange.map_err(|e| wiring::unusable(&e))
+        };
+        let connectors = wiring::connectors(&settings, &exchange, clock)?;
         let pipeline = Pipeline {
             notifier,
             target: Arc::new(EntraTarget::new(entra.clone())),
@@ -163,6 +168,7 @@ impl Setup {
             place: connected.place,
             folder: connected.folder,
             queue: connected.queue,
+            connectors,
             clock,
             progress: Box::new(|_, _| ()),
         };

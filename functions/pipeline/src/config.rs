@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use rollcall_core::delta::Coverage;
-use rollcall_core::digest::EvidenceKey;
+use rollcall_core::digest::{EvidenceKey, sha256};
 use rollcall_core::groups::Groups;
 use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Op, SourceName};
@@ -18,6 +19,9 @@ use rollcall_core::slices::Slices;
 use rollcall_core::texts::Texts;
 use rollcall_core::workers::ProtectedRule;
 use rollcall_entra::{Cloud, Wants};
+use rollcall_files::Reading;
+use rollcall_rest::RestConfig;
+use rollcall_successfactors::SuccessFactorsConfig;
 use serde::Deserialize;
 
 use crate::notify::{NotifySettings, NotifyTable};
@@ -216,13 +220,78 @@ pub struct Source {
     pub max_age_hours: Option<u32>,
     /// What absence from a file means. Only `full` proves it.
     #[serde(default)]
-    pub coverage: CoverageSetting,
-    /// A CSV export.
-    pub csv: Csv,
+    pub coverage: Option<Covers>,
+    /// Hours after which everybody is asked for again, where the source can be asked for changes:
+    /// in between only those are. Without it, everybody each time.
+    #[serde(default)]
+    pub full_every_hours: Option<u32>,
+    /// Minutes between two pulls of `serve`; a day where absent. A `run`, a `pull` and a schedule at
+    /// AWS ask each time.
+    #[serde(default)]
+    pub every_minutes: Option<u32>,
+    /// Exports that arrive as files.
+    #[serde(default)]
+    pub file: Option<Reading>,
+    /// Workday is asked.
+    #[serde(default)]
+    pub workday: Option<Box<rollcall_workday::Config>>,
+    /// SAP SuccessFactors is asked.
+    #[serde(default)]
+    pub successfactors: Option<Box<SuccessFactorsConfig>>,
+    /// Any system of JSON or SCIM is asked.
+    #[serde(default)]
+    pub rest: Option<Box<RestConfig>>,
+}
+
+/// Where the data of a source come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Way<'a> {
+    /// Files.
+    File(&'a Reading),
+    /// Workday.
+    Workday(&'a rollcall_workday::Config),
+    /// SAP SuccessFactors.
+    SuccessFactors(&'a SuccessFactorsConfig),
+    /// Any system of JSON or SCIM.
+    Rest(&'a RestConfig),
+}
+
+/// What the files of a feed cover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Covers {
+    /// All of them the same.
+    All(CoverageSetting),
+    /// Each what its name says: names in which `*` is any text, by coverage.
+    ByName(BTreeMap<CoverageSetting, String>),
+}
+
+impl<'de> Deserialize<'de> for Covers {
+    /// `#[serde(untagged)]` would lose the line and the key of a mistake.
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct WordOrNames;
+        impl<'de> serde::de::Visitor<'de> for WordOrNames {
+            type Value = Covers;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`full`, `partial`, `delta` or `unknown`, or names of files by these")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Covers, E> {
+                let word = serde::de::value::StrDeserializer::new(word);
+                CoverageSetting::deserialize(word).map(Covers::All)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Covers, A::Error> {
+                let names = serde::de::value::MapAccessDeserializer::new(map);
+                BTreeMap::deserialize(names).map(Covers::ByName)
+            }
+        }
+        from.deserialize_any(WordOrNames)
+    }
 }
 
 /// What a file of the feed covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CoverageSetting {
     /// Every worker.
@@ -234,15 +303,6 @@ pub enum CoverageSetting {
     /// Nobody said: absence proves nothing.
     #[default]
     Unknown,
-}
-
-/// How the CSV is written.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Csv {
-    /// One character; found from the header when absent.
-    #[serde(default)]
-    pub delimiter: Option<char>,
 }
 
 /// Where accounts live: exactly one.
@@ -595,18 +655,21 @@ impl Settings {
         &self.feeds.home().mapping
     }
 
-    /// Whose a file is, by its name: the only source, or the one whose `files` it is of.
-    pub fn source_of(&self, file: &str) -> Option<&Source> {
+    /// Whose a file is, by its name, and how it is read: the only source, or the one whose `files` it
+    /// is of.
+    pub fn source_of(&self, file: &str) -> Option<(&Source, &Reading)> {
         let all = &self.config.source.0;
-        all.iter().find(|source| match &source.files {
+        let takes = |source: &&Source| match &source.files {
             Some(files) => Pattern::new(files).takes(file),
             None => all.len() == 1,
-        })
+        };
+        let source = all.iter().find(takes)?;
+        Some((source, source.file.as_ref()?))
     }
 
     /// What files may be called, for people.
     pub fn files(&self) -> String {
-        let all = self.config.source.0.iter();
+        let all = self.config.source.0.iter().filter(|it| it.file.is_some());
         let named = all.map(|it| {
             let files = it.files.as_deref().unwrap_or("*");
             format!("`{files}` ({})", it.name)
@@ -616,14 +679,116 @@ impl Settings {
 }
 
 impl Source {
-    /// What absence from a file means.
-    pub fn covers(&self) -> Coverage {
-        match self.coverage {
+    /// What absence from a file of this name means; `None` where the configuration goes by names,
+    /// and this is none of them, or of two.
+    pub fn covers(&self, file: &str) -> Option<Coverage> {
+        let of = |setting: CoverageSetting| match setting {
             CoverageSetting::Full => Coverage::Full,
             CoverageSetting::Partial => Coverage::Partial(self.name.clone()),
             CoverageSetting::Delta => Coverage::Delta,
             CoverageSetting::Unknown => Coverage::Unknown,
+        };
+        match &self.coverage {
+            None => Some(of(CoverageSetting::Unknown)),
+            Some(Covers::All(setting)) => Some(of(*setting)),
+            Some(Covers::ByName(names)) => {
+                let named = |(_, files): &(_, &String)| Pattern::new(files).takes(file);
+                let mut named = names.iter().filter(named);
+                let only = named.next().filter(|_| named.next().is_none());
+                only.map(|(setting, _)| of(*setting))
+            }
         }
+    }
+
+    /// Where its data come from: one way, where the configuration was checked.
+    pub fn ways(&self) -> impl Iterator<Item = Way<'_>> {
+        let ways = [
+            self.file.as_ref().map(Way::File),
+            self.workday.as_deref().map(Way::Workday),
+            self.successfactors.as_deref().map(Way::SuccessFactors),
+            self.rest.as_deref().map(Way::Rest),
+        ];
+        ways.into_iter().flatten()
+    }
+
+    /// Time between two pulls of whoever looks again and again.
+    pub fn pause(&self) -> SignedDuration {
+        SignedDuration::from_mins(i64::from(self.every_minutes.unwrap_or(24 * 60)))
+    }
+
+    /// How it is asked, as one hash: a cursor is of that alone. Secrets are not in it.
+    pub fn way_sha256(&self) -> String {
+        let ways: Vec<Way<'_>> = self.ways().collect();
+        sha256(format!("{ways:?}").as_bytes())
+    }
+
+    /// What a pull that covers this means: the configuration can only make less of it.
+    pub fn less(&self, said: Coverage) -> Coverage {
+        match (&self.coverage, said) {
+            (Some(Covers::All(CoverageSetting::Unknown)), Coverage::Full) => Coverage::Unknown,
+            (Some(Covers::All(CoverageSetting::Partial)), Coverage::Full) => {
+                Coverage::Partial(self.name.clone())
+            }
+            (_, said) => said,
+        }
+    }
+
+    /// What is wrong with where its data come from.
+    fn problems_of_way(&self) -> Vec<String> {
+        let name = &self.name;
+        let mut ways = self.ways();
+        let (way, more) = (ways.next(), ways.next());
+        let Some(way) = way.filter(|_| more.is_none()) else {
+            return vec![format!(
+                "source `{name}`: its data come from one place: say one of `[source.file]`, \
+                 `[source.workday]`, `[source.successfactors]` and `[source.rest]`"
+            )];
+        };
+        let (table, problems) = match way {
+            Way::File(reading) => ("source.file", reading.problems()),
+            Way::Workday(config) => ("source.workday", config.problems()),
+            Way::SuccessFactors(config) => ("source.successfactors", config.problems()),
+            Way::Rest(config) => ("source.rest", config.problems()),
+        };
+        let problems = problems.into_iter();
+        let mut out: Vec<String> = problems.map(|it| format!("`{table}`: {it}")).collect();
+        let asked = self.file.is_none();
+        if asked && self.files.is_some() {
+            out.push(format!(
+                "`source.files` is for files, and `{name}` is asked"
+            ));
+        }
+        let (names, delta) = match &self.coverage {
+            Some(Covers::ByName(_)) => (true, false),
+            Some(Covers::All(setting)) => (false, *setting == CoverageSetting::Delta),
+            None => (false, false),
+        };
+        if asked && (names || delta) {
+            out.push(format!(
+                "`source.coverage`: `{name}` is asked and says itself what it covers; `partial` and \
+                 `unknown` make less of that, names and `delta` are for files"
+            ));
+        }
+        if !asked && (self.full_every_hours.is_some() || self.every_minutes.is_some()) {
+            out.push(format!(
+                "`full_every_hours` and `every_minutes` are for sources that are asked, and `{name}` \
+                 sends files"
+            ));
+        }
+        if self.full_every_hours == Some(0) || self.every_minutes == Some(0) {
+            out.push("`full_every_hours` and `every_minutes` are 1 or more".to_owned());
+        }
+        out
+    }
+
+    /// What is wrong with names by coverage.
+    fn problems_of_coverage(&self) -> Option<String> {
+        let Some(Covers::ByName(names)) = &self.coverage else {
+            return None;
+        };
+        names
+            .is_empty()
+            .then(|| "`source.coverage` names no files".to_owned())
     }
 
     /// What is wrong with it alone; `several`: it is one of more.
@@ -643,13 +808,15 @@ impl Source {
         } else {
             String::new()
         };
-        if let Some(delimiter) = self.csv.delimiter
-            && !delimiter.is_ascii()
-        {
-            out.push(format!(
-                "{place}`source.csv.delimiter` must be one ASCII character"
-            ));
-        }
+        out.extend(
+            self.problems_of_coverage()
+                .map(|wrong| format!("{place}{wrong}")),
+        );
+        out.extend(
+            self.problems_of_way()
+                .into_iter()
+                .map(|wrong| format!("{place}{wrong}")),
+        );
         if self
             .max_age_hours
             .is_some_and(|it| !(1..=8760).contains(&it))
@@ -673,7 +840,7 @@ impl Source {
                      `dismiss`: those are dismissals"
                 ));
             }
-            None if several => out.push(format!(
+            None if several && self.file.is_some() => out.push(format!(
                 "{place}`source.files` is missing: of several sources each says what its files in \
                  the inbox are called, `{name}_*.csv`"
             )),
@@ -1037,7 +1204,7 @@ key_file = "evidence.key"
 [source]
 name = "hr"
 coverage = "full"
-[source.csv]
+[source.file]
 [target.rehearsal]
 verified_domains = ["woodgrove.example"]
 "#;
@@ -1061,7 +1228,7 @@ verified_domains = ["woodgrove.example"]
     #[test]
     fn absence_means_nothing_unless_somebody_says_so() {
         let config: Config = toml::from_str(&GOOD.replace("coverage = \"full\"\n", "")).unwrap();
-        assert_eq!(config.source.0[0].coverage, CoverageSetting::Unknown);
+        assert_eq!(config.source.0[0].coverage, None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use rollcall_core::digest::sha256;
 use rollcall_core::guards::{DISABLES, Kind, ORPHANS, REMOVALS, kind, parks};
 use rollcall_core::model::{ActionId, RunId};
 use rollcall_core::profile::Profile;
+use rollcall_source::Cursor;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{ObjectRef, Store, StoreError, parse};
@@ -88,6 +89,19 @@ pub struct Intake {
     /// What it looks like as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Box<Profile>>,
+    /// It is of a source that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+/// What is kept of a pull for the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Where the next pull begins, where the source can be asked for changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
+    /// SHA-256 of how it was asked: a cursor is of that alone.
+    pub way_sha256: String,
 }
 
 impl Intake {
@@ -218,6 +232,14 @@ impl Rules {
         self.of_all_for(source.unwrap_or_default()) != now.of_all() || mapping
     }
 
+    /// Of the mapping by which rows of a source were read last (`None`: the home source).
+    pub fn mapping_of(&self, source: Option<&str>) -> Option<&str> {
+        match source {
+            None => Some(&self.mapping_sha256),
+            Some(source) => self.beside.get(source).map(String::as_str),
+        }
+    }
+
     /// What stands once the first delivery of all, of a source, was planned by these.
     fn first(&self, source: Option<&str>) -> Self {
         let mut next = self.clone();
@@ -327,7 +349,7 @@ impl StateRef {
     }
 }
 
-/// The newest accepted full intake: what gates compare with.
+/// The newest accepted intake of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     /// The run that brought it.
@@ -347,9 +369,24 @@ pub struct Accepted {
     /// What it looked like as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Box<Profile>>,
+    /// It is of a source that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+    /// The newest full one before it, where this one is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Box<Accepted>>,
 }
 
 impl Accepted {
+    /// The newest full one: what gates compare with.
+    pub fn newest_full(&self) -> Option<&Self> {
+        if self.full {
+            Some(self)
+        } else {
+            self.base.as_deref()
+        }
+    }
+
     /// From when on the data grow old: the moment that they describe.
     pub fn since(&self) -> Timestamp {
         self.as_of.min(self.at)
@@ -665,12 +702,15 @@ impl Standing {
         let mut next = self.clone();
         match event {
             Event::Intake(intake) => {
-                next.deliveries.push(Delivery {
-                    sha256: intake.sha256.clone(),
-                    delivery: intake.delivery.clone(),
-                    file: intake.file.clone(),
-                    run: run.clone(),
-                });
+                // Pulls are ordered by their moment; there are many more of them than of files.
+                if intake.asked.is_none() {
+                    next.deliveries.push(Delivery {
+                        sha256: intake.sha256.clone(),
+                        delivery: intake.delivery.clone(),
+                        file: intake.file.clone(),
+                        run: run.clone(),
+                    });
+                }
                 let surplus = next.deliveries.len().saturating_sub(DELIVERIES_MAX);
                 next.deliveries.drain(..surplus);
                 next.open.push(OpenRun {
@@ -777,17 +817,22 @@ impl Standing {
     /// An intake counts as accepted from its plan on, a parked one from its approval on. Whatever
     /// older plans keep back is void then, but for parked deliveries of other sources.
     fn accept(&mut self, run: &RunId, intake: &Intake, plan: &Planned, at: Timestamp) {
+        let source = intake.beside();
+        let full = intake.coverage.proves_absence();
+        let before = self.accepted_of(source);
+        let base = before.and_then(Accepted::newest_full).filter(|_| !full);
         let accepted = Accepted {
             run: run.clone(),
             as_of: intake.as_of,
             at,
             rows: intake.rows,
             inactive: plan.inactive,
-            full: intake.coverage.proves_absence(),
+            full,
             sha256: intake.sha256.clone(),
             profile: intake.profile.clone(),
+            asked: intake.asked.clone(),
+            base: base.map(|it| Box::new(it.clone())),
         };
-        let source = intake.beside();
         match source {
             None => self.accepted = Some(accepted),
             Some(name) => {

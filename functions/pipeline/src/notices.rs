@@ -79,7 +79,7 @@ pub struct Dropped {
 }
 
 /// Whether somebody who put a file into the inbox meant to dismiss people.
-fn is_meant(name: &str) -> bool {
+pub(crate) fn is_meant(name: &str) -> bool {
     let lower = name.to_lowercase();
     lower.starts_with("dismiss") && !name.contains('/') && is_finished(name)
 }

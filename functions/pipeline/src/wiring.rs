@@ -4,15 +4,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollcall_core::digest::sha256;
 use rollcall_entra::{Certificate, EntraConfig};
-use rollcall_http::{Chance, Clock, Credential, Postbox, Proof, Secret, Share, posting_exchange};
+use rollcall_http::{
+    Chance, Clock, Credential, Exchange, Links, Postbox, Proof, Secret, SecretAt, Share,
+    TransportError, posting_exchange,
+};
+use rollcall_rest::Rest;
+use rollcall_source::Source;
+use rollcall_successfactors::SuccessFactors;
+use rollcall_workday::Workday;
 
 use crate::aws::{Aws, Urls};
-use crate::config::{self, ConfigError, Federation, Key, Location, Settings};
+use crate::config::{self, ConfigError, Federation, Key, Location, Settings, Way};
 use crate::key::KeyHolder;
 use crate::notify::{
     Channel, FileNotifier, Folder, Notifier, Routes, Signing, Webhook, WebhookNotifier,
 };
+use crate::pull::Connectors;
 use crate::queue::Queue;
 use crate::run::RunError;
 use crate::store::{Store, StoreError};
@@ -223,6 +232,99 @@ pub async fn entra(entra: &config::Entra, folder: &Path) -> Result<EntraConfig, 
     config.share =
         Share::new(entra.share).map_err(|e| refuse(format!("target.entra.share: {e}")))?;
     Ok(config)
+}
+
+/// Sources that are asked, ready to be. `exchange` carries the questions to a source of a name.
+///
+/// # Errors
+/// Without a transport. What is wrong with one source stands in its place.
+pub fn connectors(
+    settings: &Settings,
+    exchange: &(dyn Fn(&str) -> Result<Exchange, RunError> + Sync),
+    clock: Clock,
+) -> Result<Connectors, RunError> {
+    let mut out = Connectors::new();
+    let sources = settings.config.source.0.iter();
+    for source in sources.filter(|source| source.file.is_none()) {
+        let folder = settings.folder.clone();
+        let secrets = move |at: &SecretAt| Ok(kept(at, &folder));
+        let seed = sha256(source.name.as_bytes());
+        let links = Links {
+            exchange: exchange(&source.name)?,
+            clock,
+            seed: u64::from_str_radix(&seed[..16], 16).unwrap_or(0),
+            secrets: &secrets,
+        };
+        let made = source.ways().find_map(|way| connector(way, &links));
+        let made = made.unwrap_or_else(|| Err(vec!["nothing says where to ask".to_owned()]));
+        let made = made.and_then(|connector| {
+            let feed = settings.feeds.get(&source.name);
+            let mapping = &feed.unwrap_or(settings.feeds.home()).mapping;
+            let columns: Vec<String> = mapping.columns().into_iter().collect();
+            connector.lacks(&columns).map(|()| connector)
+        });
+        out.insert(source.name.clone(), made);
+    }
+    Ok(out)
+}
+
+/// Longest wait for one answer of a source: Workday gathers everybody before its first page.
+pub const SOURCE_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// No transport to a source.
+pub fn unusable(error: &TransportError) -> RunError {
+    refuse(format!("sources: {error}"))
+}
+
+/// A connector as it is asked, or what is wrong; `None` for files.
+type Connector = Option<Result<Arc<dyn Source>, Vec<String>>>;
+
+fn connector(way: Way<'_>, links: &Links<'_>) -> Connector {
+    match way {
+        Way::File(_) => None,
+        Way::Workday(config) => {
+            let made = Workday::open(config.clone(), links);
+            Some(made.map(|it| Arc::new(it) as _))
+        }
+        Way::SuccessFactors(config) => {
+            let made = SuccessFactors::new(config.clone(), links);
+            Some(made.map(|it| Arc::new(it) as _))
+        }
+        Way::Rest(config) => Some(Rest::new(config, links).map(|it| Arc::new(it) as _)),
+    }
+}
+
+/// Gives a secret from where it is kept, looked up each time so that a new one counts at once.
+fn kept(at: &SecretAt, folder: &Path) -> Proof {
+    match at {
+        SecretAt::Secret(name) => {
+            let name = name.clone();
+            Proof::new(move || {
+                let name = name.clone();
+                Box::pin(async move { Aws::load().await.kept(&name).ask().await })
+            })
+        }
+        SecretAt::Env(name) => {
+            let name = name.clone();
+            Proof::new(move || {
+                let value = std::env::var(&name);
+                let value = value
+                    .map(Secret::new)
+                    .map_err(|_| format!("the environment variable `{name}` is not set"));
+                Box::pin(async move { value })
+            })
+        }
+        SecretAt::File(file) => {
+            let file = folder.join(file);
+            Proof::new(move || {
+                let text = std::fs::read_to_string(&file);
+                let text = text
+                    .map(|it| Secret::new(it.trim_end_matches(['\r', '\n'])))
+                    .map_err(|e| format!("{} cannot be read: {}", file.display(), e.kind()));
+                Box::pin(async move { text })
+            })
+        }
+    }
 }
 
 fn refuse(problem: String) -> RunError {

@@ -88,6 +88,10 @@ pub(crate) enum Command {
     Status(At),
     /// Walk the chain, hash everything again, make every plan again
     Verify(Verify),
+    /// What Rollcall makes of a file, row by row
+    Read(Read),
+    /// What an export looks like: columns, types, what is suspicious, a mapping to begin with
+    Profile(Profile),
     /// Evaluate one mapping expression
     Eval(Eval),
     /// Whether a dynamic membership rule holds for a user or a device
@@ -133,9 +137,33 @@ pub(crate) struct Demo {
 pub(crate) struct Init {
     /// Folder to write; made if absent, never overwritten
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: InitOf,
+    /// How the export is read, as JSON, or - for stdin: the words of `[source.file]`
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) options: Option<PathBuf>,
+}
+
+/// What a configuration begins with.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct InitOf {
     /// Which starter: csv2scim
-    #[arg(long)]
-    pub(crate) source: String,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// A real export: mapping and policy are proposed from its columns and values
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Profile {
+    /// The export
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How it is read, as JSON, or - for stdin: the words of `[source.file]`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) options: Option<PathBuf>,
 }
 
 /// Where the configuration is, and what time it is.
@@ -371,6 +399,19 @@ pub(crate) struct MappingFiles {
     /// shipped
     #[arg(value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Read {
+    /// The file
+    #[arg(value_name = "FILE", required_unless_present = "cases")]
+    pub(crate) file: Option<PathBuf>,
+    /// How it is read, as JSON, or - for stdin: the words of `[source.file]`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) options: Option<PathBuf>,
+    /// Many files and how each is read, as JSON: one line for each
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) cases: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -20,7 +20,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::printer::Printer;
-pub use crate::wiring::{Plain, Wrap};
+pub use crate::wiring::{MakeExchange, Plain, Wrap};
 
 /// Runs the command line.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {

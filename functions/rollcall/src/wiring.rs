@@ -1,5 +1,6 @@
 //! From a configuration to a pipeline: which target, which transport, which clock.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use rollcall_entra::{Entra, EntraConfig};
 use rollcall_http::{Clock, Exchange, Secret, reqwest_exchange};
 use rollcall_pipeline::config::{self, Settings};
 use rollcall_pipeline::entra::EntraTarget;
+use rollcall_pipeline::pull::Connectors;
 use rollcall_pipeline::run::Pipeline;
 use rollcall_pipeline::store::Store;
 use rollcall_pipeline::wiring;
@@ -27,11 +29,18 @@ pub trait Wrap: Send + Sync {
     fn exchange(&self, inner: Exchange) -> Exchange {
         inner
     }
+    /// What carries questions to a source that is asked, in place of the network.
+    fn source(&self, _name: &str) -> Option<MakeExchange> {
+        None
+    }
     /// Around every stored object.
     fn store(&self, inner: Store) -> Store {
         inner
     }
 }
+
+/// Makes what carries the questions, on a clock.
+pub type MakeExchange = Box<dyn Fn(Clock) -> Exchange>;
 
 /// Nothing around anything.
 pub struct Plain;
@@ -54,8 +63,10 @@ pub(crate) fn runtime(simulated: bool) -> anyhow::Result<tokio::runtime::Runtime
 }
 
 /// A simulated clock jumps while it waits for a real socket: it needs a store without one.
-pub(crate) fn simulated(settings: &Settings) -> bool {
-    matches!(settings.config.target, config::Target::Rehearsal(_))
+pub(crate) fn simulated(settings: &Settings, wrap: &dyn Wrap) -> bool {
+    let near = |it: &config::Source| it.file.is_some() || wrap.source(&it.name).is_some();
+    settings.config.source.0.iter().all(near)
+        && matches!(settings.config.target, config::Target::Rehearsal(_))
         && matches!(settings.config.store, config::Location::Folder(_))
         && settings.config.queue.is_none()
         && matches!(settings.key, config::Key::Held(_))
@@ -81,6 +92,7 @@ pub(crate) async fn wire(
             reqwest_exchange(wiring::TIMEOUT)?,
         ),
     };
+    let connectors = connectors(&settings, clock, wrap)?;
     let entra = Entra::new(config, wrap.exchange(exchange), clock)?;
     let store = wrap.store(connected.store);
     let pipeline = Pipeline {
@@ -93,10 +105,31 @@ pub(crate) async fn wire(
         place: connected.place,
         folder: connected.folder,
         queue: connected.queue,
+        connectors,
         clock,
         progress,
     };
     Ok(Wired { pipeline, entra })
+}
+
+/// Sources that are asked.
+pub(crate) fn connectors(
+    settings: &Settings,
+    clock: Clock,
+    wrap: &dyn Wrap,
+) -> anyhow::Result<Connectors> {
+    let near: BTreeMap<&str, Exchange> = settings
+        .config
+        .source
+        .0
+        .iter()
+        .filter_map(|it| Some((it.name.as_str(), wrap.source(&it.name)?(clock))))
+        .collect();
+    let exchange = |name: &str| match near.get(name) {
+        Some(near) => Ok(near.clone()),
+        None => Ok(reqwest_exchange(wiring::SOURCE_TIMEOUT).map_err(|e| wiring::unusable(&e))?),
+    };
+    Ok(wiring::connectors(settings, &exchange, clock)?)
 }
 
 /// The simulated tenant that a configuration names.

@@ -92,7 +92,7 @@ const ACCIDENTS: [Accident; 19] = [
     (
         "yesterday's file once more",
         |_, csv| csv.as_bytes().to_vec(),
-        Met::Refused("duplicate_file"),
+        Met::Refused("duplicate_content"),
     ),
     (
         "the error page of a portal",
@@ -102,7 +102,7 @@ const ACCIDENTS: [Accident; 19] = [
     (
         "a workbook with the ending of a text",
         |_, _| b"PK\x03\x04.......".to_vec(),
-        Met::Refused("wrong_format"),
+        Met::Refused("truncated"),
     ),
     (
         "a column has another name",

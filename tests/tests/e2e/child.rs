@@ -11,7 +11,7 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use rollcall::{Plain, Wrap};
+use rollcall::{MakeExchange, Plain, Wrap};
 use rollcall_http::Exchange;
 use rollcall_pipeline::store::Store;
 use tower::ServiceExt as _;
@@ -27,7 +27,22 @@ pub(crate) const MOVE_AT: &str = "ROLLCALL_TEST_MOVE_AT";
 /// A path below which every call is answered 503.
 pub(crate) const DOWN: &str = "ROLLCALL_TEST_DOWN";
 
+/// What stands behind a source that is asked; see [`crate::population::peer`].
+pub(crate) const PEER: &str = "ROLLCALL_TEST_PEER";
+
+/// Nothing around anything, and a simulated system behind every source.
+struct Peered(String);
+
+impl Wrap for Peered {
+    fn source(&self, _name: &str) -> Option<MakeExchange> {
+        Some(crate::population::peer(&self.0))
+    }
+}
+
 pub(crate) fn main() -> ExitCode {
+    if let Ok(peer) = std::env::var(PEER) {
+        return rollcall::main_with(std::env::args_os(), &Peered(peer));
+    }
     let points = Points::from_env();
     let Some(points) = points else {
         return rollcall::main_with(std::env::args_os(), &Plain);

@@ -1,6 +1,8 @@
 //! Deliveries that come out of order, meet older plans, or change the rules in between: the newest
 //! accepted data decide, and nothing of HR's is lost.
 
+use std::path::PathBuf;
+
 use libtest_mimic::Trial;
 
 use crate::trial;
@@ -35,6 +37,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("deliveries::a_new_mapping_stops_no_run", new_mapping),
         trial("deliveries::status_says_what_is_missing", status),
+        trial(
+            "deliveries::in_order_the_changes_say_who_left",
+            folder_in_order,
+        ),
+        trial("deliveries::what_lies_beside_a_file_is_heard", companions),
     ]
 }
 
@@ -88,7 +95,7 @@ fn older_after_newer() {
     world.at(NIGHTS[2], &["pull"]).expect(0);
     world.drop_file("b-2026-03-15.csv", format!("{}\n", roster.csv()));
     let late = world.at(NIGHTS[2], &["pull"]).expect(2).json();
-    assert_eq!(late["error"]["kind"], "stale_file");
+    assert_eq!(late["error"]["kind"], "older_than_applied");
     world.at(NIGHTS[2], &["run"]).expect(2);
     assert_eq!(world.users()["10004"]["accountEnabled"], false);
 }
@@ -111,7 +118,7 @@ fn taken_back() {
     world.at(NIGHTS[1], &["run"]).expect(0);
     world.drop_file("workers.csv", roster.csv());
     let ran = world.at(NIGHTS[2], &["run"]).expect(2);
-    assert_eq!(ran.json()["error"]["kind"], "duplicate_file");
+    assert_eq!(ran.json()["error"]["kind"], "duplicate_content");
     std::fs::remove_file(world.dir().join("inbox/workers.csv")).unwrap();
     assert_eq!(world.users()["10004"]["accountEnabled"], false);
     world.drop_file("c-2026-03-16.csv", roster.csv());
@@ -119,7 +126,7 @@ fn taken_back() {
     assert_eq!(world.users()["10004"]["accountEnabled"], true);
     world.drop_file("d-2026-03-17.csv", roster.csv());
     let ran = world.at(NIGHTS[3], &["run"]).expect(2);
-    assert_eq!(ran.json()["error"]["kind"], "duplicate_file");
+    assert_eq!(ran.json()["error"]["kind"], "duplicate_content");
 }
 
 fn refused_first() {
@@ -258,4 +265,148 @@ fn status() {
     world.at(NIGHTS[1], &["apply"]).expect(0);
     assert_eq!(world.users()["10004"]["accountEnabled"], false);
     world.at(NIGHTS[1], &["status"]).expect(0);
+}
+
+/// A world whose feed is that of the fixture: full files and changes in one folder.
+fn feed() -> World {
+    let world = World::new();
+    world.edit(
+        "rollcall.toml",
+        "coverage = \"full\"",
+        "coverage = { full = \"*_FULL_*\", delta = \"*_DELTA_*\" }",
+    );
+    std::fs::write(world.dir().join("mapping.toml"), FEED_MAPPING).unwrap();
+    for (from, to) in [
+        ("[\"Inactive\"]", "[\"Inactive\", \"Terminated\"]"),
+        ("row_count_pct = 5.0", "row_count_pct = 50.0"),
+        ("key_set_pct = 5.0", "key_set_pct = 50.0"),
+        (
+            "inactive_share_points = 5.0",
+            "inactive_share_points = 50.0",
+        ),
+    ] {
+        world.edit("policy.toml", from, to);
+    }
+    world
+}
+
+const FEED_MAPPING: &str = r#"
+format_version = 1
+default_domain = "woodgrove.example"
+[worker]
+key = "EmployeeID"
+status = "Status"
+time_zone = { constant = "UTC" }
+[[attribute]]
+target = "employeeId"
+source = "EmployeeID"
+[[attribute]]
+target = "userPrincipalName"
+apply = "create"
+expression = 'Join("@", [EmployeeID], DefaultDomain())'
+[[attribute]]
+target = "mailNickname"
+apply = "create"
+source = "EmployeeID"
+[[attribute]]
+target = "displayName"
+expression = 'Join(" ", [FirstName], [LastName])'
+"#;
+
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/hr/files");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+/// Puts a file of the drop folder into the inbox, with what lies beside it there.
+fn arrive(world: &World, name: &str) {
+    world.drop_file(name, fixture(&format!("delivery/{name}")));
+    let checksum = format!("{name}.sha256");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/hr/files/delivery");
+    if folder.join(&checksum).exists() {
+        world.drop_file(&checksum, fixture(&format!("delivery/{checksum}")));
+    }
+}
+
+/// The day in a name, at noon.
+fn noon_of(name: &str) -> String {
+    let at = name.find("2026").unwrap();
+    let day = &name[at..at + 8];
+    format!("{}-{}-{}T12:00:00Z", &day[..4], &day[4..6], &day[6..])
+}
+
+/// The same changes, had they arrived in order.
+fn folder_in_order() {
+    let world = feed();
+    for name in [
+        "woodgrove_workers_FULL_20260314T020000Z.csv",
+        "woodgrove_workers_DELTA_20260315T020000Z.csv",
+        "woodgrove_workers_FULL_20260316T020000Z.csv",
+    ] {
+        arrive(&world, name);
+        world.at(&noon_of(name), &["run"]);
+        if name.contains("DELTA") {
+            assert_eq!(world.users()["03007"]["accountEnabled"], false);
+            assert_eq!(world.users()["03001"]["accountEnabled"], true);
+        }
+    }
+}
+
+fn companions() {
+    let (world, roster) = first_night(20);
+    let sum = |bytes: &str| rollcall_core::digest::sha256(bytes.as_bytes());
+    let kind = |at: &str| {
+        let ran = world.at(at, &["pull"]);
+        let told = ran.lines();
+        let told = told.first().cloned().unwrap_or_default();
+        let kind = told["error"]["kind"].as_str().map(str::to_owned);
+        kind.unwrap_or_else(|| told["decision"].to_string())
+    };
+    let newer = without(&roster, 10_004);
+    // A checksum of other bytes, one that is cut off, and none where one has to be.
+    world.drop_file("b-2026-03-15.csv", newer.clone());
+    world.drop_file("b-2026-03-15.csv.sha256", sum("other bytes"));
+    assert_eq!(kind(NIGHTS[1]), "checksum_mismatch");
+    world.drop_file("b-2026-03-15.csv.sha256", &sum(&newer)[..40]);
+    assert_eq!(kind(NIGHTS[1]), "half_written");
+    std::fs::remove_file(world.dir().join("inbox/b-2026-03-15.csv.sha256")).unwrap();
+    world.edit(
+        "rollcall.toml",
+        "[source.file]",
+        "[source.file]\nwaits_for = \"checksum\"",
+    );
+    assert_eq!(kind(NIGHTS[1]), "\"ignore\"");
+    // A manifest says that there are more, that these are changes, or that something comes before.
+    world.edit("rollcall.toml", "\"checksum\"", "\"manifest\"");
+    let manifest = |more: &str| {
+        let text = format!(
+            r#"{{"files": [{{"name": "b-2026-03-15.csv", "sha256": "{}"{more}}}]}}"#,
+            sum(&newer)
+        );
+        world.drop_file("manifest.json", text);
+    };
+    for (more, expected) in [
+        (r#", "rows": 21"#, "control_total_mismatch"),
+        (r#", "coverage": "delta""#, "coverage_conflict"),
+        (r#", "coverage": "whatever""#, "coverage_conflict"),
+        (r#", "as_of": "yesterday""#, "half_written"),
+        (r#", "follows": "00""#, "predecessor_missing"),
+    ] {
+        manifest(more);
+        assert_eq!(kind(NIGHTS[1]), expected, "{more}");
+    }
+    let cut = "{\"files\": [{\"name\": \"b-2026-03-15.csv\", \"ro";
+    world.drop_file("manifest.json", cut);
+    assert_eq!(kind(NIGHTS[1]), "half_written");
+    manifest(&format!(
+        r#", "rows": 20, "coverage": "full", "as_of": "2026-03-15", "follows": "{}""#,
+        sum(&roster.csv())
+    ));
+    world.at(NIGHTS[1], &["run"]).expect(0);
+    assert_eq!(world.users()["10004"]["accountEnabled"], false);
+    assert!(!world.dir().join("inbox/manifest.json").exists());
+    // A name that says changes is not read as everybody.
+    world.edit("rollcall.toml", "waits_for = \"manifest\"\n", "");
+    world.drop_file("c_DELTA_2026-03-16.csv", roster.csv());
+    assert_eq!(kind(NIGHTS[2]), "coverage_conflict");
 }

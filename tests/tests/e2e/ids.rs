@@ -196,7 +196,7 @@ fn old_values() {
     night(&world, "2026-03-03").expect(0);
     world.drop_file("phones_c.csv", "Worker,Number\nE1,041\n");
     let ran = night(&world, "2026-03-04").expect(2);
-    assert!(ran.out.contains("\"duplicate_file\""), "{ran:?}");
+    assert!(ran.out.contains("\"duplicate_content\""), "{ran:?}");
     assert_eq!(world.users()["E1"]["mobilePhone"], "042");
     std::fs::remove_file(world.dir().join("inbox/phones_c.csv")).unwrap();
     // The newest once more is of use to somebody who has come since.

@@ -14,6 +14,7 @@ mod accidents;
 mod adoption;
 mod ahead;
 mod approvals;
+mod attack;
 mod bad_input;
 mod child;
 mod compare;
@@ -33,8 +34,11 @@ mod notices;
 mod pair;
 mod passes;
 mod persons;
+mod population;
+mod profile;
 mod proofs;
 mod race;
+mod reading;
 mod roles;
 mod rough;
 mod rules;
@@ -72,12 +76,16 @@ fn main() -> ExitCode {
         grants::trials(),
         groups::trials(),
         guards::trials(),
+        attack::trials(),
         deliveries::trials(),
         pair::trials(),
         persons::trials(),
+        profile::trials(),
         roles::trials(),
         rough::trials(),
         race::trials(),
+        population::trials(),
+        reading::trials(),
         kill::trials(),
         language::trials(),
         lateness::trials(),

@@ -112,7 +112,7 @@ fn the_same_file_again_is_refused() {
         "{}",
         ran.err
     );
-    assert_eq!(ran.json()["error"]["kind"], "duplicate_file");
+    assert_eq!(ran.json()["error"]["kind"], "duplicate_content");
     assert_eq!((world.files("log"), world.users()), before);
     assert!(
         world.dir().join("inbox/csv2scim-1000.csv").exists(),

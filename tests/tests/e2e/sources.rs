@@ -82,14 +82,14 @@ name = "hr"
 files = "hr_*.csv"
 mapping = "hr.toml"
 coverage = "full"
-[source.csv]
+[source.file]
 
 [[source]]
 name = "agency"
 files = "agency_*.csv"
 mapping = "agency.toml"
 coverage = "full"
-[source.csv]
+[source.file]
 delimiter = ";"
 
 [[source]]
@@ -99,14 +99,14 @@ mapping = "phones.toml"
 population = false
 coverage = "full"
 max_age_hours = 240
-[source.csv]
+[source.file]
 
 [owners]
 mobilePhone = "phones"
 "#;
 
 const ONE: &str = "[source]\nname = \"csv2scim\"\n# Every export lists everybody: only then does \
-                   absence mean something.\ncoverage = \"full\"\n\n[source.csv]\n";
+                   absence mean something.\ncoverage = \"full\"\n\n[source.file]\n";
 
 pub(crate) fn world() -> World {
     let world = World::new();
@@ -915,7 +915,7 @@ fn same_bytes() {
     // A copy of the newest file that names no newer day still says nothing.
     world.drop_file("agency_2026-03-04.csv", text);
     let ran = night(&world, "2026-03-05").expect(2);
-    assert!(ran.out.contains("\"duplicate_file\""), "{ran:?}");
+    assert!(ran.out.contains("\"duplicate_content\""), "{ran:?}");
     assert!(enabled(&world, "C7"));
     verified(&world, "2026-03-05T03:00:00Z");
 }

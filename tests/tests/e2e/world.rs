@@ -34,6 +34,12 @@ impl Ran {
         serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
+    /// All of them.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let line = |it: &str| serde_json::from_str(it).unwrap_or_else(|e| panic!("{e}: {self:?}"));
+        self.out.lines().map(line).collect()
+    }
+
     /// The last of them.
     pub(crate) fn last_json(&self) -> Value {
         let line = self.out.lines().last().unwrap_or_default();
@@ -77,6 +83,17 @@ impl World {
             .command(&["init", &dir, "--source", starter])
             .expect(0);
         world
+    }
+
+    /// A configuration that is made from an export, and what was said of it.
+    pub(crate) fn from_export(export: &Path) -> (Self, Ran) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let world = Self { folder };
+        let dir = world.dir().display().to_string();
+        let ran = world
+            .command(&["init", &dir, "--from", export.to_str().expect("a path")])
+            .expect(0);
+        (world, ran)
     }
 
     /// Reads nothing back of leavers: for tests of something else, after what they write of `[leaver]`.

@@ -126,6 +126,7 @@ impl Place {
             place: self.dir().display().to_string(),
             folder: Some(self.dir()),
             queue: remote.then_some(queue),
+            connectors: rollcall_pipeline::pull::Connectors::new(),
             target: Arc::new(EntraTarget::new(entra)),
             notifier: self.notifier.clone(),
             clock: self.clock,

@@ -24,7 +24,7 @@ use crate::key::KeyHolder;
 use crate::log::{self, Stage};
 use crate::notify::FileNotifier;
 use crate::plan::Freshness;
-use crate::pull::{Pulled, Refusal};
+use crate::pull::{Connectors, Pulled, Refusal, Round, When};
 use crate::run::{Finished, Pipeline, RunError, Stored, Until};
 use crate::state::State;
 use crate::store::StoreError;
@@ -230,6 +230,7 @@ impl Ahead {
             folder: None,
             cloud: None,
             queue: None,
+            connectors: Connectors::new(),
             target: Arc::clone(&tenant) as _,
             clock: Clock::starting_at(now),
             progress: Box::new(|_, _| {}),
@@ -257,11 +258,11 @@ impl Ahead {
             let dropped = self.pipeline.take_dismissals(now).await?;
             self.refused.extend(dropped.refused);
         }
+        let mut round = Round::new(When::Never);
         loop {
-            let passed_over: Vec<String> = self.refused.iter().map(|it| it.file.clone()).collect();
             let pulled = match file {
                 Some(path) => self.pipeline.pull_file(path, now).await?,
-                None => self.pipeline.pull_inbox(now, &passed_over).await?,
+                None => self.pipeline.pull_next(now, &mut round).await?,
             };
             match pulled {
                 Pulled::Sealed { file, .. } => self.files.push(file),

@@ -15,7 +15,7 @@ use rollcall_core::profile::Profile;
 use rollcall_core::texts::Texts;
 
 use super::Undo;
-use crate::log::{Intake, Rules, Standing};
+use crate::log::{Accepted, Intake, Rules, Standing};
 use crate::notices::Noticed;
 use crate::rows::SealedRows;
 use crate::sources::{Feed, Feeds};
@@ -142,6 +142,8 @@ impl<'a> Request<'a> {
         } = ground;
         let beside = intake.as_ref().and_then(|(intake, _)| intake.beside());
         let accepted = standing.accepted_of(beside);
+        // Changes say nothing of how many there are.
+        let full = accepted.and_then(Accepted::newest_full);
         let home = book.feeds.home();
         let feed = beside.and_then(|name| book.feeds.get(name)).unwrap_or(home);
         let limit = book.policy.gates.max_source_age_h;
@@ -169,14 +171,12 @@ impl<'a> Request<'a> {
             notices,
             moved,
             state,
-            baseline: accepted.filter(|it| it.full).map(|it| IntakeCounts {
+            baseline: full.map(|it| IntakeCounts {
                 rows: it.rows,
                 inactive: it.inactive,
                 unknown_status: 0,
             }),
-            baseline_profile: accepted
-                .filter(|it| it.full)
-                .and_then(|it| it.profile.as_deref()),
+            baseline_profile: full.and_then(|it| it.profile.as_deref()),
             first_load: accepted.is_none(),
             rules_changed: standing
                 .rules

@@ -33,6 +33,7 @@ use crate::key::KeyHolder;
 use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage};
 use crate::notify::Notifier;
 use crate::plan::{Freshness, PlanError};
+use crate::pull::Connectors;
 use crate::queue::Queue;
 use crate::rows::OpenError;
 use crate::state;
@@ -95,6 +96,8 @@ pub struct Pipeline {
     pub cloud: Option<Aws>,
     /// Where orders go; `None`: this process carries them out itself.
     pub queue: Option<Arc<dyn Queue>>,
+    /// Sources that are asked, by name.
+    pub connectors: Connectors,
     /// The target.
     pub target: Arc<dyn Target>,
     /// Who passes notices on, where the configuration says so.

@@ -1,11 +1,16 @@
 //! `check`: everything that can be told without connecting, and with `--online` what the tenant
 //! says of our permissions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rollcall_entra::Need;
+use rollcall_http::Clock;
+use rollcall_pipeline::config::{ConfigError, Settings};
 use rollcall_pipeline::notify::Sent;
+use rollcall_pipeline::run::Pipeline;
 use rollcall_pipeline::sources::Feed;
+use rollcall_source::{Checked, Described, Reach};
 
 use crate::args::Check;
 use crate::exit::Exit;
@@ -67,6 +72,75 @@ fn columns_of(feed: &Feed) -> String {
     )
 }
 
+/// What sources that are asked are, without asking them. Attributes that one does not know are an error.
+fn describe(settings: &Settings, wrap: &dyn Wrap) -> anyhow::Result<BTreeMap<String, Described>> {
+    let connectors = wiring::connectors(settings, Clock::system(), wrap)?;
+    let mut described = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, connector) in connectors {
+        match connector {
+            Ok(connector) => drop(described.insert(name, connector.describe())),
+            Err(wrong) => {
+                problems.extend(wrong.into_iter().map(|it| format!("source `{name}`: {it}")));
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(described)
+    } else {
+        Err(ConfigError { problems }.into())
+    }
+}
+
+fn shown(name: &str, it: &Described) -> String {
+    let changes = if it.incremental {
+        "; can be asked for changes"
+    } else {
+        ""
+    };
+    format!(
+        "source `{name}`: {} at {}, {} attributes by name{changes}\n",
+        it.system,
+        it.place,
+        it.attributes.len()
+    )
+}
+
+/// Asks every source that is asked whether it lets us in and gives what is wanted.
+async fn sources(pipeline: &Pipeline, printer: &Printer) -> Exit {
+    let now = pipeline.clock.now();
+    let mut exit = Exit::Done;
+    for source in &pipeline.settings.config.source.0 {
+        let name = &source.name;
+        let Some(Ok(connector)) = pipeline.connectors.get(name) else {
+            continue;
+        };
+        let want = pipeline.want(source, Reach::Full, now);
+        let checked = connector.check(&want).await.unwrap_or_else(|refused| {
+            let mut checked = Checked::default();
+            checked.problem(refused.to_string());
+            checked
+        });
+        if printer.json {
+            printer.json(&serde_json::json!({
+                "format_version": 1,
+                "source": name,
+                "notes": checked.notes,
+            }));
+        }
+        for note in &checked.notes {
+            let line = format!("source `{name}`: {}", note.message);
+            if note.is_problem {
+                exit = Exit::CouldNotRun;
+                printer.error(&line);
+            } else {
+                printer.say(&line);
+            }
+        }
+    }
+    exit
+}
+
 pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     let settings = wiring::read(&args.at.config)?;
     let feeds = &settings.feeds;
@@ -75,6 +149,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
     let sent = sent
         .map(|notify| notify.sent(&settings.policy))
         .unwrap_or_default();
+    let asked = describe(&settings, wrap)?;
     if !args.online {
         if printer.json {
             printer.json(&serde_json::json!({
@@ -83,6 +158,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
                 "policy_sha256": settings.policy.hash(),
                 "columns": columns,
                 "sources": feeds.all().iter().map(source).collect::<Vec<_>>(),
+                "asked": asked,
                 "notify": sent,
                 "permissions": settings.wants().needs(),
             }));
@@ -91,15 +167,16 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
                 [_] => format!("columns read and stored: {}\n", columns.join(", ")),
                 several => several.iter().map(columns_of).collect(),
             };
+            let asked: String = asked.iter().map(|(name, it)| shown(name, it)).collect();
             printer.data(&format!(
-                "configuration, mapping and policy are valid\n{read}{}{}",
+                "configuration, mapping and policy are valid\n{asked}{read}{}{}",
                 told(&sent),
                 consent(&settings.wants().needs())
             ));
         }
         return Ok(Exit::Done);
     }
-    let runtime = wiring::runtime(wiring::simulated(&settings))?;
+    let runtime = wiring::runtime(wiring::simulated(&settings, wrap))?;
     runtime.block_on(async {
         let wants = settings.wants();
         let wired = Box::pin(wiring::wire(
@@ -109,6 +186,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
             wrap,
         ))
         .await?;
+        let sources = sources(&wired.pipeline, printer).await;
         let probe = wired.entra.probe(wants).await?;
         if printer.json {
             printer.json(&probe);
@@ -116,7 +194,7 @@ pub(crate) fn check(args: &Check, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
             printer.data(&format!("{probe}\n"));
         }
         Ok(if probe.good() {
-            Exit::Done
+            sources
         } else {
             Exit::CouldNotRun
         })

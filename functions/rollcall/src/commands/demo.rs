@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use rollcall_core::plan::{GroupCounts, LicenceCounts};
 use rollcall_core::report::Report;
-use rollcall_pipeline::pull::Pulled;
+use rollcall_pipeline::pull::{Pulled, Round, When};
 use rollcall_pipeline::roll::Compared;
 use rollcall_pipeline::run::{Pipeline, Until, nonce};
 use serde::{Deserialize, Serialize};
@@ -160,7 +160,10 @@ fn day(folder: &Path, file: &str, text: &str, printer: &Arc<Printer>) -> anyhow:
 }
 
 async fn finish(pipeline: &Pipeline, now: Timestamp) -> anyhow::Result<Report> {
-    match pipeline.pull_inbox(now, &[]).await? {
+    match pipeline
+        .pull_next(now, &mut Round::new(When::Never))
+        .await?
+    {
         Pulled::Sealed { .. } => {}
         Pulled::Refused(refusal) => anyhow::bail!(refusal.message),
         Pulled::Nothing => anyhow::bail!("the bundled file was not found in the inbox"),

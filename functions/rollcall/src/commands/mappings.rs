@@ -33,7 +33,16 @@ macro_rules! shipped {
 
 fn find(args: &MappingFiles) -> anyhow::Result<Vec<Found>> {
     let Some(dir) = &args.dir else {
-        return Ok(shipped!("csv2scim", "demo", "successfactors", "workday").into());
+        return Ok(shipped!(
+            "aquera",
+            "bamboohr",
+            "csv2scim",
+            "demo",
+            "dynamics365",
+            "successfactors",
+            "workday"
+        )
+        .into());
     };
     let mut out: Vec<Found> = read(dir)?.into_iter().collect();
     if out.is_empty() {

@@ -15,6 +15,8 @@ mod mappings;
 mod notice;
 mod pass;
 mod policy;
+pub(crate) mod profile;
+mod read;
 mod rehearsal;
 mod rule;
 mod schema;
@@ -60,6 +62,8 @@ pub(crate) fn dispatch(
         Command::Resume(args) => halt::resume(&args, printer, wrap),
         Command::Status(args) => status::status(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),
+        Command::Read(args) => read::read(&args, printer),
+        Command::Profile(args) => profile::profile(&args, printer),
         Command::Eval(args) => eval::eval(&args, printer),
         Command::Rule(args) => rule::rule(&args, printer, wrap),
         Command::Groups(args) => groups::groups(&args, printer, wrap),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use jiff::Timestamp;
+use rollcall_core::delta::Coverage;
 use rollcall_core::model::RunId;
 use rollcall_pipeline::log;
-use rollcall_pipeline::pull::{Pulled, Refusal};
+use rollcall_pipeline::pull::{Pulled, Refusal, Round, When};
 use rollcall_pipeline::run::{Finished, Pipeline, Stored, Until};
 use rollcall_pipeline::status::SourceStatus;
 
@@ -21,7 +22,15 @@ use crate::wiring::{self, Wrap};
 /// The nightly job: every delivery in the inbox, oldest first, from pull to report.
 pub(crate) fn run(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
-        Box::pin(nightly(pipeline, now, args.file.as_deref(), printer)).await
+        let mut round = Round::new(When::Now);
+        Box::pin(nightly(
+            pipeline,
+            now,
+            args.file.as_deref(),
+            printer,
+            &mut round,
+        ))
+        .await
     })
 }
 
@@ -30,6 +39,7 @@ pub(crate) async fn nightly(
     now: Timestamp,
     file: Option<&Path>,
     printer: &Printer,
+    round: &mut Round,
 ) -> anyhow::Result<Exit> {
     let mut exit = close(pipeline, printer).await?;
     exit = exit.max(dismissals(pipeline, now, printer).await?);
@@ -37,13 +47,16 @@ pub(crate) async fn nightly(
         // What people said waits for no file.
         exit = exit.max(fall_due(pipeline, now, printer).await?);
     }
-    let mut refusals = Refusals::default();
+    let mut refusals = Refusals::of(round);
     let mut taken = false;
     // A plan from an accepted delivery looks at whatever is due by itself.
     let mut looked = false;
-    while let Some((run, name)) = take(pipeline, now, file, &mut refusals, printer).await? {
+    if file.is_none() {
+        ignored(pipeline, printer).await?;
+    }
+    while let Some(delivery) = take(pipeline, now, file, &mut refusals, printer).await? {
         taken = true;
-        printer.say(&format!("{name}: taken as run {run}"));
+        printer.say(&format!("{}: taken as run {}", delivery.file, delivery.run));
         let finished = pipeline.advance(Until::Closed).await?;
         looked |= finished.iter().any(|f| !f.stored.planned.parked);
         exit = exit.max(show_all(pipeline, &finished, printer));
@@ -55,7 +68,7 @@ pub(crate) async fn nightly(
     exit = exit
         .max(close(pipeline, printer).await?)
         .max(refusals.exit());
-    if !taken && refusals.0.is_empty() {
+    if !taken && refusals.count == 0 {
         printer.say("the inbox is empty: nothing new from HR");
         exit = exit.max(nothing_new(pipeline, now, printer).await?);
     }
@@ -103,18 +116,53 @@ async fn dismissals(
     })
 }
 
-/// Files that were refused in this command, by name.
-#[derive(Default)]
-struct Refusals(Vec<String>);
+/// What was tried in this command, and how much of it was refused.
+struct Refusals<'a> {
+    round: &'a mut Round,
+    count: usize,
+}
 
-impl Refusals {
+impl<'a> Refusals<'a> {
+    fn of(round: &'a mut Round) -> Self {
+        Self { round, count: 0 }
+    }
+
     fn exit(&self) -> Exit {
-        if self.0.is_empty() {
+        if self.count == 0 {
             Exit::Done
         } else {
             Exit::CouldNotRun
         }
     }
+}
+
+/// A delivery that was taken.
+struct Taken {
+    run: RunId,
+    file: String,
+    rows: u32,
+    coverage: Coverage,
+    /// Of a source that was asked: there may be more.
+    asked: bool,
+}
+
+/// Says what lies in the inbox and is not looked at yet. Nothing is wrong with it.
+async fn ignored(pipeline: &Pipeline, printer: &Printer) -> anyhow::Result<()> {
+    for it in pipeline.ignored().await? {
+        if printer.json {
+            printer.json(&serde_json::json!({
+                "format_version": 1,
+                "file": it.file,
+                "decision": "ignore",
+                "reason": it.reason,
+            }));
+        }
+        printer.say(&format!(
+            "{}: not looked at yet; it waits for {}",
+            it.file, it.waits_for
+        ));
+    }
+    Ok(())
 }
 
 /// Takes the next delivery. One that is refused stays where it is, is said, and does not stand in
@@ -123,20 +171,34 @@ async fn take(
     pipeline: &Pipeline,
     now: Timestamp,
     file: Option<&Path>,
-    refusals: &mut Refusals,
+    refusals: &mut Refusals<'_>,
     printer: &Printer,
-) -> anyhow::Result<Option<(RunId, String)>> {
+) -> anyhow::Result<Option<Taken>> {
     loop {
         let pulled = match file {
             Some(path) => pipeline.pull_file(path, now).await?,
-            None => pipeline.pull_inbox(now, &refusals.0).await?,
+            None => pipeline.pull_next(now, refusals.round).await?,
         };
         match pulled {
-            Pulled::Sealed { run, file } => return Ok(Some((run, file))),
+            Pulled::Sealed {
+                run,
+                file,
+                rows,
+                coverage,
+                asked,
+            } => {
+                return Ok(Some(Taken {
+                    run,
+                    file,
+                    rows,
+                    coverage,
+                    asked,
+                }));
+            }
             Pulled::Nothing => return Ok(None),
             Pulled::Refused(refusal) => {
                 refused(&refusal, printer);
-                refusals.0.push(refusal.file);
+                refusals.count += 1;
                 if file.is_some() {
                     return Ok(None);
                 }
@@ -170,7 +232,8 @@ async fn nothing_new(
     match status.source_age_hours {
         None => {
             printer.error(
-                "nothing was ever received: put an export into the inbox folder of the store",
+                "nothing was ever received: put an export into the inbox folder of the store, or see why \
+                 `rollcall pull` gets nothing",
             );
             Ok(Exit::CouldNotRun)
         }
@@ -241,6 +304,7 @@ fn refused_as(refusal: &Refusal, told: &str, printer: &Printer) {
     if printer.json {
         printer.json(&serde_json::json!({
             "format_version": 1,
+            "decision": refusal.decision(),
             "error": {"file": refusal.file, "kind": refusal.kind, "message": refusal.message},
         }));
     }
@@ -250,22 +314,34 @@ fn refused_as(refusal: &Refusal, told: &str, printer: &Printer) {
 /// Takes deliveries and stops there.
 pub(crate) fn pull(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     with(&args.at, printer, wrap, async |pipeline, now| {
-        let mut refusals = Refusals::default();
+        let mut round = Round::new(When::Now);
+        let mut refusals = Refusals::of(&mut round);
         let file = args.file.as_deref();
-        match take(pipeline, now, file, &mut refusals, printer).await? {
-            Some((run, file)) => {
-                if printer.json {
-                    let taken = serde_json::json!({"format_version": 1, "run": run, "file": file});
-                    printer.json(&taken);
-                } else {
-                    printer.data(&format!("{run}\n"));
-                }
+        if file.is_none() {
+            ignored(pipeline, printer).await?;
+        }
+        let mut count = 0;
+        while let Some(taken) = take(pipeline, now, file, &mut refusals, printer).await? {
+            count += 1;
+            if printer.json {
+                printer.json(&serde_json::json!({
+                    "format_version": 1,
+                    "decision": "accept",
+                    "run": taken.run,
+                    "file": taken.file,
+                    "rows": taken.rows,
+                    "coverage": taken.coverage,
+                }));
+            } else {
+                printer.data(&format!("{}\n", taken.run));
             }
-            None if refusals.0.is_empty() => {
-                printer.say("the inbox is empty: nothing new from HR");
-                return nothing_new(pipeline, now, printer).await;
+            if !taken.asked {
+                break;
             }
-            None => {}
+        }
+        if count == 0 && refusals.count == 0 {
+            printer.say("the inbox is empty: nothing new from HR");
+            return nothing_new(pipeline, now, printer).await;
         }
         Ok(refusals.exit())
     })
@@ -279,8 +355,16 @@ pub(crate) fn plan(args: &Plan, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
     }
     let args = &args.run;
     with(&args.at, printer, wrap, async |pipeline, now| {
-        let mut refusals = Refusals::default();
-        take(pipeline, now, args.file.as_deref(), &mut refusals, printer).await?;
+        // Whoever looks once more at what is planned asks nobody anew.
+        let open = !pipeline.open_plans().await?.is_empty();
+        let mut round = Round::new(if open { When::Never } else { When::Now });
+        let mut refusals = Refusals::of(&mut round);
+        let file = args.file.as_deref();
+        while let Some(taken) = take(pipeline, now, file, &mut refusals, printer).await? {
+            if !taken.asked {
+                break;
+            }
+        }
         let mut planned: Vec<Stored> = pipeline
             .advance(Until::Planned)
             .await?
@@ -291,7 +375,7 @@ pub(crate) fn plan(args: &Plan, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
             // Nothing new: show again what is planned and not carried out.
             planned = pipeline.open_plans().await?;
         }
-        if planned.is_empty() && refusals.0.is_empty() {
+        if planned.is_empty() && refusals.count == 0 {
             printer.say("nothing is planned: the inbox is empty and no run is open");
             return nothing_new(pipeline, now, printer).await;
         }
@@ -417,7 +501,7 @@ pub(crate) fn with(
     work: impl AsyncFnOnce(&Pipeline, Timestamp) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
     let settings = wiring::read(&at.config)?;
-    let runtime = wiring::runtime(wiring::simulated(&settings))?;
+    let runtime = wiring::runtime(wiring::simulated(&settings, wrap))?;
     let bar = Arc::clone(printer);
     runtime.block_on(async {
         let progress = Box::new(move |done, total| bar.progress(done, total));

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollcall_pipeline::pull::{Round, When};
+
 use super::pass::nightly;
 use crate::args::Serve;
 use crate::exit::Exit;
@@ -13,7 +15,7 @@ use crate::wiring::{self, Wrap};
 /// fails is said and does not end it: the next one may find the tenant well again.
 pub(crate) fn serve(args: &Serve, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
     let settings = wiring::read(&args.config)?;
-    let runtime = wiring::runtime(wiring::simulated(&settings) && args.rounds > 0)?;
+    let runtime = wiring::runtime(wiring::simulated(&settings, wrap) && args.rounds > 0)?;
     let bar = Arc::clone(printer);
     runtime.block_on(async {
         let progress = Box::new(move |done, total| bar.progress(done, total));
@@ -22,15 +24,17 @@ pub(crate) fn serve(args: &Serve, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
             .pipeline;
         let mut worst = Exit::Done;
         let mut round = 0;
+        let mut tried = Round::new(When::Due);
         loop {
             let now = pipeline.clock.now();
-            match Box::pin(nightly(&pipeline, now, None, printer)).await {
+            match Box::pin(nightly(&pipeline, now, None, printer, &mut tried)).await {
                 Ok(exit) => worst = worst.max(exit),
                 Err(error) => {
                     worst = Exit::CouldNotRun;
                     printer.error(&format!("{error:#}"));
                 }
             }
+            tried.again();
             round += 1;
             if round == args.rounds {
                 return Ok(worst);

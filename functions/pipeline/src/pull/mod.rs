@@ -4,19 +4,27 @@
 //! the inbox, the log gets no entry. What is sealed holds only the columns that mapping and
 //! policy read (P11).
 
+mod asked;
+mod delivery;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
+use rollcall_core::delta::Coverage;
 use rollcall_core::digest::Sha256Stream;
-use rollcall_core::model::{Finding, RunId, SourceName};
+use rollcall_core::mapping::Mapping;
+use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity, SourceName};
 use rollcall_core::profile::{Profile, Profiler};
-use rollcall_files::{Options, SealedWriter};
+use rollcall_files::{Options, Reading, SealedWriter};
 
+pub use self::asked::{Connectors, Round, When};
+use self::delivery::{Companions, Said};
 use crate::config::Source;
-use crate::log::{self, CommitError, Delivery, Event, Intake, Objects, Standing};
-use crate::notices::is_drop;
+use crate::log::{self, CommitError, Delivery, Event, Head, Intake, Objects, Standing};
+use crate::notices::is_meant;
 use crate::run::{Pipeline, RunError, nonce, run_id};
 use crate::spool::Spool;
 use crate::state::State;
@@ -30,10 +38,32 @@ const UNFINISHED: [&str; 5] = [".filepart", ".tmp", ".part", ".incomplete", ".cr
 pub struct Refusal {
     /// The file.
     pub file: String,
-    /// A stable name: `duplicate_file`, `stale_file`, `truncated`, `empty` ...
+    /// A stable name: `duplicate_content`, `older_than_applied`, `truncated`, `empty` ...
     pub kind: String,
     /// Where, what and what to do.
     pub message: String,
+}
+
+impl Refusal {
+    /// What became of it: `skip` where nothing is wrong with it and it says nothing new, else
+    /// `refuse`.
+    pub fn decision(&self) -> &'static str {
+        match self.kind.as_str() {
+            "duplicate_content" | "older_than_applied" => "skip",
+            _ => "refuse",
+        }
+    }
+}
+
+/// A file that is not looked at yet. Nothing is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The file.
+    pub file: String,
+    /// A stable name: `upload_in_progress` or `companion_missing`.
+    pub reason: &'static str,
+    /// What it waits for, for people.
+    pub waits_for: &'static str,
 }
 
 /// What a pull came to.
@@ -45,11 +75,29 @@ pub enum Pulled {
         run: RunId,
         /// The file.
         file: String,
+        /// Data rows.
+        rows: u32,
+        /// What absence from it means.
+        coverage: Coverage,
+        /// It is of a source that was asked: there may be more.
+        asked: bool,
     },
     /// Not taken.
     Refused(Refusal),
     /// Nothing is there to take.
     Nothing,
+}
+
+/// What was sealed, and what is known of it.
+struct Brought<'a> {
+    source: &'a Source,
+    file: String,
+    delivery: String,
+    sha256: String,
+    as_of: Timestamp,
+    coverage: Coverage,
+    rows: u32,
+    asked: Option<log::Asked>,
 }
 
 /// A file that may be taken.
@@ -61,6 +109,7 @@ struct Candidate {
     delivery: String,
     as_of: Option<Timestamp>,
     modified: Timestamp,
+    said: Said,
 }
 
 impl Pipeline {
@@ -104,11 +153,11 @@ impl Pipeline {
             |n| n.to_string_lossy().into_owned(),
         );
         loop {
-            let Some(source) = self.settings.source_of(&name) else {
+            let Some((source, reading)) = self.settings.source_of(&name) else {
                 return Ok(self.of_no_source(&name));
             };
             // Opening through the reader gives its words for a missing file or a directory.
-            let options = self.options(source);
+            let options = self.options(source, reading);
             if let Err(refused) = rollcall_files::open_file(path, &options) {
                 return Ok(Pulled::Refused(refusal(&name, &refused)));
             }
@@ -129,10 +178,11 @@ impl Pipeline {
                 name: name.clone(),
                 listed: None,
                 modified,
+                said: Said::default(),
             };
             match Box::pin(self.take(&candidate, file, now)).await {
                 Ok(Pulled::Nothing) => {
-                    let kind = "duplicate_file".to_owned();
+                    let kind = "duplicate_content".to_owned();
                     let message = format!("{name}: this delivery was taken already");
                     return Ok(Pulled::Refused(Refusal {
                         file: name,
@@ -149,33 +199,78 @@ impl Pipeline {
 
     /// What lies in the inbox, oldest first: by the instant in the name, else by arrival.
     async fn candidates(&self) -> Result<Vec<Candidate>, StoreError> {
-        let mut out: Vec<Candidate> = self
-            .store
-            .list("inbox")
-            .await?
-            .into_iter()
-            .filter_map(|listed: Listed| {
-                let name = listed.key.strip_prefix("inbox/")?.to_owned();
-                if !is_text(&name) || is_drop(&name) {
-                    return None;
-                }
-                Some(Candidate {
-                    delivery: format!("{name} {} {}", listed.modified, listed.bytes),
-                    as_of: as_of_in(&name),
-                    modified: listed.modified,
-                    listed: Some(listed),
-                    name,
-                })
+        let inbox = self.store.list("inbox").await?;
+        let companions = self.companions(&inbox).await?;
+        let candidate = |listed: Listed| {
+            let name = listed.key.strip_prefix("inbox/")?.to_owned();
+            if !is_table(&name) || is_meant(&name) {
+                return None;
+            }
+            let said = companions.about(&name);
+            if self.waits(&name, &said).is_some() {
+                return None;
+            }
+            Some(Candidate {
+                delivery: format!("{name} {} {}", listed.modified, listed.bytes),
+                as_of: as_of_in(&name).or(said.as_of),
+                modified: listed.modified,
+                listed: Some(listed),
+                name,
+                said,
             })
-            .collect();
+        };
+        let mut out: Vec<Candidate> = inbox.into_iter().filter_map(candidate).collect();
         // Of one moment the home source comes first: others refer to whom it brings.
         let sources = &self.settings.config.source.0;
         let place = |c: &Candidate| {
-            let source = self.settings.source_of(&c.name);
-            source.and_then(|it| sources.iter().position(|other| other == it))
+            let (source, _) = self.settings.source_of(&c.name)?;
+            sources.iter().position(|other| other == source)
         };
         out.sort_by_cached_key(|c| (c.as_of.unwrap_or(c.modified), place(c), c.name.clone()));
         Ok(out)
+    }
+
+    /// What of a file has to lie beside it first, and does not.
+    fn waits(&self, name: &str, said: &Said) -> Option<&'static str> {
+        let (_, reading) = self.settings.source_of(name)?;
+        // Nobody can tell what is there: that is said.
+        let clear = said.broken.is_none();
+        said.waits(reading.waits_for).filter(|_| clear)
+    }
+
+    /// What lies beside the files of the inbox.
+    async fn companions(&self, inbox: &[Listed]) -> Result<Companions, StoreError> {
+        let head = log::head(&self.store).await?;
+        let taken = head.standing.deliveries.into_iter().map(|it| it.file);
+        Companions::of(&self.store, inbox, taken.collect()).await
+    }
+
+    /// What lies in the inbox and is not looked at yet: uploads whose names say that they are not
+    /// over, and files whose companions are not there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn ignored(&self) -> Result<Vec<Ignored>, StoreError> {
+        let inbox = self.store.list("inbox").await?;
+        let companions = self.companions(&inbox).await?;
+        let ignored = |listed: &Listed| {
+            let name = listed.key.strip_prefix("inbox/")?;
+            let (reason, waits_for) = if is_finished(name) {
+                if !is_table(name) || is_meant(name) {
+                    return None;
+                }
+                let waits = self.waits(name, &companions.about(name))?;
+                ("companion_missing", waits)
+            } else {
+                ("upload_in_progress", "the end of its upload")
+            };
+            Some(Ignored {
+                file: name.to_owned(),
+                reason,
+                waits_for,
+            })
+        };
+        Ok(inbox.iter().filter_map(ignored).collect())
     }
 
     /// How a file may be read of which only the key matters: as those of a source of persons, the
@@ -183,26 +278,35 @@ impl Pipeline {
     pub(crate) fn key_options(&self) -> Vec<Options> {
         let sources = self.settings.config.source.0.iter();
         let persons = sources.filter(|source| source.population);
+        let plain = Reading::default();
         let all = persons.map(|source| {
-            let options = self.options(source);
+            let options = self.options(source, source.file.as_ref().unwrap_or(&plain));
             Options {
                 required: vec![options.key.clone()],
                 columns: Vec::new(),
+                typed: BTreeMap::new(),
+                footer: None,
+                records: None,
                 ..options
             }
         });
         all.collect()
     }
 
-    fn options(&self, source: &Source) -> Options {
+    /// What rows of a source are read by.
+    fn mapping_of(&self, source: &Source) -> &Mapping {
         let feed = self.settings.feeds.get(&source.name);
-        let mapping = &feed.unwrap_or(self.settings.feeds.home()).mapping;
+        &feed.unwrap_or(self.settings.feeds.home()).mapping
+    }
+
+    fn options(&self, source: &Source, reading: &Reading) -> Options {
+        let mapping = self.mapping_of(source);
         Options {
             key: mapping.key_column().to_owned(),
-            delimiter: source.csv.delimiter.and_then(|c| u8::try_from(c).ok()),
             required: mapping.columns().into_iter().collect(),
             columns: mapping.columns().into_iter().collect(),
-            ..Options::default()
+            // It was checked with the configuration.
+            ..reading.options().unwrap_or_default()
         }
     }
 
@@ -213,18 +317,23 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<Pulled, Attempt> {
         let name = &candidate.name;
-        let Some(source) = self.settings.source_of(name) else {
+        let Some((source, reading)) = self.settings.source_of(name) else {
             return Ok(self.of_no_source(name));
+        };
+        if let Some(why) = &candidate.said.broken {
+            return Ok(refuse(name, "half_written", format!("{name}: {why}")));
+        }
+        let Some(coverage) = source.covers(name) else {
+            let message = format!(
+                "{name}: `coverage` of the configuration goes by names, and this is none of them, or of two: \
+                 rename it, or mend the names"
+            );
+            return Ok(refuse(name, "coverage_conflict", message));
         };
         let named = SourceName::new(&source.name);
         let beside = self.settings.feeds.beside(&named);
-        let head = log::head(&self.store).await?;
-        if self.settings.feeds.are_several() || !head.standing.beside.is_empty() {
-            // What is sealed says whether it is the home source's.
-            let state = State::load(&self.store, &head.standing.state).await?;
-            self.check_home(&state, &head.standing)?;
-        }
-        let sealed = match self.seal(from, source) {
+        let head = self.ground().await?;
+        let sealed = match self.seal(from, source, reading) {
             Ok(sealed) => sealed,
             Err(Sealing::Refused(refused)) => {
                 return Ok(Pulled::Refused(refusal(name, &refused)));
@@ -234,9 +343,10 @@ impl Pipeline {
         let Sealed {
             sha256,
             rows,
-            findings,
-            rows_file: mut sealed,
+            mut findings,
+            rows_file: sealed,
             profile,
+            header,
         } = sealed;
         let same = |d: &&Delivery| d.sha256 == sha256 && d.delivery == candidate.delivery;
         if head.standing.deliveries.iter().any(|d| same(&d)) {
@@ -244,60 +354,125 @@ impl Pipeline {
             self.remove(candidate).await?;
             return Ok(Pulled::Nothing);
         }
-        let as_of = candidate.as_of.unwrap_or(candidate.modified.min(now));
+        let said = &candidate.said;
+        if let Some((kind, why)) = said.differs(&sha256, rows) {
+            return Ok(refuse(name, kind, format!("{name}: {why}")));
+        }
+        let as_of = candidate.as_of.or(header.as_of);
+        let as_of = as_of.unwrap_or(candidate.modified.min(now));
         let several = self.settings.feeds.are_several();
         let of = (source, beside.as_ref().map(SourceName::as_str), several);
         if let Some((kind, why)) = doubt(&head.standing, of, candidate, &sha256, as_of, now) {
             return Ok(refuse(name, kind, format!("{name}: {why}")));
         }
+        let header = header.coverage.as_deref();
+        if let Some(why) = said.coverage_differs(name, header, &coverage) {
+            return Ok(refuse(name, "coverage_conflict", format!("{name}: {why}")));
+        }
+        if let Some(why) = gap(
+            &head.standing,
+            beside.as_ref().map(SourceName::as_str),
+            said,
+        ) {
+            return Ok(refuse(
+                name,
+                "predecessor_missing",
+                format!("{name}: {why}"),
+            ));
+        }
         if self.changed(candidate).await? {
             let why = "written to while it was read; write it under a name that ends in `.tmp` or \
                        `.part`, and rename it when it is whole";
-            return Ok(refuse(name, "unfinished", format!("{name}: {why}")));
+            return Ok(refuse(name, "half_written", format!("{name}: {why}")));
         }
-        let run = run_id(now);
-        let stored = self
-            .store
-            .put_stream(&format!("values/{run}/rows.csv"), &mut sealed)
-            .await?;
-        let intake = Intake {
-            source: source.name.clone(),
-            home: beside.map(|_| self.settings.source().to_string()),
+        let accepted = head.standing.accepted_of(of.1);
+        let newest = accepted.is_some_and(|it| it.sha256 == sha256);
+        let mut older = head.standing.deliveries.iter();
+        if let Some(known) = older.rfind(|d| d.sha256 == sha256 && source.population && !newest) {
+            let note = format!(
+                "the same bytes as `{}` of run {}, under a newer date: HR took something back, or the \
+                 export sends its last output again; ask which",
+                known.file, known.run
+            );
+            let (kind, place) = (FindingKind::StaleContent, Place::default());
+            let found = Finding::new(kind, Severity::Warning, place, note);
+            findings.line(&found).map_err(|e| backend(name, &e))?;
+        }
+        let brought = Brought {
+            source,
             file: name.clone(),
             delivery: candidate.delivery.clone(),
             sha256,
             as_of,
-            coverage: source.covers(),
+            coverage,
+            rows,
+            asked: None,
+        };
+        let mut sealed = sealed;
+        let mut findings = findings.reader().map_err(|e| backend(name, &e))?;
+        let held = (&mut sealed, &mut findings, &profile);
+        let pulled = self.bring_in(&head, brought, held, now).await?;
+        self.remove(candidate).await?;
+        Ok(pulled)
+    }
+
+    /// Stores what was sealed, and commits it as an intake.
+    async fn bring_in(
+        &self,
+        head: &Head,
+        brought: Brought<'_>,
+        (sealed, findings, profile): (&mut File, &mut (impl Read + Seek + Send), &Profile),
+        now: Timestamp,
+    ) -> Result<Pulled, Attempt> {
+        let Brought {
+            source,
+            file,
+            delivery,
+            sha256,
+            as_of,
+            coverage,
+            rows,
+            asked,
+        } = brought;
+        let beside = self.settings.feeds.beside(&SourceName::new(&source.name));
+        let run = run_id(now);
+        let again = |e: std::io::Error| backend(&file, &e);
+        sealed.seek(SeekFrom::Start(0)).map_err(again)?;
+        findings.seek(SeekFrom::Start(0)).map_err(again)?;
+        let stored = self
+            .store
+            .put_stream(&format!("values/{run}/rows.csv"), sealed)
+            .await?;
+        let intake = Intake {
+            source: source.name.clone(),
+            home: beside.map(|_| self.settings.source().to_string()),
+            file: file.clone(),
+            delivery,
+            sha256,
+            as_of,
+            coverage: coverage.clone(),
             rows,
             now,
-            profile: Some(Box::new(profile)),
+            profile: Some(Box::new(profile.clone())),
+            asked,
         };
         let facts = serde_json::to_vec_pretty(&intake).expect("an intake is always JSON");
         let facts = self
             .store
             .put_new(&format!("runs/{run}/intake.json"), facts)
             .await?;
-        let mut findings = findings.reader().map_err(|e| backend(name, &e))?;
         let noted = self
             .store
-            .put_stream(&format!("runs/{run}/reading.jsonl"), &mut findings)
+            .put_stream(&format!("runs/{run}/reading.jsonl"), findings)
             .await?;
         let objects = Objects {
             evidence: vec![facts, noted],
             values: vec![stored],
         };
         let at = self.clock.now();
-        match log::commit(
-            &self.store,
-            &head,
-            &run,
-            at,
-            &nonce(),
-            Event::Intake(intake),
-            objects,
-        )
-        .await
-        {
+        let asked = intake.asked.is_some();
+        let event = Event::Intake(intake);
+        match log::commit(&self.store, head, &run, at, &nonce(), event, objects).await {
             Ok(_) => {}
             Err(CommitError::Lost(_)) => {
                 // Nothing refers to what was sealed: the copy of the rows goes, evidence is never
@@ -307,11 +482,24 @@ impl Pipeline {
             }
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
-        self.remove(candidate).await?;
         Ok(Pulled::Sealed {
             run,
-            file: name.clone(),
+            file,
+            rows,
+            coverage,
+            asked,
         })
+    }
+
+    /// The newest entry of the log, which what is taken in follows.
+    async fn ground(&self) -> Result<Head, Attempt> {
+        let head = log::head(&self.store).await?;
+        if self.settings.feeds.are_several() || !head.standing.beside.is_empty() {
+            // What is sealed says whether it is the home source's.
+            let state = State::load(&self.store, &head.standing.state).await?;
+            self.check_home(&state, &head.standing)?;
+        }
+        Ok(head)
     }
 
     /// A file whose name is none of any source's.
@@ -336,31 +524,42 @@ impl Pipeline {
 
     /// Takes a delivery out of the inbox, unless another one stands under its name by now.
     async fn remove(&self, candidate: &Candidate) -> Result<(), StoreError> {
-        if let Some(listed) = &candidate.listed
-            && !self.changed(candidate).await?
-        {
-            self.store.delete(&listed.key).await?;
+        let Some(listed) = &candidate.listed else {
+            return Ok(());
+        };
+        if self.changed(candidate).await? {
+            return Ok(());
         }
+        // The companions first: one that outlived its file would vouch for the next of its name.
+        for companion in &candidate.said.own {
+            self.store.delete(&format!("inbox/{companion}")).await?;
+        }
+        self.store.delete(&listed.key).await?;
         Ok(())
     }
 
     /// Reads every row and writes what is read of it. One pass, nothing kept; the hash is of
     /// the bytes that were read.
-    fn seal(&self, from: File, source: &Source) -> Result<Sealed, Sealing> {
+    fn seal(&self, from: File, source: &Source, reading: &Reading) -> Result<Sealed, Sealing> {
         let mut from = Hashed::new(from);
-        let options = self.options(source);
+        let options = self.options(source, reading);
         let mut reader = rollcall_files::open(&mut from, &options)?;
         let out = BufWriter::with_capacity(256 * 1024, tempfile::tempfile()?);
         let mut writer = SealedWriter::new(out, &options.key, &options.columns)?;
         let mut findings = Spool::default();
         let mut profiler = Profiler::new(reader.header(), &options.columns);
-        let mut note = |found: &[Finding]| found.iter().try_for_each(|f| findings.line(f));
+        let mut note = |found: &Finding| findings.line(found);
         while let Some(row) = reader.next()? {
             writer.write(&row)?;
             profiler.row(row.values());
-            note(row.findings)?;
+            row.findings.iter().try_for_each(&mut note)?;
         }
-        note(reader.header_findings())?;
+        reader.header_findings().try_for_each(note)?;
+        let detected = reader.detected();
+        let header = OfHeader {
+            as_of: detected.file_date.as_deref().and_then(as_of_in),
+            coverage: detected.coverage.clone(),
+        };
         let totals = reader.finish()?;
         let out = writer.finish()?;
         let mut rows_file = out
@@ -373,6 +572,7 @@ impl Pipeline {
             findings,
             rows_file,
             profile: profiler.finish(),
+            header,
         })
     }
 }
@@ -417,7 +617,7 @@ fn doubt(
     };
     if let Some(known) = older.filter(|_| again) {
         return Some((
-            "duplicate_file",
+            "duplicate_content",
             format!(
                 "the same bytes as `{}` of run {}; a file that HR wrote anew has other bytes, or a \
                  newer date in its name: ask for one, or remove this copy from the inbox",
@@ -429,8 +629,8 @@ fn doubt(
         return Some((
             "future_file",
             format!(
-                "the name says that it describes {as_of}, which is yet to come; a date that is \
-                 not the day of the data must not stand last in the name"
+                "its name, a manifest or its first record says that it describes {as_of}, which is yet to \
+                 come; a date that is not the day of the data must not stand last in the name"
             ),
         ));
     }
@@ -438,12 +638,52 @@ fn doubt(
         .map(|d| d.as_of)
         .chain(accepted.map(|a| a.as_of))
         .max()?;
+    let delta = source.covers(&candidate.name) == Some(Coverage::Delta);
+    let full = accepted.is_some_and(|it| it.full) || open().any(|it| it.full);
+    if as_of < known && delta && !full {
+        let why = format!(
+            "describes {as_of}, and changes of {known} were taken already: its own were not, and nobody \
+             says them again; have everybody delivered"
+        );
+        return Some(("delta_out_of_order", why));
+    }
     (as_of <= known).then(|| {
         let why = format!(
             "describes {as_of}, and data of {known} were taken already; an older file changes \
              nothing"
         );
-        ("stale_file", why)
+        ("older_than_applied", why)
+    })
+}
+
+/// Why changes cannot be taken in: what was delivered before them, as they say, is not what was taken
+/// in last.
+fn gap(standing: &Standing, beside: Option<&str>, said: &Said) -> Option<String> {
+    let (follows, by) = said.follows.as_ref()?;
+    let accepted = standing.accepted_of(beside).map(|it| it.sha256.as_str());
+    let open = standing
+        .open
+        .iter()
+        .rev()
+        .filter_map(|it| it.delivery.as_ref());
+    let newest = open
+        .clone()
+        .find(|it| it.source.as_deref() == beside)
+        .map(|it| it.sha256.as_str())
+        .or(accepted);
+    let mut parked = standing.pending.iter().filter(|it| !it.accepted());
+    let waits = parked.rfind(|it| it.delivery.as_ref().is_some_and(|it| it.sha256 == *follows));
+    if let Some(waits) = waits {
+        return Some(format!(
+            "`{by}` says that another file comes before it, and that one waits for an approval of run {}",
+            waits.run
+        ));
+    }
+    (newest != Some(follows.as_str())).then(|| {
+        format!(
+            "`{by}` says that another file comes before it, and that one was not taken in: deliver it \
+             first, or everybody anew"
+        )
     })
 }
 
@@ -454,6 +694,13 @@ struct Sealed {
     findings: Spool,
     rows_file: File,
     profile: Profile,
+    header: OfHeader,
+}
+
+/// What a file says of itself in its first record.
+struct OfHeader {
+    as_of: Option<Timestamp>,
+    coverage: Option<String>,
 }
 
 /// A file that is hashed while it is read. Bytes that are read again are hashed once.
@@ -532,6 +779,16 @@ impl<E: Into<RunError>> From<E> for Attempt {
     }
 }
 
+impl Attempt {
+    /// Where nothing was tried that could be lost.
+    fn into_pulled(self) -> Result<Pulled, RunError> {
+        match self {
+            Self::Lost => Ok(Pulled::Nothing),
+            Self::Failed(error) => Err(*error),
+        }
+    }
+}
+
 fn backend(name: &str, error: &std::io::Error) -> StoreError {
     StoreError::Backend {
         key: name.to_owned(),
@@ -547,13 +804,25 @@ fn refuse(file: &str, kind: &str, message: String) -> Pulled {
     })
 }
 
-/// Whether a file of the inbox may be read: the name is one of text, and says that it is whole.
+/// Endings of names of text, and of workbooks.
+const TEXTS: [&str; 2] = ["csv", "txt"];
+const BOOKS: [&str; 5] = ["xlsx", "xlsm", "xlsb", "xls", "ods"];
+
+/// Whether a file of the inbox may be read: the name is one of text or of a workbook, and says that it is whole.
+fn is_table(name: &str) -> bool {
+    ends_in(name, &TEXTS) || ends_in(name, &BOOKS)
+}
+
+/// The same of text alone.
 pub(crate) fn is_text(name: &str) -> bool {
+    ends_in(name, &TEXTS)
+}
+
+fn ends_in(name: &str, endings: &[&str]) -> bool {
     let lower = name.to_lowercase();
     let ending = lower.rsplit_once('.').map_or("", |(_, ending)| ending);
     let hidden = name.starts_with('.') || name.contains('/');
-    let text = ["csv", "txt"].contains(&ending);
-    text && !hidden && is_finished(name)
+    endings.contains(&ending) && !hidden && is_finished(name)
 }
 
 /// Whether the name of a file does not say that it is still being written.
