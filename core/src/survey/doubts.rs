@@ -76,6 +76,20 @@ pub struct Doubt {
 }
 
 impl Doubt {
+    /// How often, and of what: `3 rows`.
+    pub fn count(&self) -> String {
+        let of_header = matches!(
+            self.kind,
+            DoubtKind::HeaderLookAlike
+                | DoubtKind::HeaderDuplicate
+                | DoubtKind::HeaderBlank
+                | DoubtKind::HeaderIsData
+        );
+        let one = if of_header { "column" } else { "row" };
+        let s = if self.rows == 1 { "" } else { "s" };
+        format!("{} {one}{s}", self.rows)
+    }
+
     /// Whether it is about rows behind the last worker.
     pub fn is_footer(&self) -> bool {
         self.kind == DoubtKind::Footer

@@ -74,18 +74,20 @@ impl Choosing<'_> {
                 match (column.kind, &column.days) {
                     (Kind::Day, Some(days)) if days.format.is_some() => {
                         let form = days.format.as_deref().unwrap_or_default();
-                        let says = format!(
-                            "days as `{form}` in {} of the values",
-                            percent(days.of_form as f64 / column.said().max(1) as f64)
-                        );
-                        fit(
-                            if days.by_others || days.short_year {
-                                0.84
-                            } else {
-                                1.0
-                            },
-                            says,
-                        )
+                        // Values that stand for no day are of no form.
+                        let none: u64 = days.open.values().sum();
+                        let of_form =
+                            days.of_form as f64 / column.said().saturating_sub(none).max(1) as f64;
+                        let says =
+                            format!("days as `{form}` in {} of the values", percent(of_form));
+                        let points = if of_form < 0.5 {
+                            0.55
+                        } else if of_form < 0.95 || days.by_others || days.short_year {
+                            0.84
+                        } else {
+                            1.0
+                        };
+                        fit(points, says)
                     }
                     (Kind::Day, Some(days)) if days.both_orders => fit(
                         0.55,

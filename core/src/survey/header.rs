@@ -56,7 +56,8 @@ pub fn header_row(rows: &[Vec<String>]) -> Option<usize> {
         return known.iter().position(|it| it.names == most);
     }
     let width = known.iter().map(|it| it.cells).max()?;
-    let wide = |it: &Known| it.cells > 0 && it.cells * 3 >= width * 2;
+    // One cell is what any line is under a wrong delimiter.
+    let wide = |it: &Known| it.cells > 1 && it.cells * 3 >= width * 2;
     known.iter().position(wide)
 }
 

@@ -146,7 +146,11 @@ fn shown(surveyed: &Surveyed, proposal: &Proposal, file: &Path) -> String {
             said(&mut out, "  ! ", doubt);
         }
         for (kind, count) in &surveyed.findings {
-            paragraph(&mut out, "  ! ", &format!("{count} × {}", name_of(*kind)));
+            paragraph(
+                &mut out,
+                "  ! ",
+                &format!("{count} findings `{}` of the reader", name_of(*kind)),
+            );
         }
     }
     look_at(&mut out, proposal);
@@ -277,7 +281,7 @@ fn of_column(out: &mut String, column: &Column, rows: u64, proposal: &Proposal) 
 }
 
 fn said(out: &mut String, mark: &str, doubt: &Doubt) {
-    paragraph(out, mark, &format!("{}: {}", doubt.rows, doubt.note));
+    paragraph(out, mark, &format!("{}: {}", doubt.count(), doubt.note));
 }
 
 /// A kind of finding as the contract calls it.
