@@ -232,6 +232,10 @@ impl Pipeline {
             };
             let beside = self.beside(source);
             let known = newest(&head.standing, beside.as_ref());
+            if known == Some(pulled.as_of) {
+                // Taken by a run of this instant that did not come to its end.
+                return Ok(Pulled::Nothing);
+            }
             if let Some(known) = known.filter(|known| pulled.as_of <= *known) {
                 let message = format!(
                     "{label}: describes {}, and data of {known} were taken already; nothing older \
