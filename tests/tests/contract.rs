@@ -97,12 +97,18 @@ fn copies_are_faithful() {
         &format!("connectors/rehearsal/data/{csdl}"),
         &format!("reference/{csdl}"),
     );
-    for file in std::fs::read_dir(root.join("tests/fixtures/hr/files")).unwrap() {
-        let name = file.unwrap().file_name().into_string().unwrap();
-        same(
-            &format!("tests/fixtures/hr/files/{name}"),
-            &format!("fixtures/hr/files/{name}"),
-        );
+    let mut folders = vec![std::path::PathBuf::from("fixtures/hr")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root.join("tests").join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let within = folder.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(within);
+            } else {
+                let within = within.to_str().unwrap();
+                same(&format!("tests/{within}"), within);
+            }
+        }
     }
-    assert!(compared > 10, "{compared}");
+    assert!(compared > 40, "{compared}");
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -140,6 +140,32 @@ fn swelling() {
     let row = "<row r=\"2\"><c r=\"A2\" t=\"s\"><v>0</v></c></row>";
     book(&at("laughs.xlsx"), "S", (&open, row, 1, close), &texts);
     files.push(("laughs.xlsx", &["unreadable"]));
+
+    // A million columns, as text and as a sheet; a cell at the end of the world.
+    let mut header = "a,".repeat(1_000_000);
+    header.push_str("b\n1\n");
+    std::fs::write(at("wide.csv"), header).unwrap();
+    files.push(("wide.csv", &["too_large", "wrong_header"]));
+    let far = "<row r=\"2\"><c r=\"ZZZZZZ2\"><v>1</v></c></row>";
+    book(&at("far.xlsx"), "S", (&open, far, 1, close), "");
+    files.push(("far.xlsx", &["wrong_format", "too_large"]));
+
+    // A quote that is never closed, before a gigabyte.
+    let mut file = File::create(at("cell.csv")).unwrap();
+    file.write_all(b"EmployeeID,Name\n1,\"").unwrap();
+    let chunk = vec![b'x'; 1 << 20];
+    for _ in 0..64 {
+        file.write_all(&chunk).unwrap();
+    }
+    file.seek(std::io::SeekFrom::Start((1 << 30) - 1)).unwrap();
+    file.write_all(b"x").unwrap();
+    drop(file);
+    files.push(("cell.csv", &["too_large", "wrong_format", "truncated"]));
+
+    // Elements in elements in elements.
+    let deep = "<a>".repeat(1_000_000);
+    book(&at("deep.xlsx"), "S", (&open, &deep, 1, close), "");
+    files.push(("deep.xlsx", &["wrong_format", "truncated", "too_large"]));
 
     for (name, kinds) in files {
         let ran = read(&world, &at(name));

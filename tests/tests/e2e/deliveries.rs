@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use libtest_mimic::Trial;
+use serde_json::Value;
 
 use crate::trial;
 use crate::world::{Roster, World};
@@ -37,6 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("deliveries::a_new_mapping_stops_no_run", new_mapping),
         trial("deliveries::status_says_what_is_missing", status),
+        trial("deliveries::a_drop_folder_over_several_days", folder),
         trial(
             "deliveries::in_order_the_changes_say_who_left",
             folder_in_order,
@@ -333,6 +335,67 @@ fn noon_of(name: &str) -> String {
     let at = name.find("2026").unwrap();
     let day = &name[at..at + 8];
     format!("{}-{}-{}T12:00:00Z", &day[..4], &day[4..6], &day[6..])
+}
+
+/// The story of `delivery` in `expected.json`, file by file in the order of arrival.
+fn folder() {
+    let expected: Value = serde_json::from_slice(&fixture("expected.json")).unwrap();
+    let story = &expected["delivery"];
+    let decisions = story["decisions"].as_array().unwrap();
+    let arrivals = story["arrival_order"].as_array().unwrap();
+    assert_eq!(decisions.len(), arrivals.len());
+    let world = feed();
+    let mut now = String::new();
+    for decision in decisions {
+        let name = decision["file"].as_str().unwrap();
+        arrive(&world, name);
+        if let Some(manifest) = decision["with"].as_str() {
+            world.drop_file(manifest, fixture(&format!("delivery/{manifest}")));
+        }
+        now = noon_of(name).max(now);
+        let ran = world.at(&now, &["pull"]);
+        let told = ran.lines();
+        let about = |it: &&Value| it["file"] == name || it["error"]["file"] == name;
+        let found = told.iter().find(about).unwrap_or_else(|| panic!("{ran:?}"));
+        assert_eq!(found["decision"], decision["decision"], "{found}");
+        match decision["decision"].as_str().unwrap() {
+            "accept" => {
+                assert_eq!(found["coverage"], decision["coverage"], "{found}");
+                assert_eq!(found["rows"], decision["rows"], "{found}");
+                let plan = world.at(&now, &["plan"]).json();
+                let against = &decision["against_previous_full"];
+                if !against.is_null() {
+                    let new = against["new"].as_array().unwrap().len();
+                    assert_eq!(plan["plan"]["counts"]["joiners"], new, "{plan}");
+                    let missing = against["missing"].as_array().unwrap().len();
+                    assert_eq!(plan["plan"]["counts"]["missing_once"], missing, "{plan}");
+                }
+                world.at(&now, &["run"]);
+            }
+            "ignore" => assert_eq!(found["reason"], decision["reason"]),
+            _ => {
+                assert_eq!(found["error"]["kind"], decision["reason"], "{found}");
+                let message = found["error"]["message"].as_str().unwrap();
+                for named in ["same_as", "with"] {
+                    if let Some(named) = decision[named].as_str() {
+                        assert!(message.contains(named), "{message}");
+                    }
+                }
+                if let Some(applied) = decision["applied"].as_str() {
+                    assert!(message.contains(applied), "{message}");
+                }
+                std::fs::remove_file(world.dir().join("inbox").join(name)).unwrap();
+            }
+        }
+        if decision["decision"] == "accept" {
+            // What was taken leaves nothing behind.
+            let checksum = world.dir().join(format!("inbox/{name}.sha256"));
+            assert!(!checksum.exists(), "{name}");
+        }
+    }
+    // Nobody was cut off: whoever is missing once is only told.
+    assert_eq!(world.users()["03007"]["accountEnabled"], true);
+    world.at(&now, &["verify"]).expect(0);
 }
 
 /// The same changes, had they arrived in order.

@@ -1,5 +1,8 @@
-//! Runs over 500 people in simulated HR systems: everybody, changes only, and what goes wrong.
+//! The same 500 people from six kinds of sources: the accounts of a simulated tenant are the same in the
+//! end, but for what a source cannot say.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::process::Command;
 
 use jiff::civil::{Date, date};
@@ -8,12 +11,14 @@ use rollcall::MakeExchange;
 use rollcall_http::{Clock, Exchange};
 use rollcall_peers::{Standing, Worker, population, rest, successfactors, workday};
 use rollcall_successfactors::Key;
+use serde_json::Value;
 
 use crate::world::{Ran, World};
 use crate::{child, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
+        trial("population::six_sources_make_the_same_accounts", same),
         trial("population::a_night_of_changes_only", changes),
         trial("population::a_source_that_fails_changes_nothing", failing),
         trial("population::check_asks_and_changes_nothing", check),
@@ -41,7 +46,10 @@ pub(crate) fn peer(what: &str) -> MakeExchange {
 
 fn exchange(what: &str, clock: Clock) -> Exchange {
     let (form, trouble) = what.split_once(':').unwrap_or((what, ""));
-    let all = people();
+    let mut all = people();
+    if trouble == "fewer" {
+        all.retain(|it| it.standing == Standing::Active);
+    }
     match form {
         "workday" | "raas" => {
             // A report is of the moment at which it runs.
@@ -130,7 +138,7 @@ user = "sfapi"
 key = { env = "SF_KEY" }
 "#;
 
-const FORMS: [Form; 4] = [
+const FORMS: [Form; 6] = [
     Form {
         name: "workday",
         table: WORKDAY,
@@ -187,6 +195,27 @@ const FORMS: [Form; 4] = [
             "Company",
         ],
     },
+    Form {
+        name: "csv",
+        table: "[source.file]\n",
+        columns: FILE_COLUMNS,
+    },
+    Form {
+        name: "xlsx",
+        table: "[source.file]\n",
+        columns: FILE_COLUMNS,
+    },
+];
+
+const FILE_COLUMNS: [&str; 8] = [
+    "EmployeeID",
+    "Status",
+    "HireDate",
+    "ManagerID",
+    "First name",
+    "Last name",
+    "Title",
+    "Company",
 ];
 
 impl Form {
@@ -272,6 +301,68 @@ source = "{company}"
     }
 }
 
+fn state(worker: &Worker) -> &'static str {
+    match worker.standing {
+        Standing::Active => "active",
+        Standing::PreHire => "pre_hire",
+        Standing::OnLeave => "on_leave",
+        Standing::Terminated { .. } => "terminated",
+        Standing::Rescinded => "rescinded",
+    }
+}
+
+fn cells(worker: &Worker) -> [String; 8] {
+    [
+        worker.id.clone(),
+        state(worker).to_owned(),
+        worker.hired.to_string(),
+        worker.manager.clone().unwrap_or_default(),
+        worker.first.clone(),
+        worker.last.clone(),
+        worker.title.clone(),
+        worker.company.1.clone(),
+    ]
+}
+
+fn csv() -> Vec<u8> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record(FILE_COLUMNS).unwrap();
+    for worker in people() {
+        out.write_record(cells(&worker)).unwrap();
+    }
+    out.into_inner().unwrap()
+}
+
+fn xlsx(world: &World) {
+    let row = |at: usize, cells: &[String]| {
+        let mut text = format!("<row r=\"{at}\">");
+        for (column, value) in cells.iter().enumerate() {
+            let letter = char::from(b'A' + u8::try_from(column).unwrap());
+            let value = value.replace('&', "&amp;").replace('<', "&lt;");
+            write!(
+                text,
+                "<c r=\"{letter}{at}\" t=\"inlineStr\"><is><t>{value}</t></is></c>"
+            )
+            .unwrap();
+        }
+        text + "</row>"
+    };
+    let header = FILE_COLUMNS.map(str::to_owned);
+    let mut rows = row(1, &header);
+    for (at, worker) in people().iter().enumerate() {
+        rows.push_str(&row(at + 2, &cells(worker)));
+    }
+    let before = format!("<worksheet xmlns=\"{}\"><sheetData>", crate::attack::MAIN);
+    let to = world.dir().join("inbox/workers-2026-03-16.xlsx");
+    let sheet = (
+        before.as_str(),
+        rows.as_str(),
+        1,
+        "</sheetData></worksheet>",
+    );
+    crate::attack::book(&to, "Workers", sheet, "");
+}
+
 /// Runs a command with a peer behind the source, and the secrets that the configuration names.
 fn at(world: &World, now: &str, args: &[&str], what: &str) -> Ran {
     let mut command: Command = world.prepared_at(now, args);
@@ -284,6 +375,78 @@ fn at(world: &World, now: &str, args: &[&str], what: &str) -> Ran {
         .output()
         .expect("the test program starts itself")
         .into()
+}
+
+/// What counts of an account, by employee id: the manager by theirs.
+fn accounts(world: &World) -> BTreeMap<String, BTreeMap<&'static str, Value>> {
+    let users = world.users();
+    let names = [
+        "accountEnabled",
+        "displayName",
+        "givenName",
+        "surname",
+        "jobTitle",
+        "companyName",
+        "userPrincipalName",
+    ];
+    let of = |user: &Value| {
+        let part = |name: &'static str| (name, user[name].clone());
+        names.into_iter().map(part).collect::<BTreeMap<_, _>>()
+    };
+    users.iter().map(|(id, it)| (id.clone(), of(it))).collect()
+}
+
+fn same() {
+    let everybody = people();
+    let by = |is: fn(&Worker) -> bool| -> BTreeSet<&str> {
+        let all = everybody.iter().filter(|it| is(it));
+        all.map(|it| it.id.as_str()).collect()
+    };
+    let here = by(|it| matches!(it.standing, Standing::Active | Standing::OnLeave));
+    let later = by(|it| it.standing == Standing::PreHire);
+    let gone = by(|it| {
+        matches!(
+            it.standing,
+            Standing::Terminated { .. } | Standing::Rescinded
+        )
+    });
+    let mut first: Option<BTreeMap<_, _>> = None;
+    for form in &FORMS {
+        let name = form.name;
+        let world = form.world("");
+        match name {
+            "csv" => world.drop_file("workers-2026-03-16.csv", csv()),
+            "xlsx" => xlsx(&world),
+            _ => {}
+        }
+        let ran = at(&world, NOW, &["run"], name);
+        assert!(matches!(ran.code, Some(0 | 1)), "{name}: {}", ran.err);
+        let found = accounts(&world);
+        // What a source cannot say: the gateway calls whoever begins later inactive, so that nothing
+        // is made for them yet.
+        let made: BTreeSet<&str> = found.keys().map(String::as_str).collect();
+        for id in &gone {
+            assert!(
+                !made.contains(id),
+                "{name}: {id} is gone and has an account"
+            );
+        }
+        let made_early = later.iter().any(|id| made.contains(id));
+        assert_eq!(made_early, name != "scim", "{name}");
+        let live: BTreeMap<_, _> = found
+            .into_iter()
+            .filter(|(id, _)| here.contains(id.as_str()))
+            .collect();
+        assert_eq!(live.len(), here.len(), "{name}");
+        match &first {
+            None => first = Some(live),
+            Some(first) => {
+                for (id, account) in first {
+                    assert_eq!(account, &live[id], "{name}: {id}");
+                }
+            }
+        }
+    }
 }
 
 /// Full at first, then changes, then full again once it is time: who leaves is cut off by the changes.
@@ -350,6 +513,24 @@ fn failing() {
             );
         }
     }
+    // Most of them gone is for people to decide.
+    let world = Form::of("successfactors").world("");
+    at(&world, NOW, &["run"], "successfactors");
+    let enabled = |world: &World| {
+        let users = world.users().into_iter();
+        let on = users.filter(|(_, it)| it["accountEnabled"] == true);
+        on.map(|(id, _)| id).collect::<BTreeSet<_>>()
+    };
+    let before = enabled(&world);
+    let ran = at(
+        &world,
+        "2026-03-17T10:00:00Z",
+        &["run"],
+        "successfactors:fewer",
+    );
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    // Nobody is cut off; whoever was to begin on that day may have.
+    assert!(enabled(&world).is_superset(&before));
 }
 
 fn check() {
@@ -412,4 +593,13 @@ fn starters() {
         let ran = world.at(NOW, &["check"]).expect(0);
         assert!(!ran.json()["asked"][name].is_null(), "{name}");
     }
+    // As it is written, against a system of the same address.
+    let world = World::of("workday");
+    let ran = at(&world, NOW, &["run"], "workday");
+    assert!(matches!(ran.code, Some(0 | 1)), "{}", ran.err);
+    let made = world.users().len();
+    let here = |it: &Worker| matches!(it.standing, Standing::Active | Standing::OnLeave);
+    let here = people().into_iter().filter(here).count();
+    // Some have no name that a sign-in name could be made of; they are held, and said.
+    assert!(made > here * 8 / 10, "{made} of {here}");
 }
