@@ -80,6 +80,12 @@ impl Heard {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+
+    /// When the server says that it answered (RFC 9110, section 6.6.1).
+    pub fn date(&self) -> Option<jiff::Timestamp> {
+        let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+        parser.parse_timestamp(self.header("date")?).ok()
+    }
 }
 
 /// No final answer came.

@@ -8,7 +8,7 @@ use rollcall_core::delta::Coverage;
 use rollcall_core::model::Finding;
 use serde::{Deserialize, Serialize};
 
-use crate::Refused;
+use crate::{RefusalKind, Refused};
 
 /// Where a source has been read to, in its own words: a moment of entry, a token. Kept with the
 /// intake, and used by the next pull once that intake has been planned.
@@ -133,6 +133,39 @@ impl Checked {
     /// Something stands in the way.
     pub fn problem(&mut self, message: impl Into<String>) {
         self.note(true, message);
+    }
+
+    /// What somebody has to mend is noted; that nobody answers, or lets us in, ends the check.
+    ///
+    /// # Errors
+    /// The refusal, where it ends the check.
+    pub fn tell(&mut self, refused: Refused) -> Result<(), Refused> {
+        match refused.kind {
+            RefusalKind::Permission
+            | RefusalKind::Configuration
+            | RefusalKind::Malformed
+            | RefusalKind::TooLarge => {
+                self.problem(refused.to_string());
+                Ok(())
+            }
+            RefusalKind::Empty
+            | RefusalKind::Truncated
+            | RefusalKind::HalfWritten
+            | RefusalKind::StrayQuote
+            | RefusalKind::WrongFormat
+            | RefusalKind::WrongHeader
+            | RefusalKind::NotUtf8
+            | RefusalKind::ControlTotalMismatch
+            | RefusalKind::PasswordProtected
+            | RefusalKind::IsDirectory
+            | RefusalKind::Missing
+            | RefusalKind::Unreadable
+            | RefusalKind::IncompletePage
+            | RefusalKind::ForeignLink
+            | RefusalKind::CursorExpired
+            | RefusalKind::Credentials
+            | RefusalKind::Unavailable => Err(refused),
+        }
     }
 
     fn note(&mut self, is_problem: bool, message: impl Into<String>) {
