@@ -35,8 +35,15 @@ pub(crate) struct Attribute {
 #[derive(Debug, Clone)]
 enum Form {
     Text,
-    Date { written: Written, none: Vec<String> },
-    Boolean { yes: Vec<String>, no: Vec<String> },
+    Date {
+        written: Written,
+        zone: Option<TimeZone>,
+        none: Vec<String>,
+    },
+    Boolean {
+        yes: Vec<String>,
+        no: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -102,6 +109,12 @@ impl Attribute {
             "days (`type = \"date\"`)",
             &mut problems,
         );
+        only(
+            spec.zone.is_some() && !date,
+            "zone",
+            "days (`type = \"date\"`)",
+            &mut problems,
+        );
         let words = !spec.yes.is_empty() || !spec.no.is_empty();
         only(
             words && !boolean,
@@ -125,6 +138,20 @@ impl Attribute {
         if let Some(word) = spec.yes.iter().find(both) {
             problems.push(format!("{place}: `{word}` cannot mean both yes and no"));
         }
+        let of_day = matches!(spec.format.as_deref(), Some(it) if !it.starts_with("epoch_"));
+        only(
+            spec.zone.is_some() && of_day,
+            "zone",
+            "instants, which a `format` of days has none of",
+            &mut problems,
+        );
+        let zone = spec.zone.and_then(|name| {
+            let found = TimeZone::get(&name).ok();
+            if found.is_none() {
+                problems.push(format!("{place}: `zone`: `{name}` is no time zone"));
+            }
+            found
+        });
         let form = match spec.typed {
             Typed::Text => Form::Text,
             Typed::Boolean => Form::Boolean {
@@ -146,6 +173,7 @@ impl Attribute {
                         Written::Format(format.to_owned())
                     }
                 },
+                zone,
                 none: spec.none,
             },
         };
@@ -194,6 +222,27 @@ impl Attribute {
             1 => parts.pop().map_or(Reading::Empty, Reading::Value),
             _ => Reading::Value(Cow::Owned(parts.join(&self.between))),
         }
+    }
+
+    /// A day that is written as an instant of UTC at some time of day, and no zone says whose day it is.
+    pub(crate) fn is_bare_instant(&self, record: &Json, fold: bool) -> bool {
+        let Form::Date {
+            written: Written::Iso,
+            zone: None,
+            none,
+        } = &self.form
+        else {
+            return false;
+        };
+        let values = self.paths.iter().map(|it| it.find(record, fold).values);
+        values.flatten().filter_map(Json::as_str).any(|text| {
+            let is_none = none.iter().any(|it| text.starts_with(it.as_str()));
+            let is_utc = text.ends_with(['Z', 'z']) || text.ends_with("+00:00");
+            let is_instant = is_utc && !is_none && text.parse::<Timestamp>().is_ok();
+            // How a day alone is written. With the offset of a place the day is that of the place.
+            let of_day = ["00:00:00", "12:00:00", "23:59:59"];
+            is_instant && !text.get(11..19).is_some_and(|it| of_day.contains(&it))
+        })
     }
 
     /// What it means that a record says nothing.
@@ -257,13 +306,24 @@ impl Attribute {
         match &self.form {
             Form::Text => Ok(Some(text)),
             Form::Boolean { yes, no } => boolean(&text, yes, no).map(|it| Some(Cow::Borrowed(it))),
-            Form::Date { written, none } => {
+            Form::Date {
+                written,
+                zone,
+                none,
+            } => {
                 let is = |day: &str| none.iter().any(|it| it == day);
                 if is(&text) {
                     return Ok(None);
                 }
-                let day = day(&text, written)?;
-                Ok(Some(day).filter(|it| !is(it)).map(Cow::Owned))
+                // A way to write that there is none is that of the day as it is written.
+                let mut said = day(&text, written, None)?;
+                if is(&said) {
+                    return Ok(None);
+                }
+                if zone.is_some() {
+                    said = day(&text, written, zone.as_ref())?;
+                }
+                Ok(Some(said).filter(|it| !is(it)).map(Cow::Owned))
             }
         }
     }
@@ -328,8 +388,8 @@ fn is_day_format(format: &str) -> bool {
     )
 }
 
-/// A civil day as HR wrote it: what stands behind it never moves it.
-fn day(text: &str, written: &Written) -> Result<String, Odd> {
+/// A civil day as HR wrote it: what stands behind it moves it only where a zone is said.
+fn day(text: &str, written: &Written, zone: Option<&TimeZone>) -> Result<String, Odd> {
     let odd = |kind, why: &str| (kind, format!("{why}: {}", text_shape(text)));
     let invalid = || odd(FindingKind::DateInvalid, "there is no such day");
     match written {
@@ -338,6 +398,9 @@ fn day(text: &str, written: &Written) -> Result<String, Odd> {
             let day = text.get(..10).filter(|it| is_shaped(it));
             let day = day.filter(|_| behind_a_day(&text[10..])).ok_or_else(form)?;
             let day: Date = day.parse().map_err(|_| invalid())?;
+            // Only what has an offset is an instant.
+            let moment = zone.and_then(|zone| Some((text.parse::<Timestamp>().ok()?, zone)));
+            let day = moment.map_or(day, |(at, zone)| at.to_zoned(zone.clone()).date());
             Ok(day.to_string())
         }
         Written::Format(format) => Date::strptime(format, text)
@@ -348,7 +411,8 @@ fn day(text: &str, written: &Written) -> Result<String, Odd> {
             let count: i64 = text.parse().map_err(|_| form())?;
             let millis = count.checked_mul(1000 / units).ok_or_else(invalid)?;
             let moment = Timestamp::from_millisecond(millis).map_err(|_| invalid())?;
-            Ok(moment.to_zoned(TimeZone::UTC).date().to_string())
+            let zone = zone.cloned().unwrap_or(TimeZone::UTC);
+            Ok(moment.to_zoned(zone).date().to_string())
         }
     }
 }
@@ -457,6 +521,33 @@ mod tests {
     }
 
     #[test]
+    fn instants_of_some_time_of_day_are_told() {
+        let config = toml::from_str::<std::collections::BTreeMap<String, AttributeConfig>>(
+            "plain = { at = 'at', type = 'date', none = ['2154-12-31'] }\n\
+             said = { at = 'at', type = 'date', zone = 'UTC' }",
+        );
+        let config = config.expect("TOML");
+        let told = |name: &str, text: &str| {
+            let attribute = Attribute::new("it", &config[name], Missing::Hold).expect("sound");
+            attribute.is_bare_instant(&json!({ "at": text }), false)
+        };
+        for (text, expected) in [
+            ("2026-03-31T22:00:00Z", true),
+            ("2026-03-31T22:00:00.000+00:00", true),
+            ("2026-04-01T00:00:00Z", false),
+            ("2026-04-01T12:00:00Z", false),
+            ("2026-04-01T23:59:59Z", false),
+            ("2026-04-01T00:00:00+02:00", false),
+            ("2026-04-01T08:30:00-07:00", false),
+            ("2154-12-31T22:00:00Z", false),
+            ("2026-04-01", false),
+        ] {
+            assert_eq!(told("plain", text), expected, "{text}");
+            assert!(!told("said", text), "{text}");
+        }
+    }
+
+    #[test]
     fn days_stay_where_hr_wrote_them() {
         let open = "none = ['2154-12-31', '0000-00-00']";
         for (format, value, expected) in [
@@ -480,6 +571,43 @@ mod tests {
                 "",
                 json!(46115),
                 "DateFormat: no day such as 2026-04-01: `99999`, 5 characters",
+            ),
+            (
+                "zone = 'Europe/Berlin',",
+                json!("2026-03-31T22:00:00Z"),
+                "2026-04-01",
+            ),
+            (
+                "zone = 'America/New_York',",
+                json!("2026-04-01T00:00:00+00:00"),
+                "2026-03-31",
+            ),
+            // What means none is not moved before it is known.
+            (
+                "zone = 'America/New_York',",
+                json!("2154-12-31T00:00:00Z"),
+                "-",
+            ),
+            (
+                "zone = 'Europe/Berlin',",
+                json!("2154-12-31T23:59:59Z"),
+                "-",
+            ),
+            // Without an offset it is no instant.
+            (
+                "zone = 'America/New_York',",
+                json!("2026-04-01T00:00:00"),
+                "2026-04-01",
+            ),
+            (
+                "zone = 'America/New_York',",
+                json!("2026-04-01"),
+                "2026-04-01",
+            ),
+            (
+                "zone = 'Europe/Berlin', format = 'epoch_s',",
+                json!(1_774_994_400),
+                "2026-04-01",
             ),
             ("format = '%d.%m.%Y',", json!("01.04.2026"), "2026-04-01"),
             (

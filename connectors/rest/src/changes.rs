@@ -57,10 +57,7 @@ impl<'a> Pull<'a> {
         }
         sink.received(&heard.body);
         let body = parsed(&question, &heard.body)?;
-        let date = heard.header("date").and_then(|text| {
-            let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-            parser.parse_timestamp(text).ok()
-        });
+        let date = heard.date();
         let (ids, mut gone) = self.entries(list, &question, &body)?;
         match &list.fetch {
             FetchConfig::Each { path, query } => {

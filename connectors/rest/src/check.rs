@@ -12,7 +12,7 @@ use crate::config::{ChangesConfig, Missing};
 use crate::page::{Page, Stop, fetch, identity, query, question};
 use crate::path::Path;
 use crate::plan::{Index, Plan, Style};
-use crate::pull::{Pull, moment};
+use crate::pull::{Pull, leads_nowhere, moment};
 use crate::session::{Question, Session};
 
 /// Looks.
@@ -28,7 +28,7 @@ pub(crate) async fn check(
     parameters.extend(first_page(&plan.style));
     let page = match first(plan, session, &parameters).await {
         Ok(page) => page,
-        Err(refused) => return apart(&mut checked, refused),
+        Err(refused) => return checked.tell(refused).map(|()| checked),
     };
     checked.good(format!(
         "{} lets us in, with {}",
@@ -52,34 +52,6 @@ async fn first(
     match fetch(plan, session, &question(plan, target, 1)).await {
         Ok((page, _)) => Ok(page),
         Err(Stop::Moved(refused) | Stop::No(refused)) => Err(refused),
-    }
-}
-
-/// What a person has to do something about is a note; that nobody answers is an error.
-fn apart(checked: &mut Checked, refused: Refused) -> Result<Checked, Refused> {
-    match refused.kind {
-        RefusalKind::Permission | RefusalKind::Configuration | RefusalKind::Malformed => {
-            checked.problem(refused.to_string());
-            Ok(std::mem::take(checked))
-        }
-        RefusalKind::Empty
-        | RefusalKind::Truncated
-        | RefusalKind::HalfWritten
-        | RefusalKind::StrayQuote
-        | RefusalKind::WrongFormat
-        | RefusalKind::WrongHeader
-        | RefusalKind::NotUtf8
-        | RefusalKind::ControlTotalMismatch
-        | RefusalKind::PasswordProtected
-        | RefusalKind::TooLarge
-        | RefusalKind::IsDirectory
-        | RefusalKind::Missing
-        | RefusalKind::Unreadable
-        | RefusalKind::IncompletePage
-        | RefusalKind::ForeignLink
-        | RefusalKind::CursorExpired
-        | RefusalKind::Credentials
-        | RefusalKind::Unavailable => Err(refused),
     }
 }
 
@@ -129,6 +101,15 @@ fn look(plan: &Plan, page: &Page, want: &Want, wanted: &[Attribute], checked: &m
         None => format!("{came} records on the first page; no total is said"),
     });
     sizes(plan, came, total, checked);
+    let asked = match &plan.style {
+        Style::Cursor(it) => it.size.as_ref().map(|it| it.1 as usize),
+        Style::Whole | Style::Index(_) | Style::Link { .. } => None,
+    };
+    let is_short = total.is_some() && asked.is_some_and(|it| came < it);
+    let is_all = total.is_none_or(|it| it == came as u64);
+    if page.next.is_none() && is_all && !is_short && !plan.style.one_page() {
+        checked.problem(leads_nowhere(&page.shown).to_string());
+    }
     let nameless = records
         .iter()
         .filter(|it| identity(plan, it).is_err())
@@ -163,6 +144,15 @@ fn look(plan: &Plan, page: &Page, want: &Want, wanted: &[Attribute], checked: &m
             checked.problem(format!(
                 "`{name}` is missing in {without} of {came} records (`{at}`), which would be held; \
                  where that means that there is none, say `missing = \"empty\"`"
+            ));
+        }
+        if records
+            .iter()
+            .any(|it| attribute.is_bare_instant(it, plan.fold))
+        {
+            checked.problem(format!(
+                "`{name}` (`{at}`) is an instant with a time of day, of which only the day is taken as it is \
+                 written: say whose day it is with `zone`, `zone = \"UTC\"` where it is right so"
             ));
         }
         if let Some(why) = odd.first() {

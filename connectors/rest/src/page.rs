@@ -118,10 +118,7 @@ impl Page {
             Style::Cursor(it) => word(&it.at, &body, plan, &shown)?,
             Style::Whole | Style::Index(_) => None,
         };
-        let date = heard.header("date").and_then(|text| {
-            let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-            parser.parse_timestamp(text).ok()
-        });
+        let date = heard.date();
         Ok(Self {
             body,
             total,

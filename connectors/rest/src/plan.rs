@@ -42,7 +42,11 @@ pub(crate) struct Plan {
 pub(crate) enum Style {
     Whole,
     Index(Index),
-    Link { at: LinkAt, steady: bool },
+    Link {
+        at: LinkAt,
+        steady: bool,
+        one_page: bool,
+    },
     Cursor(CursorStyle),
 }
 
@@ -81,6 +85,18 @@ pub(crate) struct CursorStyle {
     pub(crate) first_empty: bool,
     pub(crate) size: Option<(String, u32)>,
     pub(crate) steady: bool,
+    pub(crate) one_page: bool,
+}
+
+impl Style {
+    /// A first page that leads to no other may be everybody, though nobody says how many there are.
+    pub(crate) fn one_page(&self) -> bool {
+        match self {
+            Self::Whole | Self::Index(_) => true,
+            Self::Link { one_page, .. } => *one_page,
+            Self::Cursor(it) => it.one_page,
+        }
+    }
 }
 
 /// How it is asked what changed.
@@ -187,7 +203,15 @@ impl Plan {
                 Err(wrong) => problems.0.extend(wrong),
             }
         }
-        let style = style(&config.paging, &mut problems);
+        let style = if let Some(paging) = &config.paging {
+            style(paging, &mut problems)
+        } else {
+            problems.say(
+                "`paging` is missing: say how a long list comes (docs/sources/rest.md), or \
+                 `paging = \"one_page\"` where everybody is in one answer",
+            );
+            None
+        };
         select(&config, &mut problems);
         let changes = config.changes.as_ref().map(|it| changes(it, &mut problems));
         if matches!(changes, Some(Some(Changes::List { .. }))) && id.len() != 1 {
@@ -333,7 +357,7 @@ fn style(paging: &PagingConfig, problems: &mut Problems) -> Option<Style> {
         steady: it.steady,
     };
     let index = match paging {
-        PagingConfig::None => return Some(Style::Whole),
+        PagingConfig::OnePage => return Some(Style::Whole),
         PagingConfig::SkipTop(it) => offset(it, "$skip", "$top"),
         PagingConfig::Offset(it) => offset(it, "offset", "limit"),
         PagingConfig::StartIndex(it) => Index {
@@ -374,6 +398,7 @@ fn style(paging: &PagingConfig, problems: &mut Problems) -> Option<Style> {
                 first_empty: it.first_empty,
                 size: it.size_param.clone().zip(it.size),
                 steady: it.steady,
+                one_page: it.one_page,
             }));
         }
     };
@@ -396,6 +421,7 @@ fn link(config: &LinkConfig, problems: &mut Problems) -> Option<Style> {
     Some(Style::Link {
         at,
         steady: config.steady,
+        one_page: config.one_page,
     })
 }
 

@@ -138,9 +138,9 @@ impl<'a> Pull<'a> {
     fn since(&self, cursor: &Cursor) -> Result<Timestamp, Refused> {
         let Some(changes) = &self.plan.config.changes else {
             return Err(Refused::new(
-                RefusalKind::Configuration,
+                RefusalKind::CursorExpired,
                 "this source cannot be asked what changed",
-                "pull in full, or say `changes` in the configuration",
+                "everybody is asked for instead; or say `changes` in the configuration",
             ));
         };
         let expired =
@@ -307,9 +307,14 @@ impl<'a> Pull<'a> {
                 continue;
             }
             reached(total, count, &page.shown)?;
-            if total.is_none() && (came > 0 || number > 1) {
+            // A total on one page only may be that of the page.
+            let is_open = match total {
+                None => came > 0 || number > 1,
+                Some(_) => came > 0 && number == 1,
+            };
+            if is_open {
                 let behind = if came > 0 { came } else { size };
-                self.nothing_behind(index, base, number, begin + behind, sink)
+                self.nothing_behind(index, base, number, (begin + behind, total), sink)
                     .await?;
             }
             self.still_the_same(index, base, total, &seen, sink).await?;
@@ -318,21 +323,37 @@ impl<'a> Pull<'a> {
         unreachable!("pages are bounded")
     }
 
-    /// Behind the last record of a list without a total there is nothing.
+    /// Behind the last record of a list without a total, or with one that may be that of the page, there is nothing.
     async fn nothing_behind(
         &self,
         index: &Index,
         base: &[(String, String)],
         number: u32,
-        begin: u64,
+        (begin, total): (u64, Option<u64>),
         sink: &mut dyn Sink,
     ) -> Result<(), Stop> {
         let behind = self
             .page(&at(index, base, number + 1, begin), number + 1, sink)
-            .await?;
-        let records = self.records(&behind, self.plan.fold)?;
+            .await;
+        let behind = match behind {
+            // Where a total is said, a page that the source does not have is one with nothing on it.
+            Err(Stop::No(refused))
+                if total.is_some() && refused.kind == RefusalKind::Configuration =>
+            {
+                return Ok(());
+            }
+            other => other?,
+        };
+        let records = self.records(&behind, self.plan.fold || total.is_some())?;
         if records.is_empty() {
             return Ok(());
+        }
+        if behind.total.is_some() {
+            let message = format!("`{}` has records behind the total", behind.shown);
+            let hint = "somebody joined while it was read: the next run asks again; or `total` of the \
+                        configuration leads to how many are on a page, not in all";
+            let refused = Refused::new(RefusalKind::IncompletePage, message, hint);
+            return Err(Stop::Moved(refused));
         }
         let what = "has records behind a page that was not full";
         Err(moved(&behind.shown, what))
@@ -417,6 +438,15 @@ impl<'a> Pull<'a> {
             }
             let Some(next) = page.next.clone() else {
                 reached(total, count, &page.shown)?;
+                // A total of as many as came may be that of the page. Of fewer than were asked for there are no more.
+                let asked = cursor
+                    .and_then(|it| it.size.as_ref())
+                    .map(|it| u64::from(it.1));
+                let is_short = total.is_some() && asked.is_some_and(|it| count < it);
+                let is_alone = number == 1 && count > 0 && !is_short;
+                if is_alone && self.want.reach == Reach::Full && !self.plan.style.one_page() {
+                    return Err(leads_nowhere(&page.shown).into());
+                }
                 return Ok(Read { seen, date, total });
             };
             if !been.insert(xxh3_128(next.as_bytes())) {
@@ -560,6 +590,16 @@ fn moved(shown: &str, what: &str) -> Stop {
                 again; a sort by the key in `query` may help";
     let message = format!("`{shown}` {what}");
     Stop::Moved(Refused::new(RefusalKind::IncompletePage, message, hint))
+}
+
+/// A page that leads to no other and says no total, or one that may be its own: everybody, or what the configuration
+/// makes of it.
+pub(crate) fn leads_nowhere(shown: &str) -> Refused {
+    let message =
+        format!("`{shown}` leads to no other page, and nothing proves that it is everybody");
+    let hint = "look whether `paging` and `total` of the configuration name the right places; where everybody comes on one \
+                page, say `one_page = true` in `paging`";
+    Refused::new(RefusalKind::Configuration, message, hint)
 }
 
 /// The total does not change while a list is read.

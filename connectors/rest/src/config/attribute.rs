@@ -32,6 +32,10 @@ pub struct AttributeSpec {
     /// without a time of day behind it.
     #[serde(default)]
     pub format: Option<String>,
+    /// The zone in which an instant (`2026-03-31T22:00:00Z`, `epoch_ms`) is a day: `Europe/Berlin`. Not
+    /// said: the day as it is written, and in UTC of the epoch.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// Ways to write that there is none, as written or as the day they come to.
     #[serde(default)]
     pub none: Vec<String>,

@@ -54,9 +54,9 @@ pub struct RestConfig {
     /// Where an answer says how many records there are in all.
     #[serde(default)]
     pub total: Option<String>,
-    /// How a long list comes.
+    /// How a long list comes. It has to be said: what is not asked for is not missed.
     #[serde(default)]
-    pub paging: PagingConfig,
+    pub paging: Option<PagingConfig>,
     /// Attributes by name. Without any: every scalar member of a record, by its own name.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeConfig>,

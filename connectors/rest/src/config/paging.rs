@@ -3,12 +3,11 @@
 use serde::Deserialize;
 
 /// How a long list comes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PagingConfig {
-    /// All at once.
-    #[default]
-    None,
+    /// All at once: everybody is in one answer.
+    OnePage,
     /// `$skip` and `$top`.
     SkipTop(OffsetConfig),
     /// `offset` and `limit`.
@@ -91,6 +90,11 @@ pub struct LinkConfig {
     /// As with an offset.
     #[serde(default)]
     pub steady: bool,
+    /// Everybody may come on one page, which then leads to no other. Otherwise, and where nobody says a
+    /// total, a first page without a link is refused: a link that is looked for in the wrong place
+    /// would make it everybody.
+    #[serde(default)]
+    pub one_page: bool,
 }
 
 /// A word for the next page.
@@ -114,6 +118,9 @@ pub struct CursorConfig {
     /// it is read twice.
     #[serde(default)]
     pub steady: bool,
+    /// As with a link.
+    #[serde(default)]
+    pub one_page: bool,
 }
 
 const fn yes() -> bool {

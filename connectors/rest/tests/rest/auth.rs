@@ -48,7 +48,8 @@ fn peer() -> (Exchange, Seen) {
 
 fn with(more: &str) -> RestConfig {
     config(&format!(
-        "[source.rest]\norigin = 'https://hr.example'\npath = '/people'\nid = 'id'\n{more}"
+        "[source.rest]\norigin = 'https://hr.example'\npath = '/people'\nid = 'id'\n{}",
+        crate::paged(more)
     ))
 }
 

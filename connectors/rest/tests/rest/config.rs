@@ -30,6 +30,9 @@ fn every_mistake_is_said_at_once() {
         B = { at = 'x', type = 'date', format = '%H' }
         C = { at = 'x', type = 'boolean', true = ['1'], false = ['1'] }
         D = { at = 'x', separator = ',' }
+        E = { at = 'x', zone = 'Europe/Berlin' }
+        F = { at = 'x', type = 'date', zone = 'Europe/Nowhere' }
+        G = { at = 'x', type = 'date', format = '%d.%m.%Y', zone = 'Europe/Berlin' }
     ";
     let problems = read(text).expect("readable").problems();
     let all = problems.join("\n");
@@ -49,6 +52,9 @@ fn every_mistake_is_said_at_once() {
         "say either `at` or `parts`",
         "`format` is for days",
         "`%Y`, `%m` and `%d`",
+        "`zone` is for days",
+        "`Europe/Nowhere` is no time zone",
+        "`zone` is for instants",
         "`1` cannot mean both yes and no",
         "`separator` is for `several = \"join\"`",
         "`paging.size` is 1 to 100,000",
@@ -108,11 +114,15 @@ fn a_parameter_is_set_once() {
             "without `:`",
         ),
     ] {
-        let problems = config(&format!("{sound}{more}")).problems();
+        let problems = config(&format!("{sound}{}", crate::paged(more))).problems();
         assert_eq!(problems.len(), 1, "{more}: {problems:?}");
         assert!(problems[0].contains(words), "{more}: {problems:?}");
     }
-    assert!(config(sound).problems().is_empty());
+    assert!(
+        config(&format!("{sound}{}", crate::paged("")))
+            .problems()
+            .is_empty()
+    );
 }
 
 #[test]

@@ -31,7 +31,8 @@ fn plain(attributes: &str) -> RestConfig {
         path = '/people'
         records = 'people'
         id = 'id'
-        {attributes}"
+        {}",
+        crate::paged(attributes)
     ))
 }
 
@@ -292,11 +293,13 @@ async fn nesting_is_bounded() {
 async fn a_scim_service_is_asked_what_it_can() {
     use rollcall_peers::rest::scim;
     let mut config = crate::shipped::aquera();
-    config.paging = rollcall_rest::PagingConfig::StartIndex(rollcall_rest::StartIndexConfig {
-        size: 500,
-        overlap: true,
-        steady: false,
-    });
+    config.paging = Some(rollcall_rest::PagingConfig::StartIndex(
+        rollcall_rest::StartIndexConfig {
+            size: 500,
+            overlap: true,
+            steady: false,
+        },
+    ));
     let want = want(&["WorkerID"], "WorkerID");
     for (cursors, words) in [
         (false, "the service filters"),

@@ -40,6 +40,15 @@ pub(crate) fn config(text: &str) -> RestConfig {
     table.try_into().expect("a configuration")
 }
 
+/// Lines of a configuration, all at once where they do not say how a list comes.
+pub(crate) fn paged(lines: &str) -> String {
+    if lines.contains("paging") {
+        lines.to_owned()
+    } else {
+        format!("paging = 'one_page'\n{lines}")
+    }
+}
+
 /// A source before a peer; secrets are the names that they are kept under.
 pub(crate) fn source(config: &RestConfig, exchange: Exchange) -> Rest {
     let secrets = |at: &SecretAt| match at {

@@ -26,7 +26,7 @@ const WAYS: [Way; 9] = [
     Way {
         name: "whole",
         paging: Paging::None,
-        config: "paging = 'none'",
+        config: "paging = 'one_page'",
         steady: true,
     },
     Way {
@@ -119,9 +119,19 @@ async fn every_way_comes_to_everybody_at_every_size_of_the_list() {
         for total in [true, false] {
             // Around the ends of pages, with and without overlap.
             for count in [1, 2, 24, 25, 26, 48, 49, 50, 51, 73, 100, 110] {
+                let led = matches!(
+                    way.paging,
+                    Paging::Cursor | Paging::NextInBody | Paging::NextInHeader
+                );
+                // A cursor with a total proves that a page that is not full is the last.
+                let proven = total && way.paging == Paging::Cursor && count < SIZE;
+                let one_page = led && !proven && count <= SIZE;
                 let workers = people(count);
                 let peer = peer(workers.clone(), manners(way, total), vec![]);
-                let config = generic(way.config, total);
+                let mut config = generic(way.config, total);
+                if one_page {
+                    config = generic(&way.config.replace(" }", ", one_page = true }"), total);
+                }
                 let want = want(&["WorkerID", "First"], "WorkerID");
                 let (pulled, taken) = pull(&config, &peer, &want).await;
                 let place = format!("{}, total {total}, {count}", way.name);
@@ -365,6 +375,73 @@ async fn a_foreign_link_is_not_followed() {
         assert!(peer.asked().iter().all(|it| !it.contains("elsewhere")));
         assert_eq!(peer.asked().len(), 2, "no second pass");
     }
+}
+
+/// A configuration that looks in the wrong place never makes the first page everybody.
+#[tokio::test(start_paused = true)]
+async fn one_page_is_not_taken_for_everybody() {
+    use rollcall_source::Source as _;
+    let wanted = want(&["WorkerID"], "WorkerID");
+    for (paging, wrong) in [
+        (Paging::NextInBody, "paging.next_link = { at = 'nextt' }"),
+        (
+            Paging::NextInHeader,
+            "paging.next_link = { header = 'X-Link' }",
+        ),
+        (
+            Paging::Cursor,
+            "paging.cursor = { at = 'curser', param = 'cursor' }",
+        ),
+    ] {
+        let manners = Manners {
+            paging,
+            total: false,
+            size: SIZE,
+        };
+        for count in [20, 110] {
+            let peer = peer(people(count), manners, vec![]);
+            let config = generic(wrong, false);
+            let refused = pull(&config, &peer, &wanted).await.0.expect_err(wrong);
+            assert_eq!(refused.kind, RefusalKind::Configuration, "{refused}");
+            assert!(refused.hint.contains("one_page = true"), "{refused}");
+            let checked = crate::source(&config, peer.exchange()).check(&wanted).await;
+            let problems = crate::problems(&checked.expect("an answer"));
+            assert!(problems.contains("no other page"), "{problems}");
+        }
+        // What is called the total is that of the page.
+        let manners = Manners {
+            total: true,
+            ..manners
+        };
+        let peer = peer(people(110), manners, vec![]);
+        let mut config = generic(wrong, true);
+        config.total = Some("meta.here".to_owned());
+        let refused = pull(&config, &peer, &wanted).await.0.expect_err(wrong);
+        assert_eq!(refused.kind, RefusalKind::Configuration, "{refused}");
+        // Not a word about how a list comes.
+        let problems = generic("", false).problems();
+        assert!(
+            problems.concat().contains("`paging` is missing"),
+            "{problems:?}"
+        );
+    }
+    // What is called the total is that of the page.
+    let mut config = generic("paging.offset = { size = 25 }", true);
+    config.total = Some("meta.here".to_owned());
+    let manners = Manners {
+        paging: Paging::Offset,
+        total: true,
+        size: SIZE,
+    };
+    for count in [26, 110] {
+        let peer = peer(people(count), manners, vec![]);
+        let refused = pull(&config, &peer, &wanted).await.0;
+        let refused = refused.expect_err("a page as everybody");
+        assert_eq!(refused.kind, RefusalKind::IncompletePage, "{refused}");
+        assert!(refused.hint.contains("on a page, not in all"), "{refused}");
+    }
+    let peer = peer(people(24), manners, vec![]);
+    assert_eq!(pull(&config, &peer, &wanted).await.0.expect("all").rows, 24);
 }
 
 /// What the source does by its own rules is told apart from what moved.

@@ -146,7 +146,7 @@ fn answer(state: &mut State, asked: &Asked, manners: Manners) -> Response<Bytes>
     let next = format!("{host}/v1/workers?offset={behind}&limit={size}");
     let mut body = json!({"items": given.records});
     if manners.total {
-        body["meta"] = json!({"total": given.total});
+        body["meta"] = json!({"total": given.total, "here": came});
     }
     let mut link = None;
     match manners.paging {
