@@ -251,6 +251,11 @@ const OTHERS: [(&str, &str); 8] = [
     ("userStatus", "$.employmentNav.results[0].userNav.status"),
 ];
 
+/// Whether a documented name means a job that goes on beside the main one: its path finds one that is over as well.
+pub(crate) fn is_of_now(name: &str) -> bool {
+    matches!(name, "secondJobDepartment" | "globalAssignmentDepartment")
+}
+
 const EMPLOYMENT_0: &str = "$.employmentNav.results[0]";
 const JOB_0: &str = "$.employmentNav.results[0].jobInfoNav.results[0]";
 

@@ -2,12 +2,16 @@
 //!
 //! Invariant: nothing is changed there, and nothing of what comes is kept here.
 
-use rollcall_source::{Checked, Record, RefusalKind, Refused, Sink, Want};
+use std::collections::BTreeSet;
 
+use rollcall_core::model::FindingKind;
+use rollcall_source::{Checked, Record, Refused, Sink, Want};
+
+use crate::config::{SuccessFactorsConfig, WithoutEmployment};
 use crate::instance::{Instance, Question};
 use crate::metadata::Metadata;
 use crate::pages::Pages;
-use crate::pull::{count, day};
+use crate::pull::{count, is_stranger};
 use crate::query::{Filter, Query};
 use crate::reading;
 use crate::schema;
@@ -26,6 +30,7 @@ impl Sink for Nowhere {
 
 pub(crate) async fn check(
     instance: &Instance,
+    config: &SuccessFactorsConfig,
     query: &Query,
     want: &Want,
 ) -> Result<Checked, Refused> {
@@ -38,9 +43,9 @@ pub(crate) async fn check(
         Ok(0) => checked
             .problem("the instance counts no people: grant the technical user a target population"),
         Ok(people) => checked.good(format!("{people} people are counted")),
-        Err(refused) => tell(refused, &mut checked)?,
+        Err(refused) => checked.tell(refused)?,
     }
-    sample(instance, query, want, &mut checked).await?;
+    sample(instance, config, query, want, &mut checked).await?;
     Ok(checked)
 }
 
@@ -69,7 +74,7 @@ async fn metadata(
     };
     let body = match instance.get(question).await {
         Ok(body) => body,
-        Err(refused) => return tell(refused, checked),
+        Err(refused) => return checked.tell(refused),
     };
     match Metadata::read(&body) {
         Ok(metadata) => {
@@ -89,72 +94,72 @@ async fn metadata(
     Ok(())
 }
 
-/// One person, with everything that a pull asks for: permissions show only there.
+/// Some people, with everything that a pull asks for: permissions show only there.
 async fn sample(
     instance: &Instance,
+    config: &SuccessFactorsConfig,
     query: &Query,
     want: &Want,
     checked: &mut Checked,
 ) -> Result<(), Refused> {
-    let today = day(want.now);
-    let mut pages = Pages::new(
-        instance,
-        "PerPerson, one person",
-        query.anybody(today),
-        None,
-    );
+    let today = config.day(want.now);
+    let mut pages = Pages::new(instance, "PerPerson, some people", query.some(today), None);
     let people = match pages.next(&mut Nowhere).await {
         Ok(people) => people.unwrap_or_default(),
-        Err(refused) => return tell(refused, checked),
+        Err(refused) => return checked.tell(refused),
     };
-    let Some((_, mut person)) = people.into_iter().next() else {
-        return Ok(());
-    };
-    let Some(standing) = judge(&mut person, today, today, crate::Primary::default()) else {
-        checked.good("one person came, who has no employment");
-        return Ok(());
-    };
-    let row = reading::row(query, &want.columns, &person, &standing, 1);
-    let hidden = row
-        .findings
-        .iter()
-        .filter(|it| it.kind == rollcall_core::model::FindingKind::ValueUnknown);
-    let notes: Vec<&str> = hidden.map(|it| it.note.as_str()).collect();
-    for note in &notes {
-        checked.problem(*note);
+    let came = people.len();
+    let (mut strangers, mut unknown, mut employed) = (0_u32, 0_u32, 0_u32);
+    let mut notes = BTreeSet::new();
+    let mut somewhere = BTreeSet::new();
+    for (_, mut person) in people {
+        if is_stranger(&person) {
+            strangers += 1;
+            continue;
+        }
+        let Some(standing) = judge(&mut person, today, today, config) else {
+            unknown += 1;
+            continue;
+        };
+        unknown += u32::from(standing.state == State::Unknown);
+        if matches!(standing.state, State::Active | State::OnLeave) {
+            employed += 1;
+            reading::filled(&query.reads, "", &person, &mut somewhere);
+        }
+        let row = reading::row(query, &want.columns, &person, &standing, 1);
+        let hidden = row.findings.into_iter();
+        let hidden = hidden.filter(|it| it.kind == FindingKind::ValueUnknown);
+        notes.extend(hidden.map(|it| it.note));
     }
-    if notes.is_empty() && standing.state != State::Unknown {
-        checked.good("one person came, with everything that is read");
-    } else if standing.state == State::Unknown {
-        checked.problem("one person came, and neither status nor dates say where they stand");
+    for nav in [schema::USER, schema::PERSONAL] {
+        if employed > 0 && query.reads.navs.contains(nav) && !somewhere.contains(nav) {
+            notes.insert(format!(
+                "`{nav}` came of none of {employed} people who are employed, and each of them has one: let the technical user see it"
+            ));
+        }
+    }
+    let is_good = notes.is_empty() && unknown == 0;
+    for note in notes {
+        checked.problem(note);
+    }
+    if unknown > 0 {
+        checked.problem(format!(
+            "of {unknown} of {came} people who came neither status nor dates say where they stand"
+        ));
+    }
+    if strangers > 0 {
+        let what =
+            format!("{strangers} of {came} people who came have no employment that may be read");
+        match config.without_employment {
+            WithoutEmployment::Hold => checked.problem(format!(
+                "{what}, and would be held: let the technical user see the employments of workers; where HR \
+                 confirms that they are dependants and candidates, say `without_employment = \"ignore\"`"
+            )),
+            WithoutEmployment::Ignore => checked.good(format!("{what}, and are left out")),
+        }
+    }
+    if is_good && came > 0 {
+        checked.good(format!("{came} people came, with everything that is read"));
     }
     Ok(())
-}
-
-/// What keeps us from a part is a problem; what keeps us out is a refusal.
-fn tell(refused: Refused, checked: &mut Checked) -> Result<(), Refused> {
-    match refused.kind {
-        RefusalKind::Permission | RefusalKind::Configuration | RefusalKind::TooLarge => {
-            checked.problem(refused.to_string());
-            Ok(())
-        }
-        RefusalKind::Empty
-        | RefusalKind::Truncated
-        | RefusalKind::HalfWritten
-        | RefusalKind::StrayQuote
-        | RefusalKind::WrongFormat
-        | RefusalKind::WrongHeader
-        | RefusalKind::NotUtf8
-        | RefusalKind::ControlTotalMismatch
-        | RefusalKind::PasswordProtected
-        | RefusalKind::IsDirectory
-        | RefusalKind::Missing
-        | RefusalKind::Unreadable
-        | RefusalKind::IncompletePage
-        | RefusalKind::ForeignLink
-        | RefusalKind::CursorExpired
-        | RefusalKind::Credentials
-        | RefusalKind::Unavailable
-        | RefusalKind::Malformed => Err(refused),
-    }
 }

@@ -36,6 +36,12 @@ pub struct SuccessFactorsConfig {
     /// Which of several employments of the same standing is the main one.
     #[serde(default)]
     pub primary: Primary,
+    /// What becomes of people of whom no employment comes.
+    #[serde(default)]
+    pub without_employment: WithoutEmployment,
+    /// The zone whose day it is (`Europe/Berlin`): what is asked for is as of that day. UTC unless said.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// Whether people count whose main employment is that of a contingent worker.
     #[serde(default = "yes")]
     pub contingent_workers: bool,
@@ -123,6 +129,18 @@ pub enum Primary {
     Latest,
 }
 
+/// What becomes of people of whom no employment comes: dependants, candidates, or workers whose
+/// employments the technical user does not see, which look the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithoutEmployment {
+    /// Their rows are held: whoever has an account keeps it as it is.
+    #[default]
+    Hold,
+    /// They are no workers, as HR confirms: whoever was one counts as absent.
+    Ignore,
+}
+
 const fn page_size() -> u32 {
     100
 }
@@ -140,6 +158,14 @@ const fn lifetime() -> u32 {
 }
 
 impl SuccessFactorsConfig {
+    /// The day of an instant. Days are compared with those of HR, which have no zone; the policy applies them where
+    /// the worker is.
+    pub(crate) fn day(&self, now: jiff::Timestamp) -> jiff::civil::Date {
+        let zone = self.zone.as_deref();
+        let zone = zone.and_then(|name| jiff::tz::TimeZone::get(name).ok());
+        now.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)).date()
+    }
+
     /// Every mistake, in the order of the keys; empty when there is none.
     pub fn problems(&self) -> Vec<String> {
         let mut all = Vec::new();
@@ -176,6 +202,11 @@ impl SuccessFactorsConfig {
         }
         if let Some(oidc) = &self.oidc {
             oidc.problems(&mut say);
+        }
+        if let Some(name) = &self.zone
+            && jiff::tz::TimeZone::get(name).is_err()
+        {
+            say("zone", format!("`{name}` is no time zone"));
         }
         if !(1..=1000).contains(&self.page_size) {
             say(

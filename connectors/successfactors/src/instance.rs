@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
+use jiff::Timestamp;
 use rollcall_http::{Ask, Asker, Bearer, Heard, Secret};
 use rollcall_source::{RefusalKind, Refused};
 
@@ -37,6 +38,8 @@ pub(crate) struct Instance {
 struct Session {
     cookies: BTreeMap<String, String>,
     csrf: Option<String>,
+    /// When it first answered, as it says.
+    since: Option<Timestamp>,
 }
 
 impl Session {
@@ -99,6 +102,12 @@ impl Instance {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Session::default();
     }
 
+    /// When the instance says that it first answered in this session.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.since
+    }
+
     /// The body of a good answer.
     pub(crate) async fn get(&self, question: Question<'_>) -> Result<bytes::Bytes, Refused> {
         let token = self
@@ -144,10 +153,10 @@ impl Instance {
             .ask(&ask)
             .await
             .map_err(|e| fault::unheard(what, &e))?;
-        self.session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .learn(&heard.headers);
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.learn(&heard.headers);
+        session.since = session.since.or(heard.date());
+        drop(session);
         Ok(heard)
     }
 }

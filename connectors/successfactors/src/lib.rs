@@ -22,7 +22,7 @@ mod sign_in;
 mod source;
 mod standing;
 
-pub use config::{Oidc, Paging, Primary, Saml, SuccessFactorsConfig};
+pub use config::{Oidc, Paging, Primary, Saml, SuccessFactorsConfig, WithoutEmployment};
 pub use date::{Said, is_date, iso, parse as parse_date};
 pub use path::Path;
 pub use saml::{Assertion, Key, KeyError};

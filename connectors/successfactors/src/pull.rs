@@ -8,19 +8,18 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::delta::Coverage;
 use rollcall_core::model::{Finding, FindingKind, Place, Severity};
 use rollcall_source::{Cursor, Pulled, Reach, Record, RefusalKind, Refused, Sink, Want};
 use serde_json::Value;
 
-use crate::config::SuccessFactorsConfig;
+use crate::config::{SuccessFactorsConfig, WithoutEmployment};
 use crate::instance::{Instance, Question, malformed};
 use crate::pages::{Pages, incomplete};
 use crate::query::{self, Filter, Query};
 use crate::reading;
-use crate::schema::{EMPLOYMENT, TERMINATION};
+use crate::schema::{EMPLOYMENT, PERSONAL, TERMINATION, USER};
 use crate::standing::{Standing, State, judge};
 
 /// How far changes are asked for again: clocks differ, and what is being entered has an earlier time than its end.
@@ -47,6 +46,12 @@ pub(crate) struct Pull<'a> {
     rows: u32,
     /// People without an employment.
     strangers: u32,
+    /// People with one.
+    judged: u32,
+    /// People who are employed on the day.
+    employed: u32,
+    /// Where something came of one of them at least.
+    filled: BTreeSet<String>,
     contingent: u32,
     later: BTreeMap<Date, Vec<Later>>,
 }
@@ -59,7 +64,7 @@ impl<'a> Pull<'a> {
         want: &'a Want,
         sink: &'a mut dyn Sink,
     ) -> Self {
-        let day = day(want.now);
+        let day = config.day(want.now);
         let later = BTreeMap::new();
         Self {
             instance,
@@ -70,6 +75,9 @@ impl<'a> Pull<'a> {
             day,
             rows: 0,
             strangers: 0,
+            judged: 0,
+            employed: 0,
+            filled: BTreeSet::new(),
             contingent: 0,
             later,
         }
@@ -89,16 +97,33 @@ impl<'a> Pull<'a> {
             }
         };
         self.later().await?;
+        if coverage == Coverage::Full && self.strangers > 0 && self.judged == 0 {
+            return Err(Refused::new(
+                RefusalKind::Permission,
+                format!("an employment came of none of {} people", self.strangers),
+                "let the technical user see employments and job information, for the whole target population",
+            ));
+        }
         if coverage == Coverage::Full && self.rows == 0 {
             return Err(empty("no worker came"));
         }
-        let next = self.want.now.checked_sub(OVERLAP).unwrap_or(self.want.now);
+        let nowhere = if coverage == Coverage::Full {
+            self.nowhere()?
+        } else {
+            Vec::new()
+        };
+        // Whichever clock is behind: a change is rather seen twice than never.
+        let began = self.instance.since();
+        let began = began.map_or(self.want.now, |it| it.min(self.want.now));
+        let next = began.checked_sub(OVERLAP).unwrap_or(began);
+        let mut findings = self.left_out();
+        findings.extend(nowhere);
         Ok(Pulled {
             coverage,
             as_of: self.want.now,
             cursor: Some(Cursor(next.to_string())),
             rows: self.rows,
-            findings: self.left_out(),
+            findings,
         })
     }
 
@@ -255,9 +280,27 @@ impl<'a> Pull<'a> {
     fn take(&mut self, id: String, mut person: Value) -> Result<(), Refused> {
         if is_stranger(&person) {
             self.strangers += 1;
-            return Ok(());
+            if self.config.without_employment == WithoutEmployment::Ignore {
+                return Ok(());
+            }
+            let standing = judged(&mut person, self.day, self.day, self.config);
+            let row = reading::row(self.query, &self.want.columns, &person, &standing, 0);
+            let key = self.want.key_at().and_then(|at| row.values.get(at));
+            let key = key.map(ToString::to_string).unwrap_or_default();
+            return self.stranger(&key);
         }
         let standing = judged(&mut person, self.day, self.day, self.config);
+        self.judged += 1;
+        if matches!(standing.state, State::Active | State::OnLeave) {
+            self.employed += 1;
+            let mut filled = BTreeSet::new();
+            reading::filled(&self.query.reads, "", &person, &mut filled);
+            for nav in filled {
+                if !self.filled.contains(nav) {
+                    self.filled.insert(nav.to_owned());
+                }
+            }
+        }
         if let (State::PreHire, Some(start), false) =
             (standing.state, standing.starts, id.is_empty())
         {
@@ -314,10 +357,15 @@ impl<'a> Pull<'a> {
             Place::row(number),
             note,
         );
+        self.bare(&person.key, finding)
+    }
+
+    /// A row that has nothing but the key.
+    fn bare(&mut self, key: &str, finding: Finding) -> Result<(), Refused> {
         let key_at = self.want.key_at();
         let value = |at: usize| {
             if Some(at) == key_at {
-                Cow::Borrowed(person.key.as_str())
+                Cow::Borrowed(key)
             } else {
                 Cow::Borrowed("")
             }
@@ -338,6 +386,59 @@ impl<'a> Pull<'a> {
         self.sink.record(&record).map_err(|e| Refused::io(&e))
     }
 
+    /// Somebody without an employment, of whom nothing is known but the key.
+    fn stranger(&mut self, key: &str) -> Result<(), Refused> {
+        let number = self.rows.saturating_add(1);
+        let note = "no employment of this person may be read: a dependant or a candidate, or somebody whose employments \
+                    the technical user does not see";
+        let finding = Finding::new(
+            FindingKind::StatusUnknown,
+            Severity::Held,
+            Place::row(number),
+            note,
+        );
+        self.bare(key, finding)
+    }
+
+    /// Where nothing came of anybody who is employed. Names and log-in users everybody has: without them it is a
+    /// permission that lacks, and an empty value would be untrue of all.
+    fn nowhere(&self) -> Result<Vec<Finding>, Refused> {
+        if self.employed == 0 {
+            return Ok(Vec::new());
+        }
+        let navs = self.query.reads.navs.iter();
+        let mut out = Vec::new();
+        for nav in navs.filter(|it| *it != TERMINATION && !self.filled.contains(*it)) {
+            let is_hidden = |of: &str| nav == of;
+            let above = nav.rsplit_once('/').map(|it| it.0);
+            if above.is_some_and(|it| !self.filled.contains(it)) {
+                continue;
+            }
+            if [USER, PERSONAL].into_iter().any(is_hidden) {
+                return Err(Refused::new(
+                    RefusalKind::Permission,
+                    format!(
+                        "`{nav}` came of none of {} people who are employed, and each of them has one",
+                        self.employed
+                    ),
+                    "let the technical user see it, for the whole target population",
+                ));
+            }
+            let place = Place {
+                column: Some(nav.clone()),
+                ..Place::default()
+            };
+            let note = format!("none of {} people who are employed has it", self.employed);
+            out.push(Finding::new(
+                FindingKind::AttributeNowhere,
+                Severity::Info,
+                place,
+                note,
+            ));
+        }
+        Ok(out)
+    }
+
     fn left_out(&self) -> Vec<Finding> {
         let mut all = Vec::new();
         let mut tell = |count: u32, severity: Severity, what: &str| {
@@ -348,12 +449,19 @@ impl<'a> Pull<'a> {
                 all.push(finding.with("people", count.to_string()));
             }
         };
-        tell(
-            self.strangers,
-            Severity::Warning,
-            "people have no employment that may be read: dependants and candidates, or the technical user \
-             does not see it; compare their number with HR",
-        );
+        let (severity, what) = match self.config.without_employment {
+            WithoutEmployment::Hold => (
+                Severity::Warning,
+                "people have no employment that may be read, and are held: let the technical user see the \
+                 employments of workers; where HR confirms that they are dependants and candidates, say \
+                 `without_employment = \"ignore\"`",
+            ),
+            WithoutEmployment::Ignore => (
+                Severity::Info,
+                "people without an employment are left out by `without_employment = \"ignore\"`",
+            ),
+        };
+        tell(self.strangers, severity, what);
         tell(
             self.contingent,
             Severity::Info,
@@ -361,11 +469,6 @@ impl<'a> Pull<'a> {
         );
         all
     }
-}
-
-/// The day of an instant. Days are compared with those of HR, which have no zone; the policy applies them where the worker is.
-pub(crate) fn day(now: Timestamp) -> Date {
-    now.to_zoned(TimeZone::UTC).date()
 }
 
 /// How many people meet a condition, as the instance counts.
@@ -390,7 +493,7 @@ pub(crate) async fn count(
 }
 
 /// Whether a person is none of HR's workers: no employment, and no count of any.
-fn is_stranger(person: &Value) -> bool {
+pub(crate) fn is_stranger(person: &Value) -> bool {
     let list = person
         .get(EMPLOYMENT)
         .and_then(|it| it.get("results"))
@@ -399,7 +502,7 @@ fn is_stranger(person: &Value) -> bool {
 }
 
 fn judged(person: &mut Value, day: Date, slices: Date, config: &SuccessFactorsConfig) -> Standing {
-    judge(person, day, slices, config.primary).unwrap_or(Standing {
+    judge(person, day, slices, config).unwrap_or(Standing {
         state: State::Unknown,
         starts: None,
         ends: None,
@@ -407,6 +510,7 @@ fn judged(person: &mut Value, day: Date, slices: Date, config: &SuccessFactorsCo
         active: 0,
         open: 0,
         host: None,
+        going_on: 0,
         doubt: Some("no employment came, though the instance has counted employments of this person, or hides them"),
     })
 }

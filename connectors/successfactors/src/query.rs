@@ -12,7 +12,7 @@ use rollcall_http::encode_component;
 use crate::attributes::{Known, Readable};
 use crate::config::{Paging, SuccessFactorsConfig};
 use crate::path::Reads;
-use crate::schema::{EMPLOYMENT, JOB, PERSONAL, TERMINATION, USER, join};
+use crate::schema::{ABROAD, EMPLOYMENT, JOB, PERSONAL, TERMINATION, USER, join};
 
 /// Where people are.
 pub(crate) const PEOPLE: &str = "/odata/v2/PerPerson";
@@ -20,6 +20,8 @@ pub(crate) const PEOPLE: &str = "/odata/v2/PerPerson";
 const TARGET_MAX: usize = 7_000;
 /// Longest part of it for what is read: some has to be left for keys.
 const SELECT_MAX: usize = 6_000;
+/// People whom a check looks at.
+const SOME: u32 = 50;
 /// Keys in one question at most.
 const KEYS_MAX: usize = 100;
 
@@ -106,10 +108,10 @@ impl Query {
         )
     }
 
-    /// One person, whoever it is: for a look at what can be read.
-    pub(crate) fn anybody(&self, day: Date) -> String {
+    /// Some people, whoever they are: for a look at what can be read.
+    pub(crate) fn some(&self, day: Date) -> String {
         format!(
-            "{PEOPLE}?$format=json&{}&asOfDate={day}&$top=1",
+            "{PEOPLE}?$format=json&{}&asOfDate={day}&$top={SOME}",
             self.select
         )
     }
@@ -182,7 +184,7 @@ impl Query {
     /// Where changes are entered that matter to what is read.
     fn levels(&self) -> BTreeSet<&str> {
         let always = ["", EMPLOYMENT, JOB, USER];
-        let read = [PERSONAL, "emailNav", "phoneNav"];
+        let read = [PERSONAL, "emailNav", "phoneNav", ABROAD];
         let read = read.into_iter().filter(|it| self.reads.navs.contains(*it));
         always.into_iter().chain(read).collect()
     }

@@ -10,11 +10,11 @@ use rollcall_core::model::{Finding, FindingKind, Place, Severity, text_shape};
 use rollcall_source::clean;
 use serde_json::Value;
 
-use crate::attributes::{Derived, From};
+use crate::attributes::{self, Derived, From};
 use crate::date;
 use crate::path::Reads;
 use crate::query::Query;
-use crate::schema::join;
+use crate::schema::{EMPLOYMENT, join};
 use crate::standing::Standing;
 
 /// A row in the making.
@@ -56,6 +56,17 @@ pub(crate) fn row<'v>(
             continue;
         }
         let given = match &column.from {
+            From::Path(path) if attributes::is_of_now(name) => {
+                let now = going_on(person, standing.going_on);
+                let found = path.find(&now);
+                match found
+                    .first()
+                    .map_or(Given::Value(Cow::Borrowed("")), |it| value(it))
+                {
+                    Given::Value(it) => Given::Value(Cow::Owned(it.into_owned())),
+                    Given::Odd(shape) => Given::Odd(shape),
+                }
+            }
             From::Path(path) => path
                 .find(person)
                 .first()
@@ -96,6 +107,19 @@ pub(crate) fn row<'v>(
         ));
     }
     row
+}
+
+/// The person without employments that are over beside one that goes on.
+fn going_on(person: &Value, count: usize) -> Value {
+    let mut now = person.clone();
+    let list = now
+        .get_mut(EMPLOYMENT)
+        .and_then(|it| it.get_mut("results"))
+        .and_then(Value::as_array_mut);
+    if let Some(list) = list {
+        list.truncate(count);
+    }
+    now
 }
 
 fn unknown(at: Place, path: &str) -> Finding {
@@ -185,6 +209,23 @@ fn look(reads: &Reads, at: &str, entity: &Value, out: &mut BTreeSet<(String, Str
                     below.filter(|(path, _)| path == nav || path.starts_with(&format!("{nav}/")));
                 out.extend(below.cloned());
             }
+        }
+    }
+}
+
+/// Navigations of what is read that lead to something, of this person.
+pub(crate) fn filled<'r>(reads: &'r Reads, at: &str, entity: &Value, out: &mut BTreeSet<&'r str>) {
+    for nav in children(reads, at) {
+        let name = nav.rsplit('/').next().unwrap_or(nav);
+        let came = entity.get(name);
+        let several = came
+            .and_then(|it| it.get("results"))
+            .and_then(Value::as_array);
+        let items =
+            several.map_or_else(|| came.map_or(&[][..], std::slice::from_ref), Vec::as_slice);
+        for item in items.iter().filter(|it| it.is_object()) {
+            out.insert(nav);
+            filled(reads, nav, item, out);
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) const JOB: &str = "employmentNav/jobInfoNav";
 pub(crate) const PERSONAL: &str = "personalInfoNav";
 /// Log-in users.
 pub(crate) const USER: &str = "employmentNav/userNav";
+/// Details of an assignment abroad.
+pub(crate) const ABROAD: &str = "employmentNav/empGlobalAssignmentNav";
 /// What the instance has counted of terminations.
 pub(crate) const TERMINATION: &str = "personEmpTerminationInfoNav";
 

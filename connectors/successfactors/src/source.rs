@@ -88,7 +88,7 @@ impl Source for SuccessFactors {
     }
 
     async fn check(&self, want: &Want) -> Result<Checked, Refused> {
-        check::check(&self.instance, &self.query(want)?, want).await
+        check::check(&self.instance, &self.config, &self.query(want)?, want).await
     }
 
     async fn pull(&self, want: &Want, into: &mut dyn Sink) -> Result<Pulled, Refused> {

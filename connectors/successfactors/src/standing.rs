@@ -8,7 +8,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::config::Primary;
+use crate::config::{Primary, SuccessFactorsConfig};
 use crate::date;
 use crate::schema::EMPLOYMENT;
 
@@ -64,7 +64,14 @@ struct Employment {
     /// Its last day, as far as anything says one.
     end: Option<Date>,
     original: Option<Date>,
+    contingent: bool,
     user: String,
+}
+
+impl Employment {
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended | Phase::Rescinded)
+    }
 }
 
 /// What is made of a person.
@@ -84,6 +91,8 @@ pub(crate) struct Standing {
     pub(crate) open: u32,
     /// User ID of the open employment abroad.
     pub(crate) host: Option<String>,
+    /// How many employments from the first on say something of the day: all of them, or those that are not over.
+    pub(crate) going_on: usize,
     /// Why nobody knows where the person stands.
     pub(crate) doubt: Option<&'static str>,
 }
@@ -95,7 +104,7 @@ pub(crate) fn judge(
     person: &mut Value,
     day: Date,
     slices: Date,
-    primary: Primary,
+    config: &SuccessFactorsConfig,
 ) -> Option<Standing> {
     in_effect(person.get_mut("personalInfoNav"), slices);
     let list = person
@@ -108,11 +117,18 @@ pub(crate) fn judge(
     let mut all: Vec<(Employment, Value)> = list.drain(..).map(|it| (read(&it, day), it)).collect();
     // Stable and total whatever the order of the answer: user IDs differ.
     all.sort_by(|(a, _), (b, _)| (a.start, &a.user).cmp(&(b.start, &b.user)));
-    let chosen = (0..all.len()).min_by(|a, b| rank(&all[*a].0, &all[*b].0, primary))?;
+    let chosen = (0..all.len()).min_by(|a, b| rank(&all[*a].0, &all[*b].0, config.primary))?;
     let speaks = all.remove(chosen);
     all.insert(0, speaks);
-    let standing = stand(&all);
-    list.extend(all.into_iter().map(|(_, value)| value));
+    let standing = stand(&all, config.contingent_workers);
+    // What is over comes last.
+    let (over, going): (Vec<_>, Vec<_>) = all.into_iter().partition(|(it, _)| it.is_over());
+    let goes_on = !going.is_empty();
+    let standing = Standing {
+        going_on: if goes_on { going.len() } else { over.len() },
+        ..standing
+    };
+    list.extend(going.into_iter().chain(over).map(|(_, value)| value));
     Some(standing)
 }
 
@@ -128,7 +144,7 @@ fn rank(a: &Employment, b: &Employment, primary: Primary) -> std::cmp::Ordering 
 }
 
 /// The person's standing, from employments with the chosen one first.
-fn stand(all: &[(Employment, Value)]) -> Standing {
+fn stand(all: &[(Employment, Value)], contingent_workers: bool) -> Standing {
     let chosen = &all[0].0;
     let of = |phases: &[Phase]| {
         all.iter()
@@ -151,8 +167,9 @@ fn stand(all: &[(Employment, Value)]) -> Standing {
             .filter(|(it, _)| open.contains(&it.phase))
             .map(|(it, _)| it.end);
         // `None` while one of them has no end.
-        ends.collect::<Option<Vec<Date>>>()
-            .and_then(|it| it.into_iter().max())
+        let last = ends.collect::<Option<Vec<Date>>>();
+        last.and_then(|it| it.into_iter().max())
+            .and_then(|last| joined(all, last, contingent_workers))
     } else {
         chosen.end
     };
@@ -169,10 +186,28 @@ fn stand(all: &[(Employment, Value)]) -> Standing {
         active: count(&[Phase::Working, Phase::Away]),
         open: count(&open),
         host: host.map(|(it, _)| it.user.clone()),
+        going_on: all.len(),
         doubt: (state == State::Unknown).then_some(
             "an employment that has begun and not ended has no job in effect, or a status that is none of A, D, F, O, P, R, RNS, S, T, U",
         ),
     }
+}
+
+/// The last day, where employments follow each other without a day between: whoever goes from a contract to another one stays.
+/// A contract that does not count is none to stay for.
+fn joined(all: &[(Employment, Value)], mut last: Date, contingent_workers: bool) -> Option<Date> {
+    let mut coming: Vec<&Employment> = all.iter().map(|(it, _)| it).collect();
+    coming.retain(|it| it.phase == Phase::Future && (contingent_workers || !it.contingent));
+    coming.sort_by_key(|it| it.start);
+    for next in coming {
+        let follows = last
+            .tomorrow()
+            .is_ok_and(|it| next.start.is_some_and(|start| start <= it));
+        if follows {
+            last = last.max(next.end?);
+        }
+    }
+    Some(last)
 }
 
 fn read(employment: &Value, day: Date) -> Employment {
@@ -205,6 +240,10 @@ fn read(employment: &Value, day: Date) -> Employment {
         start,
         end,
         original: date("originalStartDate"),
+        contingent: employment
+            .get("isContingentWorker")
+            .and_then(Value::as_bool)
+            == Some(true),
         user: text("userId").to_owned(),
     }
 }
@@ -273,6 +312,11 @@ mod tests {
 
     const DAY: Date = date(2026, 3, 16);
 
+    fn config(more: &str) -> SuccessFactorsConfig {
+        let text = format!("host = \"https://a.example\"\ncompany_id = \"x\"\n{more}");
+        toml::from_str(&text).unwrap()
+    }
+
     fn ms(day: Date) -> String {
         let days = day.since(date(1970, 1, 1)).unwrap().get_days();
         format!("/Date({})/", i64::from(days) * 86_400_000)
@@ -303,7 +347,7 @@ mod tests {
     fn judged(lines: &[&str]) -> (Option<Standing>, Vec<String>) {
         let list: Vec<Value> = lines.iter().map(|it| employment(it)).collect();
         let mut person = json!({"employmentNav": {"results": list}});
-        let standing = judge(&mut person, DAY, DAY, Primary::Earliest);
+        let standing = judge(&mut person, DAY, DAY, &config(""));
         let users = person["employmentNav"]["results"]
             .as_array()
             .unwrap()
@@ -390,6 +434,35 @@ mod tests {
                 "b",
                 State::Active,
                 None,
+            ),
+            // From one contract to the next without a day between.
+            (
+                vec![
+                    "a ST 2025-01-01 2026-03-31 A@2025-01-01",
+                    "b ST 2026-04-01 - -",
+                ],
+                "a",
+                State::Active,
+                None,
+            ),
+            (
+                vec![
+                    "a ST 2025-01-01 2026-03-31 A@2025-01-01",
+                    "b ST 2026-04-01 2026-12-31 -",
+                    "c ST 2027-01-01 2027-06-30 -",
+                ],
+                "a",
+                State::Active,
+                Some("2027-06-30"),
+            ),
+            (
+                vec![
+                    "a ST 2025-01-01 2026-03-31 A@2025-01-01",
+                    "b ST 2026-04-02 - -",
+                ],
+                "a",
+                State::Active,
+                Some("2026-03-31"),
             ),
             // Access ends with the last of them.
             (
@@ -538,6 +611,60 @@ mod tests {
         assert_eq!((standing, users.len()), (None, 0));
     }
 
+    /// What is over comes last, and is not counted among what says something of the day.
+    #[test]
+    fn what_is_over_comes_last() {
+        let over = "o ST 2015-01-01 2020-07-31 T@2020-08-01";
+        for (lines, users, going_on) in [
+            (
+                vec![over, "n ST 2021-01-01 - A@2021-01-01"],
+                vec!["n", "o"],
+                1,
+            ),
+            (
+                vec![
+                    over,
+                    "n ST 2021-01-01 - A@2021-01-01",
+                    "p ST 2022-01-01 - A@2022-01-01",
+                ],
+                vec!["n", "p", "o"],
+                2,
+            ),
+            (
+                vec![over, "r ST 2021-01-01 2024-01-01 T@2024-01-02"],
+                vec!["r", "o"],
+                2,
+            ),
+        ] {
+            let (standing, found) = judged(&lines);
+            let standing = standing.unwrap();
+            assert_eq!(
+                (found, standing.going_on),
+                (users.iter().map(|it| (*it).to_owned()).collect(), going_on),
+                "{lines:?}"
+            );
+        }
+    }
+
+    /// Whoever goes on under a contract that does not count leaves.
+    #[test]
+    fn a_contract_that_does_not_count_is_none_to_stay_for() {
+        let list = [
+            "a ST 2025-01-01 2026-03-31 A@2025-01-01",
+            "b ST 2026-04-01 - -",
+        ];
+        for (more, ends) in [
+            ("", None),
+            ("contingent_workers = false", Some(date(2026, 3, 31))),
+        ] {
+            let mut list = list.map(employment);
+            list[1]["isContingentWorker"] = json!(true);
+            let mut person = json!({"employmentNav": {"results": list}});
+            let standing = judge(&mut person, DAY, DAY, &config(more)).unwrap();
+            assert_eq!(standing.ends, ends, "{more}");
+        }
+    }
+
     #[test]
     fn the_latest_speaks_where_that_is_wanted() {
         let list = [
@@ -546,7 +673,7 @@ mod tests {
         ]
         .map(employment);
         let mut person = json!({"employmentNav": {"results": list}});
-        judge(&mut person, DAY, DAY, Primary::Latest);
+        judge(&mut person, DAY, DAY, &config("primary = \"latest\""));
         assert_eq!(person["employmentNav"]["results"][0]["userId"], "a");
     }
 

@@ -3,10 +3,11 @@
 mod world;
 
 use rollcall_core::delta::Coverage;
+use rollcall_core::model::FindingKind;
 use rollcall_http::Clock;
 use rollcall_peers::successfactors::{Peer, abroad, from_worker, second_job};
 use rollcall_peers::{Kind, Standing, Worker};
-use rollcall_source::{Source as _, Want};
+use rollcall_source::{RefusalKind, Source as _, Want};
 use serde_json::json;
 use world::*;
 
@@ -194,6 +195,7 @@ async fn several_employments_are_one_person() {
         "OpenEmployments",
         "HostAssignment",
         "Rehire",
+        "secondJobDepartment",
     ];
     let peer = Peer::new(setup(), people);
     let (_, taken) = pull(&source(&peer), &want(&columns)).await.unwrap();
@@ -215,6 +217,18 @@ async fn several_employments_are_one_person() {
     let row = taken.row("personIdExternal", &workers[two].id);
     assert_eq!(row.values["userId"], workers[two].id);
     assert_eq!(row.values["ActiveEmployments"], "2");
+    assert!(row.values.contains_key("secondJobDepartment"), "{row:?}");
+    // A job that is over is no second one.
+    let again = workers
+        .iter()
+        .enumerate()
+        .filter(|(at, it)| it.originally.is_some() && ![here, two].contains(at));
+    assert!(again.clone().count() > 0);
+    for (_, worker) in again {
+        let row = taken.row("personIdExternal", &worker.id);
+        let second = row.values.get("secondJobDepartment");
+        assert!(second.is_none_or(String::is_empty), "{row:?}");
+    }
     // The other way round, where the configuration says so.
     let latest = source_of(
         &peer,
@@ -247,7 +261,7 @@ async fn who_is_no_worker_is_left_out_and_told() {
     let source = source_of(
         &peer,
         Clock::starting_at(now()),
-        &format!("contingent_workers = false\n{CONFIG}"),
+        &format!("contingent_workers = false\nwithout_employment = \"ignore\"\n{CONFIG}"),
     )
     .unwrap();
     let (pulled, taken) = pull(&source, &want(&["personIdExternal", "isContingentWorker"]))
@@ -269,6 +283,93 @@ async fn who_is_no_worker_is_left_out_and_told() {
             .any(|it| it.contains("isContingentWorker%20eq")),
         "nobody is lost by a filter"
     );
+}
+
+/// Unless it is said, somebody of whom no employment comes is no dependant: whoever works there and may no longer be seen
+/// looks the same. The row is held, and the key stays present.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_taken_for_a_dependant_unasked() {
+    let workers = workers(40);
+    let peer = Peer::with_workers(setup(), &workers);
+    peer.edit(|people| {
+        people[7]["employmentNav"] = json!({"results": []});
+        people[7]["personEmpTerminationInfoNav"] = json!(null);
+    });
+    let id = &workers[7].id;
+    let source = source(&peer);
+    let (pulled, taken) = pull(&source, &want(&COLUMNS)).await.unwrap();
+    assert_eq!(pulled.rows, 40);
+    let row = taken.row("personIdExternal", id);
+    assert!(row.held, "{row:?}");
+    assert_eq!(row.findings, ["status_unknown"]);
+    assert_eq!(row.values.values().filter(|it| !it.is_empty()).count(), 1);
+    assert_eq!(pulled.findings.len(), 1);
+    assert!(pulled.findings[0].note.contains("without_employment"));
+    let checked = source.check(&want(&COLUMNS)).await.unwrap();
+    let problems: Vec<&str> = checked
+        .notes
+        .iter()
+        .filter(|it| it.is_problem)
+        .map(|it| it.message.as_str())
+        .collect();
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("1 of 40 people"),
+        "{problems:?}"
+    );
+}
+
+/// What everybody has and nobody shows is a permission that lacks; what nobody has is told.
+#[tokio::test(start_paused = true)]
+async fn what_comes_of_nobody_is_not_empty() {
+    let workers = workers(40);
+    let hide = |name: &'static str| {
+        let peer = Peer::with_workers(setup(), &workers);
+        peer.edit(|people| {
+            for person in people {
+                if name == "userNav" {
+                    for it in person["employmentNav"]["results"].as_array_mut().unwrap() {
+                        it["userNav"] = json!(null);
+                    }
+                } else {
+                    person[name] = json!({"results": []});
+                }
+            }
+        });
+        peer
+    };
+    for name in ["userNav", "personalInfoNav"] {
+        let refused = pull(&source(&hide(name)), &want(&COLUMNS)).await;
+        let refused = refused.expect_err(name);
+        assert_eq!(refused.kind, RefusalKind::Permission, "{refused}");
+        assert!(refused.message.contains(name), "{refused}");
+    }
+    let (pulled, taken) = pull(&source(&hide("phoneNav")), &want(&COLUMNS))
+        .await
+        .unwrap();
+    assert_eq!(taken.rows.len(), 40);
+    let told: Vec<FindingKind> = pulled.findings.iter().map(|it| it.kind).collect();
+    assert_eq!(told, [FindingKind::AttributeNowhere]);
+    assert_eq!(pulled.findings[0].at.column.as_deref(), Some("phoneNav"));
+}
+
+/// The day is that of the zone; changes are asked for since whichever clock is behind.
+#[tokio::test(start_paused = true)]
+async fn days_and_clocks() {
+    let workers = workers(20);
+    let peer = Peer::with_workers(setup(), &workers);
+    let config = format!("zone = \"Pacific/Auckland\"\n{CONFIG}");
+    let source = source_of(&peer, Clock::starting_at(now()), &config).unwrap();
+    let mut late = want(&["personIdExternal"]);
+    late.now = "2026-03-16T12:00:00Z".parse().unwrap();
+    let (pulled, _) = pull(&source, &late).await.unwrap();
+    let asked = peer.asked();
+    assert!(asked.iter().any(|it| it.contains("asOfDate=2026-03-17")));
+    assert!(asked.iter().all(|it| !it.contains("asOfDate=2026-03-16")));
+    // Ours is two hours ahead of the instance's.
+    assert_eq!(pulled.cursor.unwrap().0, "2026-03-16T09:50:00Z");
+    let config = format!("zone = \"Mars/Olympus\"\n{CONFIG}");
+    let problems = source_of(&peer, Clock::starting_at(now()), &config).unwrap_err();
+    assert!(problems[0].contains("no time zone"), "{problems:?}");
 }
 
 /// Whoever's employments are hidden is no dependant: the row is held, and the key stays present.

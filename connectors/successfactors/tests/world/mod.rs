@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use rollcall_core::base64;
-use rollcall_http::{Clock, Links, Proof, Secret, SecretAt};
+use rollcall_http::{Clock, Exchange, Links, Proof, Secret, SecretAt};
 use rollcall_peers::successfactors::{Peer, Setup};
 use rollcall_peers::{Taken, Worker, population};
 use rollcall_source::{Cursor, Pulled, Reach, Refused, Source as _, Want};
@@ -73,6 +73,15 @@ pub(crate) fn source_of(
     clock: Clock,
     config: &str,
 ) -> Result<SuccessFactors, Vec<String>> {
+    source_through(peer.exchange(), clock, config)
+}
+
+/// The same, through an exchange.
+pub(crate) fn source_through(
+    exchange: Exchange,
+    clock: Clock,
+    config: &str,
+) -> Result<SuccessFactors, Vec<String>> {
     let config: SuccessFactorsConfig = toml::from_str(config).unwrap_or_else(|e| panic!("{e}"));
     let secrets = |at: &SecretAt| -> Result<Proof, String> {
         let text = match at {
@@ -89,7 +98,7 @@ pub(crate) fn source_of(
         }))
     };
     let links = Links {
-        exchange: peer.exchange(),
+        exchange,
         clock,
         seed: 3,
         secrets: &secrets,

@@ -158,6 +158,12 @@ impl Peer {
         if request.method() == http::Method::POST {
             state.form = request.body().clone();
         }
-        answer::answer(&mut state, request, &target)
+        let at = state.setup.clock.now();
+        let mut answer = answer::answer(&mut state, request, &target);
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new();
+        let date = date.timestamp_to_rfc9110_string(&at).expect("a date");
+        let date = http::HeaderValue::try_from(date).expect("ASCII");
+        answer.headers_mut().insert("date", date);
+        answer
     }
 }
