@@ -4,6 +4,7 @@
 //! never to a shorter roster (P3, P4). Kept per worker are 16 bytes and a bit more for managers, never
 //! values.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::civil::Date;
@@ -29,7 +30,7 @@ pub(crate) struct Page<'p> {
     pub(crate) number: u32,
     /// What the first page of the same question said, where this is a later one.
     pub(crate) first: Option<Totals>,
-    /// It is about workers who were asked for as of the day that they begin.
+    /// It is about workers who were asked for by WID.
     pub(crate) again: bool,
 }
 
@@ -38,6 +39,14 @@ pub(crate) struct Page<'p> {
 pub(crate) struct Totals {
     pub(crate) results: u32,
     pub(crate) pages: u32,
+}
+
+/// Somebody who was asked for by WID and has not come yet.
+struct Owed {
+    key: String,
+    /// What was read first, where that says that they are gone: nobody stays in because a second answer does not
+    /// show them.
+    gone: Option<Vec<String>>,
 }
 
 /// Everything that comes in during a pull.
@@ -49,10 +58,12 @@ pub(crate) struct Intake<'a> {
     rows: u32,
     /// Workers, by their WID.
     seen: HashSet<u128>,
-    /// Who begins later, by that day: they are asked for again.
+    /// Which column names the worker.
+    key_at: usize,
+    /// Who is asked for by WID, as of which day: whoever begins later, and in a pull of changes everybody.
     later: BTreeMap<Date, Vec<String>>,
-    /// Those of them who are still owed.
-    owed: HashSet<u128>,
+    /// Those of them who are still owed, and what is known of each.
+    owed: HashMap<u128, Owed>,
     /// How many workers each section came with, and how many it was due for.
     came: Vec<u32>,
     due: Vec<u32>,
@@ -64,7 +75,7 @@ pub(crate) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn new(plan: &'a Plan, today: Date, full: bool) -> Self {
+    pub(crate) fn new(plan: &'a Plan, today: Date, full: bool, key_at: usize) -> Self {
         Self {
             plan,
             today,
@@ -72,8 +83,9 @@ impl<'a> Intake<'a> {
             tree: Tree::default(),
             rows: 0,
             seen: HashSet::new(),
+            key_at,
             later: BTreeMap::new(),
-            owed: HashSet::new(),
+            owed: HashMap::new(),
             came: vec![0; plan.sections.len()],
             due: vec![0; plan.sections.len()],
             ids: HashSet::new(),
@@ -88,7 +100,7 @@ impl<'a> Intake<'a> {
         self.rows
     }
 
-    /// Who begins later, by that day. They are owed from here on.
+    /// Who is to be asked for by WID, by day. They are owed from here on.
     pub(crate) fn take_later(&mut self) -> BTreeMap<Date, Vec<String>> {
         std::mem::take(&mut self.later)
     }
@@ -137,7 +149,7 @@ impl<'a> Intake<'a> {
         };
         let wid = wid_hash(&person.wid);
         if again {
-            if !self.owed.remove(&wid) {
+            if self.owed.remove(&wid).is_none() {
                 return Err(twice(place, "has a worker who was not asked for"));
             }
         } else {
@@ -145,11 +157,21 @@ impl<'a> Intake<'a> {
                 return Err(twice(place, "has a worker who was on a page before"));
             }
             self.count(&person);
-            // The profile of somebody who begins later is whole only as of then.
+            // The profile of somebody who begins later is whole only as of then. What comes with changes may be
+            // a part of the log, in which older ends of employments are missing: they are read anew.
             let status = person.status.as_ref();
             let begins = status.and_then(|it| it.begins_after(self.today));
-            if let Some(day) = begins {
-                self.owed.insert(wid);
+            if let Some(day) = begins.or_else(|| (!self.full).then_some(self.today)) {
+                let manager = worker::manager(plan, view, &person);
+                let row = Row::of(plan, view, &person, &manager, (0, self.today));
+                let key = row.values.get(self.key_at).map(ToString::to_string);
+                let is_gone = begins.is_none() && !row.held && person.is_gone(self.today);
+                let owned = || row.values.iter().map(ToString::to_string).collect();
+                let owed = Owed {
+                    key: key.unwrap_or_default(),
+                    gone: is_gone.then(owned),
+                };
+                self.owed.insert(wid, owed);
                 let day = self.later.entry(day).or_default();
                 day.push(person.wid.into_owned());
                 return Ok(());
@@ -248,13 +270,14 @@ impl<'a> Intake<'a> {
     ///
     /// # Errors
     /// [`Refused`] where somebody or something is missing.
-    pub(crate) fn finish(&mut self, config: &Config) -> Result<(), Refused> {
-        if !self.owed.is_empty() {
-            let owed = u32::try_from(self.owed.len()).unwrap_or(u32::MAX);
-            let message = format!(
-                "{owed} workers who begin later did not come when they were asked for as of that day"
-            );
-            return Err(incomplete(message).counted(owed, 0));
+    pub(crate) fn finish(&mut self, config: &Config, sink: &mut dyn Sink) -> Result<(), Refused> {
+        let mut owed: Vec<Owed> = std::mem::take(&mut self.owed).into_values().collect();
+        owed.sort_unstable_by(|one, two| one.key.cmp(&two.key));
+        for owed in owed {
+            match owed.gone {
+                Some(values) => self.take_first(&values, sink)?,
+                None => self.hold(&owed.key, sink)?,
+            }
         }
         if let Some(version) = self.version.as_deref().filter(|it| *it != config.version()) {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
@@ -270,6 +293,41 @@ impl<'a> Intake<'a> {
             self.unknown_managers();
         }
         Ok(())
+    }
+
+    /// Somebody who is gone, as they came at first.
+    fn take_first(&mut self, values: &[String], sink: &mut dyn Sink) -> Result<(), Refused> {
+        self.rows += 1;
+        let values: Vec<Cow<'_, str>> = values.iter().map(|it| Cow::Borrowed(&**it)).collect();
+        let record = Record {
+            number: self.rows,
+            held: false,
+            values: &values,
+            findings: &[],
+        };
+        sink.record(&record).map_err(|error| Refused::io(&error))
+    }
+
+    /// Somebody of whom nothing came when they were asked for by WID: the key stays present.
+    fn hold(&mut self, key: &str, sink: &mut dyn Sink) -> Result<(), Refused> {
+        self.rows += 1;
+        let note = "asked for by WID, as of their first day or today, the worker did not come: whoever reads this may \
+                    not see them then";
+        let finding = Finding::new(
+            FindingKind::ValueUnknown,
+            Severity::Held,
+            Place::row(self.rows),
+            note,
+        );
+        let mut values = vec![Cow::Borrowed(""); self.plan.columns.len()];
+        values[self.key_at] = Cow::Borrowed(key);
+        let record = Record {
+            number: self.rows,
+            held: true,
+            values: &values,
+            findings: std::slice::from_ref(&finding),
+        };
+        sink.record(&record).map_err(|error| Refused::io(&error))
     }
 
     fn note(&mut self, kind: FindingKind, severity: Severity, note: String) {
@@ -355,7 +413,7 @@ fn place(page: &Page<'_>) -> String {
         .first
         .map_or(String::new(), |it| format!(" of {}", it.pages));
     if page.again {
-        format!("page {number}{of} of those who begin later")
+        format!("page {number}{of} of those who were asked for by WID")
     } else {
         format!("page {number}{of}")
     }

@@ -131,8 +131,19 @@ pub(crate) fn path_problem(path: &str) -> Option<String> {
     let (mut names, mut reach) = (Names::default(), Reach::default());
     match XPath::read(path, &mut names, &mut reach) {
         Err(wrong) => Some(wrong.to_string()),
-        Ok(_) => out_of_reach(&names, &reach),
+        Ok(path) => out_of_reach(&names, &reach).or_else(|| never_true(&names, &path)),
     }
+}
+
+/// A comparison that `XPath` makes with text, and Workday answers with a number.
+fn never_true(names: &Names, path: &XPath) -> Option<String> {
+    let word = path
+        .literals()
+        .into_iter()
+        .find(|it| matches!(*it, "true" | "false"))?;
+    names.has_boolean().then(|| {
+        format!("nothing is ever '{word}': Workday writes 1 and 0; compare with `=1` and `=0`")
+    })
 }
 
 /// What of a reach no worker has, or is more than anybody should ask for.
@@ -310,7 +321,9 @@ impl Reader {
             let literals = path.literals();
             let named = literals.into_iter().filter_map(groups::organisation);
             let named: Vec<&'static str> = named.collect();
-            if named.is_empty() {
+            // A word that is held against anything but the type says nothing of what may be left out.
+            let is_by_type = text.contains("Organization_Type_Reference");
+            if named.is_empty() || !is_by_type {
                 self.types = None;
             } else if let Some(types) = &mut self.types {
                 types.extend(named);

@@ -1,5 +1,5 @@
-//! A pull by `Get_Workers`: the first page, the others in parallel, and then whoever begins later as of
-//! the day that they do.
+//! A pull by `Get_Workers`: the first page, the others in parallel, and then by WID whoever begins later as of
+//! the day that they do, and in a pull of changes everybody who came.
 //!
 //! Invariant: all questions of a pull carry one moment of entry, which is the cursor of the next.
 
@@ -45,9 +45,11 @@ impl Pull<'_> {
             Reach::Since(cursor) => Whom::Changed(self.window(cursor)?),
         };
         let full = whom == Whom::Everybody;
-        let mut intake = Intake::new(self.plan, self.today, full);
+        let key_at = want.key_at().unwrap_or_default();
+        let mut intake = Intake::new(self.plan, self.today, full, key_at);
         let totals = self.all(&whom, self.today, None, &mut intake, sink).await;
-        let totals = totals.map_err(|refused| if full { refused } else { expired(refused) })?;
+        let (totals, date) =
+            totals.map_err(|refused| if full { refused } else { expired(refused) })?;
         intake.all_came(totals)?;
         if full && totals.results == 0 {
             return Err(Refused::new(
@@ -63,7 +65,9 @@ impl Pull<'_> {
                 self.all(&whom, day, count, &mut intake, sink).await?;
             }
         }
-        intake.finish(self.config)?;
+        intake.finish(self.config, sink)?;
+        // Whichever clock is behind: what is entered by the other one meanwhile is seen twice, never missed.
+        let read_to = date.map_or(self.now, |it| it.min(self.now));
         Ok(Pulled {
             coverage: if full {
                 Coverage::Full
@@ -71,7 +75,7 @@ impl Pull<'_> {
                 Coverage::Delta
             },
             as_of: self.now,
-            cursor: Some(Cursor(moment(self.now))),
+            cursor: Some(Cursor(moment(read_to))),
             rows: intake.rows(),
             findings: intake.findings,
         })
@@ -103,7 +107,7 @@ impl Pull<'_> {
             .ok_or_else(|| gone("the cursor is at the end of the calendar"))
     }
 
-    /// All pages of a question, handed on in their order.
+    /// All pages of a question, handed on in their order, and when Workday says that it answered.
     async fn all(
         &self,
         whom: &Whom,
@@ -111,7 +115,7 @@ impl Pull<'_> {
         named: Option<usize>,
         intake: &mut Intake<'_>,
         sink: &mut dyn Sink,
-    ) -> Result<Totals, Refused> {
+    ) -> Result<(Totals, Option<Timestamp>), Refused> {
         let question = |page| Question {
             whom,
             as_of_day,
@@ -131,6 +135,7 @@ impl Pull<'_> {
             },
             sink,
         )?;
+        let date = first.date();
         drop(first);
         // Whoever was named and is not there is missed at the end; more are not asked for.
         let others = stream::iter(2..=totals.pages)
@@ -149,7 +154,7 @@ impl Pull<'_> {
             };
             intake.page(&page, sink)?;
         }
-        Ok(totals)
+        Ok((totals, date))
     }
 
     async fn page(

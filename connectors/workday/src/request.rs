@@ -148,7 +148,8 @@ fn element(out: &mut String, first: &str, more: &[&str]) {
 
 fn whom(out: &mut String, config: &Config, whom: &Whom) {
     if let Whom::Named(wids) = whom {
-        out.push_str("<wd:Request_References>");
+        // Who is not seen as of that day fails nobody else's question.
+        out.push_str("<wd:Request_References wd:Skip_Non_Existing_Instances=\"true\">");
         for wid in wids {
             out.push_str("<wd:Worker_Reference><wd:ID wd:type=\"WID\">");
             escape(out, wid);

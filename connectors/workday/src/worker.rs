@@ -105,6 +105,12 @@ impl<'t> Person<'t> {
         }
     }
 
+    /// Has left, or never came.
+    pub(crate) fn is_gone(&self, today: Date) -> bool {
+        let state = self.status.as_ref().and_then(|it| it.state(today));
+        matches!(state, Some(State::Terminated | State::Rescinded))
+    }
+
     /// Works now: active or away.
     fn works(&self) -> bool {
         let status = self.status.as_ref();
@@ -328,11 +334,14 @@ impl<'t> Row<'t> {
                 }
                 Manager::Unknown => {
                     let note = "the chain names a manager by WID alone; the worker id is not said";
-                    self.hold(
-                        FindingKind::ValueUnknown,
-                        self.cell(column),
-                        note.to_owned(),
-                    );
+                    let (kind, at) = (FindingKind::ValueUnknown, self.cell(column));
+                    // Nobody who is gone stays in for want of a manager.
+                    if person.is_gone(today) {
+                        let found = Finding::new(kind, Severity::Warning, at, note);
+                        self.findings.push(found);
+                    } else {
+                        self.hold(kind, at, note.to_owned());
+                    }
                     Cow::Borrowed("")
                 }
             },

@@ -8,7 +8,8 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{config, now, pull, since, source, want};
-use jiff::civil::date;
+use jiff::Timestamp;
+use jiff::civil::{Date, date};
 use rollcall_core::delta::Coverage;
 use rollcall_peers::workday::{self as peer, Trouble};
 use rollcall_peers::{Kind, Standing, Taken, Worker, population};
@@ -101,6 +102,14 @@ fn agrees(taken: &Taken, worker: &Worker) {
     }
 }
 
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+fn day(text: &str) -> Date {
+    text.parse().expect("a day")
+}
+
 #[tokio::test(start_paused = true)]
 async fn everybody_comes_once_and_as_they_are() {
     let tenant = tenant(Vec::new());
@@ -183,6 +192,16 @@ async fn only_what_is_wanted_is_asked_for() {
         !any.iter()
             .any(|it| it == "Exclude_Companies" || it == "Exclude_Teams")
     );
+    // So does one that holds a name against a word that happens to be a type.
+    let named = "[attributes]\nAny = \"wd:Worker/wd:Worker_Data/wd:Organization_Data/\
+                 wd:Worker_Organization_Data/wd:Organization_Data[wd:Organization_Name='Company']/\
+                 wd:Organization_Code\"";
+    let named = flags(&["WorkerID", "Any"], named).await;
+    assert!(
+        !named
+            .iter()
+            .any(|it| it == "Exclude_Companies" || it == "Exclude_Teams")
+    );
     let jobs = flags(&["WorkerID", "OtherJobs"], "").await;
     assert!(jobs.iter().any(|it| it == "Include_Additional_Jobs"));
     let log = flags(&["WorkerID", "EndsOn"], "").await;
@@ -232,7 +251,6 @@ async fn a_pull_that_does_not_add_up_is_refused() {
         (Trouble::MovingTotals(8), RefusalKind::IncompletePage),
         (Trouble::MisnumberedPage(4), RefusalKind::IncompletePage),
         (Trouble::CutPage(5), RefusalKind::Truncated),
-        (Trouble::ForgetsNamed, RefusalKind::IncompletePage),
         (failing(500, u32::MAX), RefusalKind::Unavailable),
         (failing(429, u32::MAX), RefusalKind::Unavailable),
         (failing(403, u32::MAX), RefusalKind::Permission),
@@ -319,8 +337,6 @@ async fn whoever_changed_is_seen_and_hardly_anybody_else() {
         .iter()
         .filter(|it| it.standing == Standing::Active && it.kind == Kind::Employee)
         .collect();
-    let at = |text: &str| text.parse().expect("an instant");
-    let day = |text: &str| text.parse().expect("a day");
     let tenant = tenant(Vec::new());
     let with = |worker: &Worker, title: &str| Worker {
         title: title.to_owned(),
@@ -399,6 +415,62 @@ async fn whoever_changed_is_seen_and_hardly_anybody_else() {
     assert_eq!((pulled.rows, pulled.coverage), (0, Coverage::Delta));
 }
 
+/// Whoever may not be seen as of their first day holds nobody up: their row is held, and the key is there.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_not_seen_when_named_is_held() {
+    let people = everybody();
+    let later: Vec<&Worker> = people
+        .iter()
+        .filter(|it| it.standing == Standing::PreHire)
+        .collect();
+    let tenant = tenant(vec![Trouble::Unseen(later[0].id.clone())]);
+    let source = source(config(""), tenant.exchange());
+    let want = want(&MAPPED, "WorkerID");
+    let (pulled, taken) = pull(&source, &want).await.expect("a pull");
+    assert_eq!(pulled.rows as usize, people.len());
+    let held: Vec<_> = taken.rows.iter().filter(|it| it.held).collect();
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0].values["WorkerID"], later[0].id);
+    assert_eq!(held[0].findings, ["value_unknown"]);
+    // All of them.
+    tenant.trouble(vec![Trouble::ForgetsNamed]);
+    let (_, taken) = pull(&source, &want).await.expect("a pull");
+    assert_eq!(taken.rows.iter().filter(|it| it.held).count(), later.len());
+    assert_eq!(ids(&taken).len(), people.len());
+    // In a pull of changes, too.
+    let gone = people
+        .iter()
+        .find(|it| it.standing == Standing::Active)
+        .expect("somebody");
+    tenant.trouble(vec![Trouble::Unseen(gone.id.clone())]);
+    tenant.terminate(at("2026-03-16T16:00:00Z"), day("2026-03-31"), gone);
+    let cursor = pulled.cursor.expect("a cursor");
+    let changes = since(&want, &cursor, "2026-03-17T10:00:00Z");
+    let (_, taken) = pull(&source, &changes).await.expect("a pull");
+    assert!(taken.row("WorkerID", &gone.id).held);
+    // But not somebody who is gone by the first answer.
+    tenant.terminate(at("2026-03-17T12:00:00Z"), day("2026-03-17"), gone);
+    let changes = since(&want, &cursor, "2026-03-18T10:00:00Z");
+    let (_, taken) = pull(&source, &changes).await.expect("a pull");
+    let row = taken.row("WorkerID", &gone.id);
+    assert!(!row.held, "{row:?}");
+    assert_eq!(row.values["WorkerState"], "terminated");
+}
+
+/// Changes are asked for since whichever clock is behind.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_ahead_misses_nothing() {
+    let tenant = tenant(vec![Trouble::Says(at("2026-03-16T07:00:00Z"))]);
+    let source = source(config(""), tenant.exchange());
+    let (pulled, _) = pull(&source, &want(&MAPPED, "WorkerID"))
+        .await
+        .expect("a pull");
+    assert_eq!(
+        pulled.cursor,
+        Some(Cursor("2026-03-16T07:00:00.000Z".to_owned()))
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cursor_of_no_use_is_said() {
     let tenant = tenant(Vec::new());
@@ -439,11 +511,16 @@ async fn what_is_not_known_holds_the_row() {
         found.expect("somebody at work").id.clone()
     };
     let (one, two, three, four) = (active(10), active(30), active(60), active(90));
+    let gone = people
+        .iter()
+        .find(|it| matches!(it.standing, Standing::Terminated { .. }))
+        .expect("somebody who left");
     let tenant = tenant(vec![
         Trouble::WithoutData(one.clone()),
         Trouble::WithoutSectionFor("Personal_Data", two.clone()),
         Trouble::WithoutSectionFor("Organization_Data", three.clone()),
         Trouble::ManagerByWid(four.clone()),
+        Trouble::ManagerByWid(gone.id.clone()),
     ]);
     let source = source(config(""), tenant.exchange());
     let (_, taken) = pull(&source, &want(&MAPPED, "WorkerID"))
@@ -457,6 +534,9 @@ async fn what_is_not_known_holds_the_row() {
         .collect();
     let expected: BTreeSet<&str> = [&one, &two, &three, &four].map(String::as_str).into();
     assert_eq!(held, expected);
+    // Whoever is gone is not kept in for want of a manager.
+    let left = taken.row("WorkerID", &gone.id);
+    assert_eq!(left.values["WorkerState"], "terminated");
     for id in expected {
         assert!(
             taken

@@ -95,6 +95,11 @@ impl Names {
         self.all.get(usize::from(name)).map_or("", |it| &it.0)
     }
 
+    /// Whether anything that has a name here is a boolean.
+    pub(crate) fn has_boolean(&self) -> bool {
+        self.all.iter().any(|it| it.1)
+    }
+
     /// Whether what has the name is a boolean.
     pub(crate) fn is_boolean(&self, name: Name) -> bool {
         self.all.get(usize::from(name)).is_some_and(|it| it.1)

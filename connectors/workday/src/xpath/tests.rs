@@ -331,6 +331,11 @@ fn paths_that_no_worker_has_are_said() {
             "has no part `wd:Person_Data`",
         ),
         ("'always'", "reads nothing"),
+        (
+            "wd:Worker/wd:Worker_Data/wd:Employment_Data/wd:Worker_Job_Data[@wd:Primary_Job='true']/\
+             wd:Position_Data/wd:Business_Title",
+            "nothing is ever 'true'",
+        ),
     ] {
         let problem = crate::plan::path_problem(path).expect(path);
         assert!(problem.contains(says), "{path}: {problem}");

@@ -16,9 +16,15 @@ const PASSWORD_TEXT: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401
 
 /// A request that fits the schema.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "flags of a request, as its schema has them"
+)]
 pub struct Asked {
     /// `@version`.
     pub version: String,
+    /// Whoever is not there is passed over.
+    pub skips: bool,
     /// WIDs of `Request_References`.
     pub named: Option<Vec<String>>,
     /// Windows of `Transaction_Log_Criteria_Data`.
@@ -334,6 +340,10 @@ pub(super) fn read(request: &Element) -> Result<Asked, Invalid> {
     Ok(Asked {
         version: version.to_owned(),
         named,
+        skips: references.is_some_and(|it| {
+            let skips = it.attribute(BSVC, "Skip_Non_Existing_Instances");
+            matches!(skips, Some("1" | "true"))
+        }),
         windows,
         exclude_employees: is_set("Exclude_Employees"),
         exclude_contingent_workers: is_set("Exclude_Contingent_Workers"),

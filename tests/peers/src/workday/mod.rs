@@ -96,6 +96,10 @@ pub enum Trouble {
     NoLog,
     /// Workers who are named do not come.
     ForgetsNamed,
+    /// One is not there when they are named.
+    Unseen(String),
+    /// What the clock of its web server says.
+    Says(Timestamp),
     /// The first token is not taken any more when it is shown.
     TokenOfNoUse,
     /// The refresh token was revoked.
@@ -227,6 +231,25 @@ impl Workday {
     }
 
     fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let mut answer = self.routed(request);
+        let inner = self.lock();
+        let mut said = inner.troubles.iter().filter_map(|it| {
+            if let Trouble::Says(at) = it {
+                Some(*at)
+            } else {
+                None
+            }
+        });
+        if let Some(at) = said.next() {
+            let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+            let date = printer.timestamp_to_rfc9110_string(&at).expect("a date");
+            let date = http::HeaderValue::try_from(date).expect("ASCII");
+            answer.headers_mut().insert("date", date);
+        }
+        answer
+    }
+
+    fn routed(&self, request: &Request<Bytes>) -> Response<Bytes> {
         self.lock().requests += 1;
         let path = request.uri().path();
         let parts: Vec<&str> = path.split('/').skip(1).collect();
@@ -425,7 +448,13 @@ impl Inner {
         let mut found = Vec::new();
         if let Some(named) = &asked.named {
             for wid in named {
-                let Some(who) = everybody.iter().find(|it| it.person.wid == *wid) else {
+                let unseen =
+                    |it: &Trouble| matches!(it, Trouble::Unseen(id) if people::wid(id) == *wid);
+                let there = everybody.iter().find(|it| it.person.wid == *wid);
+                let Some(who) = there.filter(|_| !self.is(unseen)) else {
+                    if asked.skips {
+                        continue;
+                    }
                     let path = "/ns0:Get_Workers_Request[1]/ns0:Request_References[1]";
                     let message = format!("Invalid ID value. '{wid}' is not a valid ID value.");
                     return fault("Client.validationError", &message, "Validation_Fault", path);
@@ -478,6 +507,7 @@ impl Inner {
             flags: &asked.flags,
             troubles: &self.troubles,
             entry,
+            windows: &asked.windows,
             all: by_id,
         };
         let mut workers = String::new();

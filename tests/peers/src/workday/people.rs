@@ -135,18 +135,27 @@ impl Person {
 
     /// Whether anything that was entered falls into one of these windows.
     pub(super) fn changed(&self, windows: &[Window], entry: Timestamp) -> bool {
-        let within = |at: Timestamp, from: Option<Timestamp>, through: Option<Timestamp>| {
-            from.is_none_or(|it| at >= it) && through.is_none_or(|it| at <= it)
-        };
-        let known = self.versions.iter().filter(|it| it.entered <= entry);
-        known.flat_map(moments).any(|(entered, effective)| {
-            entered <= entry
-                && windows.iter().any(|it| {
-                    within(entered, it.updated_from, it.updated_through)
-                        && within(effective, it.effective_from, it.effective_through)
-                })
-        })
+        let mut known = self.versions.iter().filter(|it| it.entered <= entry);
+        known.any(|it| within(it, windows, entry))
     }
+}
+
+/// Whether what was entered, or taken back, falls into one of these windows.
+pub(super) fn falls(version: &Version, windows: &[Window]) -> bool {
+    within(version, windows, Timestamp::MAX)
+}
+
+fn within(version: &Version, windows: &[Window], entry: Timestamp) -> bool {
+    let within = |at: Timestamp, from: Option<Timestamp>, through: Option<Timestamp>| {
+        from.is_none_or(|it| at >= it) && through.is_none_or(|it| at <= it)
+    };
+    moments(version).any(|(entered, effective)| {
+        entered <= entry
+            && windows.iter().any(|it| {
+                within(entered, it.updated_from, it.updated_through)
+                    && within(effective, it.effective_from, it.effective_through)
+            })
+    })
 }
 
 /// Moments of entry of a version and of its being taken back, with the moment of effect: midnight in the

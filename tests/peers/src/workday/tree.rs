@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::people::{Person, Process, Seen, wid};
+use super::ask::Window;
+use super::people::{self, Person, Process, Seen, wid};
 use super::{Trouble, escape};
 use crate::{Kind, Standing};
 
@@ -15,6 +16,8 @@ pub(super) struct Pen<'a> {
     pub(super) flags: &'a [String],
     pub(super) troubles: &'a [Trouble],
     pub(super) entry: Timestamp,
+    /// Only what falls into one of these is in the log; everything where there are none.
+    pub(super) windows: &'a [Window],
     /// Everybody, by worker id, for chains of managers.
     pub(super) all: &'a BTreeMap<String, Seen<'a>>,
 }
@@ -231,6 +234,7 @@ impl Pen<'_> {
         let mut known = versions
             .iter()
             .filter(|it| it.entered <= self.entry)
+            .filter(|it| self.windows.is_empty() || people::falls(it, self.windows))
             .peekable();
         if known.peek().is_none() {
             return;
