@@ -5,6 +5,7 @@
 //! number of zero, a token that is not its own. Invariant: a peer knows only what the real system
 //! could know; what it cannot say is missing from it, not made up.
 
+pub mod contract;
 mod population;
 mod port;
 pub mod rest;

@@ -4,6 +4,7 @@
 mod auth;
 mod changes;
 mod config;
+mod contract;
 mod edges;
 mod paging;
 mod properties;
