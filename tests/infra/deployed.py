@@ -297,14 +297,15 @@ class Deployed(unittest.TestCase):
     # ------------------------------------------------------------------ queues and who takes from them
 
     def test_lanes_hold_a_message_longer_than_a_function_runs(self):
-        for queue, function in [
-            ("UrgentQueue", "ApplyUrgentFunction"),
-            ("BulkQueue", "ApplyBulkFunction"),
-            ("DropsQueue", "PullFunction"),
+        for queue, function, times in [
+            ("UrgentQueue", "ApplyUrgentFunction", 6),
+            ("BulkQueue", "ApplyBulkFunction", 6),
+            # Its 15 minutes are for HR systems, which a drop does not ask.
+            ("DropsQueue", "PullFunction", 2),
         ]:
             attributes = self.queue(queue)
             timeout = self.function(function)["Timeout"]
-            self.assertGreaterEqual(int(attributes["VisibilityTimeout"]), 6 * timeout, queue)
+            self.assertGreaterEqual(int(attributes["VisibilityTimeout"]), times * timeout, queue)
             self.assertTrue(attributes["KmsMasterKeyId"], queue)
             redrive = json.loads(attributes["RedrivePolicy"])
             self.assertEqual(int(redrive["maxReceiveCount"]), 5)
@@ -381,6 +382,17 @@ class Deployed(unittest.TestCase):
             attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
             self.assertEqual(attached, [], "managed policies are wider than they need to be")
             self.assertGreaterEqual(len(iam.list_role_policies(RoleName=name)["PolicyNames"]), 1)
+
+    def test_pull_alone_reads_the_secrets_of_sources(self):
+        arns = [f"arn:aws:secretsmanager:{REGION}:123456789012:secret:hr-{n}" for n in "ab"]
+        resolve = Resolver(self.plain, self.made, GIVEN | {"SourceSecretArns": ",".join(arns)})
+        self.assertTrue(resolve.condition("HasSourceSecrets"))
+        self.assertFalse(self.resolve.condition("HasSourceSecrets"))
+        policy = resolve(self.plain["Resources"]["SourcesPolicy"]["Properties"])
+        self.assertEqual(policy["Roles"], [self.made["PullRole"]])
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        self.assertEqual(statement["Action"], "secretsmanager:GetSecretValue")
+        self.assertEqual(statement["Resource"], arns)
 
     def test_schedules(self):
         client = boto3.client("scheduler")

@@ -63,7 +63,9 @@ class Resolver:
         if name in self.pseudo:
             return self.pseudo[name]
         if name in self.parameters:
-            return self.parameters[name]
+            given = self.parameters[name]
+            is_list = self.plain["Parameters"][name]["Type"] == "CommaDelimitedList"
+            return given.split(",") if is_list else given
         return self.made[name]
 
     def attribute(self, name, which):
@@ -117,6 +119,9 @@ class Resolver:
                     return str(self.ref(name))
                 # What begins with ! is a variable of the policy, not of the template.
                 return re.sub(r"\$\{([A-Za-z0-9:.]+)\}", put, given).replace("${!", "${")
+            if verb == "Fn::Join":
+                between, parts = given
+                return between.join(self(parts))
             if verb == "Fn::FindInMap":
                 table, first, second = given
                 return self.plain["Mappings"][table][self(first)][second]

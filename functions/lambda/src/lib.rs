@@ -37,6 +37,9 @@ pub enum FunctionError {
     /// The connector refused its configuration.
     #[error("{0}")]
     Target(String),
+    /// An HR system does not let us in, or lacks something.
+    #[error("{0}")]
+    Source(String),
     /// An event that this function does not understand.
     #[error("the event is not one of this function's: {0}")]
     Event(String),
@@ -51,6 +54,7 @@ impl FunctionError {
             Self::Store(_) => "Store",
             Self::Queue(_) => "Queue",
             Self::Target(_) => "Target",
+            Self::Source(_) => "Source",
             Self::Event(_) => "Event",
         }
     }

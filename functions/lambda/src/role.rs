@@ -1,6 +1,6 @@
 //! The functions: what each does with an event.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use lambda_runtime::LambdaEvent;
 use rollcall_core::report::OutcomeCounts;
@@ -71,7 +71,10 @@ pub(crate) async fn handle(
         return check(setup.role, &connected).await;
     }
     match setup.role {
-        Role::Pull => pull(&connected, &event.payload).await,
+        Role::Pull => {
+            let left = time_left(deadline, begun, SystemTime::now());
+            pull(&connected, &event.payload, left.unwrap_or_default()).await
+        }
         Role::Plan => plan(&connected).await,
         Role::Release => release(&connected).await,
         Role::Report => report(&connected).await,
@@ -96,6 +99,16 @@ async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError
     if matches!(role, Role::Plan | Role::Release) {
         pipeline.key.get().await?;
     }
+    if role == Role::Pull {
+        let mut problems = Vec::new();
+        for (name, checked) in pipeline.check_sources(pipeline.clock.now()).await {
+            let noted = checked.notes.into_iter().filter(|it| it.is_problem);
+            problems.extend(noted.map(|it| format!("source `{name}`: {}", it.message)));
+        }
+        if !problems.is_empty() {
+            return Err(FunctionError::Source(problems.join("; ")));
+        }
+    }
     if matches!(role, Role::Plan | Role::Release | Role::Apply) {
         let probe = connected.entra.probe(pipeline.settings.wants()).await;
         let probe = probe.map_err(|e| FunctionError::Target(e.to_string()))?;
@@ -109,10 +122,17 @@ async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError
     Ok(answer)
 }
 
+/// What is left of the time of a function for what comes after the sources.
+const TO_CLOSE: Duration = Duration::from_mins(1);
+
 /// Everything in the inbox, whatever the event was about: one that is lost is made good by the
 /// next, one that comes twice finds nothing. Sources that are asked are when the schedule says so: an
 /// event with `source` in it.
-async fn pull(connected: &Connected, event: &Value) -> Result<Value, FunctionError> {
+async fn pull(
+    connected: &Connected,
+    event: &Value,
+    left: Duration,
+) -> Result<Value, FunctionError> {
     let pipeline = &connected.pipeline;
     let now = pipeline.clock.now();
     let (mut taken, mut refused) = (Vec::new(), 0);
@@ -120,6 +140,11 @@ async fn pull(connected: &Connected, event: &Value) -> Result<Value, FunctionErr
         Some(_) => When::Now,
         None => When::Never,
     });
+    // Each source has its share of the time: one that hangs keeps none behind it from being asked.
+    let sources = u32::try_from(pipeline.connectors.len()).unwrap_or(u32::MAX);
+    if sources > 0 {
+        round = round.within(left.saturating_sub(TO_CLOSE) / sources);
+    }
     let dropped = pipeline.take_dismissals(now).await?;
     for refusal in &dropped.refused {
         tracing::error!(kind = refusal.kind, "Refused: {}", refusal.message);

@@ -148,7 +148,7 @@ pub(crate) struct Init {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct InitOf {
-    /// Which starter: csv2scim
+    /// Which starter: workday, successfactors, bamboohr, dynamics365, aquera, csv2scim
     #[arg(long, value_name = "NAME")]
     pub(crate) source: Option<String>,
     /// A real export: mapping and policy are proposed from its columns and values

@@ -8,13 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, SeekFrom};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rollcall_core::digest::Sha256Stream;
 use rollcall_core::model::SourceName;
 use rollcall_core::profile::{Profile, Profiler};
 use rollcall_files::SealedWriter;
-use rollcall_source::{Cursor, Reach, Record, RefusalKind, Refused, Sink, Source as Asked, Want};
+use rollcall_source::{
+    Checked, Cursor, Reach, Record, RefusalKind, Refused, Sink, Source as Asked, Want,
+};
 
 use super::{Attempt, Brought, Pulled, Refusal, backend, refuse};
 use crate::config::Source;
@@ -50,6 +53,8 @@ pub struct Round {
     asked: BTreeMap<String, Timestamp>,
     /// Those of this pass.
     done: BTreeSet<String>,
+    /// How long each source may take.
+    limit: Option<Duration>,
 }
 
 impl Round {
@@ -60,7 +65,16 @@ impl Round {
             refused: Vec::new(),
             asked: BTreeMap::new(),
             done: BTreeSet::new(),
+            limit: None,
         }
+    }
+
+    /// The same where each source has so long: one that does not come to its end keeps none behind it from being
+    /// asked.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
     }
 
     /// The next pass of the same process: files may be whole by now; sources that were refused are left
@@ -97,7 +111,10 @@ impl Pipeline {
             round.asked.insert(source.name.clone(), now);
             round.done.insert(source.name.clone());
             let pulled = match connector {
-                Ok(connector) => self.ask(source, connector.as_ref(), now).await?,
+                Ok(connector) => {
+                    let within = round.limit;
+                    self.ask(source, connector.as_ref(), within, now).await?
+                }
                 Err(problems) => {
                     let message = format!("source `{}`: {}", source.name, problems.join("\n"));
                     refuse(&source.name, RefusalKind::Configuration.name(), message)
@@ -153,18 +170,45 @@ impl Pipeline {
         }
     }
 
+    /// Whether each source that is asked lets us in and gives what the mapping reads: its name, and what was found.
+    /// Changes nothing; one that does not answer is a problem of its own.
+    pub async fn check_sources(&self, now: Timestamp) -> Vec<(&str, Checked)> {
+        let mut out = Vec::new();
+        for source in &self.settings.config.source.0 {
+            let mut checked = Checked::default();
+            match self.connectors.get(&source.name) {
+                None => continue,
+                Some(Err(problems)) => {
+                    for problem in problems {
+                        checked.problem(problem);
+                    }
+                }
+                Some(Ok(connector)) => {
+                    let want = self.want(source, Reach::Full, now);
+                    match connector.check(&want).await {
+                        Ok(found) => checked = found,
+                        Err(refused) => checked.problem(refused.to_string()),
+                    }
+                }
+            }
+            out.push((source.name.as_str(), checked));
+        }
+        out
+    }
+
     /// Asks a source, and seals what it says. Where changes can no longer be asked for, everybody is.
     async fn ask(
         &self,
         source: &Source,
         connector: &dyn Asked,
+        within: Option<Duration>,
         now: Timestamp,
     ) -> Result<Pulled, RunError> {
-        let asked = Box::pin(self.ask_once(source, connector, false, now)).await?;
+        let asked = Box::pin(self.ask_once(source, connector, (false, within), now)).await?;
         let expired = |it: &Refusal| it.kind == RefusalKind::CursorExpired.name();
         if matches!(&asked, Pulled::Refused(refusal) if expired(refusal)) {
             tracing::info!("Changes can no longer be asked for; everybody is.");
-            return Box::pin(self.ask_once(source, connector, true, now)).await;
+            return Box::pin(self.ask_once(source, connector, (true, within), now)).await;
         }
         Ok(asked)
     }
@@ -173,7 +217,7 @@ impl Pipeline {
         &self,
         source: &Source,
         connector: &dyn Asked,
-        whole: bool,
+        (whole, within): (bool, Option<Duration>),
         now: Timestamp,
     ) -> Result<Pulled, RunError> {
         let name = &source.name;
@@ -191,7 +235,15 @@ impl Pipeline {
         let label = format!("{what} of {name}");
         let want = self.want(source, reach, now);
         let mut sealing = Sealing::new(&want).map_err(|e| fail(&e))?;
-        let pulled = match connector.pull(&want, &mut sealing).await {
+        let pull = connector.pull(&want, &mut sealing);
+        let pulled = match within {
+            None => pull.await,
+            Some(within) => {
+                let pulled = tokio::time::timeout(within, pull).await;
+                pulled.unwrap_or_else(|_| Err(too_slow(within)))
+            }
+        };
+        let pulled = match pulled {
             Ok(pulled) => pulled,
             Err(refused) => return Ok(Pulled::Refused(refusal(name, &refused))),
         };
@@ -293,6 +345,16 @@ fn newest(standing: &Standing, beside: Option<&SourceName>) -> Option<Timestamp>
     let parked = parked.filter(|it| it.source.as_deref() == beside);
     let taken = open.chain(parked).map(|it| it.as_of);
     taken.chain(accepted).max()
+}
+
+/// A source that took longer than it has.
+fn too_slow(within: Duration) -> Refused {
+    let message = format!(
+        "it did not come to its end within {} seconds",
+        within.as_secs()
+    );
+    let hint = "the next pull asks again; if it stays, larger pages, fewer attributes, or where nothing cuts it off";
+    Refused::new(RefusalKind::Unavailable, message, hint)
 }
 
 /// A source that could not be pulled.

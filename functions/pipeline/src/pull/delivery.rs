@@ -5,6 +5,9 @@
 //! companion is read whole or not at all; one that cannot be read stops what it may be about.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use jiff::Timestamp;
 use rollcall_core::delta::Coverage;
@@ -114,6 +117,38 @@ impl Companions {
                 continue;
             };
             out.take(name, &bytes, manifest);
+        }
+        Ok(out)
+    }
+
+    /// Reads what lies beside a file anywhere on this machine.
+    pub(crate) fn beside_file(path: &Path) -> std::io::Result<Self> {
+        let mut out = Self::default();
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        for entry in std::fs::read_dir(folder.unwrap_or(Path::new(".")))? {
+            let entry = entry?;
+            // What is no text is the name of no companion of ours.
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let (manifest, checksum) = (is_manifest(&name), is_checksum(&name));
+            if !manifest && !checksum {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let most = COMPANION_BYTES_MAX + 1;
+            let read =
+                File::open(entry.path()).and_then(|it| it.take(most).read_to_end(&mut bytes));
+            match read {
+                Ok(count) if count as u64 == most => {
+                    let why = "it is larger than 1 MiB".to_owned();
+                    out.broken.push((name, why, String::new()));
+                }
+                Ok(_) => out.take(&name, &bytes, manifest),
+                Err(error) => out
+                    .broken
+                    .push((name, error.kind().to_string(), String::new())),
+            }
         }
         Ok(out)
     }

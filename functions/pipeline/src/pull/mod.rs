@@ -143,7 +143,8 @@ impl Pipeline {
         }
     }
 
-    /// Takes a file from anywhere on this machine; it stays where it is.
+    /// Takes a file from anywhere on this machine; it stays where it is. What a checksum or a manifest beside it
+    /// says counts; nothing has to be there.
     ///
     /// # Errors
     /// When the store fails. A file that is missing or cannot be read is refused.
@@ -172,13 +173,14 @@ impl Pipeline {
                 .ok()
                 .and_then(|m| Timestamp::try_from(m).ok());
             let modified = modified.unwrap_or(Timestamp::UNIX_EPOCH);
+            let said = Companions::beside_file(path).map_err(fail)?.about(&name);
             let candidate = Candidate {
                 delivery: format!("{name} {modified} {}", meta.len()),
-                as_of: as_of_in(&name),
+                as_of: as_of_in(&name).or(said.as_of),
                 name: name.clone(),
                 listed: None,
                 modified,
-                said: Said::default(),
+                said,
             };
             match Box::pin(self.take(&candidate, file, now)).await {
                 Ok(Pulled::Nothing) => {

@@ -10,7 +10,7 @@ use rollcall_pipeline::config::{ConfigError, Settings};
 use rollcall_pipeline::notify::Sent;
 use rollcall_pipeline::run::Pipeline;
 use rollcall_pipeline::sources::Feed;
-use rollcall_source::{Checked, Described, Reach};
+use rollcall_source::Described;
 
 use crate::args::Check;
 use crate::exit::Exit;
@@ -110,17 +110,7 @@ fn shown(name: &str, it: &Described) -> String {
 async fn sources(pipeline: &Pipeline, printer: &Printer) -> Exit {
     let now = pipeline.clock.now();
     let mut exit = Exit::Done;
-    for source in &pipeline.settings.config.source.0 {
-        let name = &source.name;
-        let Some(Ok(connector)) = pipeline.connectors.get(name) else {
-            continue;
-        };
-        let want = pipeline.want(source, Reach::Full, now);
-        let checked = connector.check(&want).await.unwrap_or_else(|refused| {
-            let mut checked = Checked::default();
-            checked.problem(refused.to_string());
-            checked
-        });
+    for (name, checked) in pipeline.check_sources(now).await {
         if printer.json {
             printer.json(&serde_json::json!({
                 "format_version": 1,

@@ -69,7 +69,7 @@ pub(crate) async fn nightly(
         .max(close(pipeline, printer).await?)
         .max(refusals.exit());
     if !taken && refusals.count == 0 {
-        printer.say("the inbox is empty: nothing new from HR");
+        printer.say("nothing new from HR");
         exit = exit.max(nothing_new(pipeline, now, printer).await?);
     }
     if !looked {
@@ -340,7 +340,7 @@ pub(crate) fn pull(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
             }
         }
         if count == 0 && refusals.count == 0 {
-            printer.say("the inbox is empty: nothing new from HR");
+            printer.say("nothing new from HR");
             return nothing_new(pipeline, now, printer).await;
         }
         Ok(refusals.exit())
@@ -376,7 +376,7 @@ pub(crate) fn plan(args: &Plan, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyh
             planned = pipeline.open_plans().await?;
         }
         if planned.is_empty() && refusals.count == 0 {
-            printer.say("nothing is planned: the inbox is empty and no run is open");
+            printer.say("nothing is planned: nothing new from HR, and no run is open");
             return nothing_new(pipeline, now, printer).await;
         }
         Ok(refusals
