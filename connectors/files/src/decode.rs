@@ -75,8 +75,7 @@ impl<R: Seek> Seek for Medium<R> {
     }
 }
 
-/// Finds out what text it is and hands it on as UTF-8, from the front and without a mark. `bytes_max` bounds what a
-/// text may grow to.
+/// Finds out what text it is and hands it on as UTF-8, from the front and without a mark.
 ///
 /// # Errors
 /// When the medium fails, or the text is not what it says.

@@ -165,7 +165,7 @@ fn swelling() {
     // Elements in elements in elements.
     let deep = "<a>".repeat(1_000_000);
     book(&at("deep.xlsx"), "S", (&open, &deep, 1, close), "");
-    files.push(("deep.xlsx", &["wrong_format", "truncated", "too_large"]));
+    files.push(("deep.xlsx", &["unreadable", "truncated", "too_large"]));
 
     for (name, kinds) in files {
         let ran = read(&world, &at(name));

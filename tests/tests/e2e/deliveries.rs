@@ -472,4 +472,19 @@ fn companions() {
     world.edit("rollcall.toml", "waits_for = \"manifest\"\n", "");
     world.drop_file("c_DELTA_2026-03-16.csv", roster.csv());
     assert_eq!(kind(NIGHTS[2]), "coverage_conflict");
+    std::fs::remove_file(world.dir().join("inbox/c_DELTA_2026-03-16.csv")).unwrap();
+    // So is what lies beside a file elsewhere, which stays where it is.
+    let elsewhere = world.dir().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let file = elsewhere.join("c-2026-03-16.csv");
+    let beside = elsewhere.join("c-2026-03-16.csv.sha256");
+    std::fs::write(&file, roster.csv()).unwrap();
+    std::fs::write(&beside, sum("other bytes")).unwrap();
+    let run = ["run", "--file", file.to_str().unwrap()];
+    let ran = world.at(NIGHTS[2], &run).expect(2);
+    assert!(ran.err.contains("sha256"), "{}", ran.err);
+    assert_eq!(world.users()["10004"]["accountEnabled"], false);
+    std::fs::write(&beside, sum(&roster.csv())).unwrap();
+    world.at(NIGHTS[2], &run).expect(0);
+    assert!(file.exists() && beside.exists());
 }
