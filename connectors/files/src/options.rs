@@ -31,6 +31,8 @@ pub struct Options {
     pub records: Option<BTreeMap<String, Vec<String>>>,
     /// The sheet of a workbook; `None`: the only one that has the columns.
     pub sheet: Option<String>,
+    /// Cells under a merged one have its value; else they have none, which holds their rows.
+    pub fill_merged: bool,
     /// Bounds.
     pub limits: Limits,
 }

@@ -109,15 +109,16 @@ fn of_book<R: Read + Seek>(
         None => Choose::Having(&options.required),
     };
     let mut book = Book::open(from, kind, &choose, &options.limits)?;
+    if options.fill_merged {
+        book.fill();
+    }
     let found = book.detected().clone();
-    let first = found.first_column;
-    let mut above = Vec::new();
-    let mut top: Option<(u32, Vec<String>)> = None;
+    let mut above: Vec<Above> = Vec::new();
+    let mut top: Option<Above> = None;
     let mut is_there = false;
     while let Some(row) = book.next()? {
-        let names: Vec<String> = (first..row.width())
-            .map(|at| written(&row.cell(at)))
-            .collect();
+        let here = Above::of(row, &above);
+        let names = &here.names;
         let wanted = match options.header {
             HeaderAt::Row(wanted) => row.number() == wanted,
             HeaderAt::Nowhere => true,
@@ -126,21 +127,20 @@ fn of_book<R: Read + Seek>(
                 options.required.iter().all(has)
             }
         };
-        let number = row.number();
-        let filled = names.iter().filter(|it| !it.trim().is_empty()).count();
         if wanted || top.is_none() {
-            top = Some((number, names));
+            top = Some(here.clone());
         }
         if wanted {
             is_there = true;
             break;
         }
-        above.push((number, filled));
+        above.push(here);
         if above.len() >= layout::ROWS {
             break;
         }
     }
-    let (number, names) = top.ok_or_else(no_rows)?;
+    let top = top.ok_or_else(no_rows)?;
+    let number = top.number;
     if !is_there && options.header != HeaderAt::Found {
         let message = "the row that is said to be the header is not there";
         let hint = "say which row it is in the configuration";
@@ -150,24 +150,31 @@ fn of_book<R: Read + Seek>(
         row: Some(number),
         ..Place::default()
     };
-    let names = match options.header {
-        HeaderAt::Nowhere => (1..=names.len()).map(|n| format!("column {n}")).collect(),
-        HeaderAt::Found | HeaderAt::Row(_) => names,
+    let nowhere = options.header == HeaderAt::Nowhere;
+    // The table begins where its header does, or a row below it.
+    let own = top.names.iter().position(|it| !it.trim().is_empty());
+    let first = found.first_column(number).into_iter().chain(own).min();
+    let first = first.unwrap_or(0).min(top.names.len());
+    let raw = top.written[first.min(top.written.len())..].to_vec();
+    let header = if nowhere {
+        let names = (1..=top.names.len() - first).map(|n| format!("column {n}"));
+        header(Ok(names.collect()), &at, options)?
+    } else {
+        book.table_begins();
+        header_from(Ok(top.names[first..].to_vec()), &at, first, options)?
     };
-    let header = header(Ok(names), &at, options)?;
     let mut findings = book.findings().to_vec();
     if options.header == HeaderAt::Found {
         let columns = header.names.len();
         let crowded = above
             .iter()
-            .find(|it| is_there && layout::looks_like_a_worker(it.1, columns));
-        if let Some((row, _)) = crowded {
-            return Err(outside(*row, "above the header"));
+            .find(|it| is_there && layout::looks_like_a_worker(it.filled(number), columns));
+        if let Some(row) = crowded {
+            return Err(outside(row.number, "above the header"));
         }
-        let above: Vec<u32> = above.iter().map(|it| it.0).collect();
+        let above: Vec<u32> = above.iter().map(|it| it.number).collect();
         findings.extend(preamble(&above));
     }
-    let nowhere = options.header == HeaderAt::Nowhere;
     let detected = Detected {
         format: found.format,
         encoded: None,
@@ -181,7 +188,9 @@ fn of_book<R: Read + Seek>(
         coverage: None,
     };
     let rows = Rows::Book(Box::new(Sheet {
-        days: vec![false; header.names.len()],
+        uses: Use::of(&header),
+        raw,
+        settled: Vec::new(),
         key_shown: None,
         book,
         first,
@@ -189,6 +198,54 @@ fn of_book<R: Read + Seek>(
         again: nowhere,
     }));
     Reader::new(rows, (header, detected, findings), bytes, options)
+}
+
+/// A row that may be the header, or stands above it.
+#[derive(Clone)]
+struct Above {
+    number: u32,
+    /// What stands in it, from column A on.
+    written: Vec<String>,
+    /// The same with names that are merged over this row too: they are written in a row above.
+    names: Vec<String>,
+    /// The last row that the merged cell in a column reaches down to.
+    down: Vec<u32>,
+}
+
+impl Above {
+    fn of(row: &book::Row, above: &[Self]) -> Self {
+        let texts: Vec<String> = row.cells().map(|it| written(&it)).collect();
+        let width = above.iter().map(|it| it.names.len()).max().unwrap_or(0);
+        let name = |at: usize| {
+            let above = above_of(row, at, above);
+            above.or_else(|| texts.get(at).cloned()).unwrap_or_default()
+        };
+        let names = (0..width.max(texts.len())).map(name).collect();
+        let down = (0..texts.len()).map(|at| row.reach(at)).collect();
+        Self {
+            number: row.number(),
+            written: texts,
+            names,
+            down,
+        }
+    }
+
+    /// Cells with something of this row's own in them: names that reach the header are its own.
+    fn filled(&self, header: u32) -> usize {
+        let own = self.written.iter().zip(&self.down);
+        own.filter(|(text, down)| !text.trim().is_empty() && **down < header)
+            .count()
+    }
+}
+
+/// What is merged over a cell from a row above.
+fn above_of(row: &book::Row, at: usize, above: &[Above]) -> Option<String> {
+    let Cell::Covered(area) = row.cell(at) else {
+        return None;
+    };
+    let from = area.above(row.number(), at)?;
+    let above = above.iter().find(|it| it.number == from)?;
+    above.written.get(at).cloned()
 }
 
 /// What a cell of a header says.
@@ -199,7 +256,7 @@ fn written(cell: &Cell<'_>) -> String {
         Cell::Boolean(value) => value.to_string(),
         Cell::Day(day) => day.to_string(),
         Cell::Moment(moment) => moment.to_string(),
-        Cell::Empty | Cell::NoDay | Cell::Error(_) | Cell::Uncalculated | Cell::Covered(_) => {
+        Cell::Empty | Cell::NoDay(_) | Cell::Error(_) | Cell::Uncalculated | Cell::Covered(_) => {
             String::new()
         }
     }
@@ -392,6 +449,8 @@ pub struct Totals {
 struct Header {
     names: Vec<String>,
     key: usize,
+    /// The configuration says which column that is.
+    key_said: bool,
     columns: Vec<usize>,
     /// Columns of which more is said, ascending.
     typed: Vec<(usize, Typed)>,
@@ -430,10 +489,38 @@ struct Sheet<R: Read + Seek> {
     first: usize,
     /// The row that was read last is to be given once more.
     again: bool,
-    /// Columns that had a day in them.
-    days: Vec<bool>,
+    /// What each column is to us.
+    uses: Vec<Use>,
+    /// What the row of the header has in it, as it is written there.
+    raw: Vec<String>,
+    /// Columns of this row whose cell is of the declared type already.
+    settled: Vec<usize>,
     /// What is shown in place of the key of this row.
     key_shown: Option<String>,
+}
+
+/// What a column of a sheet is to us.
+#[derive(Debug, Clone, Default)]
+struct Use {
+    /// Somebody reads it.
+    read: bool,
+    typed: Option<Typed>,
+    /// It had a day in it, or is declared to.
+    days: bool,
+}
+
+impl Use {
+    fn of(header: &Header) -> Vec<Self> {
+        let mut uses = vec![Self::default(); header.names.len()];
+        for at in header.columns.iter().chain([&header.key]) {
+            uses[*at].read = true;
+        }
+        for (at, typed) in &header.typed {
+            uses[*at].days = typed.is_date();
+            uses[*at].typed = Some(typed.clone());
+        }
+        uses
+    }
 }
 
 /// Where a row stands.
@@ -631,7 +718,8 @@ impl<R: Read + Seek> Reader<R> {
                 return self.over().map(|()| None);
             };
             let (number, line) = (at.number, at.line);
-            if self.record.as_slice().trim_ascii().is_empty() {
+            let unknown = |it: &Finding| it.kind != FindingKind::MergedValue;
+            if self.record.as_slice().trim_ascii().is_empty() && !self.doubts.iter().any(unknown) {
                 // A blank line, also one of delimiters alone: nobody is in it.
                 self.blank.push(number);
                 continue;
@@ -741,10 +829,9 @@ impl<R: Read + Seek> Reader<R> {
     fn is_header(&self) -> bool {
         match &self.source {
             Rows::Text(text) => self.record == text.names,
-            Rows::Book(_) => {
+            Rows::Book(sheet) => {
                 let same = |(cell, name): (&[u8], &String)| cell == name.as_bytes();
-                self.detected.header_row.is_some()
-                    && self.record.iter().zip(&self.header.names).all(same)
+                self.detected.header_row.is_some() && self.record.iter().zip(&sheet.raw).all(same)
             }
         }
     }
@@ -878,7 +965,12 @@ impl<R: Read + Seek> Reader<R> {
             .map(clean);
         let mut key = key.filter(|k| !k.is_empty());
         let rounded = key.as_deref().filter(|k| scientific(k)).map(text_shape);
-        if rounded.is_some() {
+        let key_name = self.header.names[self.header.key].as_str();
+        let of_key = |it: &Finding| {
+            it.severity == Severity::Held && it.at.column.as_deref() == Some(key_name)
+        };
+        let doubted = self.doubts.iter().any(of_key);
+        if rounded.is_some() || doubted {
             // Nobody knows who it is: somebody unknown is present.
             key = None;
         }
@@ -905,7 +997,6 @@ impl<R: Read + Seek> Reader<R> {
                     None => finding,
                 });
             };
-        let key_name = self.header.names[self.header.key].as_str();
         if expected != found {
             let note = format!(
                 "{found} fields where the header has {expected}; the row is held, as its values \
@@ -948,6 +1039,8 @@ impl<R: Read + Seek> Reader<R> {
                 ),
                 &[],
             ),
+            // What is said of the cell is why.
+            (None, None) if doubted => {}
             (None, None) => find(
                 FindingKind::KeyMissing,
                 Severity::Held,
@@ -981,7 +1074,12 @@ impl<R: Read + Seek> Reader<R> {
             find(kind, Severity::Held, column, note, &args);
         }
         if expected == found {
-            for (at, typed) in &self.header.typed {
+            let settled: &[usize] = match &self.source {
+                Rows::Book(sheet) => &sheet.settled,
+                Rows::Text(_) => &[],
+            };
+            let open = self.header.typed.iter();
+            for (at, typed) in open.filter(|(at, _)| !settled.contains(at)) {
                 let raw = self.record.get(*at).unwrap_or_default();
                 let value = clean(std::str::from_utf8(raw).unwrap_or_default());
                 match typed.read(&value) {
@@ -1114,36 +1212,68 @@ impl<R: Read + Seek> Sheet<R> {
         let number = row.number();
         record.clear();
         self.key_shown = None;
-        for (at, name) in header.names.iter().enumerate() {
+        self.settled.clear();
+        let mut blank = true;
+        for (at, column) in self.uses.iter_mut().enumerate() {
             let cell = row.cell(self.first + at);
             let text = written(&cell);
             record.push_field(text.as_bytes());
-            if !header.columns.contains(&at) && at != header.key {
+            blank &= text.trim().is_empty();
+            let settled = column
+                .typed
+                .as_ref()
+                .and_then(|it| settle(&cell, &text, it));
+            let is_settled = settled.is_some();
+            if let Some(settled) = settled {
+                self.settled.push(at);
+                match settled {
+                    Settled::Written => {}
+                    Settled::Day(day) => none.push((at, Some(day))),
+                    Settled::Nothing => none.push((at, None)),
+                }
+            }
+            if !column.read {
                 continue;
             }
-            let place = Place::cell(number, name.clone());
-            self.days[at] |= matches!(cell, Cell::Day(_) | Cell::Moment(_));
-            let days = self.days[at]
-                || header
-                    .typed
-                    .iter()
-                    .any(|(it, typed)| *it == at && typed.is_date());
+            column.days |= matches!(cell, Cell::Day(_) | Cell::Moment(_));
+            let key = at == header.key;
             if let Cell::Number(number) = cell
-                && at == header.key
+                && key
             {
                 self.key_shown = number.shown.map(str::to_owned);
             }
-            if matches!(cell, Cell::NoDay) {
-                doubts.push(no_day(place, "a number that is no day"));
-            } else if days && matches!(cell, Cell::Duration(_)) {
-                doubts.push(no_day(place, "a duration, not a day"));
-            } else {
-                let key = at == header.key;
-                doubts.extend(book::doubt(&cell, place, self.first + at, key));
+            let place = || Place::cell(number, header.names[at].clone());
+            match cell {
+                Cell::NoDay(_) if is_settled => {}
+                Cell::NoDay(_) => doubts.push(no_day(place(), "a number that is no day")),
+                Cell::Duration(_) if column.days => {
+                    // It says what is wrong with the cell.
+                    self.settled.push(at);
+                    doubts.push(no_day(place(), "a duration, not a day"));
+                }
+                Cell::Boolean(_) | Cell::Day(_) | Cell::Moment(_) | Cell::Duration(_)
+                    if key && header.key_said =>
+                {
+                    doubts.push(no_key(place()));
+                }
+                Cell::Text(_) | Cell::Empty => {}
+                Cell::Number(_)
+                | Cell::Boolean(_)
+                | Cell::Day(_)
+                | Cell::Moment(_)
+                | Cell::Duration(_)
+                | Cell::Error(_)
+                | Cell::Uncalculated
+                | Cell::Covered(_) => {
+                    doubts.extend(book::doubt(&cell, place(), self.first + at, key));
+                }
             }
-            if text.is_empty() && !matches!(cell, Cell::Text(_)) {
+            if text.is_empty() && !is_settled && !matches!(cell, Cell::Text(_)) {
                 none.push((at, None));
             }
+        }
+        if !blank || !doubts.is_empty() {
+            outside_of_header(row, self.first, header.names.len(), record);
         }
         let at = At {
             number,
@@ -1153,6 +1283,93 @@ impl<R: Read + Seek> Sheet<R> {
         };
         Ok(Some(at))
     }
+}
+
+/// Adds what a row has left and right of the columns of the header: it has more fields than those.
+fn outside_of_header(row: &book::Row, first: usize, columns: usize, record: &mut ByteRecord) {
+    let end = first + columns;
+    if first == 0 && row.width() <= end {
+        return;
+    }
+    let has = |at: &usize| {
+        let cell = row.cell(*at);
+        let nothing = matches!(cell, Cell::Empty | Cell::Covered(_));
+        !nothing && !matches!(cell, Cell::Text(text) if clean(text).is_empty())
+    };
+    let before = (0..first).find(has).map_or(0, |at| first - at);
+    let behind = (end..row.width())
+        .rev()
+        .find(has)
+        .map_or(0, |at| at + 1 - end);
+    for _ in 0..before + behind {
+        record.push_field(b"");
+    }
+}
+
+/// What a cell hands on that is of the declared type already, whatever is declared of text.
+enum Settled {
+    /// What is written for it.
+    Written,
+    /// The day alone of a moment.
+    Day(String),
+    /// It says that there is none.
+    Nothing,
+}
+
+/// `None`: the cell is to be read as text is.
+fn settle(cell: &Cell<'_>, text: &str, typed: &Typed) -> Option<Settled> {
+    match typed {
+        Typed::Decimal { .. } => {
+            // Beyond 21 places a number is written with an exponent.
+            let digits = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'-');
+            let plain = matches!(cell, Cell::Number(_)) && text.bytes().all(digits);
+            plain.then_some(Settled::Written)
+        }
+        Typed::Date { format, open } => {
+            let (format, open) = (format.as_deref(), open.as_slice());
+            if let Cell::NoDay(shown) = cell {
+                return stands_for(shown, format, open).then_some(Settled::Nothing);
+            }
+            let moment = matches!(cell, Cell::Moment(_));
+            if !moment && !matches!(cell, Cell::Day(_)) {
+                return None;
+            }
+            let day = text.get(..10)?;
+            if stands_for(day, format, open) {
+                return Some(Settled::Nothing);
+            }
+            Some(if moment {
+                Settled::Day(day.to_owned())
+            } else {
+                Settled::Written
+            })
+        }
+    }
+}
+
+/// Whether a day, `9999-12-31`, is among the ways to write that there is none: so, or as the
+/// declared format has it.
+fn stands_for(day: &str, format: Option<&str>, open: &[String]) -> bool {
+    if day.is_empty() || open.is_empty() {
+        return false;
+    }
+    let parts: Vec<&str> = day.split('-').collect();
+    let [year, month, date] = parts.as_slice() else {
+        return false;
+    };
+    let formatted = format.map(|it| {
+        it.replace("%Y", year)
+            .replace("%m", month)
+            .replace("%d", date)
+    });
+    open.iter()
+        .any(|it| it == day || Some(it) == formatted.as_ref())
+}
+
+fn no_key(place: Place) -> Finding {
+    let note = "the key is no text but a day, a time or a truth value: a spreadsheet made that of \
+                what was typed; export it as text. Until then absence from this file proves nothing";
+    Finding::new(FindingKind::KeyFromNumber, Severity::Held, place, note)
 }
 
 fn no_day(place: Place, why: &'static str) -> Finding {
@@ -1296,6 +1513,16 @@ fn header(
     at: &Place,
     options: &Options,
 ) -> Result<Header, Refused> {
+    header_from(raw, at, 0, options)
+}
+
+/// The same of a table that has so many columns left of it, which people count.
+fn header_from(
+    raw: Result<Vec<String>, Refused>,
+    at: &Place,
+    left: usize,
+    options: &Options,
+) -> Result<Header, Refused> {
     let row = at.row.unwrap_or(1);
     let placed = |refused: Refused| refused.at(row, u64::from(row));
     let raw = raw.map_err(placed)?;
@@ -1317,7 +1544,7 @@ fn header(
     let mut note = |kind, column: &str, places: &[usize], text: &str| {
         let places: Vec<u32> = places
             .iter()
-            .filter_map(|at| u32::try_from(at + 1).ok())
+            .filter_map(|at| u32::try_from(left + at + 1).ok())
             .collect();
         let found = Finding::new(kind, Severity::Info, Place::cell(row, column), text);
         findings.push(found.with("columns", list(&places)));
@@ -1333,7 +1560,7 @@ fn header(
             );
         }
         if name.is_empty() {
-            name = format!("column {}", at + 1);
+            name = format!("column {}", left + at + 1);
             note(
                 FindingKind::HeaderBlank,
                 &name,
@@ -1413,6 +1640,7 @@ fn header(
         typed: typed.collect(),
         names,
         key,
+        key_said: !options.key.is_empty(),
         columns,
         findings,
     })

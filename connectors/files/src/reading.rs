@@ -37,8 +37,18 @@ pub struct Reading {
     pub columns: BTreeMap<String, Column>,
     /// The sheet of a workbook.
     pub sheet: Option<String>,
+    /// What the cells under a merged one have.
+    pub merged: Option<Merged>,
     /// What has to lie beside a file before it is taken.
     pub waits_for: Option<WaitsFor>,
+}
+
+/// What the cells under a merged one have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Merged {
+    /// Its value.
+    Fill,
 }
 
 /// What lies beside a file once its upload is over.
@@ -160,6 +170,7 @@ impl Reading {
             }),
             records: self.record_types.clone(),
             sheet: self.sheet.clone(),
+            fill_merged: self.merged == Some(Merged::Fill),
             ..Options::default()
         })
     }

@@ -94,7 +94,7 @@ fn check(case: &Value) {
     let key = case["options"]["key"].as_str().unwrap_or(match file {
         "02-semicolon-cp1252.csv" => "Personalnummer",
         "15-header-noise.csv" | "19-merged-headers.xlsx" => "Employee ID",
-        "29-dates.xlsb" => "column 1",
+        "29-dates.xlsb" => "column 2",
         _ => "EmployeeID",
     });
     let columns: Vec<String> = match case["rows"][0]["values"].as_object() {

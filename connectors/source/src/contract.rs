@@ -154,6 +154,7 @@ impl Checked {
             | RefusalKind::StrayQuote
             | RefusalKind::WrongFormat
             | RefusalKind::WrongHeader
+            | RefusalKind::SheetAmbiguous
             | RefusalKind::NotUtf8
             | RefusalKind::ControlTotalMismatch
             | RefusalKind::PasswordProtected

@@ -17,6 +17,8 @@ pub enum RefusalKind {
     WrongFormat,
     /// Columns are missing or ambiguous, or the first row is no header.
     WrongHeader,
+    /// Several sheets of a workbook may be the one that is meant.
+    SheetAmbiguous,
     /// The text as a whole is not UTF-8.
     NotUtf8,
     /// The file itself says that it has more workers, or fewer.
@@ -59,6 +61,7 @@ impl RefusalKind {
             Self::StrayQuote => "stray_quote",
             Self::WrongFormat => "wrong_format",
             Self::WrongHeader => "wrong_header",
+            Self::SheetAmbiguous => "sheet_ambiguous",
             Self::NotUtf8 => "not_utf8",
             Self::ControlTotalMismatch => "control_total_mismatch",
             Self::PasswordProtected => "password_protected",

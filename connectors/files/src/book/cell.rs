@@ -1,5 +1,6 @@
 //! What stands in a cell, and the row that holds it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil::{Date, DateTime};
@@ -26,8 +27,8 @@ pub(crate) enum Cell<'a> {
     /// A length of time or a time of day, `255:10:10`: never a day.
     Duration(&'a str),
     /// A number under a date format that is no day: negative, zero, far away, or the
-    /// 29 February 1900 that never was.
-    NoDay,
+    /// 29 February 1900 that never was; what a sheet shows for it, where it shows one.
+    NoDay(&'static str),
     /// An error such as `#N/A`: the value is unknown.
     Error(&'static str),
     /// A formula that nobody calculated: the value is unknown.
@@ -68,9 +69,41 @@ pub(super) enum Slot {
     Day(Date),
     Moment(DateTime),
     Duration(Span),
-    NoDay,
+    NoDay(&'static str),
     Error(&'static str),
     Uncalculated,
+}
+
+impl Slot {
+    /// The same with its text in another place.
+    fn moved(self, from: &str, to: &mut String) -> Self {
+        let mut moved = |span: Span| {
+            let start = to.len();
+            let piece = from.get(span.start as usize..span.end as usize);
+            to.push_str(piece.unwrap_or_default());
+            Span::between(start, to.len())
+        };
+        match self {
+            Self::Text(span) => Self::Text(moved(span)),
+            Self::Duration(span) => Self::Duration(moved(span)),
+            Self::Number { text, lost, shown } => Self::Number {
+                text: moved(text),
+                lost,
+                shown: shown.map(moved),
+            },
+            other => other,
+        }
+    }
+}
+
+impl Span {
+    fn between(start: usize, end: usize) -> Self {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self {
+            start: place(start),
+            end: place(end),
+        }
+    }
 }
 
 /// One row of a sheet. Columns count from 0, which is column A, wherever the table begins.
@@ -84,6 +117,14 @@ pub(crate) struct Row {
     pub(super) merged: Merged,
     /// Cells that are not empty.
     filled: u32,
+    kept: Kept,
+}
+
+/// The values of merged cells that reach further rows, where those rows are to have them.
+#[derive(Debug, Default)]
+struct Kept {
+    /// By top and left of the merged cell, each with the last row that it reaches.
+    values: BTreeMap<(u32, u32), (u32, Slot, String)>,
 }
 
 impl Row {
@@ -100,35 +141,48 @@ impl Row {
     /// What stands in a column.
     pub(crate) fn cell(&self, column: usize) -> Cell<'_> {
         if let Some(area) = self.merged.over(self.number, column) {
-            return Cell::Covered(area);
+            return match self.kept.values.get(&(area.top, area.left)) {
+                Some((_, slot, text)) => seen(*slot, text),
+                None => Cell::Covered(area),
+            };
         }
-        match self.slots.get(column) {
-            None | Some(Slot::Empty) => Cell::Empty,
-            Some(Slot::Text(span)) => Cell::Text(self.piece(*span)),
-            Some(Slot::Number { text, lost, shown }) => Cell::Number(Number {
-                text: self.piece(*text),
-                lost: *lost,
-                shown: shown.map(|s| self.piece(s)),
-            }),
-            Some(Slot::Boolean(value)) => Cell::Boolean(*value),
-            Some(Slot::Day(day)) => Cell::Day(*day),
-            Some(Slot::Moment(moment)) => Cell::Moment(*moment),
-            Some(Slot::Duration(span)) => Cell::Duration(self.piece(*span)),
-            Some(Slot::NoDay) => Cell::NoDay,
-            Some(Slot::Error(name)) => Cell::Error(name),
-            Some(Slot::Uncalculated) => Cell::Uncalculated,
+        seen(self.slot(column), &self.text)
+    }
+
+    /// The last row that the cell in a column reaches: this one, unless it is merged further down.
+    pub(crate) fn reach(&self, column: usize) -> u32 {
+        let area = self.merged.beginning(self.number, column);
+        area.map_or(self.number, |area| area.bottom)
+    }
+
+    fn slot(&self, column: usize) -> Slot {
+        self.slots.get(column).copied().unwrap_or(Slot::Empty)
+    }
+
+    /// Keeps the values of merged cells that begin in this row, for all that they cover: no more of
+    /// them at once than a row may have.
+    pub(super) fn keep(&mut self, limits: &Limits) -> Result<(), Refused> {
+        let number = self.number;
+        self.kept.values.retain(|_, (last, ..)| *last >= number);
+        let begun: Vec<Area> = self.merged.here().filter(|it| it.top == number).collect();
+        for area in begun {
+            let slot = self.slot(area.left as usize);
+            let mut text = String::new();
+            let slot = slot.moved(&self.text, &mut text);
+            let kept = (area.bottom, slot, text);
+            self.kept.values.insert((area.top, area.left), kept);
         }
+        let bytes: usize = self.kept.values.values().map(|it| it.2.len()).sum();
+        if bytes > limits.row_bytes_max {
+            let most = limits.row_bytes_max as u64;
+            return Err(at_row(too_large("merged text", "bytes", most), number));
+        }
+        Ok(())
     }
 
     /// All cells from column A to the last that holds something.
     pub(crate) fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         (0..self.width()).map(|column| self.cell(column))
-    }
-
-    fn piece(&self, span: Span) -> &str {
-        self.text
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or_default()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -156,11 +210,7 @@ impl Row {
 
     /// The text written since `start`, as a piece of the row.
     pub(super) fn since(&self, start: usize) -> Span {
-        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Span {
-            start: place(start),
-            end: place(self.text.len()),
-        }
+        Span::between(start, self.text.len())
     }
 
     /// Adds a piece of text.
@@ -205,6 +255,30 @@ impl Row {
         *there = slot;
         self.filled += 1;
         Ok(())
+    }
+}
+
+/// A cell as its slot and the text of its row say.
+fn seen(slot: Slot, of: &str) -> Cell<'_> {
+    let piece = |span: Span| {
+        of.get(span.start as usize..span.end as usize)
+            .unwrap_or_default()
+    };
+    match slot {
+        Slot::Empty => Cell::Empty,
+        Slot::Text(span) => Cell::Text(piece(span)),
+        Slot::Number { text, lost, shown } => Cell::Number(Number {
+            text: piece(text),
+            lost,
+            shown: shown.map(piece),
+        }),
+        Slot::Boolean(value) => Cell::Boolean(value),
+        Slot::Day(day) => Cell::Day(day),
+        Slot::Moment(moment) => Cell::Moment(moment),
+        Slot::Duration(span) => Cell::Duration(piece(span)),
+        Slot::NoDay(shown) => Cell::NoDay(shown),
+        Slot::Error(name) => Cell::Error(name),
+        Slot::Uncalculated => Cell::Uncalculated,
     }
 }
 

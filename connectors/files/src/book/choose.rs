@@ -28,14 +28,16 @@ pub(crate) enum Choose<'a> {
 #[derive(Debug)]
 pub(super) struct Chosen {
     pub(super) sheet: usize,
-    pub(super) first_column: usize,
+    /// The first column of each row near its top.
+    pub(super) begins: Vec<(u32, usize)>,
     pub(super) findings: Vec<Finding>,
 }
 
 /// What the top of a sheet shows.
 #[derive(Debug, Clone, Default)]
 struct Top {
-    first_column: Option<usize>,
+    /// The first column of each row.
+    begins: Vec<(u32, usize)>,
     /// One row has all of the names.
     named: bool,
     /// One row has one of them.
@@ -56,11 +58,7 @@ fn top<R: Read + Seek>(
         if !source.next(row)? {
             break;
         }
-        let first = row.first();
-        top.first_column = match (top.first_column, first) {
-            (Some(known), Some(first)) => Some(known.min(first)),
-            (known, first) => known.or(first),
-        };
+        top.begins.extend(row.first().map(|at| (row.number(), at)));
         if !top.named {
             let there: Vec<String> = row
                 .cells()
@@ -107,7 +105,7 @@ pub(super) fn choose<R: Read + Seek>(
             ignored(source, &sheets, sheet, &[], row, &mut findings)?;
             Ok(Chosen {
                 sheet,
-                first_column: top.first_column.unwrap_or(0),
+                begins: top.begins,
                 findings,
             })
         }
@@ -134,7 +132,7 @@ fn having<R: Read + Seek>(
     let named: Vec<_> = tops.iter().filter(|(_, top)| top.named).collect();
     let filled: Vec<_> = tops
         .iter()
-        .filter(|(_, top)| top.first_column.is_some())
+        .filter(|(_, top)| !top.begins.is_empty())
         .collect();
     let widest = filled.iter().map(|(_, top)| top.widest.len()).max();
     let tables: Vec<_> = filled
@@ -159,18 +157,14 @@ fn having<R: Read + Seek>(
                  sheet",
             ));
         }
-        ([], several, _) => {
+        ([], several, _) if !names.is_empty() => {
             let among = |at: usize| several.iter().any(|(sheet, _)| *sheet == at);
             let there = list(sheets, among);
             let what = "no visible sheet has the mapped columns; there are";
             return Err(refused(&format!("{what} {there}")));
         }
-        (several, ..) => {
-            let among = |at: usize| several.iter().any(|(sheet, _)| *sheet == at);
-            let there = list(sheets, among);
-            let what = "several visible sheets have the mapped columns:";
-            return Err(refused(&format!("{what} {there}")));
-        }
+        ([], several, _) => return Err(ambiguous(sheets, several, "may be the one")),
+        (several, ..) => return Err(ambiguous(sheets, several, "have the mapped columns")),
     };
     let mut findings = Vec::new();
     if visible.len() > 1 {
@@ -188,7 +182,7 @@ fn having<R: Read + Seek>(
     ignored(source, sheets, sheet, names, row, &mut findings)?;
     Ok(Chosen {
         sheet,
-        first_column: top.first_column.unwrap_or(0),
+        begins: top.begins,
         findings,
     })
 }
@@ -222,6 +216,17 @@ fn ignored<R: Read + Seek>(
 fn refused(message: &str) -> Refused {
     let hint = "name the sheet in the configuration";
     Refused::new(RefusalKind::WrongHeader, message, hint)
+}
+
+/// Nobody says which of them is meant.
+fn ambiguous(sheets: &[Sheet], several: &[&(usize, Top)], what: &str) -> Refused {
+    let among = |at: usize| several.iter().any(|(sheet, _)| *sheet == at);
+    let there = list(sheets, among);
+    let message = format!("several visible sheets {what}: {there}");
+    Refused {
+        kind: RefusalKind::SheetAmbiguous,
+        ..refused(&message)
+    }
 }
 
 /// Names of sheets for a message.

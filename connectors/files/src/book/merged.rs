@@ -32,6 +32,14 @@ impl Area {
     }
 }
 
+impl Area {
+    /// The row that it begins in, above this one, where its value stands in this column.
+    pub(crate) fn above(&self, row: u32, column: usize) -> Option<u32> {
+        let here = u32::try_from(column).is_ok_and(|it| it == self.left);
+        (here && self.top < row).then_some(self.top)
+    }
+}
+
 impl fmt::Display for Area {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let from = letters(self.left as usize);
@@ -93,6 +101,17 @@ impl Merged {
         self.here.insert(area.left, area);
         self.ends.push(Reverse((area.bottom, area.left)));
         Ok(())
+    }
+
+    /// Those that reach the current row.
+    pub(super) fn here(&self) -> impl Iterator<Item = Area> {
+        self.here.values().copied()
+    }
+
+    /// The merged cell that begins in this one.
+    pub(super) fn beginning(&self, row: u32, column: usize) -> Option<Area> {
+        let area = self.here.get(&u32::try_from(column).ok()?)?;
+        (area.top == row).then_some(*area)
     }
 
     /// The merged cell over this one, where it is another cell that holds the value.

@@ -80,8 +80,16 @@ pub(crate) struct Detected {
     pub(crate) sheet: String,
     /// `1900` or `1904`; of ods, where days are written out, none.
     pub(crate) date_system: Option<&'static str>,
-    /// The first column with anything in it among the first rows, from 0.
-    pub(crate) first_column: usize,
+    /// The first column with anything in it, from 0, of each of the first rows.
+    begins: Vec<(u32, usize)>,
+}
+
+impl Detected {
+    /// The first column with anything in it among the first rows, from this one on.
+    pub(crate) fn first_column(&self, row: u32) -> Option<usize> {
+        let from = self.begins.iter().filter(|(number, _)| *number >= row);
+        from.map(|(_, column)| *column).min()
+    }
 }
 
 /// The workbook of one format.
@@ -151,6 +159,7 @@ pub(crate) struct Book<R: Read + Seek> {
     rows: u32,
     cells: u64,
     hidden: Hidden,
+    fill: bool,
 }
 
 impl<R: Read + Seek> Book<R> {
@@ -173,7 +182,7 @@ impl<R: Read + Seek> Book<R> {
             format: kind.name(),
             sheet: source.sheets()[chosen.sheet].name.clone(),
             date_system: source.date_system(),
-            first_column: chosen.first_column,
+            begins: chosen.begins,
         };
         Ok(Self {
             source,
@@ -184,6 +193,7 @@ impl<R: Read + Seek> Book<R> {
             rows: 0,
             cells: 0,
             hidden: Hidden::default(),
+            fill: false,
         })
     }
 
@@ -217,12 +227,25 @@ impl<R: Read + Seek> Book<R> {
         if self.row.hidden {
             self.hidden.add(self.row.number);
         }
+        if self.fill {
+            self.row.keep(&self.limits)?;
+        }
         Ok(Some(&self.row))
     }
 
     /// The row that [`Book::next`] went to.
     pub(crate) fn row(&self) -> &Row {
         &self.row
+    }
+
+    /// Cells under a merged one have its value from now on, as the configuration says.
+    pub(crate) fn fill(&mut self) {
+        self.fill = true;
+    }
+
+    /// The rows so far are none of the table: nobody has to know that they are hidden.
+    pub(crate) fn table_begins(&mut self) {
+        self.hidden = Hidden::default();
     }
 
     /// What can be told only after the last row: which of them are hidden.
@@ -306,7 +329,8 @@ pub(crate) fn doubt(cell: &Cell<'_>, at: Place, column: usize, key: bool) -> Opt
                 None => finding,
             })
         }
-        Cell::Number(number) if number.lost => {
+        // A key of that many digits is not believed, however round it looks.
+        Cell::Number(number) if number.lost || (key && number.text.len() > number::DIGITS) => {
             let severity = if key { Severity::Held } else { Severity::Info };
             let note = format!(
                 "a number of more than 15 digits ({} here): a spreadsheet does not keep the last \
@@ -337,7 +361,7 @@ pub(crate) fn doubt(cell: &Cell<'_>, at: Place, column: usize, key: bool) -> Opt
         | Cell::Day(_)
         | Cell::Moment(_)
         | Cell::Duration(_)
-        | Cell::NoDay => None,
+        | Cell::NoDay(_) => None,
     }
 }
 
@@ -358,13 +382,13 @@ fn too_large(what: &str, of: &str, most: u64) -> Refused {
     )
 }
 
-fn password() -> Refused {
+fn password(format: &'static str) -> Refused {
     Refused::new(
         RefusalKind::PasswordProtected,
         "the workbook is encrypted: it opens with a password only",
         "deliver it without one; protect the way it takes instead",
     )
-    .found("xlsx")
+    .found(format)
 }
 
 /// An error of the medium, or what a part refused while it was read.

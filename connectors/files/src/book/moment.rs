@@ -31,6 +31,8 @@ const LAST: f64 = 2_958_465.0;
 /// What the two systems differ by.
 const APART: f64 = 1462.0;
 const DAY_MS: f64 = 86_400_000.0;
+/// No sheet shows a day for it.
+const UNSHOWN: &str = "";
 
 /// A number under a format that shows days or times.
 pub(super) fn serial(row: &mut Row, value: f64, shape: Shape, system: System) -> Slot {
@@ -39,7 +41,7 @@ pub(super) fn serial(row: &mut Row, value: f64, shape: Shape, system: System) ->
         // A time of day is less than a day; more is a day of which only the time is shown.
         Shape::Time if (0.0..1.0).contains(&value) => duration(row, value),
         Shape::Day | Shape::Time => day(value, system),
-        Shape::Plain | Shape::Masked(_) => Slot::NoDay,
+        Shape::Plain | Shape::Masked(_) => Slot::NoDay(UNSHOWN),
     }
 }
 
@@ -49,20 +51,21 @@ fn day(value: f64, system: System) -> Slot {
         System::From1904 => LAST - APART,
     };
     if !(value >= 0.0 && value < last + 1.0) {
-        return Slot::NoDay;
+        return Slot::NoDay(UNSHOWN);
     }
     // To the millisecond: what is beyond is noise of the division.
     #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
     let ms = (value * DAY_MS).round() as i64;
     let (days, ms) = (ms / 86_400_000, ms % 86_400_000);
     let zero = match (system, days) {
-        (System::From1900, 0 | 60) => return Slot::NoDay,
+        (System::From1900, 0) => return Slot::NoDay("1900-01-00"),
+        (System::From1900, 60) => return Slot::NoDay("1900-02-29"),
         (System::From1900, 1..60) => date(1899, 12, 31),
         (System::From1900, _) => date(1899, 12, 30),
         (System::From1904, _) => date(1904, 1, 1),
     };
     let Ok(day) = zero.checked_add(days.days()) else {
-        return Slot::NoDay;
+        return Slot::NoDay(UNSHOWN);
     };
     match clock(ms) {
         None => Slot::Day(day),
@@ -82,7 +85,7 @@ fn clock(ms: i64) -> Option<Time> {
 fn duration(row: &mut Row, days: f64) -> Slot {
     let seconds = (days * 86_400.0).round();
     if seconds.is_nan() || seconds.abs() >= 1e15 {
-        return Slot::NoDay;
+        return Slot::NoDay(UNSHOWN);
     }
     #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
     let seconds = seconds as i64;
@@ -106,7 +109,7 @@ pub(super) fn iso(row: &mut Row, text: &str) -> Slot {
     let text = text.trim().trim_end_matches('Z');
     if let Some((day, time)) = text.split_once(['T', ' ']) {
         let (Ok(day), Ok(time)) = (day.parse::<Date>(), time.parse::<Time>()) else {
-            return Slot::NoDay;
+            return Slot::NoDay(UNSHOWN);
         };
         if time == Time::midnight() {
             return Slot::Day(day);
@@ -115,7 +118,7 @@ pub(super) fn iso(row: &mut Row, text: &str) -> Slot {
     }
     if text.contains(':') {
         let Ok(time) = text.parse::<Time>() else {
-            return Slot::NoDay;
+            return Slot::NoDay(UNSHOWN);
         };
         let (h, m, s) = (time.hour(), time.minute(), time.second());
         return duration_seconds(row, i64::from(h) * 3600 + i64::from(m) * 60 + i64::from(s));
@@ -126,7 +129,7 @@ pub(super) fn iso(row: &mut Row, text: &str) -> Slot {
     {
         return Slot::Day(day);
     }
-    Slot::NoDay
+    Slot::NoDay(UNSHOWN)
 }
 
 /// `PT255H10M10S`, as ODF writes lengths of time.
@@ -136,7 +139,7 @@ pub(super) fn iso_duration(row: &mut Row, text: &str) -> Slot {
         None => (1.0, text),
     };
     let Some(body) = body.strip_prefix('P') else {
-        return Slot::NoDay;
+        return Slot::NoDay(UNSHOWN);
     };
     let mut days = 0.0;
     let mut number = String::new();
@@ -156,10 +159,10 @@ pub(super) fn iso_duration(row: &mut Row, text: &str) -> Slot {
             'M' if timed => 24.0 * 60.0,
             'S' => 86_400.0,
             // Months and years have no length.
-            _ => return Slot::NoDay,
+            _ => return Slot::NoDay(UNSHOWN),
         };
         let Ok(value) = number.parse::<f64>() else {
-            return Slot::NoDay;
+            return Slot::NoDay(UNSHOWN);
         };
         days += value / per_day;
         number.clear();
@@ -182,7 +185,7 @@ mod tests {
             Cell::Day(day) => day.to_string(),
             Cell::Moment(moment) => moment.to_string(),
             Cell::Duration(text) => text.to_owned(),
-            Cell::NoDay => "no day".to_owned(),
+            Cell::NoDay(_) => "no day".to_owned(),
             other => format!("{other:?}"),
         }
     }

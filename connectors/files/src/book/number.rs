@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Digits that a spreadsheet keeps. What a whole number has beyond is not what was typed.
-const DIGITS: i32 = 15;
+pub(super) const DIGITS: usize = 15;
+/// A whole number of more places with no more digits than this before its zeros was written so by a
+/// program: what a person typed and a spreadsheet cut has more.
+const ROUND: usize = 8;
+/// Up to here every whole number is exact.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Writes a number that the file holds as text; whether digits were lost. `None`: no number.
 #[cfg(test)]
@@ -46,6 +51,7 @@ pub(super) fn write(to: &mut String, value: f64) -> Option<bool> {
     if !value.is_finite() {
         return None;
     }
+    let start = to.len();
     let whole = value.fract() == 0.0;
     let size = value.abs();
     if value == 0.0 {
@@ -58,12 +64,16 @@ pub(super) fn write(to: &mut String, value: f64) -> Option<bool> {
     } else {
         rounded(to, value);
     }
-    Some(whole && size >= 1e15)
+    let round = || {
+        let digits = to[start..].trim_start_matches('-');
+        size < EXACT && digits.trim_end_matches('0').len() <= ROUND
+    };
+    Some(whole && size >= 1e15 && !round())
 }
 
 /// A fraction with the digits that a spreadsheet shows: 0.1 + 0.2 is 0.3.
 fn rounded(to: &mut String, value: f64) {
-    let text = format!("{:.*e}", (DIGITS - 1) as usize, value.abs());
+    let text = format!("{:.*e}", DIGITS - 1, value.abs());
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if value < 0.0 {
@@ -71,7 +81,7 @@ fn rounded(to: &mut String, value: f64) {
     }
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let digits = digits.trim_end_matches('0');
-    if exponent < -DIGITS {
+    if exponent < -15 {
         let (first, rest) = digits.split_at(digits.len().min(1));
         let point = if rest.is_empty() { "" } else { "." };
         let _ = write!(to, "{first}{point}{rest}E{exponent}");
@@ -339,6 +349,10 @@ mod tests {
             ("1.234567890123457E+17", "123456789012345700", true),
             ("1.23456789012345E+17", "123456789012345000", true),
             ("1E300", "1E300", true),
+            ("1E15", "1000000000000000", false),
+            ("-1.5E15", "-1500000000000000", false),
+            ("1E16", "10000000000000000", true),
+            ("4000123400010000", "4000123400010000", true),
         ] {
             let mut to = String::new();
             assert_eq!(write_text(&mut to, raw), Some(lost), "{raw}");

@@ -49,7 +49,7 @@ impl<R: Read + Seek> Ods<R> {
             let (back, text) = zip.text(manifest, 1 << 20)?;
             zip = back;
             if text.contains("encryption-data") {
-                return Err(super::password());
+                return Err(super::password("ods"));
             }
         }
         let mut held = Held::new(limits);

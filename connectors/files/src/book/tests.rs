@@ -58,7 +58,7 @@ fn word(cell: &Cell<'_>) -> String {
         Cell::Day(day) => day.to_string(),
         Cell::Moment(moment) => moment.to_string(),
         Cell::Duration(text) => format!("{text} long"),
-        Cell::NoDay => "no day".to_owned(),
+        Cell::NoDay(_) => "no day".to_owned(),
         Cell::Error(name) => format!("error {name}"),
         Cell::Uncalculated => "uncalculated".to_owned(),
         Cell::Covered(area) => format!("under {area}"),

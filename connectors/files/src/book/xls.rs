@@ -206,7 +206,7 @@ impl<R: Read + Seek> Xls<R> {
                     script.wide = version == 0x0600;
                 }
                 _ if !begun => return Err(damaged("it does not begin as a workbook does")),
-                kind::PASSWORD => return Err(super::password()),
+                kind::PASSWORD => return Err(super::password("xls")),
                 kind::CODE_PAGE => script.page = code_page(record.u16()?),
                 kind::DATE_MODE if record.u16()? == 1 => system = System::From1904,
                 kind::FORMAT => {

@@ -1,7 +1,8 @@
 //! xlsx and xlsm: XML in a zip file, read row by row.
 //!
 //! A row needs the merged cells, which stand behind all rows. The part is inflated once, without
-//! being parsed, to find them; that also tells a part that is damaged before a row is given.
+//! being parsed, to find them; that also tells a part that is damaged before a row is given, and
+//! whether anybody ever calculated the formulas of the sheet.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -31,6 +32,8 @@ pub(super) struct Xlsx<R: Read + Seek> {
     system: System,
     limits: Limits,
     held: Held,
+    /// Some formula of the sheet has a value.
+    calculated: bool,
     /// The row that was read last.
     last: u32,
 }
@@ -93,6 +96,7 @@ impl<R: Read + Seek> Xlsx<R> {
             system,
             limits: *limits,
             held,
+            calculated: false,
             last: 0,
         })
     }
@@ -121,7 +125,8 @@ impl<R: Read + Seek> Xlsx<R> {
         };
         let mut areas = Vec::new();
         if whole {
-            (zip, areas) = read_merged(zip, part, &self.limits, &mut self.held)?;
+            let behind = read_behind(zip, part, &self.limits, &mut self.held)?;
+            (zip, areas, self.calculated) = behind;
         }
         row.merged = Merged::new(areas);
         self.last = 0;
@@ -172,6 +177,7 @@ impl<R: Read + Seek> Xlsx<R> {
                 strings: &self.strings,
                 styles: &self.styles,
                 system: self.system,
+                calculated: self.calculated,
                 limits: &self.limits,
             };
             cells.read(row)?;
@@ -206,6 +212,7 @@ struct Cells<'a, R: Read + Seek> {
     strings: &'a Strings,
     styles: &'a Styles,
     system: System,
+    calculated: bool,
     limits: &'a Limits,
 }
 
@@ -284,9 +291,11 @@ impl<R: Read + Seek> Cells<'_, R> {
             }
         }
         let text = &row.text[start..];
-        // `<v></v>` is an empty text that somebody calculated. `<v/>` is what libraries leave that
-        // do not calculate, unless the cell is said to hold a text.
-        let given = value || (blank && kind == Kind::Formula);
+        // `<v/>` is what libraries leave that do not calculate, unless the cell is said to hold a
+        // text. `<v></v>` is an empty text, or what they leave: in a sheet where no formula has a
+        // value nobody calculated any.
+        let vain = text.is_empty() && kind == Kind::Number && formula && !self.calculated;
+        let given = (value || (blank && kind == Kind::Formula)) && !vain;
         if !given || (text.is_empty() && kind == Kind::Number && !formula) {
             return Ok(if formula {
                 Slot::Uncalculated
@@ -511,27 +520,36 @@ fn read_styles<R: Read + Seek>(
     Ok((xml.close(), Styles::new(&formats, &codes)))
 }
 
-/// The merged cells of a sheet, which stand behind its rows.
-fn read_merged<R: Read + Seek>(
+/// The merged cells of a sheet, which stand behind its rows, and whether a formula has a value.
+fn read_behind<R: Read + Seek>(
     zip: Zip<R>,
     part: &str,
     limits: &Limits,
     held: &mut Held,
-) -> Result<(Zip<R>, Vec<Area>), Refused> {
+) -> Result<(Zip<R>, Vec<Area>, bool), Refused> {
     /// As long as an end tag may be that two reads tear apart.
     const KEPT: usize = 128;
     let finder = memmem::Finder::new(b"sheetData");
     let mut part = zip.part(part)?;
     let mut buffer = vec![0; 128 * 1024];
-    let mut filled = 0;
+    let (mut filled, mut looked) = (0, 0);
+    let formulas = [memmem::Finder::new(b"f>"), memmem::Finder::new(b"/><v")];
+    let mut calculated = false;
     let behind = loop {
         let read = part
             .read(&mut buffer[filled..])
             .map_err(|e| super::io(&e))?;
         if read == 0 {
-            return Ok((part.close(), Vec::new()));
+            return Ok((part.close(), Vec::new(), calculated));
         }
         filled += read;
+        if !calculated {
+            let fresh = &buffer[looked..filled];
+            calculated = formulas
+                .iter()
+                .any(|it| it.find_iter(fresh).any(|at| has_value(fresh, at)));
+            looked = filled.saturating_sub(KEPT);
+        }
         let found = finder
             .find_iter(&buffer[..filled])
             .find_map(|at| end_of_rows(&buffer[..filled], at));
@@ -541,6 +559,7 @@ fn read_merged<R: Read + Seek>(
         if filled == buffer.len() {
             buffer.copy_within(filled - KEPT.., 0);
             filled = KEPT;
+            looked = 0;
         }
     };
     part.again(&buffer[behind..filled]);
@@ -564,7 +583,29 @@ fn read_merged<R: Read + Seek>(
             _ => {}
         }
     }
-    Ok((xml.close(), areas))
+    Ok((xml.close(), areas, calculated))
+}
+
+/// Whether a formula that ends here, `</f><v>1`, has a value that is not empty. One that is shared
+/// ends as it begins: `<f t="shared" si="0"/><v>1`.
+fn has_value(bytes: &[u8], at: usize) -> bool {
+    if bytes[at] == b'f' {
+        let before = &bytes[..at];
+        let letters = |b: &u8| b.is_ascii_alphanumeric() || *b == b':';
+        let start = before.iter().rposition(|b| !letters(b));
+        if !start.is_some_and(|start| before[..=start].ends_with(b"</")) {
+            return false;
+        }
+    }
+    let rest = bytes[at + 2..].trim_ascii_start();
+    let Some(close) = memchr::memchr(b'>', rest) else {
+        return false;
+    };
+    let (tag, value) = rest.split_at(close + 1);
+    let name = tag[..close].split(u8::is_ascii_whitespace).next();
+    let name = name.unwrap_or_default();
+    let is_value = name == b"<v" || (name.starts_with(b"<") && name.ends_with(b":v"));
+    is_value && value.first().is_some_and(|b| *b != b'<')
 }
 
 /// Where the end tag ends whose name stands at a place: `</sheetData>`, `</x:sheetData >`.

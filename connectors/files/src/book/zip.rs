@@ -158,7 +158,7 @@ impl<R: Read + Seek> Zip<R> {
             return Err(damaged(&format!("it has no part {}", super::quoted(name))));
         };
         if entry.encrypted {
-            return Err(super::password());
+            return Err(super::password("xlsx"));
         }
         if entry.method != 0 && entry.method != 8 {
             let what = format!("a part is packed by method {}", entry.method);

@@ -26,7 +26,7 @@ fn value(cell: &Cell<'_>) -> Option<String> {
         Cell::Boolean(value) => Some(value.to_string()),
         Cell::Day(day) => Some(day.to_string()),
         Cell::Moment(moment) => Some(moment.to_string()),
-        Cell::NoDay | Cell::Error(_) | Cell::Uncalculated | Cell::Covered(_) => {
+        Cell::NoDay(_) | Cell::Error(_) | Cell::Uncalculated | Cell::Covered(_) => {
             Some("unknown".to_owned())
         }
     }
@@ -106,7 +106,7 @@ fn read(case: &Value) -> Result<Read, Refused> {
         ("sheet", book.detected().sheet.clone()),
         (
             "first_column",
-            letters(book.detected().first_column).to_string(),
+            letters(book.detected().first_column(0).unwrap()).to_string(),
         ),
     ]);
     let system = book.detected().date_system;

@@ -52,7 +52,16 @@ fn a_cell_says_what_the_user_sees() {
         ),
         ("<c r=\"A1\" t=\"str\"><f>A()</f><v>x</v></c>", "'x"),
         ("<c r=\"A1\" t=\"str\"><f>A()</f><v></v></c>", "'"),
-        ("<c r=\"A1\"><f>A()</f><v></v></c>", "'"),
+        // Nobody calculated this sheet.
+        ("<c r=\"A1\"><f>A()</f><v></v></c>", "uncalculated"),
+        (
+            "<c r=\"A1\"><f>A()</f><v></v></c><c r=\"B1\"><f>B()</f><v>1</v></c>",
+            "' | 1",
+        ),
+        (
+            "<c r=\"A1\"><f>A()</f><v></v></c><c r=\"B1\"><f t=\"shared\" si=\"0\"/><v>1</v></c>",
+            "' | 1",
+        ),
         ("<c r=\"A1\" t=\"str\"><f>A()</f><v/></c>", "'"),
         // What libraries leave that do not calculate.
         ("<c r=\"A1\"><f>A()</f><v/></c>", "uncalculated"),
