@@ -104,8 +104,15 @@ fn of_book<R: Read + Seek>(
     options: &Options,
 ) -> Result<Reader<R>, Refused> {
     from.seek(SeekFrom::Start(0)).map_err(|e| Refused::io(&e))?;
+    // Nobody says what the header has; what is said of columns tells where they are.
+    let likely: Vec<String> = match options.header {
+        HeaderAt::Nowhere => Vec::new(),
+        HeaderAt::Found | HeaderAt::Row(_) if !options.key.is_empty() => vec![options.key.clone()],
+        HeaderAt::Found | HeaderAt::Row(_) => options.typed.keys().cloned().collect(),
+    };
     let choose = match &options.sheet {
         Some(name) => Choose::Named(name),
+        None if options.required.is_empty() => Choose::Likely(&likely),
         None => Choose::Having(&options.required),
     };
     let mut book = Book::open(from, kind, &choose, &options.limits)?;
@@ -196,6 +203,7 @@ fn of_book<R: Read + Seek>(
         first,
         // Without a header the first row is somebody's.
         again: nowhere,
+        wide: nowhere,
     }));
     Reader::new(rows, (header, detected, findings), bytes, options)
 }
@@ -489,6 +497,8 @@ struct Sheet<R: Read + Seek> {
     first: usize,
     /// The row that was read last is to be given once more.
     again: bool,
+    /// There is no header: what stands beside the columns of the first row is of the table too.
+    wide: bool,
     /// What each column is to us.
     uses: Vec<Use>,
     /// What the row of the header has in it, as it is written there.
@@ -1272,7 +1282,7 @@ impl<R: Read + Seek> Sheet<R> {
                 none.push((at, None));
             }
         }
-        if !blank || !doubts.is_empty() {
+        if self.wide || !blank || !doubts.is_empty() {
             outside_of_header(row, self.first, header.names.len(), record);
         }
         let at = At {
@@ -1296,13 +1306,10 @@ fn outside_of_header(row: &book::Row, first: usize, columns: usize, record: &mut
         let nothing = matches!(cell, Cell::Empty | Cell::Covered(_));
         !nothing && !matches!(cell, Cell::Text(text) if clean(text).is_empty())
     };
-    let before = (0..first).find(has).map_or(0, |at| first - at);
-    let behind = (end..row.width())
-        .rev()
-        .find(has)
-        .map_or(0, |at| at + 1 - end);
-    for _ in 0..before + behind {
-        record.push_field(b"");
+    let before = (0..first).find(has).unwrap_or(first)..first;
+    let last = (end..row.width()).rev().find(has);
+    for at in before.chain(end..last.map_or(end, |at| at + 1)) {
+        record.push_field(written(&row.cell(at)).as_bytes());
     }
 }
 

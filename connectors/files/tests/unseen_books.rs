@@ -373,6 +373,38 @@ fn sheets_that_look_alike_are_ambiguous() {
 }
 
 #[test]
+fn what_is_said_of_columns_tells_the_sheet() {
+    let people: &[&[&str]] = &[&["ID", "Hire"], &["1", "2026-04-01"]];
+    let sums: &[&[&str]] = &[&["Dept", "Q1", "Q2", "Sum"], &["IT", "=1", "=2", "=3"]];
+    let book = workbook(&[("Sums", table(sums, &[])), ("People", table(people, &[]))]);
+    let date = json!({ "type": "date" });
+    for said in [
+        json!({ "key": "ID" }),
+        json!({ "columns": { "Hire": date } }),
+    ] {
+        let seen = read(&book, said).unwrap();
+        assert_eq!(seen.rows, ["2 1|2026-04-01"]);
+        assert_eq!(seen.found, ["sheet_chosen"]);
+    }
+    assert_eq!(read(&book, json!({})).unwrap().header[0], "Dept");
+}
+
+#[test]
+fn a_header_is_found_below_a_title_that_is_narrower() {
+    let rows: &[&[&str]] = &[
+        &["Report of March"],
+        &["", "", "EmployeeID", "FirstName", "LastName", "Status"],
+        &["", "", "1", "Ann", "Ash", "Active"],
+    ];
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&xlsx(rows)).unwrap();
+    let said = Reading::default();
+    let options = said.options().unwrap();
+    let found = rollcall_files::survey(file.path(), &said, &options).unwrap();
+    assert_eq!(found.how.header_row, Some(2));
+}
+
+#[test]
 fn what_is_no_table_is_said() {
     let page = "<html><body><table><tr><td>1</td></tr></table></body></html>";
     let wide = |text: &str, mark: u16, bytes: fn(u16) -> [u8; 2]| {

@@ -22,6 +22,9 @@ pub(crate) enum Choose<'a> {
     /// The only visible one with a row near its top that has all of these names, else the only
     /// visible one with anything in it.
     Having(&'a [String]),
+    /// The only visible one with a row near its top that has all of these names, where there is one;
+    /// else as if no names were wanted.
+    Likely(&'a [String]),
 }
 
 /// What was chosen.
@@ -110,6 +113,16 @@ pub(super) fn choose<R: Read + Seek>(
             })
         }
         Choose::Having(names) => having(source, &sheets, names, row),
+        Choose::Likely(names) => {
+            let mut named = 0;
+            for (at, sheet) in sheets.iter().enumerate().take(SHEETS_MAX) {
+                if sheet.sight == Sight::Visible && !names.is_empty() && named < 2 {
+                    named += usize::from(top(source, at, names, row)?.named);
+                }
+            }
+            let names: &[String] = if named == 1 { names } else { &[] };
+            having(source, &sheets, names, row)
+        }
     }
 }
 
