@@ -526,3 +526,42 @@ fn a_container_that_is_not_read_says_what_it_is() {
         assert_eq!((refused.kind.name(), refused.found), (kind, found));
     }
 }
+
+/// Whatever is wrong with a sheet, it is read or refused.
+#[test]
+fn a_sheet_with_any_bytes_changed_never_ends_the_process() {
+    let rows: &[&[&str]] = &[
+        &["Report"],
+        &["ID", "Hire", "FTE", "Dept"],
+        &["1", "day:46113", "=0.5", "<><f>A()</f><v></v>"],
+        &["2", "long:1.5", "padded:12", "HR", "more"],
+        &["hidden:", "3", "day:0", "=1E15", "<t=\"e\"><v>#N/A</v>"],
+    ];
+    let sound = table(rows, &["A1:D1", "D3:D5", "B4:C5"]);
+    let date = json!({ "type": "date", "format": "%d.%m.%Y", "open": ["00.01.1900"] });
+    let fte = json!({ "type": "decimal", "decimal": "," });
+    let typed = json!({ "Hire": date, "FTE": fte });
+    let mut seed = 1_u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(seed >> 33).unwrap() % below
+    };
+    let mut taken = 0;
+    for round in 0..3000 {
+        let mut bytes = sound.clone().into_bytes();
+        for _ in 0..=random(3) {
+            let at = random(bytes.len());
+            let digits = b"0123456789AZ<>/\"= :";
+            bytes[at] = digits[random(digits.len())];
+        }
+        let book = workbook(&[("One", String::from_utf8(bytes).unwrap())]);
+        let said = match round % 4 {
+            0 => json!({ "key": "ID", "columns": typed, "merged": "fill" }),
+            1 => json!({ "header": ["ID", "Dept"], "columns": typed }),
+            2 => json!({ "header_row": 2, "merged": "fill" }),
+            _ => json!({ "header_row": false }),
+        };
+        taken += usize::from(read(&book, said).is_ok());
+    }
+    assert!((100..2900).contains(&taken), "{taken}");
+}

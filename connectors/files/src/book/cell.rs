@@ -164,7 +164,8 @@ impl Row {
     pub(super) fn keep(&mut self, limits: &Limits) -> Result<(), Refused> {
         let number = self.number;
         self.kept.values.retain(|_, (last, ..)| *last >= number);
-        let begun: Vec<Area> = self.merged.here().filter(|it| it.top == number).collect();
+        let here = self.merged.here(limits.columns_max);
+        let begun: Vec<Area> = here.filter(|it| it.top == number).collect();
         for area in begun {
             let slot = self.slot(area.left as usize);
             let mut text = String::new();

@@ -103,9 +103,10 @@ impl Merged {
         Ok(())
     }
 
-    /// Those that reach the current row.
-    pub(super) fn here(&self) -> impl Iterator<Item = Area> {
-        self.here.values().copied()
+    /// Those that reach the current row and begin left of a column.
+    pub(super) fn here(&self, columns: usize) -> impl Iterator<Item = Area> {
+        let end = u32::try_from(columns).unwrap_or(u32::MAX);
+        self.here.range(..end).map(|(_, area)| *area)
     }
 
     /// The merged cell that begins in this one.
