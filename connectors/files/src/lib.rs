@@ -17,7 +17,7 @@ mod typed;
 pub use decode::Encoded;
 pub use options::{Footer, HeaderAt, Limits, Options};
 pub use reader::{Detected, Reader, Row, Totals, open, open_file};
-pub use reading::{Column, FooterSaid, Reading, WaitsFor};
+pub use reading::{Column, FooterSaid, Merged, Reading, WaitsFor};
 pub use rollcall_source::{RefusalKind, Refused, clean};
 pub use sealed::{Sealed, SealedReader, SealedRecord, SealedWriter, fingerprint};
 pub use survey::{Surveyed, survey};

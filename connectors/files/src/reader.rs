@@ -116,7 +116,8 @@ fn of_book<R: Read + Seek>(
         None => Choose::Having(&options.required),
     };
     let mut book = Book::open(from, kind, &choose, &options.limits)?;
-    if options.fill_merged {
+    let nowhere = options.header == HeaderAt::Nowhere;
+    if options.fill_merged && nowhere {
         book.fill();
     }
     let found = book.detected().clone();
@@ -141,7 +142,7 @@ fn of_book<R: Read + Seek>(
             is_there = true;
             break;
         }
-        above.push(here);
+        above.push(here.kept());
         if above.len() >= layout::ROWS {
             break;
         }
@@ -157,7 +158,6 @@ fn of_book<R: Read + Seek>(
         row: Some(number),
         ..Place::default()
     };
-    let nowhere = options.header == HeaderAt::Nowhere;
     // The table begins where its header does, or a row below it.
     let own = top.names.iter().position(|it| !it.trim().is_empty());
     let first = found.first_column(number).into_iter().chain(own).min();
@@ -168,6 +168,10 @@ fn of_book<R: Read + Seek>(
         header(Ok(names.collect()), &at, options)?
     } else {
         book.table_begins();
+        // A name over several columns is not the name of each.
+        if options.fill_merged {
+            book.fill();
+        }
         header_from(Ok(top.names[first..].to_vec()), &at, first, options)?
     };
     let mut findings = book.findings().to_vec();
@@ -216,20 +220,26 @@ struct Above {
     written: Vec<String>,
     /// The same with names that are merged over this row too: they are written in a row above.
     names: Vec<String>,
-    /// The last row that the merged cell in a column reaches down to.
+    /// The last row that the cell in a column reaches down to; 0: nothing stands there.
     down: Vec<u32>,
 }
 
 impl Above {
     fn of(row: &book::Row, above: &[Self]) -> Self {
         let texts: Vec<String> = row.cells().map(|it| written(&it)).collect();
-        let width = above.iter().map(|it| it.names.len()).max().unwrap_or(0);
+        let width = above.iter().map(|it| it.down.len()).max().unwrap_or(0);
         let name = |at: usize| {
             let above = above_of(row, at, above);
             above.or_else(|| texts.get(at).cloned()).unwrap_or_default()
         };
         let names = (0..width.max(texts.len())).map(name).collect();
-        let down = (0..texts.len()).map(|at| row.reach(at)).collect();
+        let down = texts.iter().enumerate().map(|(at, text)| {
+            if text.trim().is_empty() {
+                return 0;
+            }
+            row.reach(at)
+        });
+        let down = down.collect();
         Self {
             number: row.number(),
             written: texts,
@@ -238,11 +248,21 @@ impl Above {
         }
     }
 
-    /// Cells with something of this row's own in them: names that reach the header are its own.
+    /// What has to be held of it while further rows are looked at: no texts but those that reach them.
+    fn kept(mut self) -> Self {
+        self.names = Vec::new();
+        for (text, down) in self.written.iter_mut().zip(&self.down) {
+            if *down <= self.number {
+                *text = String::new();
+            }
+        }
+        self
+    }
+
+    /// Cells with something in them that is no name of the header.
     fn filled(&self, header: u32) -> usize {
-        let own = self.written.iter().zip(&self.down);
-        own.filter(|(text, down)| !text.trim().is_empty() && **down < header)
-            .count()
+        let own = self.down.iter().filter(|down| (1..header).contains(*down));
+        own.count()
     }
 }
 

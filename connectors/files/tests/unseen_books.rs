@@ -347,6 +347,12 @@ fn cells_under_a_merged_one_are_filled_where_that_is_said() {
     let as_it_stands = read(&book, json!({ "key": "ID" })).unwrap();
     let held = [format!("2 1|IT|{day}|a"), "3 held".into(), "4 held".into()];
     assert_eq!(as_it_stands.rows, held);
+    // Names are not filled: one over two columns is of the first.
+    let wide = workbook(&[("One", table(rows, &["C1:D1", "B2:B3"]))]);
+    let seen = read(&wide, json!({ "merged": "fill" })).unwrap();
+    assert_eq!(seen.header, ["ID", "Dept", "End", "column 4"]);
+    let seen = read(&wide, json!({ "merged": "fill", "header_row": false })).unwrap();
+    assert_eq!(seen.rows[0], "1 ID|Dept|End|End");
     // A key under a merged cell is unknown, and that is all there is to say.
     let keys = workbook(&[("One", table(&rows[..3], &["A2:A3"]))]);
     let seen = read(&keys, json!({ "key": "ID" })).unwrap();
