@@ -67,9 +67,13 @@ fn date<'a>(
             Err(_) => Err(invalid()),
         };
     };
+    let shaped = shaped(format, value);
+    if shaped == Some(false) {
+        return Err(odd(value));
+    }
     match Date::strptime(format, value) {
         Ok(day) => Ok(Some(Cow::Owned(day.to_string()))),
-        Err(_) if is_shaped(format, value) => Err(invalid()),
+        Err(_) if shaped == Some(true) => Err(invalid()),
         Err(_) => Err(odd(value)),
     }
 }
@@ -83,7 +87,7 @@ fn invalid() -> Odd {
 
 /// Four digits, two, two.
 fn is_iso(day: &str) -> bool {
-    is_shaped("%Y-%m-%d", day)
+    shaped("%Y-%m-%d", day) == Some(true)
 }
 
 /// Nothing, or a time of day.
@@ -104,32 +108,45 @@ fn offset(text: &str) -> bool {
         && text[1..].bytes().all(|b| b.is_ascii_digit() || b == b':')
 }
 
-/// Whether a value has digits where the format has numbers, and its letters in between.
-fn is_shaped(format: &str, value: &str) -> bool {
+/// Whether a value has digits where the format has numbers, and its letters in between: a year has as many as it is
+/// said to have, a day, a month and a time two, or one where something stands on both sides of them. `None`: the format
+/// has words, and only its year can be told.
+fn shaped(format: &str, value: &str) -> Option<bool> {
     let mut rest = value;
     let mut wanted = format.chars();
+    let mut alone = true;
     while let Some(c) = wanted.next() {
         if c != '%' {
             let Some(behind) = rest.strip_prefix(c) else {
-                return false;
+                return Some(false);
             };
             rest = behind;
+            alone = true;
             continue;
         }
-        let digits = match wanted.next() {
-            Some('Y') => 4,
-            Some('m' | 'd' | 'y' | 'H' | 'M' | 'S') => 2,
-            Some(_) | None => return false,
+        alone &= wanted.clone().nth(1).is_none_or(|next| next != '%');
+        let (least, most) = match wanted.next() {
+            Some('Y') => (4, 4),
+            Some('y') => (2, 2),
+            Some('m' | 'd' | 'H' | 'M' | 'S') => (if alone { 1 } else { 2 }, 2),
+            Some(_) | None => return year_of_words(format, value),
         };
-        let Some(number) = rest
-            .get(..digits)
-            .filter(|it| it.bytes().all(|b| b.is_ascii_digit()))
-        else {
-            return false;
-        };
-        rest = &rest[number.len()..];
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let taken = digits.min(most);
+        if taken < least || alone && digits > most {
+            return Some(false);
+        }
+        rest = &rest[taken..];
+        alone = false;
     }
-    rest.is_empty()
+    Some(rest.is_empty())
+}
+
+/// `Some(false)` where the format has a year of four digits and the value has none.
+fn year_of_words(format: &str, value: &str) -> Option<bool> {
+    let mut numbers = value.split(|c: char| !c.is_ascii_digit());
+    let short = format.contains("%Y") && !numbers.any(|it| it.len() == 4);
+    short.then_some(false)
 }
 
 /// What a value that is not of the format looks like.
@@ -166,7 +183,8 @@ fn decimal(value: &str, point: char) -> Result<Option<Cow<'_, str>>, Odd> {
     let mut groups = whole.split([separator, ' ', '\u{a0}', '\u{202f}', '\'']);
     let first = groups.next().unwrap_or_default();
     let others: Vec<&str> = groups.collect();
-    let grouped = others.is_empty() || first.len() <= 3;
+    // A number does not begin with a group of nothing: `0.875` is a fraction with another point.
+    let grouped = others.is_empty() || first.len() <= 3 && !first.starts_with('0');
     let sound = !first.is_empty()
         && digits(first)
         && grouped
