@@ -5,17 +5,22 @@ use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
+/// Spaces at which no line breaks: the common one, the one of figures, and the narrow one.
+const NO_BREAK: [char; 3] = ['\u{a0}', '\u{2007}', '\u{202f}'];
+
 /// Cleans a value; borrows when there is nothing to do.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text.trim());
     }
-    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{a0}');
-    let plain = !trimmed.contains('\u{a0}');
+    let trimmed = text.trim_matches(char::is_whitespace);
+    let plain = !trimmed.contains(NO_BREAK);
     if plain && is_nfc_quick(trimmed.chars()) == IsNormalized::Yes {
         return Cow::Borrowed(trimmed);
     }
-    let spaced = trimmed.chars().map(|c| if c == '\u{a0}' { ' ' } else { c });
+    let spaced = trimmed
+        .chars()
+        .map(|c| if NO_BREAK.contains(&c) { ' ' } else { c });
     Cow::Owned(spaced.nfc().collect())
 }
 
@@ -23,14 +28,8 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 pub fn clean_name(text: &str) -> String {
     let visible: String = text
         .chars()
-        .filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{2060}'))
-        .map(|c| {
-            if c.is_whitespace() || c == '\u{a0}' {
-                ' '
-            } else {
-                c
-            }
-        })
+        .filter(|c| !is_invisible(*c))
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
         .collect();
     visible
         .split(' ')
@@ -39,6 +38,11 @@ pub fn clean_name(text: &str) -> String {
         .join(" ")
         .nfc()
         .collect()
+}
+
+/// Of no width: joiners, marks of direction and of order, hyphens that are only shown at the end of a line.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -50,6 +54,7 @@ mod tests {
         for (from, to) in [
             ("  Ann ", "Ann"),
             ("\u{a0}Ann\u{a0}Lee\u{a0}", "Ann Lee"),
+            ("E\u{202f}13", "E 13"),
             ("00101", "00101"),
             ("Jose\u{301}", "José"),
             ("12  High St", "12  High St"),
@@ -64,5 +69,6 @@ mod tests {
     fn names_lose_what_nobody_sees() {
         assert_eq!(clean_name("\u{feff}Employee\u{a0}ID "), "Employee ID");
         assert_eq!(clean_name("First\nName\u{200b}"), "First Name");
+        assert_eq!(clean_name("\u{200e}Na\u{ad}me"), "Name");
     }
 }
