@@ -95,10 +95,14 @@ pub(crate) fn decode<R: Read + Seek>(
     } else {
         let scan = scan(&mut from).map_err(fail)?;
         let (encoding, assumed) = match declared {
-            _ if scan.is_utf8() && !wide(&head) => (UTF_8, false),
+            _ if scan.is_utf8() && wide(&head).is_none() => (UTF_8, false),
             Some(declared) => (declared, false),
-            None if wide(&head) => (wide_of(&head), true),
-            None => (guess(&mut from).map_err(fail)?, true),
+            // Nothing else is odd about it: UTF-8 that was cut, and the end says so.
+            None if scan.is_cut_only() && wide(&head).is_none() => (UTF_8, false),
+            None => match wide(&head) {
+                Some(wide) => (wide, true),
+                None => (guess(&mut from).map_err(fail)?, true),
+            },
         };
         (encoding, 0, Encoded::of(encoding, false, assumed))
     };
@@ -116,11 +120,17 @@ pub(crate) fn decode<R: Read + Seek>(
 struct Scan {
     good: u64,
     bad: u64,
+    /// The last one stops in the middle.
+    cut: bool,
 }
 
 impl Scan {
     fn is_utf8(&self) -> bool {
         self.bad == 0 || self.bad * 100 <= (self.good + self.bad) * BAD_PERCENT
+    }
+
+    fn is_cut_only(&self) -> bool {
+        self.cut && self.bad == 1
     }
 }
 
@@ -151,6 +161,7 @@ fn scan(from: &mut (impl Read + Seek)) -> std::io::Result<Scan> {
                 }
                 None if end => {
                     out.bad += 1;
+                    out.cut = true;
                     break 0;
                 }
                 None => break behind.len(),
@@ -172,20 +183,27 @@ fn wide_characters(text: &str) -> u64 {
     text.bytes().filter(|byte| *byte >= 0xc0).count() as u64
 }
 
-/// Half of the bytes are NUL: text of two bytes a character, without a mark.
-fn wide(head: &[u8]) -> bool {
-    let zeros = head.iter().filter(|byte| **byte == 0).count();
-    head.len() >= 8 && zeros * 10 >= head.len() * 4 && zeros < head.len()
-}
-
-fn wide_of(head: &[u8]) -> &'static Encoding {
-    let (even, odd) = head.chunks_exact(2).fold((0, 0), |(even, odd), pair| {
-        (
-            even + usize::from(pair[0] == 0),
-            odd + usize::from(pair[1] == 0),
-        )
-    });
-    if even > odd { UTF_16BE } else { UTF_16LE }
+/// Text of two bytes a character, without a mark: its line ends are, or nearly every other byte of it is NUL. Two NULs
+/// are no character: a file that was cut may end in many.
+fn wide(head: &[u8]) -> Option<&'static Encoding> {
+    let pairs = || head.chunks_exact(2).filter(|pair| *pair != [0, 0]);
+    let count = |of: fn(&[u8]) -> bool| pairs().filter(|pair| of(pair)).count();
+    let all = pairs().count();
+    if all < 4 || all * 2 == head.len() && !head.contains(&0) {
+        return None;
+    }
+    let breaks = head.iter().filter(|byte| **byte == b'\n').count();
+    let (little, big) = (
+        count(|pair| pair == [b'\n', 0]),
+        count(|pair| pair == [0, b'\n']),
+    );
+    if breaks > 0 && little.max(big) * 2 > breaks {
+        return Some(if big > little { UTF_16BE } else { UTF_16LE });
+    }
+    let (little, big) = (count(|pair| pair[1] == 0), count(|pair| pair[0] == 0));
+    let most = little.max(big);
+    let clear = most * 10 >= all * 8 && little.min(big) * 10 < all;
+    clear.then_some(if big > little { UTF_16BE } else { UTF_16LE })
 }
 
 fn guess(from: &mut (impl Read + Seek)) -> std::io::Result<&'static Encoding> {
@@ -217,6 +235,11 @@ fn rewritten(
         let mut rest = &input[..read];
         loop {
             let (result, used, written, bad) = decoder.decode_to_utf8(rest, &mut text, last);
+            if last && bad && !broken {
+                let message = "the file ends in the middle of a character";
+                let hint = "the upload stopped early; deliver the whole file again";
+                return Err(Refused::new(RefusalKind::Truncated, message, hint));
+            }
             broken |= bad;
             out.write_all(&text[..written]).map_err(fail)?;
             rest = &rest[used..];
