@@ -10,6 +10,7 @@ mod layout;
 mod options;
 mod reader;
 mod reading;
+mod records;
 mod sealed;
 mod survey;
 mod typed;

@@ -2,69 +2,37 @@
 //! whole.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use csv::ByteRecord;
 use rollcall_core::model::{Finding, FindingKind, Place, Severity, WorkerId, text_shape};
 
 use crate::book::{self, Book, Cell, Choose, Kind};
 use crate::decode::{Encoded, Medium, decode};
 use crate::layout::{self, Layout, Role, Roles};
 use crate::options::{Footer, HeaderAt, Options};
+use crate::records::{ByteRecord, Records, TooLong, lines};
 use crate::typed::Typed;
 use rollcall_source::{RefusalKind, Refused};
 use rollcall_source::{clean, clean_name};
 
 /// How much of the beginning is looked at to tell what a file is.
 const HEAD_BYTES: usize = 64 * 1024;
-/// How much is read from the medium at once.
-const BUFFER_BYTES: usize = 128 * 1024;
+/// What stands in front of a text to say that it is UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+/// What spreadsheets write where a formula came to nothing.
+const ERRORS: [&str; 7] = [
+    "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!",
+];
 /// Rows that a sheet of an xls has at most, and one of the formats after it.
 const FORMAT_ENDS: [u32; 2] = [65_536, 1_048_576];
+/// What helps where a file has another number of workers than it says.
+const NOT_WHOLE: &str =
+    "the file is not whole, or its export counts otherwise; have it written anew";
 /// Rows with a byte that is not UTF-8, above which the file is taken to be in another encoding.
 const BAD_ROWS_PERCENT: u32 = 1;
-
-/// Gives no more than one row may have: a quote that is never closed would otherwise be read to
-/// the end of the file, into memory.
-#[derive(Debug)]
-struct Bounded<R> {
-    inner: R,
-    given: u64,
-    limit: u64,
-}
-
-impl<R> Bounded<R> {
-    /// A row that begins at `byte` may have `most` bytes.
-    fn allow(&mut self, byte: u64, most: usize) {
-        self.limit = byte + most as u64 + 2 * BUFFER_BYTES as u64;
-    }
-}
-
-/// The error behind a row that is too long.
-#[derive(Debug)]
-struct TooLong;
-
-impl std::fmt::Display for TooLong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a row is longer than allowed")
-    }
-}
-
-impl std::error::Error for TooLong {}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        if self.given > self.limit {
-            return Err(std::io::Error::other(TooLong));
-        }
-        let read = self.inner.read(to)?;
-        self.given += read as u64;
-        Ok(read)
-    }
-}
 
 /// Opens a file on this machine.
 ///
@@ -314,43 +282,39 @@ fn of_text<R: Read + Seek>(from: R, bytes: u64, options: &Options) -> Result<Rea
     from.seek(SeekFrom::Start(start)).map_err(fail)?;
     let head = head_of(&mut from)?;
     let mut head = &head[..];
+    let mut marked_twice = false;
+    while let Some(behind) = head.strip_prefix(MARK) {
+        start += MARK.len() as u64;
+        head = behind;
+        marked_twice = true;
+    }
     let mut delimiter = options.delimiter;
-    let mut lines = 0;
+    let mut first = (1, 1);
     if let Some((declared, length)) = separator_line(head) {
         delimiter = delimiter.or(Some(declared));
         start += length as u64;
         head = &head[length..];
-        lines = 1;
+        first = (2, 2);
     }
-    // Lines end at LF; a CR before it is white space and goes with the trimming. Files of old Macs
-    // have CR alone.
-    let old = !head.contains(&b'\n') && head.contains(&b'\r');
-    let terminator = csv::Terminator::Any(if old { b'\r' } else { b'\n' });
-    let layout = Layout::find(head, &below(options, lines), delimiter, terminator);
+    let layout = Layout::find(head, options, delimiter, first);
     if let Some(row) = layout.crowded.filter(|_| options.header == HeaderAt::Found) {
-        return Err(outside(row + lines, "above the header"));
+        return Err(outside(row, "above the header"));
+    }
+    let is_said = matches!(options.header, HeaderAt::Row(_)) && options.records.is_none();
+    if is_said && !layout.is_there && layout.fields > 0 {
+        return Err(not_there());
     }
     from.seek(SeekFrom::Start(start + layout.byte))
         .map_err(fail)?;
-    let mut csv = csv::ReaderBuilder::new()
-        .delimiter(layout.delimiter)
-        .terminator(terminator)
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(BUFFER_BYTES)
-        .from_reader(Bounded {
-            inner: from,
-            given: 0,
-            limit: u64::MAX,
-        });
-    csv.get_mut().allow(0, options.limits.row_bytes_max);
+    let place = (layout.row, layout.line);
+    let mut records = Records::new(from, layout.delimiter, place, options.limits.row_bytes_max);
     let mut record = ByteRecord::new();
     let roles = options.records.as_ref().map(|it| Roles::of(it, options));
     let at = Place {
-        row: Some(layout.row + lines),
+        row: Some(layout.row),
         ..Place::default()
     };
-    let mut extra_lines = u64::from(layout.line - layout.row);
+    let mut names = Vec::new();
     let header = match (&roles, options.header) {
         (Some(roles), _) => header(Ok(roles.names()), &at, options)?,
         (None, HeaderAt::Nowhere) => {
@@ -358,11 +322,18 @@ fn of_text<R: Read + Seek>(from: R, bytes: u64, options: &Options) -> Result<Rea
             header(Ok(names.collect()), &at, options)?
         }
         (None, HeaderAt::Found | HeaderAt::Row(_)) => {
-            if !csv.read_byte_record(&mut record).map_err(|e| broken(&e))? {
+            if records.read(&mut record).map_err(|e| broken(&e))?.is_none() {
                 return Err(no_rows());
             }
-            extra_lines += newlines(&record);
-            header(layout::names(&record), &at, options)?
+            let mut written = layout::names(&record);
+            if let Ok(written) = &mut written {
+                names = written.iter().map(|it| clean_name(it)).collect();
+                if let Some(first) = written.first_mut().filter(|_| marked_twice) {
+                    // It is said of the name, as of all that nobody sees.
+                    first.insert(0, '\u{feff}');
+                }
+            }
+            header(written, &at, options)?
         }
     };
     let mut findings = Vec::new();
@@ -379,13 +350,12 @@ fn of_text<R: Read + Seek>(from: R, bytes: u64, options: &Options) -> Result<Rea
         );
         findings.push(found.with("encoding", encoded.name));
     }
-    let above: Vec<u32> = layout.preamble.iter().map(|row| row + lines).collect();
-    findings.extend(preamble(&above));
+    findings.extend(preamble(&layout.preamble));
     let detected = Detected {
         format: "csv",
         encoded: Some(encoded),
         delimiter: Some(layout.delimiter),
-        header_row: record_row(roles.as_ref(), options.header, layout.row + lines),
+        header_row: record_row(roles.as_ref(), options.header, layout.row),
         sheet: None,
         date_system: None,
         first_column: None,
@@ -394,27 +364,19 @@ fn of_text<R: Read + Seek>(from: R, bytes: u64, options: &Options) -> Result<Rea
         coverage: None,
     };
     let text = Rows::Text(Box::new(Text {
-        csv,
-        names: record,
+        records,
+        names,
         delimiter: layout.delimiter,
-        offset: u64::from(layout.line - 1 + lines),
         start: start + layout.byte,
         whole,
-        extra_lines,
     }));
     let reader = Reader::new(text, (header, detected, findings), bytes, options)?;
-    Ok(Reader { roles, ..reader })
-}
-
-/// The same options for a text of which so many lines are read already.
-fn below(options: &Options, lines: u32) -> Cow<'_, Options> {
-    match options.header {
-        HeaderAt::Row(row) if lines > 0 => Cow::Owned(Options {
-            header: HeaderAt::Row(row.saturating_sub(lines)),
-            ..options.clone()
-        }),
-        HeaderAt::Row(_) | HeaderAt::Found | HeaderAt::Nowhere => Cow::Borrowed(options),
-    }
+    let trailing = (layout.trailing && roles.is_none()).then_some((0, 0));
+    Ok(Reader {
+        roles,
+        trailing,
+        ..reader
+    })
 }
 
 /// The row of the header, where there is one.
@@ -496,18 +458,14 @@ enum Rows<R: Read + Seek> {
 
 /// Delimited text.
 struct Text<R> {
-    csv: csv::Reader<Bounded<Medium<R>>>,
-    /// The header, to know it again.
-    names: ByteRecord,
+    records: Records<Medium<R>>,
+    /// The names of the header, cleaned, to know it again.
+    names: Vec<String>,
     delimiter: u8,
-    /// Lines before the header.
-    offset: u64,
     /// Bytes before the header.
     start: u64,
     /// Bytes of the text as UTF-8.
     whole: u64,
-    /// Line breaks inside values so far: what rows and lines differ by.
-    extra_lines: u64,
 }
 
 /// A sheet of a workbook.
@@ -581,6 +539,10 @@ pub struct Reader<R: Read + Seek> {
     tail: Vec<u32>,
     /// The row that says how many workers there are was there.
     trailer: bool,
+    /// What a row before the workers says of their number, with its row and line.
+    promised: Option<(u32, u32, u64)>,
+    /// Rows end in one delimiter more than the header: the first of them, and how many there were.
+    trailing: Option<(u32, u32)>,
     /// Bytes of the file.
     bytes: u64,
     rows: u32,
@@ -701,6 +663,8 @@ impl<R: Read + Seek> Reader<R> {
             blank: Vec::new(),
             tail: Vec::new(),
             trailer: false,
+            promised: None,
+            trailing: None,
             bytes,
             rows: 0,
             bad_rows: 0,
@@ -751,43 +715,50 @@ impl<R: Read + Seek> Reader<R> {
             let unknown = |it: &Finding| it.kind != FindingKind::MergedValue;
             if self.record.as_slice().trim_ascii().is_empty() && !self.doubts.iter().any(unknown) {
                 // A blank line, also one of delimiters alone: nobody is in it.
-                self.blank.push(number);
+                self.is_blank(number);
                 continue;
             }
             if !self.tail.is_empty() || self.begins_footer(number)? {
                 let columns = self.header.names.len();
                 let filled = layout::filled(&self.record);
-                let first = self.tail.is_empty();
-                if layout::looks_like_a_worker(filled, columns) && (!first || filled == columns) {
+                let somebody = if self.tail.is_empty() {
+                    filled == columns && !self.is_total()
+                } else {
+                    layout::looks_like_a_worker(filled, columns)
+                };
+                if somebody && columns >= 3 {
                     return Err(outside(number, "behind the last worker"));
                 }
                 self.tail.append(&mut self.blank);
-                if self.tail.len() < layout::ROWS {
-                    self.tail.push(number);
-                }
+                self.tail.push(number);
+                self.tail.truncate(layout::ROWS);
                 continue;
             }
             self.blank.clear();
             if let Some(roles) = &self.roles {
                 match roles.role(&self.record) {
-                    Role::Worker if !self.trailer => self.record = behind_mark(&self.record),
+                    Role::Worker if !self.trailer => self.record.drop_first(),
                     Role::Worker => {
                         let message = "a worker behind the row that says how many there are";
                         let hint = "two files in one, or a broken export; have it written anew";
                         let refused = Refused::new(RefusalKind::WrongFormat, message, hint);
                         return Err(refused.at(number, line));
                     }
-                    Role::Head => {
+                    Role::OfFile(Some(at)) if self.rows > 0 => {
+                        let total = self.total(at, number, line)?;
+                        self.compare(total, number, line)?;
+                        self.trailer = true;
+                        continue;
+                    }
+                    Role::OfFile(count) => {
                         let value = |name: &str| roles.value(&self.record, name).map(str::to_owned);
                         let day = value("Date").and_then(|text| day_of(&text));
                         let coverage = value("Coverage").map(|text| text.to_lowercase());
                         self.detected.file_date = day.or(self.detected.file_date.take());
                         self.detected.coverage = coverage.or(self.detected.coverage.take());
-                        continue;
-                    }
-                    Role::Trailer(at) => {
-                        self.counted(at, number, line)?;
-                        self.trailer = true;
+                        if let Some(at) = count {
+                            self.promised = Some((self.total(at, number, line)?, number, line));
+                        }
                         continue;
                     }
                     Role::Strange => {
@@ -798,6 +769,9 @@ impl<R: Read + Seek> Reader<R> {
                         return Err(refused.at(number, line));
                     }
                 }
+            }
+            if self.trailing.is_some() {
+                self.drop_trailing(number);
             }
             if self.roles.is_none() && self.is_header() {
                 let at = Place {
@@ -814,12 +788,8 @@ impl<R: Read + Seek> Reader<R> {
                 continue;
             }
             if at.inside > 0
-                && let Some(rows) = self.swallowed()
+                && let Some(message) = self.swallowed()
             {
-                let message = format!(
-                    "a quoted value holds what looks like {rows} whole rows: a quote that opens in \
-                     this row is probably never closed"
-                );
                 let hint = "whoever is in them would count as gone; have the export written anew";
                 return Err(Refused::new(RefusalKind::StrayQuote, message, hint).at(number, line));
             }
@@ -847,7 +817,10 @@ impl<R: Read + Seek> Reader<R> {
         self.doubts.clear();
         self.fixed.clear();
         match &mut self.source {
-            Rows::Text(text) => text.next(&mut self.record, self.limits.row_bytes_max),
+            Rows::Text(text) => {
+                let most = self.limits.row_bytes_max;
+                text.next(&mut self.record, &mut self.blank, most)
+            }
             Rows::Book(sheet) => {
                 let (header, doubts) = (&self.header, &mut self.doubts);
                 sheet.next(&mut self.record, header, doubts, &mut self.fixed)
@@ -855,10 +828,46 @@ impl<R: Read + Seek> Reader<R> {
         }
     }
 
+    fn is_blank(&mut self, row: u32) {
+        if self.blank.len() < layout::ROWS {
+            self.blank.push(row);
+        }
+    }
+
+    /// Leaves out the cell behind a delimiter that the header does not have. A row without it that ends in nothing is one
+    /// cell short then.
+    fn drop_trailing(&mut self, row: u32) {
+        let last = self.record.len() - 1;
+        let is_empty = |it: &[u8]| it.trim_ascii().is_empty();
+        if self.record.get(last).is_some_and(is_empty)
+            && let Some((first, count)) = &mut self.trailing
+        {
+            self.record.drop_last();
+            *first = if *count == 0 { row } else { *first };
+            *count += 1;
+        }
+    }
+
+    /// Whether the first row behind the last worker is beyond doubt: it counts them, or its first value has no digit,
+    /// as keys have.
+    fn is_total(&self) -> bool {
+        let counts = |it: &(_, Footer)| it.1.count_column.is_some();
+        let first = self.record.get(0).unwrap_or_default();
+        self.footer.as_ref().is_some_and(counts) || !first.iter().any(u8::is_ascii_digit)
+    }
+
     /// Whether the record is the header once more.
     fn is_header(&self) -> bool {
         match &self.source {
-            Rows::Text(text) => self.record == text.names,
+            Rows::Text(text) => {
+                let names = &text.names;
+                self.record.len() == names.len()
+                    && self
+                        .record
+                        .iter()
+                        .zip(names)
+                        .all(|(cell, name)| is_name(cell, name))
+            }
             Rows::Book(sheet) => {
                 let same = |(cell, name): (&[u8], &String)| cell == name.as_bytes();
                 self.detected.header_row.is_some() && self.record.iter().zip(&sheet.raw).all(same)
@@ -879,8 +888,8 @@ impl<R: Read + Seek> Reader<R> {
             return Ok(false);
         }
         if let Some(column) = footer.count_column {
-            self.counted(column.saturating_sub(1), row, u64::from(row))?;
-            let total = self.rows;
+            let total = self.total(column.saturating_sub(1), row, u64::from(row))?;
+            self.compare(total, row, u64::from(row))?;
             let note = format!("the file says that it has {total} workers, and it has");
             let found = Finding::new(
                 FindingKind::ControlTotalOk,
@@ -895,25 +904,27 @@ impl<R: Read + Seek> Reader<R> {
         Ok(true)
     }
 
-    /// The file says in this cell how many workers it has.
-    fn counted(&mut self, at: usize, row: u32, line: u64) -> Result<(), Refused> {
+    /// How many workers the file has, as it says in this cell.
+    fn total(&self, at: usize, row: u32, line: u64) -> Result<u32, Refused> {
         let text = self
             .record
             .get(at)
             .and_then(|it| std::str::from_utf8(it).ok());
         let total = text.and_then(|it| it.trim().parse::<u32>().ok());
-        let hint = "the file is not whole, or its export counts otherwise; have it written anew";
-        let Some(total) = total else {
+        total.ok_or_else(|| {
             let message = "the row that says how many workers there are has no number";
-            let refused = Refused::new(RefusalKind::ControlTotalMismatch, message, hint);
-            return Err(refused.at(row, line));
-        };
+            Refused::new(RefusalKind::ControlTotalMismatch, message, NOT_WHOLE).at(row, line)
+        })
+    }
+
+    /// So many workers the file has, as it says in this row.
+    fn compare(&mut self, total: u32, row: u32, line: u64) -> Result<(), Refused> {
         if total != self.rows {
             let message = format!(
                 "row {row} says that the file has {total} workers, and there are {}",
                 self.rows
             );
-            let refused = Refused::new(RefusalKind::ControlTotalMismatch, message, hint);
+            let refused = Refused::new(RefusalKind::ControlTotalMismatch, message, NOT_WHOLE);
             return Err(refused.at(row, line).counted(total, self.rows));
         }
         self.detected.control_total = Some(total);
@@ -922,6 +933,10 @@ impl<R: Read + Seek> Reader<R> {
 
     /// What is said once all rows were read.
     fn over(&mut self) -> Result<(), Refused> {
+        if let Some((total, row, line)) = self.promised.take() {
+            self.compare(total, row, line)?;
+            self.trailer = true;
+        }
         let counts = self.roles.as_ref().is_some_and(Roles::count) || self.footer.is_some();
         if counts && !self.trailer && self.rows > 0 {
             let message =
@@ -941,6 +956,15 @@ impl<R: Read + Seek> Reader<R> {
             self.table_findings
                 .push(Finding::new(kind, Severity::Warning, place, note));
         }
+        if let Some((first, count)) = self.trailing.take().filter(|it| it.1 > 0) {
+            let note = format!(
+                "{count} rows have one delimiter more than the header, at their end; nothing is behind it"
+            );
+            let (kind, place) = (FindingKind::TrailingEmptyField, Place::row(first));
+            let found = Finding::new(kind, Severity::Info, place, note);
+            self.table_findings
+                .push(found.with("count_of_rows", count.to_string()));
+        }
         if let Some(first) = self.tail.first() {
             let note = "behind the last worker; not read";
             let found = Finding::new(
@@ -959,29 +983,77 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    /// Whole lines inside the values of a row that have as many fields as the header.
-    fn swallowed(&self) -> Option<usize> {
+    /// Why a quote that opens in this row may have swallowed others. Where it is still open at the end, the file is
+    /// cut, and that is said there.
+    #[cold]
+    fn swallowed(&self) -> Option<String> {
         let Rows::Text(text) = &self.source else {
             return None;
         };
-        let delimiter = text.delimiter;
-        let wanted = self.header.names.len() - 1;
-        if wanted == 0 {
+        let quotes = Quotes::of(text.records.written(), text.delimiter);
+        if quotes.open {
             return None;
         }
-        let whole = |line: &[u8]| line.iter().filter(|b| **b == delimiter).count() == wanted;
-        let rows: usize = self
-            .record
-            .iter()
-            .map(|value| {
-                value
-                    .split(|b| *b == b'\n')
-                    .skip(1)
-                    .filter(|l| whole(l))
-                    .count()
-            })
-            .sum();
-        (rows > 0).then_some(rows)
+        if quotes.odd {
+            let message = "a quoted value goes over several lines and does not end where its quote does: a quote that \
+                           opens in this row is probably never closed, and other rows are in it";
+            return Some(message.to_owned());
+        }
+        let rows = self.rows_inside(text.delimiter);
+        (rows > 0).then(|| {
+            format!(
+                "a quoted value holds what looks like {rows} whole rows: a quote that opens in this row is probably \
+                 never closed"
+            )
+        })
+    }
+
+    /// Lines inside the values of a row that have as many fields as the header and begin as a worker's row does: an
+    /// address may have as many commas.
+    fn rows_inside(&self, delimiter: u8) -> usize {
+        let key = self.header.key;
+        let shape = |it: &[u8]| text_shape(&clean(&String::from_utf8_lossy(it)));
+        let own = self.record.get(key).map(shape);
+        let is_key = |cell: &[u8]| match &self.key_pattern {
+            Some((pattern, _)) => pattern.is_match(&clean(&String::from_utf8_lossy(cell))),
+            None => Some(shape(cell)) == own,
+        };
+        let wanted = self.header.names.len();
+        if wanted < 2 {
+            return 0;
+        }
+        let mut rows = 0;
+        for (at, value) in self.record.iter().enumerate() {
+            let mut inside = lines(value).skip(1).peekable();
+            while let Some(line) = inside.next() {
+                let cells: Vec<&[u8]> = line.split(|byte| *byte == delimiter).collect();
+                // Behind the last one the row goes on.
+                let is_last = inside.peek().is_none() && at > key && cells.len() == at + 1;
+                let is_whole = cells.len() == wanted || is_last;
+                rows += usize::from(is_whole && cells.get(key).is_some_and(|it| is_key(it)));
+            }
+        }
+        rows
+    }
+
+    /// Cells of a text that say nothing: what a spreadsheet writes for an error, and bytes that no text has.
+    #[cold]
+    fn unknown(&mut self) -> Vec<(usize, FindingKind, &'static str)> {
+        let mut out = Vec::new();
+        for (at, raw) in self.record.iter().enumerate() {
+            if memchr::memchr(0, raw).is_some() {
+                out.push((at, FindingKind::EncodingError, ""));
+            }
+            if !raw.contains(&b'#') || at != self.header.key && !self.header.columns.contains(&at) {
+                continue;
+            }
+            let value = clean(std::str::from_utf8(raw).unwrap_or_default());
+            if let Some(error) = ERRORS.iter().find(|it| **it == value) {
+                out.push((at, FindingKind::CellError, error));
+            }
+        }
+        self.fixed.extend(out.iter().map(|it| (it.0, None)));
+        out
     }
 
     fn row(&mut self, number: u32, line: u64) -> Row<'_> {
@@ -989,11 +1061,18 @@ impl<R: Read + Seek> Reader<R> {
         let (expected, found) = (self.header.names.len(), self.record.len());
         // In a ragged row only the first column is where it should be.
         let trusted = expected == found || self.header.key == 0;
+        let odd = expected == found
+            && matches!(self.source, Rows::Text(_))
+            && memchr::memchr2(b'#', 0, self.record.as_slice()).is_some();
+        let unknown = if odd { self.unknown() } else { Vec::new() };
         let key_bytes = self.record.get(self.header.key).filter(|_| trusted);
         let key = key_bytes
             .and_then(|b| std::str::from_utf8(b).ok())
             .map(clean);
         let mut key = key.filter(|k| !k.is_empty());
+        if unknown.iter().any(|it| it.0 == self.header.key) {
+            key = None;
+        }
         let rounded = key.as_deref().filter(|k| scientific(k)).map(text_shape);
         let key_name = self.header.names[self.header.key].as_str();
         let of_key = |it: &Finding| {
@@ -1027,12 +1106,16 @@ impl<R: Read + Seek> Reader<R> {
                     None => finding,
                 });
             };
+        let mut no_key_is_said =
+            doubted || !trusted || unknown.iter().any(|it| it.0 == self.header.key);
         if expected != found {
+            // The mark in front is one of them.
+            let mark = usize::from(self.roles.is_some());
+            let (wanted, there) = ((expected + mark).to_string(), (found + mark).to_string());
             let note = format!(
-                "{found} fields where the header has {expected}; the row is held, as its values \
+                "{there} fields where the header has {wanted}; the row is held, as its values \
                  may stand one column off"
             );
-            let (wanted, there) = (expected.to_string(), found.to_string());
             let args = [("expected", wanted.as_str()), ("found", there.as_str())];
             find(FindingKind::FieldCount, Severity::Held, None, note, &args);
         }
@@ -1044,6 +1127,7 @@ impl<R: Read + Seek> Reader<R> {
                 .map(String::as_str);
             let note = "a byte that is not UTF-8".to_owned();
             find(FindingKind::EncodingError, Severity::Held, name, note, &[]);
+            no_key_is_said |= bad == Some(self.header.key);
             self.bad_rows += 1;
             if self.first_bad.is_none() {
                 let refused = Refused::new(
@@ -1058,6 +1142,16 @@ impl<R: Read + Seek> Reader<R> {
                 });
             }
         }
+        for (at, kind, error) in unknown {
+            let name = Some(self.header.names[at].as_str());
+            if kind == FindingKind::CellError {
+                let note = format!("a spreadsheet wrote {error}: the value is unknown");
+                find(kind, Severity::Held, name, note, &[("value", error)]);
+            } else {
+                let note = "a NUL byte, which no text has".to_owned();
+                find(kind, Severity::Held, name, note, &[]);
+            }
+        }
         match (&key, rounded) {
             (_, Some(shape)) => find(
                 FindingKind::KeyScientificNotation,
@@ -1069,8 +1163,7 @@ impl<R: Read + Seek> Reader<R> {
                 ),
                 &[],
             ),
-            // What is said of the cell is why.
-            (None, None) if doubted => {}
+            (None, None) if no_key_is_said => {}
             (None, None) => find(
                 FindingKind::KeyMissing,
                 Severity::Held,
@@ -1110,6 +1203,9 @@ impl<R: Read + Seek> Reader<R> {
             };
             let open = self.header.typed.iter();
             for (at, typed) in open.filter(|(at, _)| !settled.contains(at)) {
+                if self.fixed.iter().any(|it| it.0 == *at) {
+                    continue;
+                }
                 let raw = self.record.get(*at).unwrap_or_default();
                 let value = clean(std::str::from_utf8(raw).unwrap_or_default());
                 match typed.read(&value) {
@@ -1165,7 +1261,7 @@ impl<R: Read + Seek> Reader<R> {
             Rows::Text(text) => text,
         };
         let (delimiter, whole) = (text.delimiter, text.whole);
-        let mut from = text.csv.into_inner().inner;
+        let mut from = text.records.into_inner();
         if from.seek(SeekFrom::End(0)).map_err(fail)? != whole {
             return Err(Refused::new(
                 RefusalKind::HalfWritten,
@@ -1186,7 +1282,7 @@ impl<R: Read + Seek> Reader<R> {
             let hint = "the upload stopped early; deliver the whole file again";
             Err(Refused::new(RefusalKind::Truncated, what, hint).at(last.row, last.line))
         };
-        if ends_in_quotes(&tail, delimiter) {
+        if Quotes::of(&tail, delimiter).open {
             return cut("the file ends inside a quoted value that begins in this row");
         }
         if tail.last() == Some(&0) {
@@ -1204,24 +1300,30 @@ impl<R: Read + Seek> Reader<R> {
 }
 
 impl<R: Read + Seek> Text<R> {
-    fn next(&mut self, record: &mut ByteRecord, most: usize) -> Result<Option<At>, Refused> {
-        let before = self.csv.position().clone();
-        self.csv.get_mut().allow(before.byte(), most);
-        let line = before.line() + self.offset;
-        let number = u32::try_from(line - self.extra_lines).unwrap_or(u32::MAX);
-        match self.csv.read_byte_record(record) {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(e) if too_long(&e) => return Err(row_too_long(number, line, most)),
+    fn next(
+        &mut self,
+        record: &mut ByteRecord,
+        blank: &mut Vec<u32>,
+        most: usize,
+    ) -> Result<Option<At>, Refused> {
+        let stand = match self.records.read(record) {
+            Ok(Some(stand)) => stand,
+            Ok(None) => return Ok(None),
+            Err(e) if too_long(&e) => {
+                let (row, line) = self.records.next_row();
+                return Err(row_too_long(row, line, most));
+            }
             Err(e) => return Err(broken(&e)),
+        };
+        if stand.blank > 0 {
+            let rows = stand.row - stand.blank..stand.row;
+            blank.extend(rows.take(layout::ROWS.saturating_sub(blank.len())));
         }
-        let inside = newlines(record);
-        self.extra_lines += inside;
         Ok(Some(At {
-            number,
-            line,
-            byte: before.byte() + self.start,
-            inside,
+            number: stand.row,
+            line: stand.line,
+            byte: stand.byte + self.start,
+            inside: stand.inside,
         }))
     }
 }
@@ -1418,55 +1520,65 @@ fn no_rows() -> Refused {
     )
 }
 
-fn broken(error: &csv::Error) -> Refused {
+fn not_there() -> Refused {
+    let message = "the row that is said to be the header is not there";
+    let hint = "say which row it is in the configuration";
+    Refused::new(RefusalKind::WrongHeader, message, hint)
+}
+
+fn broken(error: &std::io::Error) -> Refused {
     if too_long(error) {
         let message = "the header, or a row before it, is longer than a row may be";
         let hint = "a quote that is never closed, or no table of workers";
         return Refused::new(RefusalKind::TooLarge, message, hint);
     }
-    if let csv::ErrorKind::Io(e) = error.kind() {
-        return Refused::io(e);
-    }
-    Refused::new(
-        RefusalKind::Unreadable,
-        error.to_string(),
-        "deliver the file again",
-    )
+    Refused::io(error)
 }
 
-fn newlines(record: &ByteRecord) -> u64 {
-    record.as_slice().iter().filter(|b| **b == b'\n').count() as u64
-}
-
-fn too_long(error: &csv::Error) -> bool {
-    let csv::ErrorKind::Io(error) = error.kind() else {
-        return false;
-    };
+fn too_long(error: &std::io::Error) -> bool {
     error
         .get_ref()
         .is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooLong>)
 }
 
-/// Whether a quote that opens a value is still open at the end. A quote inside an unquoted value
-/// (`19" rack`) opens nothing.
-fn ends_in_quotes(tail: &[u8], delimiter: u8) -> bool {
-    let (mut open, mut fresh) = (false, true);
-    let mut bytes = tail.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        match (open, byte) {
-            (true, b'"') if bytes.peek() == Some(&b'"') => {
-                bytes.next();
-            }
-            (true, b'"') => open = false,
-            (true, _) => {}
-            (false, b'"') if fresh => {
-                open = true;
-                fresh = false;
-            }
-            (false, byte) => fresh = byte == delimiter || byte == b'\n' || byte == b'\r',
-        }
+/// Whether a cell is a name of the header, with whatever nobody sees.
+fn is_name(cell: &[u8], name: &str) -> bool {
+    if cell == name.as_bytes() {
+        return true;
     }
-    open
+    let odd = |byte: &u8| byte.is_ascii_whitespace() || !byte.is_ascii();
+    cell.iter().any(odd) && std::str::from_utf8(cell).is_ok_and(|cell| clean_name(cell) == name)
+}
+
+/// How the quotes of a text stand. A quote inside an unquoted value (`19" rack`) opens nothing.
+struct Quotes {
+    /// A value is still open at the end.
+    open: bool,
+    /// A value over several lines goes on behind its quote.
+    odd: bool,
+}
+
+impl Quotes {
+    fn of(text: &[u8], delimiter: u8) -> Self {
+        let (mut open, mut fresh, mut broken, mut odd) = (false, true, false, false);
+        let mut bytes = text.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            match (open, byte) {
+                (true, b'"') if bytes.peek() == Some(&b'"') => {
+                    bytes.next();
+                }
+                (true, b'"') => {
+                    open = false;
+                    let ends = |it: &u8| *it == delimiter || matches!(it, b'\n' | b'\r' | b' ');
+                    odd |= broken && !bytes.peek().is_none_or(ends);
+                }
+                (true, byte) => broken |= matches!(byte, b'\n' | b'\r'),
+                (false, b'"') if fresh => (open, fresh, broken) = (true, false, false),
+                (false, byte) => fresh = byte == delimiter || matches!(byte, b'\n' | b'\r'),
+            }
+        }
+        Self { open, odd }
+    }
 }
 
 /// `1.00235E+05`: digits, a point or a comma, `E`, a sign, digits.
@@ -1481,11 +1593,6 @@ fn scientific(key: &str) -> bool {
         |(whole, part)| digits(whole) && digits(part),
     );
     number && signed.is_some_and(digits)
-}
-
-/// The rest of a row whose first value says what it is.
-fn behind_mark(record: &ByteRecord) -> ByteRecord {
-    record.iter().skip(1).collect()
 }
 
 /// `20260315` or `2026-03-15` as a day.
@@ -1522,15 +1629,21 @@ fn recognise(head: &[u8]) -> Result<(), Refused> {
     Err(Refused::new(kind, message, hint))
 }
 
-/// A first line `sep=;`: the delimiter, and the length of the line.
+/// A first line `sep=;`, as a spreadsheet takes it: the delimiter, and the length of the line.
 fn separator_line(head: &[u8]) -> Option<(u8, usize)> {
-    let end = head.iter().position(|b| *b == b'\n')?;
-    let line = head[..end].trim_ascii_end();
-    let rest = line
-        .strip_prefix(b"sep=")
-        .or_else(|| line.strip_prefix(b"SEP="))?;
+    let end = head.iter().position(|b| matches!(b, b'\n' | b'\r'))?;
+    let (line, behind) = head.split_at(end);
+    let bare = line
+        .strip_prefix(b"\"")
+        .and_then(|it| it.strip_suffix(b"\""))
+        .unwrap_or(line);
+    let (name, rest) = bare.split_at_checked(4)?;
+    let length = end + if behind.starts_with(b"\r\n") { 2 } else { 1 };
     match rest {
-        [delimiter] => Some((*delimiter, end + 1)),
+        [delimiter, spaces @ ..] if name.eq_ignore_ascii_case(b"sep=") => {
+            let alone = spaces.trim_ascii().is_empty();
+            alone.then_some((*delimiter, length))
+        }
         _ => None,
     }
 }
@@ -1566,7 +1679,8 @@ fn header_from(
         ));
     }
     let mut names: Vec<String> = Vec::with_capacity(raw.len());
-    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let mut seen: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut taken: BTreeSet<String> = raw.iter().map(|it| clean_name(it)).collect();
     let mut findings = Vec::new();
     let mut note = |kind, column: &str, places: &[usize], text: &str| {
         let places: Vec<u32> = places
@@ -1595,18 +1709,21 @@ fn header_from(
                 "the column has no name",
             );
         }
-        let (count, first) = seen.entry(name.clone()).or_insert((0, at));
-        *count += 1;
-        if *count > 1 {
-            note(
-                FindingKind::HeaderDuplicate,
-                &name,
-                &[*first, at],
-                "the name occurs more than once",
-            );
-            name = format!("{name}#{count}");
+        let places = seen.entry(name.clone()).or_default();
+        places.push(at);
+        if places.len() > 1 {
+            // Another column may have the very name.
+            let mut numbered = (places.len()..).map(|count| format!("{name}#{count}"));
+            name = numbered.find(|it| !taken.contains(it)).unwrap_or(name);
+            taken.insert(name.clone());
         }
         names.push(name);
+    }
+    let mut twice: Vec<_> = seen.iter().filter(|it| it.1.len() > 1).collect();
+    twice.sort_by_key(|it| it.1.first());
+    for (name, places) in twice {
+        let text = "the name occurs more than once";
+        note(FindingKind::HeaderDuplicate, name, places, text);
     }
     let missing: Vec<&String> = options
         .required
@@ -1640,7 +1757,7 @@ fn header_from(
     if let Some(double) = options
         .required
         .iter()
-        .find(|r| seen.get(*r).is_some_and(|(count, _)| *count > 1))
+        .find(|r| seen.get(*r).is_some_and(|places| places.len() > 1))
     {
         let message = "the column is there more than once";
         let hint = "say which one is meant: rename one of them, or read `NAME#2` in the mapping";

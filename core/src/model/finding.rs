@@ -13,6 +13,8 @@ use super::WorkerId;
 pub enum FindingKind {
     /// The row has more or fewer fields than the header.
     FieldCount,
+    /// Rows have one delimiter more than the header, at their end.
+    TrailingEmptyField,
     /// The key occurs on several rows that say different things.
     DuplicateConflict,
     /// The key occurs again with the same content.

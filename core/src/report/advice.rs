@@ -11,6 +11,9 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "The row has too many or too few fields, often an unquoted separator. Correct the \
              export; the row is not believed until then."
         }
+        FindingKind::TrailingEmptyField => {
+            "Rows end in a delimiter that the header does not have. Nothing is lost; clean the export."
+        }
         FindingKind::DuplicateConflict => {
             "One key stands on rows that say different things. Let HR decide which row is right \
              and give the other person their own key."
