@@ -59,7 +59,7 @@ pub(crate) fn read(args: &Read, printer: &Arc<Printer>) -> anyhow::Result<Exit> 
         Some(path) => serde_json::from_value(vectors::json(path, "options")?)
             .map_err(|e| anyhow!("{}: {e}", path.display()))?,
     };
-    let options = reading.options().map_err(|e| anyhow!(e))?;
+    let options = options_of(&reading).map_err(|e| anyhow!(e))?;
     let outcome = outcome(file, &options, &reading, &mut |row| printer.json(&row));
     for finding in &outcome.findings {
         printer.json(&json!({ "finding": finding }));
@@ -99,7 +99,7 @@ fn cases(path: &Path, printer: &Printer) -> anyhow::Result<Exit> {
             }
         };
         let mut rows = Vec::new();
-        let outcome = match case.options.options() {
+        let outcome = match options_of(&case.options) {
             Ok(options) => {
                 let file = folder.join(&case.file);
                 outcome(&file, &options, &case.options, &mut |row| rows.push(row))
@@ -123,6 +123,15 @@ fn cases(path: &Path, printer: &Printer) -> anyhow::Result<Exit> {
         }));
     }
     Ok(Exit::Done)
+}
+
+/// As a run reads it: the key is one of the names that the header is known by.
+fn options_of(reading: &Reading) -> Result<Options, String> {
+    let mut options = reading.options()?;
+    if !options.key.is_empty() && !options.required.contains(&options.key) {
+        options.required.push(options.key.clone());
+    }
+    Ok(options)
 }
 
 /// What of a case says how it is read.
@@ -223,8 +232,8 @@ fn both(
 /// What is odd about rows beside each other.
 #[derive(Default)]
 struct Pairs {
-    /// The first row of each key that several rows have with other values.
-    firsts: BTreeMap<String, Map<String, Json>>,
+    /// The first row of each key that several rows have with other values, and whether it is held.
+    firsts: BTreeMap<String, (Map<String, Json>, bool)>,
     conflicts: Vec<Json>,
     identical: Vec<Json>,
     managers: BTreeMap<String, (u32, String)>,
@@ -238,9 +247,12 @@ impl Pairs {
             let cells = cells(row);
             match self.firsts.get(key) {
                 None => {
-                    self.firsts.insert(key.to_owned(), cells);
+                    self.firsts.insert(key.to_owned(), (cells, row.held));
                 }
-                Some(first) => {
+                Some((first, held)) if *first == cells && *held == row.held => {
+                    self.identical.push(identical(row, known, key_name));
+                }
+                Some((first, _)) => {
                     let names = cells
                         .keys()
                         .filter(|name| first.get(*name) != cells.get(*name));
@@ -256,10 +268,7 @@ impl Pairs {
         if row.number == known.first {
             return false;
         }
-        self.identical.push(json!({
-            "kind": "duplicate_identical", "row": row.number, "column": key_name,
-            "first_row": known.first,
-        }));
+        self.identical.push(identical(row, known, key_name));
         true
     }
 
@@ -288,6 +297,12 @@ impl Pairs {
         }
         out
     }
+}
+
+fn identical(row: &Row<'_>, known: &Known, key_name: &str) -> Json {
+    json!({
+        "kind": "duplicate_identical", "row": row.number, "column": key_name, "first_row": known.first,
+    })
 }
 
 /// The column that names managers by their keys: the one that is said, or one that is called so.
@@ -415,8 +430,10 @@ fn of_file<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Json> {
         if let Some(value) = finding.arg("value") {
             shown["value"] = number_or_text(value);
         }
-        if let Some(why) = finding.arg("why") {
-            shown["why"] = why.into();
+        for name in ["why", "count_of_rows"] {
+            if let Some(value) = finding.arg(name) {
+                shown[name] = number_or_text(value);
+            }
         }
         if let Some(value) = finding.arg("encoding") {
             shown["value"] = value.into();
