@@ -469,9 +469,9 @@ fn a_table_begins_where_its_header_does() {
     assert_eq!(seen.rows, ["3 1|a|b|c|d"]);
     let wanted = [
         "preamble_skipped 1 1",
-        "header_duplicate 2 4 5",
         "header_blank 2 6",
         "header_cleaned 2 7",
+        "header_duplicate 2 4 5",
     ];
     assert_eq!(seen.found, wanted);
 }

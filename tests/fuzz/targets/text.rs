@@ -52,10 +52,11 @@ fuzz_target!(|input: &[u8]| {
     let sealed = sealed.finish().expect("memory takes everything");
     let mut back = SealedReader::open(Cursor::new(sealed), &key).expect("it was written so");
     let mut rows = rows.into_iter();
-    while let Some(row) = back.next().expect("it was written so") {
+    back.scan(|row| {
         let (number, values) = rows.next().expect("as many as were written");
         assert_eq!(row.row, number);
         assert!(row.values().eq(values.iter().map(String::as_bytes)));
-    }
+    })
+    .expect("it was written so");
     assert!(rows.next().is_none());
 });
