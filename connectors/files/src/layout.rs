@@ -219,16 +219,12 @@ fn names_of(record: &ByteRecord, options: &Options) -> usize {
 
 /// The names in a header.
 pub(crate) fn names(record: &ByteRecord) -> Result<Vec<String>, Refused> {
-    let name = |(at, raw): (usize, &[u8])| match std::str::from_utf8(raw) {
-        Ok(name) => Ok(name.to_owned()),
-        Err(_) => {
+    let name = |(at, raw): (usize, &[u8])| {
+        let name = std::str::from_utf8(raw).map(str::to_owned);
+        name.map_err(|_| {
             let message = format!("the name of column {} is not UTF-8", at + 1);
-            Err(Refused::new(
-                RefusalKind::NotUtf8,
-                message,
-                "export as UTF-8",
-            ))
-        }
+            Refused::new(RefusalKind::NotUtf8, message, "export as UTF-8")
+        })
     };
     record.iter().enumerate().map(name).collect()
 }

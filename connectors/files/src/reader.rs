@@ -1012,28 +1012,39 @@ impl<R: Read + Seek> Reader<R> {
     /// address may have as many commas.
     fn rows_inside(&self, delimiter: u8) -> usize {
         let key = self.header.key;
-        let shape = |it: &[u8]| text_shape(&clean(&String::from_utf8_lossy(it)));
-        let own = self.record.get(key).map(shape);
-        let is_key = |cell: &[u8]| match &self.key_pattern {
-            Some((pattern, _)) => pattern.is_match(&clean(&String::from_utf8_lossy(cell))),
-            None => Some(shape(cell)) == own,
-        };
         let wanted = self.header.names.len();
         if wanted < 2 {
             return 0;
         }
         let mut rows = 0;
         for (at, value) in self.record.iter().enumerate() {
+            if memchr::memchr2(b'\n', b'\r', value).is_none() {
+                continue;
+            }
             let mut inside = lines(value).skip(1).peekable();
             while let Some(line) = inside.next() {
-                let cells: Vec<&[u8]> = line.split(|byte| *byte == delimiter).collect();
+                let cells = 1 + line.iter().filter(|byte| **byte == delimiter).count();
                 // Behind the last one the row goes on.
-                let is_last = inside.peek().is_none() && at > key && cells.len() == at + 1;
-                let is_whole = cells.len() == wanted || is_last;
-                rows += usize::from(is_whole && cells.get(key).is_some_and(|it| is_key(it)));
+                let is_last = inside.peek().is_none() && at > key && cells == at + 1;
+                let is_row = (cells == wanted || is_last) && self.has_key(line, delimiter);
+                rows += usize::from(is_row);
             }
         }
         rows
+    }
+
+    /// Whether a line has a key where rows have theirs: one of the pattern, or one that looks like this row's.
+    fn has_key(&self, line: &[u8], delimiter: u8) -> bool {
+        let text = |it: &[u8]| clean(&String::from_utf8_lossy(it)).into_owned();
+        let mut cells = line.split(|byte| *byte == delimiter);
+        let Some(cell) = cells.nth(self.header.key).map(text) else {
+            return false;
+        };
+        if let Some((pattern, _)) = &self.key_pattern {
+            return pattern.is_match(&cell);
+        }
+        let own = self.record.get(self.header.key).map(text);
+        own.is_some_and(|own| text_shape(&own) == text_shape(&cell))
     }
 
     /// Cells of a text that say nothing: what a spreadsheet writes for an error, and bytes that no text has.
@@ -1560,24 +1571,31 @@ struct Quotes {
 
 impl Quotes {
     fn of(text: &[u8], delimiter: u8) -> Self {
-        let (mut open, mut fresh, mut broken, mut odd) = (false, true, false, false);
-        let mut bytes = text.iter().copied().peekable();
-        while let Some(byte) = bytes.next() {
-            match (open, byte) {
-                (true, b'"') if bytes.peek() == Some(&b'"') => {
-                    bytes.next();
-                }
-                (true, b'"') => {
-                    open = false;
-                    let ends = |it: &u8| *it == delimiter || matches!(it, b'\n' | b'\r' | b' ');
-                    odd |= broken && !bytes.peek().is_none_or(ends);
-                }
-                (true, byte) => broken |= matches!(byte, b'\n' | b'\r'),
-                (false, b'"') if fresh => (open, fresh, broken) = (true, false, false),
-                (false, byte) => fresh = byte == delimiter || matches!(byte, b'\n' | b'\r'),
+        let is_border = |byte: u8| byte == delimiter || matches!(byte, b'\n' | b'\r');
+        let (mut at, mut odd) = (0, false);
+        while let Some(found) = memchr::memchr(b'"', &text[at..]) {
+            let quote = at + found;
+            at = quote + 1;
+            if quote > 0 && !is_border(text[quote - 1]) {
+                continue;
             }
+            let mut broken = false;
+            loop {
+                let rest = &text[at..];
+                let Some(end) = memchr::memchr(b'"', rest) else {
+                    return Self { open: true, odd };
+                };
+                broken |= memchr::memchr2(b'\n', b'\r', &rest[..end]).is_some();
+                at += end + 1;
+                if text.get(at) != Some(&b'"') {
+                    break;
+                }
+                at += 1;
+            }
+            let goes_on = |byte: &u8| !is_border(*byte) && *byte != b' ';
+            odd |= broken && text.get(at).is_some_and(goes_on);
         }
-        Self { open, odd }
+        Self { open: false, odd }
     }
 }
 

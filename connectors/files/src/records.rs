@@ -276,15 +276,16 @@ fn grow<T: Clone + Default>(list: &mut Vec<T>) {
     list.resize(more, T::default());
 }
 
-/// Line breaks inside the values of a row.
+/// Line breaks inside the values of a row. CR LF is one, unless a value ends between the two.
 fn breaks(record: &ByteRecord) -> u64 {
-    match memchr::memchr2(b'\n', b'\r', record.as_slice()) {
-        None => 0,
-        Some(_) => record
-            .iter()
-            .map(|value| lines(value).count() as u64 - 1)
-            .sum(),
-    }
+    let text = record.as_slice();
+    let ends = &record.ends[..record.fields];
+    let is_one = |at: &usize| {
+        let both = text[*at] == b'\r' && text.get(at + 1) == Some(&b'\n');
+        !both || ends.binary_search(&(at + 1)).is_ok()
+    };
+    let all = memchr::memchr2_iter(b'\n', b'\r', text);
+    all.filter(is_one).count() as u64
 }
 
 /// The lines of a text, whatever ends them; one more than it has line breaks.
