@@ -13,7 +13,7 @@ use crate::book::{self, Book, Cell, Choose, Kind};
 use crate::decode::{Encoded, Medium, decode};
 use crate::layout::{self, Layout, Role, Roles};
 use crate::options::{Footer, HeaderAt, Options};
-use crate::records::{ByteRecord, Records, TooLong, lines};
+use crate::records::{ByteRecord, Records, TooLong, Whole, lines};
 use crate::typed::Typed;
 use rollcall_source::{RefusalKind, Refused};
 use rollcall_source::{clean, clean_name};
@@ -580,6 +580,8 @@ pub struct Row<'a> {
     /// What the sheet of a workbook shows in place of a key that is a number there.
     pub key_shown: Option<&'a str>,
     record: &'a ByteRecord,
+    /// All of it, where it is text.
+    whole: Option<Whole<'a>>,
     header: &'a Header,
     fixed: &'a [(usize, Option<String>)],
 }
@@ -620,6 +622,7 @@ impl Row<'_> {
         Some(self.text(at))
     }
 
+    #[inline]
     fn cell(&self, at: usize) -> Option<Cow<'_, str>> {
         match self.fixed.iter().find(|(column, _)| *column == at) {
             Some((_, value)) => value.as_deref().map(Cow::Borrowed),
@@ -627,7 +630,23 @@ impl Row<'_> {
         }
     }
 
+    #[inline]
     fn text(&self, at: usize) -> Cow<'_, str> {
+        // Most cells are ASCII with nothing around them.
+        let is_edge = |it: Option<&u8>| it.is_none_or(u8::is_ascii_graphic);
+        if let Some(whole) = self.whole
+            && whole.is_ascii
+            && let Some(cell) = self.record.range(at).and_then(|it| whole.text.get(it))
+            && is_edge(cell.as_bytes().first())
+            && is_edge(cell.as_bytes().last())
+        {
+            return Cow::Borrowed(cell);
+        }
+        self.other_text(at)
+    }
+
+    #[inline(never)]
+    fn other_text(&self, at: usize) -> Cow<'_, str> {
         let bytes = self.record.get(at).unwrap_or_default();
         clean(std::str::from_utf8(bytes).unwrap_or_default())
     }
@@ -1130,7 +1149,8 @@ impl<R: Read + Seek> Reader<R> {
             let args = [("expected", wanted.as_str()), ("found", there.as_str())];
             find(FindingKind::FieldCount, Severity::Held, None, note, &args);
         }
-        if std::str::from_utf8(self.record.as_slice()).is_err() {
+        let whole = self.record.whole();
+        if whole.is_none() {
             let bad = (0..found)
                 .find(|at| std::str::from_utf8(self.record.get(*at).unwrap_or_default()).is_err());
             let name = bad
@@ -1246,6 +1266,7 @@ impl<R: Read + Seek> Reader<R> {
                 Rows::Text(_) => None,
             },
             record: &self.record,
+            whole,
             header: &self.header,
             fixed: &self.fixed,
         }

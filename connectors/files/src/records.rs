@@ -12,16 +12,35 @@ use csv_core::{ReadRecordResult, ReaderBuilder};
 pub(crate) const CHUNK: usize = 128 * 1024;
 
 /// A row as bytes: its values one behind the other, and where each of them ends.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct ByteRecord {
     bytes: Vec<u8>,
+    /// A zero, and then where each value ends.
     ends: Vec<usize>,
     /// What of the two is in use.
     length: usize,
     fields: usize,
-    /// The first value that counts, and where it begins.
+    /// The first value that counts.
     first: usize,
-    from: usize,
+}
+
+impl Default for ByteRecord {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            ends: vec![0],
+            length: 0,
+            fields: 0,
+            first: 0,
+        }
+    }
+}
+
+/// A row as one text, with values that do not count in front.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whole<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) is_ascii: bool,
 }
 
 impl ByteRecord {
@@ -35,20 +54,33 @@ impl ByteRecord {
 
     /// All values without anything between them.
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[self.from..self.length]
+        &self.bytes[self.ends[self.first]..self.length]
     }
 
     pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
+        Some(&self.bytes[self.range(at)?])
+    }
+
+    /// Where a value lies in the text of the row.
+    #[inline]
+    pub(crate) fn range(&self, at: usize) -> Option<std::ops::Range<usize>> {
         let at = at + self.first;
         if at >= self.fields {
             return None;
         }
-        let from = if at == self.first {
-            self.from
-        } else {
-            self.ends[at - 1]
+        let [from, to] = *self.ends.get(at..at + 2)? else {
+            return None;
         };
-        Some(&self.bytes[from..self.ends[at]])
+        Some(from..to)
+    }
+
+    /// All values as one text, where each of them is one.
+    pub(crate) fn whole(&self) -> Option<Whole<'_>> {
+        let text = std::str::from_utf8(&self.bytes[..self.length]).ok()?;
+        let is_ascii = text.is_ascii();
+        let mut ends = self.ends[..=self.fields].iter();
+        let is_one = is_ascii || ends.all(|it| text.is_char_boundary(*it));
+        is_one.then_some(Whole { text, is_ascii })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
@@ -56,34 +88,28 @@ impl ByteRecord {
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.length, self.fields, self.first, self.from) = (0, 0, 0, 0);
+        (self.length, self.fields, self.first) = (0, 0, 0);
     }
 
     pub(crate) fn push_field(&mut self, value: &[u8]) {
         self.bytes.truncate(self.length);
         self.bytes.extend_from_slice(value);
         self.length = self.bytes.len();
-        self.ends.truncate(self.fields);
+        self.ends.truncate(self.fields + 1);
         self.ends.push(self.length);
         self.fields += 1;
     }
 
     /// Leaves the first value out.
     pub(crate) fn drop_first(&mut self) {
-        if self.first < self.fields {
-            self.from = self.ends[self.first];
-            self.first += 1;
-        }
+        self.first = (self.first + 1).min(self.fields);
     }
 
     /// Leaves the last value out.
     pub(crate) fn drop_last(&mut self) {
         if self.first < self.fields {
             self.fields -= 1;
-            self.length = match self.fields {
-                at if at == self.first => self.from,
-                at => self.ends[at - 1],
-            };
+            self.length = self.ends[self.fields];
         }
     }
 }
@@ -205,7 +231,7 @@ impl<R: Read> Records<R> {
             let (result, read, written, ended) = self.parser.read_record(
                 input,
                 &mut record.bytes[record.length..],
-                &mut record.ends[record.fields..],
+                &mut record.ends[record.fields + 1..],
             );
             self.at += read;
             record.length += written;
@@ -219,7 +245,13 @@ impl<R: Read> Records<R> {
             }
         }
         self.carriage = !cut && self.buffer[self.at - 1] == b'\r';
-        let inside = breaks(record);
+        // As many bytes as delimiters and an end of the row are more than the values: no quote stood around any.
+        let around = (self.at - self.start).saturating_sub(record.length);
+        let inside = if around <= record.fields {
+            0
+        } else {
+            breaks(record)
+        };
         let stand = Stand {
             row: self.row,
             line: self.line,
@@ -279,7 +311,7 @@ fn grow<T: Clone + Default>(list: &mut Vec<T>) {
 /// Line breaks inside the values of a row. CR LF is one, unless a value ends between the two.
 fn breaks(record: &ByteRecord) -> u64 {
     let text = record.as_slice();
-    let ends = &record.ends[..record.fields];
+    let ends = &record.ends[..=record.fields];
     let is_one = |at: &usize| {
         let both = text[*at] == b'\r' && text.get(at + 1) == Some(&b'\n');
         !both || ends.binary_search(&(at + 1)).is_ok()

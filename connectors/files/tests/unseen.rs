@@ -551,3 +551,16 @@ fn long_rows_are_read_in_one_piece() {
     let expected = format!(", ID|Name / 2 1|{long}\\r\\n{long} / 4@5 2|{long} / 5@6 3|Cy");
     assert!(told == expected, "{} bytes", told.len());
 }
+
+/// The halves of a character on both sides of a delimiter are no text, though they are one together.
+#[test]
+fn a_character_that_is_cut_by_a_delimiter_holds_its_row() {
+    let mut text = "EmployeeID,First,Last\n".to_owned().into_bytes();
+    for number in 1..=400 {
+        text.extend_from_slice(format!("{number},René,Müller\n").as_bytes());
+    }
+    text.extend_from_slice(b"401,Ren\xc3,\xa9\n");
+    let told = read(&text, &Options::default()).unwrap();
+    assert_eq!(told[401], "402 held 401");
+    assert!(told[402].starts_with("encoding_error 402"), "{}", told[402]);
+}
