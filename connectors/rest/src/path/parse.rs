@@ -36,7 +36,7 @@ impl std::error::Error for PathError {}
 pub(super) fn steps(text: &str) -> Result<Vec<Step>, PathError> {
     if text.len() > LENGTH_MAX {
         return Err(PathError {
-            at: LENGTH_MAX,
+            at: text.floor_char_boundary(LENGTH_MAX),
             expected: "the end: a path has 1,024 bytes at most",
         });
     }

@@ -127,3 +127,13 @@ fn look(text: &str, root: &Json) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
+
+/// Where a path is too long is a place between two characters.
+#[test]
+fn a_path_that_is_too_long_ends_between_characters() {
+    for before in 1020..1030 {
+        let text = format!("{}ü{}", "a".repeat(before), "b".repeat(20));
+        let error = Path::parse(&text).expect_err("too long");
+        assert!(text.is_char_boundary(error.at), "{before}: {error}");
+    }
+}
