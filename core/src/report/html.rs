@@ -136,6 +136,7 @@ struct Page<'a> {
     forecast: Vec<Labelled>,
     plan_sha256: &'a str,
     actions_sha256: &'a str,
+    head: Option<&'a str>,
     format_version: u32,
 }
 
@@ -385,6 +386,7 @@ impl<'a> Page<'a> {
             forecast: forecast(report),
             plan_sha256: &report.plan_sha256,
             actions_sha256: &report.actions_sha256,
+            head: report.head.as_deref(),
             format_version: report.format_version,
         }
     }

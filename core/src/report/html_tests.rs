@@ -54,6 +54,7 @@ fn empty() -> Report {
         outcomes: OutcomeCounts::default(),
         guards: Vec::new(),
         holds: Vec::new(),
+        head: Some(format!("7:{}", "ab".repeat(32))),
         changes: Vec::new(),
         finding_counts: Vec::new(),
         findings: Vec::new(),

@@ -59,6 +59,10 @@ pub struct Report {
     pub guards: Vec<GuardVerdict>,
     /// What waits for approval, by guard.
     pub holds: Vec<Hold>,
+    /// Where the commit log stood when the report was written: `GENERATION:SHA256` of its newest entry.
+    /// Kept elsewhere it proves later that nothing was cut off (`rollcall verify --head`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// Every planned action, in order of person.
     pub changes: Vec<Change>,
     /// Findings by kind.

@@ -893,6 +893,14 @@ pub struct Head {
     pub standing: Standing,
 }
 
+impl Head {
+    /// `GENERATION:SHA256`; `None` of an empty log.
+    pub fn named(&self) -> Option<String> {
+        let hash = self.sha256.as_ref()?;
+        Some(format!("{}:{hash}", self.generation))
+    }
+}
+
 /// Why a commit was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {

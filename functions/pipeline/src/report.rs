@@ -46,6 +46,8 @@ pub struct Material<'a> {
     pub outcomes: &'a Outcomes,
     /// What was approved.
     pub approved: &'a Approvals,
+    /// Where the log stands: [`Report::head`].
+    pub head: Option<String>,
     /// When the report is written.
     pub finished: Timestamp,
     /// What the target counted.
@@ -194,6 +196,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
                 ..hold
             })
             .collect(),
+        head: material.head.clone(),
         changes,
         finding_counts: count_findings(&findings),
         findings,

@@ -270,6 +270,7 @@ impl Pipeline {
             findings: &stored.findings()?.key,
             outcomes: &outcomes,
             approved: &approved,
+            head: head.named(),
             finished: self.clock.now(),
             usage: self.target.usage(),
         };
