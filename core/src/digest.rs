@@ -4,10 +4,13 @@
 //! finding what changed. Invariant: a personal value enters evidence only as an HMAC under the
 //! salt of its person.
 
+use std::sync::Arc;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{PersonKey, SourceName, Value, WorkerId};
+use crate::salts::Seed;
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
@@ -58,14 +61,32 @@ pub fn sha256_parts(parts: &[&[u8]]) -> String {
     hash.finish()
 }
 
-/// The store's evidence key: every person's salt comes from it. Never printed.
+/// The store's evidence key: every person's salt comes from it, and from what the store keeps of
+/// it, where it keeps anything. Never printed.
 #[derive(Clone)]
-pub struct EvidenceKey(Vec<u8>);
+pub struct EvidenceKey(Vec<u8>, Option<Arc<Seed>>);
 
 impl EvidenceKey {
     /// Any length; 32 random bytes are what `init` makes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+        Self(bytes.into(), None)
+    }
+
+    /// The same with the part of all salts that a store keeps: without that part nobody makes them,
+    /// whoever has the key.
+    #[must_use]
+    pub fn seeded(&self, seed: Option<Arc<Seed>>) -> Self {
+        Self(self.0.clone(), seed)
+    }
+
+    /// Whether it is this very key.
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        self.0 == bytes
+    }
+
+    /// Whether salts have a part that a store keeps.
+    pub fn is_seeded(&self) -> bool {
+        self.1.is_some()
     }
 
     /// What chance is made from for one attribute of one worker: always the same, and nobody
@@ -97,7 +118,13 @@ impl EvidenceKey {
     pub fn salt(&self, person: &PersonKey) -> Salt {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
-        mac.update(b"rollcall person salt v1\0");
+        match &self.1 {
+            None => mac.update(b"rollcall person salt v1\0"),
+            Some(seed) => {
+                mac.update(b"rollcall person salt v2\0");
+                mac.update(&seed.leaf(person));
+            }
+        }
         mac.update(person.as_str().as_bytes());
         Salt(mac.finalize().into_bytes().into())
     }

@@ -27,6 +27,7 @@ pub mod references;
 pub mod report;
 pub mod roster;
 pub mod rules;
+pub mod salts;
 pub mod scenario;
 pub mod seats;
 pub mod slices;

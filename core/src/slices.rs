@@ -346,6 +346,20 @@ impl Judged {
             .collect()
     }
 
+    /// Takes what guards saw, where that is on record, for what they see: of a plan that is made again.
+    pub fn as_recorded(&mut self, recorded: &BTreeMap<String, GuardVerdict>) {
+        for verdict in &mut self.verdicts {
+            if let Some(then) = recorded.get(&verdict.name) {
+                verdict.clone_from(then);
+            }
+        }
+        for (guard, why) in self.guards.values_mut() {
+            if let Some(then) = recorded.get(guard) {
+                *why = then.tripped.then(|| then.why.clone());
+            }
+        }
+    }
+
     /// Whether anything of a kind is kept back.
     pub fn any(&self, kind: &str) -> bool {
         let mut guards = self.guards.iter();

@@ -652,6 +652,37 @@ impl Person {
         })
     }
 
+    /// What is kept of somebody whose values are erased: ids, where the account stands, what was given
+    /// with it, and the instants of the exit. Nothing is due any more.
+    #[must_use]
+    pub fn erased(&self) -> Self {
+        let parts = self.parts.iter().map(|(source, part)| {
+            let part = Part {
+                fingerprint: 0,
+                ..part.clone()
+            };
+            (source.clone(), part)
+        });
+        Self {
+            person: self.person.clone(),
+            lifecycle: self.lifecycle,
+            misses: self.misses,
+            listed: self.listed,
+            elsewhere: self.elsewhere,
+            facing: self.facing.clone(),
+            parts: parts.collect(),
+            object: self.object.clone(),
+            grants: self.grants.clone(),
+            cut: self.cut,
+            block: self.block,
+            spent: self.spent.clone(),
+            proof: self.proof.map(|case| ProofCase { due: None, ..case }),
+            deleted: self.deleted,
+            revision: self.revision,
+            ..Self::new(self.source.clone(), self.worker.clone())
+        }
+    }
+
     /// Somebody seen for the first time.
     pub fn new(source: SourceName, worker: WorkerId) -> Self {
         Self {

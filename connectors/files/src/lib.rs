@@ -20,6 +20,6 @@ pub use options::{Footer, HeaderAt, Limits, Options};
 pub use reader::{Detected, Reader, Row, Totals, open, open_file};
 pub use reading::{Column, FooterSaid, Merged, Reading, WaitsFor};
 pub use rollcall_source::{RefusalKind, Refused, clean};
-pub use sealed::{Sealed, SealedReader, SealedRecord, SealedWriter, fingerprint};
+pub use sealed::{Sealed, SealedReader, SealedRecord, SealedWriter, fingerprint, rewrite};
 pub use survey::{Surveyed, survey};
 pub use typed::Typed;

@@ -296,6 +296,52 @@ impl<R: Read + Seek> SealedReader<R> {
     }
 }
 
+/// Copies sealed rows; `each` is given the names of the columns and the values of every row, and may
+/// alter these. How many rows it says it altered.
+///
+/// # Errors
+/// When it is no file of sealed rows, or a medium fails.
+pub fn rewrite(
+    from: impl Read,
+    to: impl Write,
+    mut each: impl FnMut(&[String], &mut [String]) -> bool,
+) -> std::io::Result<u32> {
+    let mut from = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .buffer_capacity(256 * 1024)
+        .from_reader(from);
+    let mut to = csv::WriterBuilder::new()
+        .buffer_capacity(256 * 1024)
+        .from_writer(to);
+    let mut record = StringRecord::new();
+    if !from.read_record(&mut record).map_err(into_io)?
+        || (record.get(0), record.get(1)) != (Some("#row"), Some("#held"))
+    {
+        return Err(std::io::Error::other("not a file of sealed rows"));
+    }
+    to.write_record(&record).map_err(into_io)?;
+    let columns: Vec<String> = record.iter().skip(2).map(str::to_owned).collect();
+    let mut values: Vec<String> = Vec::new();
+    let mut altered = 0;
+    while from.read_record(&mut record).map_err(into_io)? {
+        values.resize(record.len().saturating_sub(2), String::new());
+        for (value, text) in values.iter_mut().zip(record.iter().skip(2)) {
+            value.clear();
+            value.push_str(text);
+        }
+        if each(&columns, &mut values) {
+            altered += 1;
+            let fixed = record.iter().take(2);
+            let row = fixed.chain(values.iter().map(String::as_str));
+            to.write_record(row).map_err(into_io)?;
+        } else {
+            to.write_record(&record).map_err(into_io)?;
+        }
+    }
+    to.flush()?;
+    Ok(altered)
+}
+
 fn fill(from: &mut impl Read, to: &mut [u8]) -> std::io::Result<usize> {
     let mut have = 0;
     while have < to.len() {

@@ -21,6 +21,7 @@ use crate::notices;
 use crate::plan::{self, Answers, Common, Freshness, Ground, Made, PlanError, Recalled, Request};
 use crate::rows::OpenError;
 use crate::run::{Pipeline, RunError, Stored};
+use crate::salts;
 use crate::spool::{Spool, next_line};
 use crate::store::{StoreError, parse};
 
@@ -176,7 +177,7 @@ impl Pipeline {
         stored: &Stored,
         assumed: &AtomicU32,
     ) -> Result<Result<Made, String>, RunError> {
-        match self.made_again(stored, assumed).await {
+        match Box::pin(self.made_again(stored, assumed)).await {
             Ok(made) => Ok(Ok(made)),
             Err(RunError::Store(StoreError::NotFound(key))) => Ok(Err(format!(
                 "`{key}` is no longer kept: it expired or was erased"
@@ -238,11 +239,17 @@ impl Pipeline {
             undo,
             notices: &notices,
             moved: Vec::new(),
+            gone: None,
             standing: &before,
             state: &state,
             freshness: Freshness::ByAge,
         };
-        let common: Common<'_> = self.common(&forecast).await?;
+        let key = self.key.get().await?;
+        let common = Common {
+            key: salts::of_plan(&self.store, key, planned.seeded).await?,
+            kind: self.target.kind(),
+            forecast: &forecast,
+        };
         let request = Request::new(ground, book, common);
         match plan::make(request, Answers::Recalled(recalled)).await {
             Ok(made) => Ok(made),

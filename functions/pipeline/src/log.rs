@@ -159,6 +159,9 @@ pub struct Planned {
     /// (guard `orphans`); `None`: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Timestamp>,
+    /// Its digests are made with the part of salts that the store keeps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub seeded: bool,
     /// Meaning of mapping, policy and groups that it was made with.
     pub rules: Rules,
 }
@@ -321,6 +324,9 @@ pub struct Folded {
     pub state: StateRef,
     /// Actions by how they ended.
     pub outcomes: std::collections::BTreeMap<String, u32>,
+    /// Nothing was carried out: the values of somebody were erased.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erasure: bool,
 }
 
 /// A run that is over.
@@ -612,6 +618,9 @@ pub struct Standing {
     pub noticed: BTreeMap<String, RunId>,
     /// Runs that are not over, oldest first.
     pub open: Vec<OpenRun>,
+    /// Generations at which the values of somebody were erased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<u64>,
     /// Plans that keep something back for approvals, oldest first. The plan of a newer accepted
     /// intake voids them.
     pub pending: Vec<Pending>,
@@ -791,6 +800,9 @@ impl Standing {
             }
             Event::Fold(fold) => {
                 next.state = fold.state.clone();
+                if fold.erasure {
+                    next.erased.push(generation);
+                }
                 next.set_stage(run, Stage::Folded, generation, None);
             }
             Event::Close(closed) => {

@@ -402,16 +402,26 @@ pub async fn write(
     persons: &str,
     rows: Option<SealedRows>,
 ) -> Result<(), StoreError> {
+    draw(store, report).await?;
+    let folder = format!("runs/{}/report", report.run);
+    if let Some(mut rows) = rows {
+        let receipt = receipt(store, report, persons, &mut rows).await?;
+        store.put(&format!("{folder}/receipt.csv"), receipt).await?;
+    }
+    Ok(())
+}
+
+/// Writes what is drawn from a report alone.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn draw(store: &Store, report: &Report) -> Result<(), StoreError> {
     let folder = format!("runs/{}/report", report.run);
     let json = serde_json::to_vec_pretty(report).expect("a report is always JSON");
     store.put(&format!("{folder}/report.json"), json).await?;
     store
         .put(&format!("{folder}/report.html"), html(report))
         .await?;
-    if let Some(mut rows) = rows {
-        let receipt = receipt(store, report, persons, &mut rows).await?;
-        store.put(&format!("{folder}/receipt.csv"), receipt).await?;
-    }
     Ok(())
 }
 

@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Status(At),
     /// Walk the chain, hash everything again, make every plan again
     Verify(Verify),
+    /// Take the personal values of one person out of everything that is kept; the chain still verifies
+    Erase(Erase),
     /// What Rollcall makes of a file, row by row
     Read(Read),
     /// What an export looks like: columns, types, what is suspicious, a mapping to begin with
@@ -340,6 +342,17 @@ pub(crate) struct Verify {
     /// Prove that this entry is still part of the chain
     #[arg(long, value_name = "GENERATION:SHA256")]
     pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Erase {
+    /// A worker id of theirs, or their key
+    pub(crate) worker: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Also while their account is in use, or steps are to come
+    #[arg(long)]
+    pub(crate) anyway: bool,
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,7 @@ mod deliveries;
 mod determinism;
 mod devices;
 mod drift;
+mod erasure;
 mod explain;
 mod grants;
 mod groups;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         determinism::trials(),
         devices::trials(),
         drift::trials(),
+        erasure::trials(),
         explain::trials(),
         grants::trials(),
         groups::trials(),

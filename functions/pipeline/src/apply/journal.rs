@@ -134,7 +134,21 @@ impl Lines {
         })
     }
 
-    /// The next line.
+    /// The next line that begins before a byte.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn next_before(&mut self, end: u64) -> Result<Option<Line>, StoreError> {
+        while self.at < end {
+            match self.read()? {
+                Some((_, line)) if line.is_empty() => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next line that is not blank: values that were erased leave blank ones.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -143,6 +157,10 @@ impl Lines {
         reason = "an iterator cannot lend its error this way"
     )]
     pub fn next(&mut self) -> Result<Option<Line>, StoreError> {
+        self.next_before(u64::MAX)
+    }
+
+    fn read(&mut self) -> Result<Option<Line>, StoreError> {
         let mut line = Vec::new();
         let read = std::io::BufRead::read_until(&mut self.from, b'\n', &mut line).map_err(|e| {
             StoreError::Backend {

@@ -140,6 +140,24 @@ pub async fn answers_about(
     Ok(None)
 }
 
+/// Every account in a stored `tenant.jsonl`.
+///
+/// # Errors
+/// As for [`answers_about`].
+pub(crate) async fn accounts_in(
+    store: &Store,
+    key: &str,
+    mut each: impl FnMut(&Account),
+) -> Result<(), StoreError> {
+    let mut lines = lines_of(store, key).await?;
+    while let Some(line) = lines.next()? {
+        if let Line::Account(_, answer) = line {
+            answer.iter().for_each(&mut each);
+        }
+    }
+    Ok(())
+}
+
 /// One line of a `tenant.jsonl`.
 pub(super) enum Line {
     Moved(Vec<ObjectId>),

@@ -190,7 +190,7 @@ fn in_file(
         let row = rows.at(job.byte)?;
         let given = Given {
             now: request.now,
-            key: request.key,
+            key: &request.key,
         };
         said.push(rows.map(&row, &given).identity);
     }

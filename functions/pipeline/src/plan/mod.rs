@@ -8,6 +8,7 @@
 
 mod desk;
 mod drafts;
+mod gone;
 mod lines;
 mod orders;
 mod read;
@@ -26,7 +27,7 @@ use rollcall_core::groups::{Catalogue, Group, Groups};
 use rollcall_core::guards;
 use rollcall_core::model::{Finding, FindingKind, ObjectId, Place, RunId, Severity};
 use rollcall_core::notice;
-use rollcall_core::plan::{Counts, Inputs, PlanSummary};
+use rollcall_core::plan::{Counts, GuardVerdict, Inputs, PlanSummary};
 use rollcall_core::policy::{Context, GrantTerms, Workflows};
 use rollcall_core::profile;
 use rollcall_core::slices::Slices;
@@ -34,9 +35,10 @@ use rollcall_core::state::account_behind;
 use rollcall_core::workers::ProtectedRule;
 
 use self::desk::Desk;
-pub(crate) use self::desk::answers;
 pub use self::desk::{Answers, answers_about};
+pub(crate) use self::desk::{accounts_in, answers};
 use self::drafts::Drafts;
+pub(crate) use self::gone::Gone;
 use self::lines::Lines;
 use self::orders::{Orders, Verdicts};
 use self::read::{Scan, SetAside};
@@ -112,6 +114,8 @@ pub struct Made {
     pub next_due: Option<Timestamp>,
     /// See [`crate::log::Planned::again`].
     pub again: Option<Timestamp>,
+    /// See [`crate::log::Planned::seeded`].
+    pub seeded: bool,
     /// The run that it takes back.
     pub undoes: Option<RunId>,
     /// Where the notices lie that it takes in.
@@ -148,7 +152,7 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         Some(_) | None => Looked::default(),
     };
     let missing = looked.missing();
-    let comparison = if delivery.is_some() {
+    let mut comparison = if delivery.is_some() {
         let terms = Terms {
             coverage: &coverage,
             now: request.now,
@@ -170,6 +174,14 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             findings.extend(about(&request, &mut due));
         }
         due
+    };
+    let gone = request.gone.take();
+    if let Some(gone) = &gone {
+        gone.stand_in(&mut comparison.touched);
+    }
+    let recorded = |verdict: GuardVerdict| match &gone {
+        Some(gone) => gone.recorded(verdict),
+        None => verdict,
     };
     if coverage.proves_absence() && scan.roster.keyless() > 0 && comparison.listed_gone > 0 {
         findings.push(absence_not_counted(
@@ -230,6 +242,8 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     drafts.hold(&findings);
     let mut set_aside = SetAside::default();
     for chunk in comparison.touched.chunks(CHUNK) {
+        let others = gone.as_ref().map(|gone| gone.leave_out(chunk));
+        let chunk = others.as_deref().unwrap_or(chunk);
         let from = findings.len();
         let told = (&mut findings, &mut set_aside);
         let persons = read::subjects(chunk, &scan, &mut rows, &request, &mut lines, told)?;
@@ -248,7 +262,8 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     }
     findings.extend(set_aside.findings(&request));
     if let Some(undo) = undo {
-        let mut persons = read::Undoing::new(undo)?;
+        let gone = gone.as_ref().map(|gone| &gone.keys);
+        let mut persons = read::Undoing::new(undo, gone)?;
         loop {
             let some = persons.next(CHUNK, &request, &mut lines)?;
             if some.is_empty() {
@@ -261,18 +276,21 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         }
     }
     let inherited = succession::ask(&mut drafts, &mut desk, &scan, &mut rows, &request).await?;
-    let in_slices = slices::judge(&mut drafts, &lines, &request, &mut findings)?;
+    let mut in_slices = slices::judge(&mut drafts, &lines, &request, &mut findings)?;
+    if let Some(gone) = &gone {
+        in_slices.as_recorded(&gone.guards);
+    }
     let [disables, removed] = in_slices.left;
-    let budget = guards::disables(
+    let budget = recorded(guards::disables(
         request.policy,
         request.disables_before,
         disables,
         comparison.managed,
-    );
+    ));
     // What waits for another reason takes no place of those that would go.
     let deletions = drafts.deletions.iter();
     let deletions = deletions.filter(|place| !inherited.contains_key(place));
-    let deletions = guards::deletions(
+    let deletions = recorded(guards::deletions(
         request.policy,
         request
             .slices_before
@@ -281,13 +299,13 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
             .unwrap_or(0),
         u32::try_from(deletions.count()).unwrap_or(u32::MAX),
         comparison.managed,
-    );
-    let removals = guards::removals(
+    ));
+    let removals = recorded(guards::removals(
         request.policy,
         request.removals_before,
         removed,
         comparison.managed,
-    );
+    ));
     let looked = match request.groups {
         // A release looks at those that somebody is to come into.
         Some(groups) if delivery.is_none() && !drafts.named.is_empty() => {
@@ -318,11 +336,13 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         tenant_sha256: tenant.sha256(),
         tzdb: rollcall_core::plan::tzdb().to_owned(),
     };
-    let churn = drafts.churn.judge(request.policy, comparison.managed);
+    let (churn, moving) = drafts.churn.judge(request.policy, comparison.managed);
+    let churn = (recorded(churn), moving);
     let gates = match &undoes {
         Some(_) => vec![guards::undo(drafts.people())],
         None => gates,
     };
+    let gates = gates.into_iter().map(recorded).collect();
     let verdicts = Verdicts {
         undoes,
         churn: delivery.is_some().then_some(churn),

@@ -733,6 +733,7 @@ impl<'a> Orders<'a> {
             without: self.losers.counts(),
             next_due: self.next_due,
             again: self.again,
+            seeded: self.request.key.is_seeded(),
             undoes: self.verdicts.undoes,
             notices: self
                 .request

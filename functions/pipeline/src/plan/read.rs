@@ -214,14 +214,17 @@ pub(super) struct Undoing {
     run: RunId,
     deeds: BufReader<SpooledTempFile>,
     line: Vec<u8>,
+    gone: BTreeSet<u128>,
 }
 
 impl Undoing {
-    pub(super) fn new(undo: Undo) -> Result<Self, PlanError> {
+    /// `gone`: of whom nothing is decided any more.
+    pub(super) fn new(undo: Undo, gone: Option<&BTreeSet<u128>>) -> Result<Self, PlanError> {
         Ok(Self {
             run: undo.run,
             deeds: undo.deeds.reader()?,
             line: Vec::new(),
+            gone: gone.cloned().unwrap_or_default(),
         })
     }
 
@@ -241,6 +244,9 @@ impl Undoing {
             let (key, deed): (String, Deed) =
                 serde_json::from_slice(line).map_err(std::io::Error::from)?;
             let key = u128::from_str_radix(&key, 16).unwrap_or_default();
+            if self.gone.contains(&key) {
+                continue;
+            }
             // Whom the state does not have, nothing was done to.
             if let Ok(at) = state.hot().binary_search_by_key(&key, |hot| hot.key) {
                 places.push(at);
@@ -501,7 +507,7 @@ fn see(
         let row = rows.at(job.byte)?;
         let given = Given {
             now: request.now,
-            key: request.key,
+            key: &request.key,
         };
         let mut mapped = rows.map(&row, &given);
         mapped.identity.source.clone_from(&beside);
@@ -556,7 +562,7 @@ fn take_in(
     };
     let given = Given {
         now: request.now,
-        key: request.key,
+        key: &request.key,
     };
     let mapped = rows.map(&row, &given);
     let doubt = mapped.findings.iter().any(|f| f.severity == Severity::Held);

@@ -14,7 +14,7 @@ use rollcall_core::policy::{Policy, Target as Kind};
 use rollcall_core::profile::Profile;
 use rollcall_core::texts::Texts;
 
-use super::Undo;
+use super::{Gone, Undo};
 use crate::log::{Accepted, Intake, Rules, Standing};
 use crate::notices::Noticed;
 use crate::rows::SealedRows;
@@ -42,6 +42,8 @@ pub struct Request<'a> {
     pub undo: Option<Undo>,
     /// What people say of persons, taken in before they are decided about; releases only.
     pub notices: &'a [Noticed],
+    /// Whose values were erased since; of a plan that is made again.
+    pub(crate) gone: Option<Gone>,
     /// Accounts that others changed, whose people are planned anew; ascending.
     pub moved: Vec<ObjectId>,
     /// The state.
@@ -73,7 +75,7 @@ pub struct Request<'a> {
     /// What people are told.
     pub texts: Option<&'a Texts>,
     /// What hides values in evidence.
-    pub key: &'a EvidenceKey,
+    pub key: EvidenceKey,
     /// What core has to know of the target.
     pub kind: Kind,
     /// What carrying out so many actions by operation will take.
@@ -92,6 +94,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) notices: &'a [Noticed],
     /// Accounts that others changed; of a stored plan its answers say so.
     pub(crate) moved: Vec<ObjectId>,
+    /// Whose values were erased since.
+    pub(crate) gone: Option<Gone>,
     /// What stands before it.
     pub(crate) standing: &'a Standing,
     /// The state that stands then.
@@ -123,7 +127,7 @@ pub(crate) struct Book<'a> {
 
 /// What is the same for every plan of a pipeline.
 pub(crate) struct Common<'a> {
-    pub(crate) key: &'a EvidenceKey,
+    pub(crate) key: EvidenceKey,
     pub(crate) kind: Kind,
     pub(crate) forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
 }
@@ -136,6 +140,7 @@ impl<'a> Request<'a> {
             undo,
             notices,
             moved,
+            gone,
             standing,
             state,
             freshness,
@@ -169,6 +174,7 @@ impl<'a> Request<'a> {
             intake,
             undo,
             notices,
+            gone,
             moved,
             state,
             baseline: full.map(|it| IntakeCounts {

@@ -17,7 +17,7 @@ use super::{CHUNK, PlanError, Request};
 
 /// The slices of a policy.
 pub(super) fn compile(request: &Request<'_>) -> Result<Option<Slices>, PlanError> {
-    Slices::compile(request.policy, request.mapping, request.key).map_err(|errors| {
+    Slices::compile(request.policy, request.mapping, &request.key).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         PlanError::Rule(errors.join("; "))
     })

@@ -233,6 +233,7 @@ impl Pipeline {
         let folded = Folded {
             state: next.clone(),
             outcomes: counts,
+            erasure: false,
         };
         let objects = Objects {
             evidence: segments,

@@ -396,6 +396,10 @@ impl Pipeline {
                 self.fold(head, &stored, overtaken).await?;
                 Ok(None)
             }
+            Stage::Folded if self.is_erasure(open).await? => {
+                Box::pin(self.go_on_erasing(head, open)).await?;
+                Ok(None)
+            }
             Stage::Folded => {
                 let generation = self.plan_generation(&open.run, open.generation).await?;
                 let stored = self.stored(generation).await?;
@@ -418,7 +422,7 @@ impl Pipeline {
 
     /// One consumer of the embedded queue at a time; others wait here. The operating system
     /// lets go of the lock when the process ends, however it ends.
-    async fn lock(&self) -> Result<Option<std::fs::File>, StoreError> {
+    pub(crate) async fn lock(&self) -> Result<Option<std::fs::File>, StoreError> {
         let Some(folder) = self.folder.as_ref().filter(|_| self.queue.is_none()) else {
             return Ok(None);
         };
@@ -437,6 +441,11 @@ impl Pipeline {
             .await
             .map_err(|e| fail(std::io::Error::other(e)))?
             .map_err(fail)
+    }
+
+    async fn is_erasure(&self, open: &OpenRun) -> Result<bool, StoreError> {
+        let (entry, _) = log::entry(&self.store, open.generation).await?;
+        Ok(matches!(entry.event, Event::Fold(folded) if folded.erasure))
     }
 
     fn approved(head: &Head, stored: &Stored) -> Approvals {

@@ -11,6 +11,7 @@ use crate::log::{Event, Head, Intake, Objects, Planned, Rules, Standing, StateRe
 use crate::notices::Noticed;
 use crate::plan::{self, Answers, Book, Common, Freshness, Ground, Made, PlanError, Request, Undo};
 use crate::rows::SealedRows;
+use crate::salts;
 use crate::spool::Spool;
 use crate::state::State;
 use crate::store::{ObjectRef, StoreError};
@@ -76,6 +77,7 @@ impl Pipeline {
             undo,
             notices,
             moved: std::mem::take(&mut moved.accounts),
+            gone: None,
             standing: &head.standing,
             state: &state,
             freshness,
@@ -182,8 +184,9 @@ impl Pipeline {
         &'a self,
         forecast: &'a (dyn Fn(&BTreeMap<String, u32>) -> Forecast + Sync),
     ) -> Result<Common<'a>, RunError> {
+        let key = self.key.get().await?;
         Ok(Common {
-            key: self.key.get().await?,
+            key: salts::for_plans(&self.store, key).await?,
             kind: self.target.kind(),
             forecast,
         })
@@ -264,6 +267,7 @@ impl Pipeline {
             again: made.again,
             undoes: made.undoes,
             notices: made.notices.iter().map(|it| it.key.clone()).collect(),
+            seeded: made.seeded,
             rules: self.rules(),
             intake,
         };

@@ -68,12 +68,9 @@ impl Records {
             return Err(corrupt("persons and plan are not in the same order"));
         }
         if let Some((_, to)) = order.values {
-            while let Some(((_, end), line)) = self.values.next()? {
+            while let Some((_, line)) = self.values.next_before(to)? {
                 let value: ActionValues = parse("actions.jsonl", &line)?;
                 values.insert(value.id.clone(), value);
-                if end + 1 >= to {
-                    break;
-                }
             }
         }
         Ok(Some(Recorded {

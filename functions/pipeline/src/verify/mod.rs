@@ -4,10 +4,14 @@
 
 mod replay;
 
+pub(crate) use self::replay::Replay;
+
 use rollcall_core::digest::sha256;
+use rollcall_core::model::{OrderId, RunId};
 use serde::Serialize;
 
 use crate::approve::unproved;
+use crate::erase::Erasures;
 use crate::log::{self, Entry, Event, Standing};
 use crate::run::{Pipeline, RunError};
 use crate::store::{ObjectRef, Store, StoreError, parse};
@@ -23,8 +27,15 @@ pub struct Verified {
     pub objects: u64,
     /// Values that are no longer stored: expired or erased, which is no fault.
     pub values_gone: u64,
+    /// Values of which a part was erased for somebody, and whose other bytes are what that left.
+    pub values_erased: u64,
     /// Plans made again with the same bytes.
     pub plans_replayed: u64,
+    /// Plans made again but for what was erased: every order of everybody else is the same.
+    pub plans_replayed_in_part: u64,
+    /// What cannot be made again because values were erased: by run the persons, and orders of others
+    /// that follow from such a value.
+    pub erased: Vec<String>,
     /// Plans whose inputs are no longer all stored.
     pub plans_not_replayed: u64,
     /// Generation and hash of the head: keep it elsewhere, and `--head` proves later that
@@ -45,11 +56,12 @@ impl Pipeline {
             ..Verified::default()
         };
         let digests = self.key.get().await?;
+        let head = log::head(&self.store).await?;
+        let erasures = Erasures::read(&self.store, &head).await?;
         let mut previous: Option<String> = None;
         let mut standing = Standing::default();
         let mut seen = expected.is_none();
-        let newest = log::head(&self.store).await?.generation;
-        for generation in 1..=newest {
+        for generation in 1..=head.generation {
             let key = log::key(generation);
             let bytes = match self.store.get(&key).await {
                 Ok(bytes) => bytes,
@@ -78,7 +90,7 @@ impl Pipeline {
                 out.problems
                     .push(format!("{key} does not follow the entry before it"));
             }
-            self.objects(&entry, &mut out).await?;
+            self.objects(&entry, &erasures, &mut out).await?;
             let before = standing.clone();
             let mut after = before.after(&entry.run, entry.at, generation, &entry.event);
             if let Event::Approval(approval) = &entry.event {
@@ -93,9 +105,10 @@ impl Pipeline {
                     .push(format!("{key}: its standing is not the fold of the log"));
             }
             if matches!(entry.event, Event::Plan(_)) {
-                match self.replay(digests, &entry, &before).await {
-                    Ok(Some(problem)) => out.problems.push(format!("{key}: {problem}")),
-                    Ok(None) => out.plans_replayed += 1,
+                match Box::pin(self.replay(digests, &entry, &before, &erasures)).await {
+                    Ok(Replay::Differs(problem)) => out.problems.push(format!("{key}: {problem}")),
+                    Ok(Replay::Same) => out.plans_replayed += 1,
+                    Ok(Replay::Apart(orders)) => out.apart(&entry.run, &orders),
                     Err(StoreError::NotFound(_)) => out.plans_not_replayed += 1,
                     Err(e) => out.problems.push(format!("{key}: {e}")),
                 }
@@ -114,7 +127,12 @@ impl Pipeline {
         Ok(out)
     }
 
-    async fn objects(&self, entry: &Entry, out: &mut Verified) -> Result<(), StoreError> {
+    async fn objects(
+        &self,
+        entry: &Entry,
+        erasures: &Erasures,
+        out: &mut Verified,
+    ) -> Result<(), StoreError> {
         for object in &entry.accepts {
             match check(&self.store, object).await? {
                 Check::Same => out.objects += 1,
@@ -123,13 +141,42 @@ impl Pipeline {
             }
         }
         for object in &entry.values {
-            match check(&self.store, object).await? {
+            let left = erasures.left(object);
+            let now = match left {
+                Some(Some(sha256)) => ObjectRef {
+                    sha256: sha256.to_owned(),
+                    ..object.clone()
+                },
+                Some(None) | None => object.clone(),
+            };
+            match check(&self.store, &now).await? {
+                Check::Same if left.is_some() => out.values_erased += 1,
                 Check::Same => {}
                 Check::Gone => out.values_gone += 1,
                 Check::Changed => out.problems.push(format!("{} was changed", object.key)),
             }
         }
         Ok(())
+    }
+}
+
+impl Verified {
+    /// A plan that was made again but for what was erased.
+    fn apart(&mut self, run: &RunId, orders: &[OrderId]) {
+        self.plans_replayed_in_part += 1;
+        let beside = match orders {
+            [] => String::new(),
+            orders => {
+                let orders: Vec<&str> = orders.iter().map(OrderId::as_str).collect();
+                format!(
+                    ", and of others that follow from them {}",
+                    orders.join(", ")
+                )
+            }
+        };
+        self.erased.push(format!(
+            "run {run}: orders of persons who were erased{beside}"
+        ));
     }
 }
 

@@ -5,6 +5,7 @@ mod approve;
 mod check;
 mod compare;
 mod demo;
+mod erase;
 mod eval;
 mod explain;
 mod forecast;
@@ -61,6 +62,7 @@ pub(crate) fn dispatch(
         Command::Halt(args) => halt::halt(&args, printer, wrap),
         Command::Resume(args) => halt::resume(&args, printer, wrap),
         Command::Status(args) => status::status(&args, printer, wrap),
+        Command::Erase(args) => erase::erase(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),
         Command::Read(args) => read::read(&args, printer),
         Command::Profile(args) => profile::profile(&args, printer),

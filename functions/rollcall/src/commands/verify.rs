@@ -19,15 +19,20 @@ pub(crate) fn verify(
             printer.json(&verified);
         } else {
             printer.data(&format!(
-                "{} log entries, {} evidence objects, {} plans made again ({} no longer can be), \
-                 {} values expired or erased\nhead {}\n",
+                "{} log entries, {} evidence objects, {} plans made again ({} but for what was erased, {} no \
+                 longer can be), {} values expired, {} erased in part\nhead {}\n",
                 verified.entries,
                 verified.objects,
-                verified.plans_replayed,
+                verified.plans_replayed + verified.plans_replayed_in_part,
+                verified.plans_replayed_in_part,
                 verified.plans_not_replayed,
                 verified.values_gone,
+                verified.values_erased,
                 verified.head.as_deref().unwrap_or("(empty)"),
             ));
+        }
+        for erased in &verified.erased {
+            printer.say(&format!("not made again, erased: {erased}"));
         }
         for problem in &verified.problems {
             printer.error(problem);
