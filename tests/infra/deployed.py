@@ -281,7 +281,7 @@ class Deployed(unittest.TestCase):
                 old[prefix] = rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
         self.assertEqual(days, {"values/": 35, "inbox/": 35, "runs/": 400})
         # Of overlapping rules the shortest would win.
-        self.assertEqual(old, {"values/": 1, "inbox/": 1, "runs/": 1, "state/": 14})
+        self.assertEqual(old, {"values/": 1, "inbox/": 1, "runs/": 1, "state/": 14, "state/seed.json": 1})
         kept = s3.get_bucket_lifecycle_configuration(Bucket=self.made["EvidenceBucket"])["Rules"]
         self.assertFalse([rule for rule in kept if "Expiration" in rule])
 

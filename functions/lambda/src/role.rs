@@ -171,7 +171,9 @@ async fn pull(
 }
 
 async fn plan(connected: &Connected) -> Result<Value, FunctionError> {
-    let planned = connected.pipeline.advance(Until::Planned).await?;
+    let pipeline = &connected.pipeline;
+    let erased = pipeline.erase_asked(pipeline.clock.now()).await?;
+    let planned = pipeline.advance(Until::Planned).await?;
     let parked = planned.iter().filter(|done| done.stored.planned.parked);
     let parked = parked.count();
     let runs: Vec<_> = planned.iter().map(|done| &done.run).collect();
@@ -181,7 +183,8 @@ async fn plan(connected: &Connected) -> Result<Value, FunctionError> {
         count("PlansParked", parked),
         count("OrdersSent", sent),
     ]);
-    Ok(json!({"planned": runs, "sent": sent}))
+    let erased: Vec<_> = erased.iter().map(|done| &done.run).collect();
+    Ok(json!({"planned": runs, "sent": sent, "erased": erased}))
 }
 
 async fn release(connected: &Connected) -> Result<Value, FunctionError> {

@@ -318,7 +318,7 @@ pub struct LetGo {
 }
 
 /// Where the state stands after a fold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Folded {
     /// The files that make up the state now.
     pub state: StateRef,
@@ -327,6 +327,9 @@ pub struct Folded {
     /// Nothing was carried out: the values of somebody were erased.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erasure: bool,
+    /// The word that asked for that, by key, where one did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<String>,
 }
 
 /// A run that is over.
@@ -803,6 +806,8 @@ impl Standing {
                 if fold.erasure {
                     next.erased.push(generation);
                 }
+                let heard = fold.heard.iter().cloned();
+                next.noticed.extend(heard.map(|key| (key, run.clone())));
                 next.set_stage(run, Stage::Folded, generation, None);
             }
             Event::Close(closed) => {

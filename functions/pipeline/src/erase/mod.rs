@@ -6,6 +6,7 @@
 //! leaves an open run, with which the next one goes on. Invariant: what is kept of others stays, to
 //! the byte, but for words that are the person's alone.
 
+mod asked;
 mod record;
 mod redact;
 mod values;
@@ -28,7 +29,7 @@ use crate::report;
 use crate::run::{Pipeline, RunError, Step, named, run_id};
 use crate::salts;
 use crate::state::{self, Named, State};
-use crate::store::{StoreError, parse};
+use crate::store::{ObjectRef, StoreError, parse};
 use crate::verify::Replay;
 
 /// What is asked for.
@@ -69,8 +70,24 @@ impl Pipeline {
     /// # Errors
     /// [`RunError::Refused`] with what stands against it; nothing is erased then.
     pub async fn erase(&self, ask: &Request<'_>, now: Timestamp) -> Result<Erased, RunError> {
+        self.erase_as_said(ask, None, now).await
+    }
+
+    async fn erase_as_said(
+        &self,
+        ask: &Request<'_>,
+        word: Option<ObjectRef>,
+        now: Timestamp,
+    ) -> Result<Erased, RunError> {
         let _alone = self.lock().await?;
         let head = log::head(&self.store).await?;
+        if let Some(open) = head.standing.open.first() {
+            return Err(RunError::Refused(format!(
+                "run {} is under way, and may need the values; let `rollcall run` bring it to its end, then \
+                 erase",
+                open.run
+            )));
+        }
         let whose = self.whom(&head, ask).await?;
         let erasure = self.planned_erasure(&head, whose, ask.by, now).await?;
         let run = run_id(now);
@@ -81,9 +98,10 @@ impl Pipeline {
             state: head.standing.state.clone(),
             outcomes: BTreeMap::new(),
             erasure: true,
+            heard: word.iter().map(|it| it.key.clone()).collect(),
         };
         let objects = Objects {
-            evidence: vec![evidence],
+            evidence: std::iter::once(evidence).chain(word).collect(),
             values: Vec::new(),
         };
         let said = self.commit(&head, &run, Event::Fold(folded), objects).await;
@@ -104,13 +122,6 @@ impl Pipeline {
 
     /// Who is meant, unless something stands against it.
     async fn whom(&self, head: &Head, ask: &Request<'_>) -> Result<Whose, RunError> {
-        if let Some(open) = head.standing.open.first() {
-            return Err(RunError::Refused(format!(
-                "run {} is under way, and may need the values; let `rollcall run` bring it to its end, then \
-                 erase",
-                open.run
-            )));
-        }
         let home = self.settings.source();
         let state = State::load(&self.store, &head.standing.state).await?;
         let worker = WorkerId::new(ask.worker);

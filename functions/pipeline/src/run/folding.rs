@@ -234,6 +234,7 @@ impl Pipeline {
             state: next.clone(),
             outcomes: counts,
             erasure: false,
+            heard: Vec::new(),
         };
         let objects = Objects {
             evidence: segments,

@@ -21,6 +21,22 @@ pub(crate) fn erase(args: &Erase, printer: &Arc<Printer>, wrap: &dyn Wrap) -> an
             by: &by,
             anyway: args.anyway,
         };
+        if pipeline.queue.is_some() {
+            pipeline.ask_erasure(&ask, now).await?;
+            if printer.json {
+                printer.json(&serde_json::json!({
+                    "format_version": 1,
+                    "worker": args.worker,
+                    "asked_by": by,
+                }));
+            }
+            printer.say(&format!(
+                "nothing was touched. Written down by {}: the next plan function carries it out once no run is under way, and its log \
+                 says so",
+                by.0
+            ));
+            return Ok(Exit::Done);
+        }
         let erased = Box::pin(pipeline.erase(&ask, now)).await?;
         if printer.json {
             printer.json(&erased);
