@@ -1,6 +1,6 @@
-//! What a person does about a finding: one sentence per kind, read by the renderers.
+//! What a person does about a finding, and which person: read by the renderers.
 //!
-//! Invariant: every kind has one, and none names a value.
+//! Invariant: every kind has both, and no sentence names a value.
 
 use crate::model::FindingKind;
 
@@ -371,5 +371,153 @@ pub const fn advice(kind: FindingKind) -> &'static str {
             "The first day had passed before HR sent the worker. Nothing to do here; HR may enter \
              hires earlier."
         }
+    }
+}
+
+/// Who acts on findings, those first with whom a day counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// Who watches over access.
+    Security,
+    /// Who keeps the data of people and drops the files.
+    Hr,
+    /// Who writes mapping, policy and rules.
+    Engineer,
+    /// Who looks after accounts, licences and devices by hand.
+    Operations,
+    /// Nothing is to be done.
+    Nobody,
+}
+
+impl Owner {
+    /// In reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Security => "Security",
+            Self::Hr => "HR operations",
+            Self::Engineer => "Identity engineer",
+            Self::Operations => "IT operations",
+            Self::Nobody => "Nobody: for information",
+        }
+    }
+
+    /// In addresses within a page.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Security => "security",
+            Self::Hr => "hr",
+            Self::Engineer => "engineer",
+            Self::Operations => "operations",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+/// Who has to act. Where several could, whoever the sentence of [`advice`] asks first.
+pub const fn owner(kind: FindingKind) -> Owner {
+    match kind {
+        FindingKind::AccountDisabledElsewhere
+        | FindingKind::AccountUnclaimed
+        | FindingKind::AccessAfterTermination
+        | FindingKind::DeceasedReview
+        | FindingKind::LegalHold
+        | FindingKind::WipeRejected
+        | FindingKind::DeviceGoneUnconfirmed
+        | FindingKind::NoticeUnknown
+        | FindingKind::LeaverBackdated => Owner::Security,
+        FindingKind::FieldCount
+        | FindingKind::TrailingEmptyField
+        | FindingKind::DuplicateConflict
+        | FindingKind::DuplicateIdentical
+        | FindingKind::KeyCleaned
+        | FindingKind::KeyMissing
+        | FindingKind::KeyFormatMismatch
+        | FindingKind::KeyScientificNotation
+        | FindingKind::EncodingError
+        | FindingKind::HeaderCleaned
+        | FindingKind::HeaderDuplicate
+        | FindingKind::NumberFormat
+        | FindingKind::ValueForm
+        | FindingKind::HeaderBlank
+        | FindingKind::HeaderRepeated
+        | FindingKind::DateFormat
+        | FindingKind::DateInvalid
+        | FindingKind::ZoneUnknown
+        | FindingKind::ManagerNotInRoster
+        | FindingKind::ManagerIsSelf
+        | FindingKind::RequiredMissing
+        | FindingKind::ValueRefused
+        | FindingKind::AbsenceNotCounted
+        | FindingKind::MissingOnce
+        | FindingKind::MissingDisabled
+        | FindingKind::Reappeared
+        | FindingKind::PendingRowMissing
+        | FindingKind::MissingPrehire
+        | FindingKind::MissingUnresolved
+        | FindingKind::JobMissing
+        | FindingKind::PersonMissing
+        | FindingKind::HiddenRowsRead
+        | FindingKind::MergedValue
+        | FindingKind::CellError
+        | FindingKind::FormulaWithoutValue
+        | FindingKind::KeyFromNumber
+        | FindingKind::PrecisionLost
+        | FindingKind::RowCountAtFormatLimit
+        | FindingKind::StaleContent
+        | FindingKind::BridgedGap
+        | FindingKind::IdReuse
+        | FindingKind::ManagerCycle
+        | FindingKind::Undone
+        | FindingKind::JobBesideDismissal
+        | FindingKind::ReasonOfThePast
+        | FindingKind::NotificationHeld => Owner::Hr,
+        FindingKind::EncodingAssumed
+        | FindingKind::ValueUnknown
+        | FindingKind::SeveralValues
+        | FindingKind::SourceWider
+        | FindingKind::GoneAtSource
+        | FindingKind::AttributeNowhere
+        | FindingKind::HeaderDrift
+        | FindingKind::StatusUnknown
+        | FindingKind::TzAssumed
+        | FindingKind::MappingError
+        | FindingKind::NameTaken
+        | FindingKind::NotOwner
+        | FindingKind::NobodyOfRow
+        | FindingKind::SheetChosen
+        | FindingKind::HiddenSheetIgnored
+        | FindingKind::WipeOff
+        | FindingKind::DevicesUnread
+        | FindingKind::OutOfScope
+        | FindingKind::SliceWithoutTop
+        | FindingKind::LicenceRefused
+        | FindingKind::LicenceConflict
+        | FindingKind::GrantUndecided
+        | FindingKind::WorkflowUndecided
+        | FindingKind::GroupDiffers
+        | FindingKind::RuleTakesNobody
+        | FindingKind::EstateUnread
+        | FindingKind::RolesUnread => Owner::Engineer,
+        FindingKind::AccountAmbiguous
+        | FindingKind::AccountGone
+        | FindingKind::NoRemoteAction
+        | FindingKind::OwnershipUnknown
+        | FindingKind::DeviceUnresponsive
+        | FindingKind::DeviceUnresolved
+        | FindingKind::DeviceFailed
+        | FindingKind::DeviceOfOthers
+        | FindingKind::SeatsShort
+        | FindingKind::Irreversible
+        | FindingKind::ChangedSince
+        | FindingKind::DeviceUnknown
+        | FindingKind::OnlyOwner => Owner::Operations,
+        FindingKind::PreambleSkipped
+        | FindingKind::FooterSkipped
+        | FindingKind::ControlTotalOk
+        | FindingKind::ManagerWaits
+        | FindingKind::NeverProvisioned
+        | FindingKind::Withdrawn
+        | FindingKind::NoticeIdle
+        | FindingKind::LateHire => Owner::Nobody,
     }
 }

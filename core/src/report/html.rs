@@ -1,41 +1,74 @@
 //! `report.html`: the report as one page that opens anywhere, prints, and fetches nothing.
 //!
-//! The template stands in `report.html`; this file only arranges what it draws. Values come from
-//! HR and are never code (P17): the template engine escapes every one, the page's own policy
-//! forbids scripts and loading, and characters that hide or reorder text are written out.
-//! Invariant: nothing is counted here; a table that is cut short says of how many.
+//! The template stands in `report.html`, its style and its one script beside it; this file only
+//! arranges what they draw. Values come from HR and are never code (P17): the template engine
+//! escapes every one, the data block cannot be ended from within, the page's own policy lets run
+//! the very bytes of that script and nothing else, and characters that hide or reorder text are
+//! written out. Invariant: nothing is counted here; a table that is cut short says of how many.
 
 use std::cmp::Reverse;
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
-use super::advice::advice;
+use super::advice::{advice, owner};
+use super::charts::{self, Chart};
+use super::rows::{ChangeRow, FindingRow, Lists, Moment, ProofRow, kind_name, moment, severity};
 use super::statistics::{Group, groups};
+use super::visible::written_out;
 use super::words::{decimal, duration, grouped};
-use super::{Change, Hold, OutcomeCounts, Report, RunKind, SourceFacts};
+use super::{Change, Hold, Report, RunKind, SourceFacts};
+use crate::base64;
 use crate::delta::Coverage;
-use crate::model::{Attributes, Finding, FindingKind, Op, ProofItem, ProofOf, Severity};
-use crate::plan::{GroupCounts, LicenceCounts, Verdict, plain};
-use crate::policy::DeltaKind;
+use crate::model::Op;
+use crate::plan::{GroupCounts, LicenceCounts, Verdict};
 
 const TEMPLATE: &str = include_str!("report.html");
+const STYLE: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("report.js");
 
-/// Rows drawn in one table: a browser still scrolls and searches that many without trouble.
-const ROWS_DRAWN: usize = 5_000;
+/// Rows drawn of a table that the script can draw whole: enough for whoever reads the page where
+/// scripts were taken out, few enough for the page to open at once.
+const ROWS_DRAWN: usize = 500;
 
-/// Statuses that the table of changes can be narrowed to, worst first. The style sheet has one
-/// rule for each.
-const STATUSES: [&str; 8] = [
-    "failed", "stale", "unknown", "held", "waiting", "open", "done", "already",
-];
+/// Rows drawn of a table that the script does not touch: a browser still scrolls and searches that
+/// many without trouble.
+const SHORT_ROWS_DRAWN: usize = 5_000;
 
 /// Renders the page. The same report gives the same bytes.
+///
+/// 100,000 changes are a page of some 20 MB; making it takes a few times that of memory.
 pub fn html(report: &Report) -> String {
+    let lists = Lists::of(report);
+    let page = written_out(&drawn(&Page::of(report, &lists)));
+    let (policy, data) = (policy(), lists.data());
+    // A value cannot write one of these marks: the engine escapes what they begin with.
+    let parts = [
+        ("<!--policy-->", policy.as_str()),
+        ("<!--style-->", STYLE),
+        ("<!--data-->", &data),
+        ("<!--script-->", SCRIPT),
+    ];
+    let length = parts.iter().map(|(_, text)| text.len()).sum::<usize>() + page.len();
+    let mut out = String::with_capacity(length);
+    let mut rest = page.as_str();
+    for (mark, text) in parts {
+        let (before, after) = rest.split_once(mark).expect("the template has every mark");
+        out.push_str(before);
+        out.push_str(text);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The template with everything that needs no script.
+fn drawn(page: &Page<'_>) -> String {
     let mut env = Environment::new();
     // A name that the template misspells must fail the tests, not vanish from the page.
     env.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -49,37 +82,21 @@ pub fn html(report: &Report) -> String {
     let template = env
         .template_from_str(TEMPLATE)
         .expect("the template is part of the program and every test parses it");
-    let page = template
-        .render(Value::from(Serde(Page::of(report))))
-        .expect("the template reads only fields that every page has");
-    written_out(&page)
+    template
+        .render(Value::from(Serde(page)))
+        .expect("the template reads only fields that every page has")
 }
 
-/// Shows what would otherwise be invisible or reorder the text around it: control characters as
-/// their pictures, direction overrides and zero-width characters by code point.
-fn written_out(page: &str) -> String {
-    let mut out = String::with_capacity(page.len());
-    for c in page.chars() {
-        match c {
-            '\n' => out.push(c),
-            '\0'..='\u{1f}' => out.push(
-                char::from_u32(0x2400 + u32::from(c)).expect("U+2400 to U+241F are characters"),
-            ),
-            '\u{7f}' => out.push('\u{2421}'),
-            '\u{80}'..='\u{9f}'
-            | '\u{200b}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => {
-                write!(out, "[U+{:04X}]", u32::from(c)).expect("writing to a String cannot fail");
-            }
-            _ => out.push(c),
-        }
-    }
-    out
+/// What the page may do: run this script, be drawn in this style, and nothing else. No text can
+/// become markup by a script either (trusted types).
+fn policy() -> String {
+    let hash = |text: &str| base64::encode(&Sha256::digest(text.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
+         form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
 }
 
 /// How one of several sources stood.
@@ -112,27 +129,28 @@ struct Page<'a> {
     finished: Moment,
     apply_time: String,
     verdict: Banner,
-    attention: Vec<Labelled>,
+    attention: Vec<Attention>,
     numbers: Vec<Labelled>,
     more_numbers: Vec<Labelled>,
-    outcomes: Vec<Bar>,
-    outcomes_total: u64,
-    chart_height: usize,
+    outcomes: Vec<Ending>,
+    outcomes_chart: Option<Chart>,
     ops: Vec<OpRow<'a>>,
+    ops_chart: Option<Chart>,
     holds: &'a [Hold],
     guards: Vec<Guard<'a>>,
     memberships: Table<MembershipRow<'a>>,
     licences: Vec<LicenceRow<'a>>,
-    statuses: Vec<&'static str>,
     changes: Table<ChangeRow<'a>>,
     scheduled: Table<ChangeRow<'a>>,
-    kinds: Vec<KindRow>,
-    findings: Table<FindingRow<'a>>,
+    owners: Vec<OwnerGroup>,
+    findings: Table<DrawnFinding<'a>>,
     lateness: Vec<Labelled>,
     late_open: u32,
+    lateness_chart: Option<Chart>,
     proofs: Table<ProofRow<'a>>,
-    to_prove: Vec<ToProve<'a>>,
+    to_prove: Table<ToProve<'a>>,
     target: Vec<Group>,
+    quotas_chart: Option<Chart>,
     forecast: Vec<Labelled>,
     plan_sha256: &'a str,
     actions_sha256: &'a str,
@@ -167,13 +185,6 @@ struct LicenceRow<'a> {
     ran_out: Option<Moment>,
 }
 
-/// An instant for machines and for people, both in UTC.
-#[derive(Serialize)]
-struct Moment {
-    iso: String,
-    text: String,
-}
-
 #[derive(Serialize)]
 struct Banner {
     tone: &'static str,
@@ -187,13 +198,19 @@ struct Labelled {
     value: String,
 }
 
+/// What somebody has to look at, and where in the changes it is.
 #[derive(Serialize)]
-struct Bar {
+struct Attention {
+    label: &'static str,
+    value: String,
+    status: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Ending {
     name: &'static str,
     meaning: &'static str,
     count: String,
-    top: usize,
-    width: f64,
 }
 
 #[derive(Serialize)]
@@ -222,68 +239,31 @@ struct Table<T> {
     cut: bool,
 }
 
+/// The findings that one owner has to act on.
 #[derive(Serialize)]
-struct ChangeRow<'a> {
-    person: &'a str,
-    delta: &'static str,
-    op: &'static str,
-    values: Vec<Differs<'a>>,
-    manager: Option<&'a str>,
-    grant: Option<&'a str>,
-    reason: &'a str,
-    rule: &'a str,
-    row: Option<u32>,
-    due: Option<Moment>,
-    status: &'a str,
-    note: &'a str,
-    at: Option<Moment>,
-    request_id: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Differs<'a> {
-    name: &'a str,
-    before: Shown,
-    after: Shown,
-}
-
-/// A value in words; `said` when the words are ours and not HR's.
-#[derive(Serialize)]
-struct Shown {
-    text: String,
-    said: bool,
+struct OwnerGroup {
+    key: &'static str,
+    name: &'static str,
+    findings: String,
+    kinds: Vec<KindRow>,
 }
 
 #[derive(Serialize)]
 struct KindRow {
-    kind: FindingKind,
-    severity: Severity,
-    findings: u32,
-    workers: u32,
+    kind: String,
+    severity: &'static str,
+    findings: String,
+    workers: String,
     todo: &'static str,
+    /// A row of it is drawn.
     linked: bool,
 }
 
 #[derive(Serialize)]
-struct FindingRow<'a> {
-    row: Option<u32>,
-    line: Option<u64>,
-    column: Option<&'a str>,
-    worker: Option<&'a str>,
-    kind: FindingKind,
-    severity: Severity,
-    note: &'a str,
+struct DrawnFinding<'a> {
+    #[serde(flatten)]
+    row: FindingRow<'a>,
     first_of_kind: bool,
-}
-
-#[derive(Serialize)]
-struct ProofRow<'a> {
-    person: &'a str,
-    of: &'static str,
-    which: Option<&'a str>,
-    verdict: &'static str,
-    reason: Option<&'a str>,
-    at: Option<Moment>,
 }
 
 #[derive(Serialize)]
@@ -294,35 +274,8 @@ struct ToProve<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &'a Report) -> Self {
-        let (scheduled, changes): (Vec<&Change>, Vec<&Change>) =
-            report.changes.iter().partition(|c| c.status == "scheduled");
-        let changes = changes_table(changes, |c| {
-            let rank = match c.status.as_str() {
-                "failed" => 0_u8,
-                "stale" => 1,
-                "unknown" => 2,
-                _ => 3,
-            };
-            (rank, &c.person)
-        });
-        let scheduled = changes_table(scheduled, |c| (c.due.is_none(), c.due, &c.person));
-        let mut statuses = STATUSES.to_vec();
-        statuses.retain(|s| changes.rows.iter().any(|c| c.status == *s));
-        let findings = findings_table(&report.findings);
-        let kinds = report
-            .finding_counts
-            .iter()
-            .map(|c| KindRow {
-                kind: c.kind,
-                severity: c.severity,
-                findings: c.findings,
-                workers: c.workers,
-                todo: advice(c.kind),
-                linked: findings.rows.iter().any(|f| f.kind == c.kind),
-            })
-            .collect();
-        let outcomes = bars(&report.outcomes);
+    fn of(report: &'a Report, lists: &Lists<'a>) -> Self {
+        let findings = findings(lists);
         Self {
             run: report.run.as_str(),
             kind: match report.kind {
@@ -352,13 +305,16 @@ impl<'a> Page<'a> {
             attention: attention(report),
             numbers: numbers(report),
             more_numbers: more_numbers(report),
-            outcomes_total: outcome_list(&report.outcomes)
-                .iter()
-                .map(|(_, count, _)| u64::from(*count))
-                .sum(),
-            chart_height: outcomes.len() * BAR_STEP,
-            outcomes,
+            outcomes: charts::endings(&report.outcomes)
+                .map(|(name, n, meaning)| Ending {
+                    name,
+                    meaning,
+                    count: grouped(u64::from(n)),
+                })
+                .into(),
+            outcomes_chart: charts::outcomes(report),
             ops: ops(report),
+            ops_chart: charts::operations(report),
             holds: &report.holds,
             guards: report
                 .guards
@@ -373,16 +329,17 @@ impl<'a> Page<'a> {
                 .collect(),
             memberships: memberships(report),
             licences: licences(report),
-            statuses,
-            changes,
-            scheduled,
-            kinds,
+            changes: table(&lists.changes, ROWS_DRAWN, ChangeRow::of),
+            scheduled: table(&lists.scheduled, ROWS_DRAWN, ChangeRow::of),
+            owners: owners(report, &findings),
             findings,
             lateness: lateness(report),
             late_open: report.lateness.open,
-            proofs: proofs(report),
+            lateness_chart: charts::lateness(report),
+            proofs: table(&lists.proofs, ROWS_DRAWN, ProofRow::of),
             to_prove: to_prove(report),
             target: groups(&report.target),
+            quotas_chart: charts::quotas(report),
             forecast: forecast(report),
             plan_sha256: &report.plan_sha256,
             actions_sha256: &report.actions_sha256,
@@ -396,20 +353,12 @@ impl<'a> Page<'a> {
 fn memberships(report: &Report) -> Table<MembershipRow<'_>> {
     let mut all: Vec<(&String, &GroupCounts)> = report.counts.groups.iter().collect();
     all.sort_by_key(|(key, n)| (Reverse(n.enters + n.leaves + n.stays), *key));
-    let rows = all.iter().take(ROWS_DRAWN);
-    Table {
-        total: grouped(all.len() as u64),
-        drawn: grouped(all.len().min(ROWS_DRAWN) as u64),
-        cut: all.len() > ROWS_DRAWN,
-        rows: rows
-            .map(|(group, n)| MembershipRow {
-                group,
-                enters: grouped(u64::from(n.enters)),
-                leaves: grouped(u64::from(n.leaves)),
-                stays: grouped(u64::from(n.stays)),
-            })
-            .collect(),
-    }
+    table(&all, SHORT_ROWS_DRAWN, |(group, n)| MembershipRow {
+        group,
+        enters: grouped(u64::from(n.enters)),
+        leaves: grouped(u64::from(n.leaves)),
+        stays: grouped(u64::from(n.stays)),
+    })
 }
 
 fn licences(report: &Report) -> Vec<LicenceRow<'_>> {
@@ -464,19 +413,25 @@ fn banner(verdict: Verdict) -> Banner {
 }
 
 /// What somebody has to look at, whatever the verdict says.
-fn attention(report: &Report) -> Vec<Labelled> {
+fn attention(report: &Report) -> Vec<Attention> {
     let short = report.counts.licences.values().map(LicenceCounts::short);
+    let o = &report.outcomes;
     let list = [
-        ("failed", report.outcomes.failed),
-        ("stale", report.outcomes.stale),
-        ("unknown", report.outcomes.unknown),
-        ("rows held", report.counts.held),
-        ("due and not disabled", report.lateness.open),
-        ("licences short", short.sum()),
+        ("failed", o.failed, Some("failed")),
+        ("stale", o.stale, Some("stale")),
+        ("unknown", o.unknown, Some("unknown")),
+        ("without anything on record", o.open, Some("open")),
+        ("rows held", report.counts.held, None),
+        ("due and not disabled", report.lateness.open, None),
+        ("licences short", short.sum(), None),
     ];
     list.into_iter()
-        .filter(|(_, n)| *n > 0)
-        .map(|(label, n)| count(label, n))
+        .filter(|(_, n, _)| *n > 0)
+        .map(|(label, n, status)| Attention {
+            label,
+            value: grouped(u64::from(n)),
+            status,
+        })
         .collect()
 }
 
@@ -506,42 +461,6 @@ fn more_numbers(report: &Report) -> Vec<Labelled> {
     ]
 }
 
-fn outcome_list(o: &OutcomeCounts) -> [(&'static str, u32, &'static str); 7] {
-    [
-        ("done", o.done, "written"),
-        ("already", o.already, "was so already"),
-        ("failed", o.failed, "the target refused"),
-        ("stale", o.stale, "somebody changed it in between"),
-        ("waiting", o.waiting, "comes back by itself"),
-        ("held", o.held, "kept back by a guard"),
-        ("unknown", o.unknown, "a person has to look"),
-    ]
-}
-
-/// Height of one bar with its gap, and the widest bar, in the chart's own units.
-const BAR_STEP: usize = 26;
-const BAR_WIDEST: f64 = 240.0;
-
-fn bars(outcomes: &OutcomeCounts) -> Vec<Bar> {
-    let list = outcome_list(outcomes);
-    let most = list.iter().map(|(_, n, _)| *n).max().unwrap_or(0).max(1);
-    list.into_iter()
-        .enumerate()
-        .map(|(i, (name, n, meaning))| {
-            // One action among thousands still shows.
-            let width = f64::from(n) / f64::from(most) * BAR_WIDEST;
-            let width = if n == 0 { 0.0 } else { width.max(2.0) };
-            Bar {
-                name,
-                meaning,
-                count: grouped(u64::from(n)),
-                top: i * BAR_STEP,
-                width: (width * 10.0).round() / 10.0,
-            }
-        })
-        .collect()
-}
-
 fn ops(report: &Report) -> Vec<OpRow<'_>> {
     let c = &report.counts;
     let mut names: Vec<&str> = [&c.actions, &c.scheduled, &c.held_actions]
@@ -562,129 +481,52 @@ fn ops(report: &Report) -> Vec<OpRow<'_>> {
         .collect()
 }
 
-fn changes_table<'a, K: Ord>(
-    mut list: Vec<&'a Change>,
-    order: impl Fn(&'a Change) -> K,
-) -> Table<ChangeRow<'a>> {
-    // Stable: a person's actions keep the order in which they are carried out.
-    list.sort_by_key(|c| order(c));
-    table(&list, |c| ChangeRow {
-        person: c.person.as_str(),
-        delta: match c.delta {
-            DeltaKind::Joiner => "joiner",
-            DeltaKind::Mover => "mover",
-            DeltaKind::Leaver => "leaver",
-            DeltaKind::Rehire => "rehire",
-            DeltaKind::Conversion => "conversion",
-            DeltaKind::Update => "update",
-            DeltaKind::None => "schedule only",
-        },
-        op: c.op.name(),
-        values: differences(&c.before, &c.after),
-        manager: c.manager.as_deref(),
-        grant: c.grant.as_deref(),
-        reason: &c.reason,
-        rule: &c.rule,
-        row: c.row,
-        due: c.due.map(moment),
-        status: &c.status,
-        note: &c.note,
-        at: c.at.map(moment),
-        request_id: c.request_id.as_deref(),
-    })
-}
-
-/// Every attribute of either side, in order of name.
-fn differences<'a>(before: &'a Attributes, after: &'a Attributes) -> Vec<Differs<'a>> {
-    let mut names: Vec<&str> = before
-        .keys()
-        .chain(after.keys())
-        .map(String::as_str)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    let shown = |side: &Attributes, name| {
-        let Some(value) = side.get(name).filter(|v| !v.is_null()) else {
-            return Shown {
-                text: "(none)".to_owned(),
-                said: true,
-            };
-        };
-        let text = plain(value);
-        if text.is_empty() {
-            Shown {
-                text: "(empty text)".to_owned(),
-                said: true,
-            }
-        } else {
-            Shown { text, said: false }
-        }
-    };
-    names
-        .into_iter()
-        .map(|name| Differs {
-            name,
-            before: shown(before, name),
-            after: shown(after, name),
-        })
-        .collect()
-}
-
-fn findings_table(findings: &[Finding]) -> Table<FindingRow<'_>> {
-    let mut list: Vec<&Finding> = findings.iter().collect();
-    list.sort_by_key(|f| (Reverse(f.severity), f.kind, f.at.row));
+fn findings<'a>(lists: &Lists<'a>) -> Table<DrawnFinding<'a>> {
     let mut seen = std::collections::BTreeSet::new();
-    table(&list, |f| FindingRow {
-        row: f.at.row,
-        line: f.at.line,
-        column: f.at.column.as_deref(),
-        worker: f.worker.as_ref().map(crate::model::WorkerId::as_str),
-        kind: f.kind,
-        severity: f.severity,
-        note: &f.note,
+    table(&lists.findings, ROWS_DRAWN, |f| DrawnFinding {
+        row: FindingRow::of(f),
         first_of_kind: seen.insert(f.kind),
     })
 }
 
-/// What was read back of people who left, the worst first.
-fn proofs(report: &Report) -> Table<ProofRow<'_>> {
-    let mut list: Vec<(&Change, &ProofItem)> = Vec::new();
-    for change in &report.changes {
-        list.extend(change.proof.iter().map(|item| (change, item)));
+/// Findings by who has to act on them.
+fn owners(report: &Report, drawn: &Table<DrawnFinding<'_>>) -> Vec<OwnerGroup> {
+    let mut by_owner: BTreeMap<_, (u64, Vec<KindRow>)> = BTreeMap::new();
+    for c in &report.finding_counts {
+        let slot = by_owner.entry(owner(c.kind)).or_default();
+        slot.0 += u64::from(c.findings);
+        slot.1.push(KindRow {
+            kind: kind_name(c.kind),
+            severity: severity(c.severity),
+            findings: grouped(u64::from(c.findings)),
+            workers: grouped(u64::from(c.workers)),
+            todo: advice(c.kind),
+            linked: drawn.rows.iter().any(|f| f.row.kind == c.kind),
+        });
     }
-    list.sort_by_key(|(change, item)| (Reverse(item.verdict), &change.person, item.of));
-    table(&list, |(change, item)| ProofRow {
-        person: change.person.as_str(),
-        of: match item.of {
-            ProofOf::Account => "account",
-            ProofOf::Sessions => "sessions",
-            ProofOf::Group => "group",
-            ProofOf::Licence => "licence",
-            ProofOf::Role => "directory role",
-            ProofOf::AppRole => "role in an application",
-            ProofOf::Device => "device",
-        },
-        which: item.name.as_deref().or(item.id.as_deref()),
-        verdict: item.verdict.name(),
-        reason: item.reason.as_deref(),
-        at: change.at.map(moment),
-    })
-}
-
-/// People of whom it is not proven yet, and when it is looked at.
-fn to_prove(report: &Report) -> Vec<ToProve<'_>> {
-    let later = |change: &&Change| change.op == Op::UserProof && change.status != "done";
-    let open = report.changes.iter().filter(later).take(ROWS_DRAWN);
-    open.map(|change| ToProve {
-        person: change.person.as_str(),
-        due: change.due.map(moment),
-        note: &change.note,
+    let all = by_owner.into_iter();
+    all.map(|(owner, (findings, kinds))| OwnerGroup {
+        key: owner.key(),
+        name: owner.name(),
+        findings: grouped(findings),
+        kinds,
     })
     .collect()
 }
 
-fn table<S: Copy, T>(list: &[S], row: impl FnMut(S) -> T) -> Table<T> {
-    let rows: Vec<T> = list.iter().copied().take(ROWS_DRAWN).map(row).collect();
+/// People of whom it is not proven yet, and when it is looked at.
+fn to_prove(report: &Report) -> Table<ToProve<'_>> {
+    let later = |change: &&Change| change.op == Op::UserProof && change.status != "done";
+    let open: Vec<&Change> = report.changes.iter().filter(later).collect();
+    table(&open, SHORT_ROWS_DRAWN, |change| ToProve {
+        person: change.person.as_str(),
+        due: change.due.map(moment),
+        note: &change.note,
+    })
+}
+
+fn table<S: Copy, T>(list: &[S], most: usize, row: impl FnMut(S) -> T) -> Table<T> {
+    let rows: Vec<T> = list.iter().copied().take(most).map(row).collect();
     Table {
         drawn: grouped(rows.len() as u64),
         total: grouped(list.len() as u64),
@@ -748,13 +590,6 @@ fn count(label: &'static str, n: u32) -> Labelled {
     Labelled {
         label,
         value: grouped(u64::from(n)),
-    }
-}
-
-fn moment(at: Timestamp) -> Moment {
-    Moment {
-        iso: at.to_string(),
-        text: at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
     }
 }
 

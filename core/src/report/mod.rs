@@ -4,10 +4,14 @@
 //! (before and after), so it is stored apart from the evidence.
 
 mod advice;
+mod charts;
+mod data;
 mod html;
 mod lateness;
 mod receipt;
+mod rows;
 mod statistics;
+mod visible;
 mod words;
 
 use std::collections::BTreeMap;
@@ -20,7 +24,7 @@ use crate::model::{Attributes, Finding, FindingKind, Op, PersonKey, ProofItem, R
 use crate::plan::{Counts, Forecast, GuardVerdict, Verdict};
 use crate::policy::DeltaKind;
 
-pub use advice::advice;
+pub use advice::{Owner, advice, owner};
 pub use html::html;
 pub use lateness::{Late, LateCause};
 pub use receipt::{receipt_header, receipt_line};
