@@ -14,6 +14,7 @@ pub mod groups;
 pub mod guards;
 pub mod lifecycle;
 pub mod mapping;
+pub mod merkle;
 pub mod model;
 pub mod notice;
 pub mod owners;
