@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rollcall_core::approvals::Approvals;
 use rollcall_core::delta::Coverage;
-use rollcall_core::digest::sha256;
+use rollcall_core::digest::{hex, sha256};
 use rollcall_core::guards::{DISABLES, Kind, ORPHANS, REMOVALS, kind, parks};
+use rollcall_core::merkle::Tree;
 use rollcall_core::model::{ActionId, RunId};
 use rollcall_core::profile::Profile;
 use rollcall_source::Cursor;
@@ -62,6 +63,17 @@ pub enum Event {
     Fold(Folded),
     /// The report is written, the run is over.
     Close(Closed),
+}
+
+impl Event {
+    /// The hash over the lines of the journal that it takes in, where it takes in any.
+    pub fn outcomes_root(&self) -> Option<&OutcomesRoot> {
+        match self {
+            Self::Fold(fold) => fold.outcomes_root.as_ref(),
+            Self::Close(closed) => closed.outcomes_root.as_ref(),
+            Self::Intake(_) | Self::Plan(_) | Self::Approval(_) => None,
+        }
+    }
 }
 
 /// A sealed delivery.
@@ -330,6 +342,28 @@ pub struct Folded {
     /// The word that asked for that, by key, where one did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heard: Vec<String>,
+    /// Over the lines of the journal that it takes in; entries of older versions have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcomes_root: Option<OutcomesRoot>,
+}
+
+/// One hash for all lines of a journal that an entry takes in: segments by key, lines in their
+/// order, as a [`rollcall_core::merkle`] tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomesRoot {
+    /// The root, as hexadecimal digits.
+    pub sha256: String,
+    /// How many lines there are.
+    pub lines: u64,
+}
+
+impl From<&Tree> for OutcomesRoot {
+    fn from(tree: &Tree) -> Self {
+        Self {
+            sha256: hex(&tree.root()),
+            lines: tree.lines(),
+        }
+    }
 }
 
 /// A run that is over.
@@ -340,6 +374,9 @@ pub struct Closed {
     /// Why nothing of it was carried out, where that is so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub set_aside: Option<String>,
+    /// Over the lines of the journal that came after its fold, where any did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcomes_root: Option<OutcomesRoot>,
 }
 
 /// The Parquet files of the state: a base, and deltas in order.

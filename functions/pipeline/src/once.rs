@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rollcall_core::model::{ActionId, RunId};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Store, StoreError, parse};
+use crate::store::{ObjectRef, Store, StoreError, parse, reference};
 
 #[derive(Serialize)]
 struct Mark<'a> {
@@ -78,6 +78,26 @@ pub async fn claimed(
         Some(at) => Ok(Some(at)),
         None => Ok(mark(store, &again(action, run)).await?.map(|it| it.at)),
     }
+}
+
+/// The marks of an action that a run has set, as they are stored.
+///
+/// # Errors
+/// When the store fails.
+pub async fn set_by(
+    store: &Store,
+    action: &ActionId,
+    run: &RunId,
+) -> Result<Vec<ObjectRef>, StoreError> {
+    let mut out = Vec::new();
+    for key in [format!("once/{action}.json"), again(action, run)] {
+        if let Some(bytes) = store.find(&key).await?
+            && parse::<Marked>(&key, &bytes)?.run == *run
+        {
+            out.push(reference(&key, &bytes));
+        }
+    }
+    Ok(out)
 }
 
 /// When a run set the first mark of an action.

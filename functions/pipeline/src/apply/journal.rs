@@ -1,10 +1,12 @@
 //! The journal of a run: outcomes in segments, each written once.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::fold::{Outcome, Outcomes};
+use rollcall_core::merkle::Tree;
 use rollcall_core::model::RunId;
 
 use crate::store::{ObjectRef, Store, StoreError, parse};
@@ -57,45 +59,74 @@ pub async fn untouched(store: &Store, run: &RunId) -> Result<bool, StoreError> {
 /// # Errors
 /// When a segment cannot be read.
 pub async fn outcomes(store: &Store, run: &RunId) -> Result<Outcomes, StoreError> {
-    Ok(journal(store, run).await?.0)
+    Ok(journal(store, run, &[]).await?.outcomes)
 }
 
-/// Everything in the journal of a run, and the segments that it was read from: what comes in
-/// meanwhile is in neither.
+/// Segments of a journal, read once.
+#[derive(Debug, Default)]
+pub struct Segments {
+    /// What they say.
+    pub outcomes: Outcomes,
+    /// Which they are, by key.
+    pub stored: Vec<ObjectRef>,
+    /// Over their lines: segments by key, lines in their order, empty ones left out.
+    pub tree: Tree,
+}
+
+/// Everything in the journal of a run but what is `known`, and the segments that it was read from:
+/// what comes in meanwhile is in neither.
 ///
 /// # Errors
 /// When a segment cannot be read.
-pub async fn journal(store: &Store, run: &RunId) -> Result<(Outcomes, Vec<ObjectRef>), StoreError> {
+pub async fn journal(
+    store: &Store,
+    run: &RunId,
+    known: &[ObjectRef],
+) -> Result<Segments, StoreError> {
     let listed = store.list(&segments(run)).await?;
-    let keys: Vec<&str> = listed.iter().map(|segment| segment.key.as_str()).collect();
+    let known: BTreeSet<&str> = known.iter().map(|it| it.key.as_str()).collect();
+    let keys = listed.iter().map(|segment| segment.key.as_str());
+    let keys: Vec<&str> = keys.filter(|key| !known.contains(key)).collect();
     read_segments(store, &keys).await
 }
 
-/// What some segments say.
+/// Whether a key is of a segment of the journal of a run.
+pub fn is_segment(key: &str, run: &RunId) -> bool {
+    let below = key.strip_prefix(segments(run).as_str());
+    below.is_some_and(|name| name.starts_with('/'))
+}
+
+/// The lines of a segment as they count: empty ones do not.
+pub fn lines_of(segment: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = segment.split(|byte| *byte == b'\n');
+    lines.filter(|line| !line.is_empty())
+}
+
+/// What the segments of a run among some objects say.
 ///
 /// # Errors
 /// When one cannot be read.
-pub async fn outcomes_in(store: &Store, segments: &[ObjectRef]) -> Result<Outcomes, StoreError> {
-    let keys: Vec<&str> = segments
-        .iter()
-        .map(|segment| segment.key.as_str())
-        .collect();
-    Ok(read_segments(store, &keys).await?.0)
+pub async fn outcomes_in(
+    store: &Store,
+    run: &RunId,
+    objects: &[ObjectRef],
+) -> Result<Outcomes, StoreError> {
+    let keys = objects.iter().map(|object| object.key.as_str());
+    let keys: Vec<&str> = keys.filter(|key| is_segment(key, run)).collect();
+    Ok(read_segments(store, &keys).await?.outcomes)
 }
 
-async fn read_segments(
-    store: &Store,
-    keys: &[&str],
-) -> Result<(Outcomes, Vec<ObjectRef>), StoreError> {
-    let (mut out, mut refs) = (Outcomes::default(), Vec::with_capacity(keys.len()));
+async fn read_segments(store: &Store, keys: &[&str]) -> Result<Segments, StoreError> {
+    let mut out = Segments::default();
     let mut read = read_all(store, keys);
     while let Some((key, bytes)) = read.try_next().await? {
-        refs.push(crate::store::reference(key, &bytes));
-        for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-            out.add(parse(key, line)?);
+        out.stored.push(crate::store::reference(key, &bytes));
+        for line in lines_of(&bytes) {
+            out.outcomes.add(parse(key, line)?);
+            out.tree.add(line);
         }
     }
-    Ok((out, refs))
+    Ok(out)
 }
 
 /// Segments in their order, some of them on their way at once: a bucket answers each after a

@@ -10,6 +10,7 @@ mod courier;
 mod hands;
 mod joint;
 mod journal;
+mod marks;
 mod order;
 mod pass;
 mod proof;
@@ -31,7 +32,11 @@ use rollcall_http::Clock;
 pub use self::courier::{Courier, Sendable};
 pub use self::hands::{LIFETIME, Opening};
 pub use self::joint::Joint;
-pub use self::journal::{Line, Lines, begin, journal, outcomes, outcomes_in, untouched, write};
+pub use self::journal::{
+    Line, Lines, Segments, begin, is_segment, journal, lines_of, outcomes, outcomes_in, untouched,
+    write,
+};
+pub use self::marks::{MARKS, is_list, marks};
 pub use self::order::{Carried, Hands, Known, Time, unlimited};
 pub(crate) use self::tell::unheard;
 use crate::halt::Stops;

@@ -598,7 +598,7 @@ impl Hands<'_, '_> {
 
     async fn mark_stop(&self, message: &Message, person: &PersonKey) -> Result<(), ApplyError> {
         let generation = self.job.generation;
-        let key = format!("{}/{generation:012}.json", stops_of(person));
+        let key = stop_of(person, generation);
         let stop = Stop {
             generation,
             run: self.job.run.clone(),
@@ -669,6 +669,11 @@ async fn within<T>(left: Duration, work: impl Future<Output = T>) -> Option<T> {
         return Some(work.await);
     }
     tokio::time::timeout(left, work).await.ok()
+}
+
+/// Where the cut of a person by the plan of a generation is marked.
+pub(super) fn stop_of(person: &PersonKey, generation: u64) -> String {
+    format!("{}/{generation:012}.json", stops_of(person))
 }
 
 fn stops_of(person: &PersonKey) -> String {

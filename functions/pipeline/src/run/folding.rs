@@ -12,12 +12,12 @@ use rollcall_core::undo::settle;
 
 use super::recorded::{Recorded, Records};
 use super::{Pipeline, RunError, Step, Stored, nonce};
-use crate::apply::{self, Applier, Job, Lines, Overtaken};
-use crate::log::{self, Event, Folded, Head, Objects, OpenRun, Reopened, StateRef};
+use crate::apply::{self, Applier, Job, Lines, Overtaken, Segments};
+use crate::log::{self, Event, Folded, Head, Objects, OpenRun, OutcomesRoot, Reopened, StateRef};
 use crate::once;
 use crate::queue::EmbeddedQueue;
 use crate::state::{self, State};
-use crate::store::{StoreError, parse};
+use crate::store::{ObjectRef, StoreError, parse};
 
 impl Pipeline {
     pub(super) async fn apply(
@@ -213,7 +213,11 @@ impl Pipeline {
     ) -> Result<(), Step> {
         Box::pin(self.note_unheard(head, stored)).await?;
         // Read once: what comes in from now on is neither folded nor said to be.
-        let (outcomes, segments) = apply::journal(&self.store, &stored.run).await?;
+        let Segments {
+            outcomes,
+            stored: segments,
+            tree,
+        } = apply::journal(&self.store, &stored.run, &[]).await?;
         let approved = Self::approved(head, stored);
         let folding = Folding {
             records: Records::open(&self.store, stored).await?,
@@ -235,9 +239,12 @@ impl Pipeline {
             outcomes: counts,
             erasure: false,
             heard: Vec::new(),
+            outcomes_root: Some(OutcomesRoot::from(&tree)),
         };
+        let mut evidence = segments;
+        evidence.extend(self.list_marks(head, stored).await?);
         let objects = Objects {
-            evidence: segments,
+            evidence,
             values: next.base.iter().chain(&next.deltas).cloned().collect(),
         };
         self.commit(head, &stored.run, Event::Fold(folded), objects)
@@ -277,6 +284,35 @@ impl Pipeline {
             apply::write(&self.store, &stored.run, &name, &unheard).await?;
         }
         Ok(())
+    }
+}
+
+impl Pipeline {
+    /// The list of the marks that a run has set: what must not be repeated, and whom it cut off.
+    async fn list_marks(&self, head: &Head, stored: &Stored) -> Result<Option<ObjectRef>, Step> {
+        let marks = |name: &String| {
+            let of = |op: &Op| op.name() == name && (op.at_most_once() || op.cut());
+            Op::ALL.iter().any(of)
+        };
+        let counts = &stored.summary.counts;
+        let mut all = counts.actions.keys().chain(counts.held_actions.keys());
+        if !all.any(marks) {
+            return Ok(None);
+        }
+        let job = Self::job(head, stored, Overtaken::default())?;
+        let marks = apply::marks(&self.store, &job).await?;
+        if marks.is_empty() {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        for mark in &marks {
+            serde_json::to_writer(&mut bytes, mark).expect("a reference is always JSON");
+            bytes.push(b'\n');
+        }
+        let key = format!("runs/{}/{}", stored.run, apply::MARKS);
+        let (nonce, mut from) = (nonce(), bytes.as_slice());
+        let list = self.store.put_evidence(&key, &nonce, &mut from).await?;
+        Ok(Some(list))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::apply::{self, ApplyError};
 use crate::aws::Aws;
 use crate::config::{ConfigError, Settings};
 use crate::key::KeyHolder;
-use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, Stage};
+use crate::log::{self, Closed, CommitError, Event, Head, Objects, OpenRun, OutcomesRoot, Stage};
 use crate::notify::Notifier;
 use crate::plan::{Freshness, PlanError};
 use crate::pull::Connectors;
@@ -336,8 +336,8 @@ impl Pipeline {
     async fn set_aside(&self, head: &Head, run: &RunId, why: String) -> Result<(), Step> {
         tracing::warn!(%run, "Set aside: {why}.");
         let closed = Closed {
-            held: false,
             set_aside: Some(why),
+            ..Closed::default()
         };
         let event = Event::Close(closed);
         self.commit(head, run, event, Objects::default()).await?;
@@ -404,11 +404,20 @@ impl Pipeline {
                 let generation = self.plan_generation(&open.run, open.generation).await?;
                 let stored = self.stored(generation).await?;
                 let report = self.report(head, &stored).await?;
+                // Who was thought to be gone may have said something since the fold.
+                let (folded, _) = log::entry(&self.store, open.generation).await?;
+                let late = apply::journal(&self.store, &open.run, &folded.accepts).await?;
+                let any = !late.stored.is_empty();
                 let closed = Closed {
                     held: !report.holds.is_empty(),
                     set_aside: None,
+                    outcomes_root: any.then(|| OutcomesRoot::from(&late.tree)),
                 };
-                self.commit(head, &open.run, Event::Close(closed), Objects::default())
+                let objects = Objects {
+                    evidence: late.stored,
+                    values: Vec::new(),
+                };
+                self.commit(head, &open.run, Event::Close(closed), objects)
                     .await?;
                 let run = open.run.clone();
                 Ok(Some(Finished {

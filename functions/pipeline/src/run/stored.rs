@@ -313,7 +313,7 @@ impl Pipeline {
         for generation in (stored.generation..=at).rev() {
             let (entry, _) = log::entry(&self.store, generation).await?;
             if entry.run == stored.run && matches!(entry.event, Event::Fold(_)) {
-                return apply::outcomes_in(&self.store, &entry.accepts).await;
+                return apply::outcomes_in(&self.store, &stored.run, &entry.accepts).await;
             }
         }
         apply::outcomes(&self.store, &stored.run).await
