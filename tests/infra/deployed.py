@@ -41,7 +41,8 @@ from expand import ACCOUNT, REGION, STACK, Resolver, expand  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra/template.yaml"
-GIVEN = {"AlarmEmail": "identity@woodgrove.example", "EvidenceLockDays": "7", "TimeZone": "Europe/Berlin"}
+GIVEN = {"AlarmEmail": "identity@woodgrove.example", "EvidenceLockDays": "7", "TimeZone": "Europe/Berlin",
+         "SigningKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
 
 # What moto's CloudFormation leaves out without a word.
 LEFT_OUT = {
@@ -248,7 +249,27 @@ class Deployed(unittest.TestCase):
         self.assertEqual(fence["Effect"], "Deny")
         self.assertEqual(fence["Condition"], {"Null": {"s3:if-none-match": "true"}})
         kinds = {resource.rsplit("/", 2)[1] for resource in fence["Resource"]}
-        self.assertEqual(kinds, {"approvals", "log", "once", "stops"})
+        self.assertEqual(kinds, {"approvals", "log", "once", "signatures", "stops"})
+
+    def test_only_who_closes_runs_signs(self):
+        signing = [(name, policy) for name, policy in self.of("AWS::IAM::Policy").items() if "kms:Sign" in json.dumps(policy)]
+        ((name, policy),) = signing
+        self.assertEqual(name, "LogSigningPolicy")
+        report = self.function("ReportFunction")["Role"].rsplit("/", 1)[-1]
+        self.assertEqual([role.rsplit("/", 1)[-1] for role in policy["Roles"]], [report])
+        (signs,) = [s for s in policy["PolicyDocument"]["Statement"] if "kms:Sign" in s["Action"]]
+        self.assertEqual(signs["Resource"], GIVEN["SigningKeyArn"])
+        roles = json.dumps(self.of("AWS::IAM::Role"))
+        self.assertNotIn("kms:Sign", roles)
+
+    def test_how_long_evidence_is_locked_is_said_before_the_first_write(self):
+        parameters = self.plain["Parameters"]
+        self.assertEqual(parameters["EvidenceLockMode"]["AllowedValues"], ["GOVERNANCE", "COMPLIANCE"])
+        # Seven years, as records of financial controls often ask for, fit.
+        self.assertGreaterEqual(int(parameters["EvidenceLockDays"]["MaxValue"]), 2557)
+        rule = self.plain["Resources"]["EvidenceBucket"]["Properties"]["ObjectLockConfiguration"]["Rule"]
+        chosen = {"Mode": {"Ref": "EvidenceLockMode"}, "Days": {"Ref": "EvidenceLockDays"}}
+        self.assertEqual(rule["DefaultRetention"], chosen)
 
     def test_who_may_write_evidence(self):
         s3 = boto3.client("s3")

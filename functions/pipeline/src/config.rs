@@ -25,6 +25,7 @@ use rollcall_successfactors::SuccessFactorsConfig;
 use serde::Deserialize;
 
 use crate::notify::{NotifySettings, NotifyTable};
+use crate::sign::Signer;
 use crate::sources::{Feed, Feeds, Pattern};
 
 /// The evidence key that starter configurations for the rehearsal tenant ship with: the same
@@ -136,7 +137,7 @@ pub struct Queues {
     pub bulk: String,
 }
 
-/// What evidence is protected with: exactly one of the two.
+/// What evidence is protected with: exactly one of the two keys, and what signs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
@@ -146,6 +147,32 @@ pub struct Evidence {
     /// Name or ARN of a secret in AWS Secrets Manager whose text is that key.
     #[serde(default)]
     pub key_secret: Option<String>,
+    /// What signs the log at every close.
+    #[serde(default)]
+    pub sign: Option<Sign>,
+}
+
+/// A key that signs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// An unencrypted Ed25519 key (PKCS #8, PEM or DER), relative to this file.
+    KeyFile(PathBuf),
+    /// ARN of an asymmetric key at AWS KMS: `ECC_NIST_P256` or `ECC_NIST_EDWARDS25519`.
+    Kms(String),
+}
+
+impl Sign {
+    /// The key, or the way to it. `folder` is where the configuration lies.
+    fn open(&self, folder: &Path) -> Result<Signer, String> {
+        let file = match self {
+            Self::Kms(arn) => return Ok(Signer::kms(arn)),
+            Self::KeyFile(file) => folder.join(file),
+        };
+        let bytes = std::fs::read(&file)
+            .map_err(|e| format!("{} cannot be read: {}", file.display(), e.kind()))?;
+        Signer::held(&bytes).map_err(|e| format!("{}: {e}", file.display()))
+    }
 }
 
 /// The file that a deployment writes: what it knows about itself.
@@ -470,6 +497,8 @@ pub struct Settings {
     pub notify: Option<Arc<NotifySettings>>,
     /// What evidence is protected with.
     pub key: Key,
+    /// What signs the log.
+    pub signer: Option<Signer>,
 }
 
 /// The evidence key, or where it is.
@@ -526,6 +555,12 @@ impl Settings {
             (None, Some(name)) => Some(KeyText::Secret(name.clone())),
             (Some(_), Some(_)) | (None, None) => None,
         };
+        let signer = config.evidence.sign.as_ref();
+        let signer = signer.map(|sign| sign.open(&folder)).transpose();
+        let signer = signer.unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
         let name = |file: &Path| folder.join(file).display().to_string();
         let feeds = config.source.0.iter().map(|source| {
             let file = config.mapping_of(source)?;
@@ -639,6 +674,7 @@ impl Settings {
                     policy_text,
                     groups,
                     notify,
+                    signer,
                 })
             }
             _ => Err(ConfigError { problems }),

@@ -29,6 +29,7 @@ pub mod roll;
 pub mod rows;
 pub mod run;
 mod salts;
+pub mod sign;
 pub mod sources;
 pub mod spool;
 pub mod state;

@@ -374,6 +374,9 @@ pub struct Closed {
     /// Why nothing of it was carried out, where that is so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub set_aside: Option<String>,
+    /// The key that signs this entry, where one does: [`crate::sign::PublicKey::id`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signer: Option<String>,
     /// Over the lines of the journal that came after its fold, where any did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outcomes_root: Option<OutcomesRoot>,

@@ -13,6 +13,7 @@ use rollcall_pipeline::config::{self, Settings};
 use rollcall_pipeline::entra::EntraTarget;
 use rollcall_pipeline::pull::Connectors;
 use rollcall_pipeline::run::Pipeline;
+use rollcall_pipeline::sign::Signer;
 use rollcall_pipeline::store::Store;
 use rollcall_pipeline::wiring;
 use rollcall_rehearsal::{DeviceAction, Faults, Tenant, TenantOptions};
@@ -70,6 +71,7 @@ pub(crate) fn simulated(settings: &Settings, wrap: &dyn Wrap) -> bool {
         && matches!(settings.config.store, config::Location::Folder(_))
         && settings.config.queue.is_none()
         && matches!(settings.key, config::Key::Held(_))
+        && !settings.signer.as_ref().is_some_and(Signer::is_remote)
 }
 
 pub(crate) fn read(path: &Path) -> anyhow::Result<Settings> {

@@ -221,8 +221,11 @@ impl Ahead {
         let store = real.store.kept_in_memory();
         // Nobody is told anything: notices stay in memory as well.
         let notifier = FileNotifier::into(store.clone());
+        // What has not happened is signed by nobody.
+        let mut settings = real.settings.clone();
+        settings.signer = None;
         let pipeline = Pipeline {
-            settings: real.settings.clone(),
+            settings,
             key: KeyHolder::from(real.key.get().await?.clone()),
             notifier: Some(Arc::new(notifier)),
             store,

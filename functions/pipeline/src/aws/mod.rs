@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use futures::future::BoxFuture;
@@ -18,6 +20,7 @@ use object_store::prefix::PrefixStore;
 use rollcall_http::{Proof, Secret};
 
 pub use self::sqs::{SqsQueue, Urls};
+use crate::sign::Algorithm;
 use crate::store::{Store, StoreError};
 
 /// A service of AWS did not give what was asked of it.
@@ -189,6 +192,50 @@ impl Aws {
                 Ok(Secret::new(token.to_owned()))
             })
         })
+    }
+
+    /// The public half of a key of KMS: `SubjectPublicKeyInfo`, DER. Source: `GetPublicKey` in the
+    /// KMS reference.
+    ///
+    /// # Errors
+    /// When the service does not give it.
+    pub async fn public_key(&self, key: &str) -> Result<Vec<u8>, AwsError> {
+        let client = aws_sdk_kms::Client::new(&self.config);
+        let got = client.get_public_key().key_id(key).send().await;
+        let fail = |why: String| AwsError {
+            what: format!("the public half of the key `{key}` cannot be read"),
+            why,
+        };
+        let got = got.map_err(|error| fail(because(&error)))?;
+        let der = got.public_key().map(|it| it.as_ref().to_vec());
+        der.ok_or_else(|| fail("the answer has none".to_owned()))
+    }
+
+    /// A signature by a key of KMS; for P-256 in DER. Source: `Sign` in the KMS reference: a message
+    /// as it is may have 4,096 bytes.
+    ///
+    /// # Errors
+    /// When the service does not sign.
+    pub async fn sign(
+        &self,
+        key: &str,
+        algorithm: Algorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, AwsError> {
+        let client = aws_sdk_kms::Client::new(&self.config);
+        let spec = match algorithm {
+            Algorithm::Ed25519 => SigningAlgorithmSpec::Ed25519Sha512,
+            Algorithm::P256 => SigningAlgorithmSpec::EcdsaSha256,
+        };
+        let ask = client.sign().key_id(key).message_type(MessageType::Raw);
+        let ask = ask.message(Blob::new(message)).signing_algorithm(spec);
+        let fail = |why: String| AwsError {
+            what: format!("the key `{key}` does not sign"),
+            why,
+        };
+        let signed = ask.send().await.map_err(|error| fail(because(&error)))?;
+        let signature = signed.signature().map(|it| it.as_ref().to_vec());
+        signature.ok_or_else(|| fail("the answer has no signature".to_owned()))
     }
 
     /// The two lanes.

@@ -8,6 +8,7 @@ mod folding;
 mod planning;
 mod recorded;
 mod remote;
+mod signing;
 mod stored;
 mod undoing;
 
@@ -58,6 +59,11 @@ pub enum RunError {
     /// Applying.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// What was closed is not signed.
+    #[error(
+        "{0}\n\nhint: what was to be done is done, and the log is not signed; the next pass signs it, once the key of `[evidence] sign` can be used"
+    )]
+    Sign(#[from] crate::sign::SignError),
     /// Nobody says whose credentials these are.
     #[error(transparent)]
     Aws(#[from] crate::aws::AwsError),
@@ -221,6 +227,9 @@ impl Pipeline {
         }
         if out.iter().any(|finished| finished.report.is_some()) {
             self.sweep().await?;
+        }
+        if until == Until::Closed {
+            self.sign().await?;
         }
         Ok(out)
     }
@@ -411,6 +420,7 @@ impl Pipeline {
                 let closed = Closed {
                     held: !report.holds.is_empty(),
                     set_aside: None,
+                    signer: self.signer().await,
                     outcomes_root: any.then(|| OutcomesRoot::from(&late.tree)),
                 };
                 let objects = Objects {
