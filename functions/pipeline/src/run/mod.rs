@@ -229,7 +229,7 @@ impl Pipeline {
             self.sweep().await?;
         }
         if until == Until::Closed {
-            self.sign().await?;
+            Box::pin(self.sign()).await?;
         }
         Ok(out)
     }
