@@ -417,6 +417,25 @@ impl Store {
         Ok(out)
     }
 
+    /// Tells of every key below a prefix, in no order, and keeps none.
+    ///
+    /// # Errors
+    /// When what lies beneath fails.
+    pub async fn visit(
+        &self,
+        prefix: &str,
+        mut each: impl FnMut(&str) + Send,
+    ) -> Result<(), StoreError> {
+        let both = self.values.as_ref().filter(|_| expires(prefix).is_none());
+        for place in std::iter::once(self.at(prefix)).chain(both.map(AsRef::as_ref)) {
+            let mut found = place.list(Some(&path(prefix)?));
+            while let Some(meta) = found.try_next().await.map_err(|e| backend(prefix, &e))? {
+                each(meta.location.as_ref());
+            }
+        }
+        Ok(())
+    }
+
     /// Everything below a prefix from `after` on, `after` itself left out.
     ///
     /// # Errors

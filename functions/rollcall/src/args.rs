@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use rollcall_core::mapping::expression::DateDiffReading;
 use rollcall_pipeline::ahead::AsOf;
+use rollcall_pipeline::verify::Noted;
 
 /// HR-driven identity lifecycle: what HR says becomes accounts, safely and with evidence.
 #[derive(Debug, Parser)]
@@ -337,11 +338,30 @@ pub(crate) enum Lifted {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    #[command(flatten)]
-    pub(crate) at: At,
+    /// A store by itself: a folder or s3://BUCKET/PREFIX; then no plan is made again
+    #[arg(value_name = "STORE", required_unless_present_any = ["config", "proof"])]
+    pub(crate) store: Option<String>,
+    /// The configuration (rollcall.toml): plans are made again, too
+    #[arg(short, long, value_name = "FILE", conflicts_with = "store")]
+    pub(crate) config: Option<PathBuf>,
+    /// Take this instant for now, like 2026-03-16T02:00:00Z
+    #[arg(long, value_name = "INSTANT", value_parser = instant, requires = "config")]
+    pub(crate) now: Option<Timestamp>,
     /// Prove that this entry is still part of the chain
     #[arg(long, value_name = "GENERATION:SHA256")]
-    pub(crate) head: Option<String>,
+    pub(crate) head: Option<Noted>,
+    /// Check signatures by this key (PEM or DER); may be said several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Vec<PathBuf>,
+    /// Write a proof of this worker's outcomes, without anybody else's
+    #[arg(long, value_name = "WORKER")]
+    pub(crate) prove: Option<String>,
+    /// Prove what this run did alone
+    #[arg(long, value_name = "RUN", requires = "prove")]
+    pub(crate) run: Option<String>,
+    /// Check such a proof: it takes no store
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "config", "prove"])]
+    pub(crate) proof: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -62,6 +62,9 @@ fn main() -> ExitCode {
         trial("aws::odd_schedules_end_in_the_same_tenant", || {
             Box::pin(schedules::any_schedule_ends_in_the_same_tenant(1))
         }),
+        trial("aws::a_key_of_kms_signs_the_log", || {
+            Box::pin(a_key_of_kms_signs())
+        }),
         Trial::test("aws::the_same_run_on_a_bucket", || {
             same_run();
             Ok(())
@@ -103,6 +106,50 @@ async fn queues() {
     };
     let queue = Aws::load().await.queues(urls);
     queue_contract::check_without_time(&queue).await;
+}
+
+/// What is closed is signed by a key that never leaves KMS, and checked with its public half, also without
+/// the configuration.
+async fn a_key_of_kms_signs() {
+    let bucket = format!("{BUCKET}-signed");
+    stand_in::make_bucket(&bucket);
+    let arn = stand_in::make_signing_key("ECC_NIST_P256");
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("rc").display().to_string();
+    cli::init(&dir);
+    let config = format!("{dir}/rollcall.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let key = text.lines().find(|it| it.starts_with("key_file")).unwrap();
+    let signed = format!("{key}\nsign = {{ kms = \"{arn}\" }}");
+    let place = format!("s3://{bucket}/hr");
+    let text = text.replace(key, &signed);
+    let text = text.replace("store = \".\"", &format!("store = \"{place}\""));
+    std::fs::write(&config, text).unwrap();
+    stand_in::put(&format!("/{bucket}/hr/inbox/workers.csv"), &roster("Sales"));
+    let now = "2026-03-14T02:00:00Z";
+    cli::rollcall(&["run", "-c", &config, "--now", now], 0);
+    let public = format!("{dir}/signer.der");
+    let der = Aws::load().await.public_key(&arn).await.unwrap();
+    std::fs::write(&public, der).unwrap();
+    for by in [vec!["-c", &config, "--now", now], vec![&place]] {
+        let args = [
+            &["verify", "--json", "--public-key", &public],
+            by.as_slice(),
+        ]
+        .concat();
+        let said: serde_json::Value = serde_json::from_str(cli::rollcall(&args, 0).trim()).unwrap();
+        let signatures = &said["signatures"];
+        assert_eq!(signatures["checked"], 1, "{said}");
+        assert_eq!(
+            signatures["to"], said["entries"],
+            "the head is signed: {said}"
+        );
+    }
+    // Another key of the same kind has signed nothing.
+    let other = stand_in::make_signing_key("ECC_NIST_P256");
+    let der = Aws::load().await.public_key(&other).await.unwrap();
+    std::fs::write(&public, der).unwrap();
+    cli::rollcall(&["verify", &place, "--public-key", &public], 1);
 }
 
 /// The command line on a folder and on a bucket: the same plan, and evidence that verifies.

@@ -112,10 +112,11 @@ pub(crate) fn ask(
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let kind = match service {
         "s3" => "application/octet-stream",
-        "secretsmanager" => "application/x-amz-json-1.1",
+        "kms" | "secretsmanager" => "application/x-amz-json-1.1",
         _ => "application/x-www-form-urlencoded",
     };
     let target = match service {
+        "kms" => "X-Amz-Target: TrentService.CreateKey\r\n",
         "secretsmanager" => "X-Amz-Target: secretsmanager.CreateSecret\r\n",
         _ => "",
     };
@@ -176,6 +177,15 @@ pub(crate) fn make_bucket(name: &str) {
 
 pub(crate) fn put(path: &str, text: &str) {
     call("s3", "PUT", path, text);
+}
+
+/// A key that signs. Gives its ARN.
+pub(crate) fn make_signing_key(spec: &str) -> String {
+    let body = serde_json::json!({"KeyUsage": "SIGN_VERIFY", "KeySpec": spec}).to_string();
+    let answer = call("kms", "POST", "/", &body);
+    let from = answer.find("arn:aws:kms").unwrap();
+    let to = answer[from..].find('"').unwrap();
+    answer[from..from + to].to_owned()
 }
 
 /// Gives its ARN.

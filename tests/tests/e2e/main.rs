@@ -48,6 +48,7 @@ mod scenarios;
 mod sign_in;
 mod sources;
 mod succession;
+mod tamper;
 mod telling;
 mod undo;
 mod workflows;
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         sign_in::trials(),
         sources::trials(),
         succession::trials(),
+        tamper::trials(),
         undo::trials(),
         workflows::trials(),
     ];

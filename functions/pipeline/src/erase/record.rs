@@ -11,7 +11,7 @@ use rollcall_core::model::{OrderId, PersonKey, RunId, WorkerId};
 use serde::{Deserialize, Serialize};
 
 use crate::log::{self, Approver, Event, Head};
-use crate::store::{ObjectRef, Store, StoreError};
+use crate::store::{ObjectRef, Store, StoreError, parse};
 
 /// Version of both forms.
 pub(super) const FORMAT_VERSION: u32 = 1;
@@ -77,38 +77,75 @@ pub struct Erasures {
     persons: BTreeMap<PersonKey, u64>,
     objects: BTreeMap<String, Vec<Replaced>>,
     apart: BTreeMap<u64, Vec<Apart>>,
+    unread: bool,
+    under_way: bool,
 }
 
 impl Erasures {
     /// All that are in the log.
     ///
     /// # Errors
-    /// When one cannot be read.
+    /// When one cannot be read, or is not what the log says.
     pub async fn read(store: &Store, head: &Head) -> Result<Self, StoreError> {
         let mut out = Self::default();
         for generation in &head.standing.erased {
-            let (entry, _) = log::entry(store, *generation).await?;
-            for object in entry.accepts.iter().filter(|it| it.is("erasure.json")) {
-                out.take(*generation, store.json(&object.key).await?);
-            }
-            // What cannot be made again is known once the values are gone, and closes the run.
-            for next in generation + 1..=head.generation {
-                let (closing, _) = log::entry(store, next).await?;
-                if closing.run != entry.run {
-                    continue;
-                }
-                for object in closing.accepts.iter().filter(|it| it.is("replays.json")) {
-                    let replays: Replays = store.json(&object.key).await?;
-                    for apart in replays.plans {
-                        out.apart.entry(apart.generation).or_default().push(apart);
-                    }
-                }
-                if matches!(closing.event, Event::Close(_)) {
-                    break;
-                }
-            }
+            out.add(store, *generation, head.generation).await?;
         }
         Ok(out)
+    }
+
+    /// Those of a log of which only some entries are believed.
+    pub(crate) async fn believed(store: &Store, sound: &BTreeMap<u64, String>) -> Self {
+        let mut out = Self::default();
+        let Some(newest) = sound.last_key_value().map(|(newest, _)| *newest) else {
+            return out;
+        };
+        let erased = match log::entry(store, newest).await {
+            Ok((entry, _)) => entry.standing.erased,
+            // It is named by whoever walks the log.
+            Err(_) => Vec::new(),
+        };
+        for generation in erased {
+            let believed = sound.contains_key(&generation);
+            let added = believed && out.add(store, generation, newest).await.is_ok();
+            out.unread |= !added;
+        }
+        out
+    }
+
+    async fn add(&mut self, store: &Store, generation: u64, newest: u64) -> Result<(), StoreError> {
+        let (entry, _) = log::entry(store, generation).await?;
+        for object in entry.accepts.iter().filter(|it| it.is("erasure.json")) {
+            self.take(generation, unchanged(store, object).await?);
+        }
+        // What cannot be made again is known once the values are gone, and closes the run.
+        for next in generation + 1..=newest {
+            let (closing, _) = log::entry(store, next).await?;
+            if closing.run != entry.run {
+                continue;
+            }
+            for object in closing.accepts.iter().filter(|it| it.is("replays.json")) {
+                let replays: Replays = unchanged(store, object).await?;
+                for apart in replays.plans {
+                    self.apart.entry(apart.generation).or_default().push(apart);
+                }
+            }
+            if matches!(closing.event, Event::Close(_)) {
+                return Ok(());
+            }
+        }
+        self.under_way = true;
+        Ok(())
+    }
+
+    /// Everything that the log has of erasures could be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.unread
+    }
+
+    /// The last one is not brought to its end: objects may be as they were, or as they are to be.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way
     }
 
     fn take(&mut self, generation: u64, erasure: Erasure) {
@@ -148,6 +185,21 @@ impl Erasures {
     pub(crate) fn apart(&self, generation: u64) -> Option<&[Apart]> {
         self.apart.get(&generation).map(Vec::as_slice)
     }
+}
+
+/// What an object says, where it is what the log says.
+async fn unchanged<T: serde::de::DeserializeOwned>(
+    store: &Store,
+    object: &ObjectRef,
+) -> Result<T, StoreError> {
+    let bytes = store.get(&object.key).await?;
+    if rollcall_core::digest::sha256(&bytes) != object.sha256 {
+        return Err(StoreError::Corrupt {
+            key: object.key.clone(),
+            why: "it is not what the log says".to_owned(),
+        });
+    }
+    parse(&object.key, &bytes)
 }
 
 #[cfg(test)]
