@@ -26,6 +26,7 @@ use crate::policy::DeltaKind;
 
 pub use advice::{Owner, advice, owner};
 pub use html::html;
+pub use visible::written_out;
 pub use lateness::{Late, LateCause};
 pub use receipt::{receipt_header, receipt_line};
 

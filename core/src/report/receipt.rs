@@ -4,6 +4,7 @@
 //! line ends, UTF-8, no byte order mark. Invariant: every line has the header's five fields.
 
 use super::ReceiptRow;
+use super::visible::write_out;
 
 /// The first line of `receipt.csv`, line end (CRLF) included.
 pub fn receipt_header() -> &'static str {
@@ -15,7 +16,8 @@ pub fn receipt_header() -> &'static str {
 /// A text that a spreadsheet would read as a formula gets an apostrophe in front, as in OWASP's
 /// "CSV Injection" page: it begins with `=`, `+`, `-`, `@` (full-width forms too), a tab, CR or
 /// LF. The same goes for what follows a `;`, a tab or a line break inside a text: a spreadsheet
-/// set to another separator starts a cell there, quotes or not.
+/// set to another separator starts a cell there, quotes or not. What would be invisible or reorder
+/// the text around it is written out, tabs and line breaks apart.
 pub fn receipt_line(row: &ReceiptRow, out: &mut String) {
     out.push_str(&row.row.to_string());
     for text in [&row.worker, &row.verdict, &row.why, &row.applied] {
@@ -48,7 +50,11 @@ fn cell(text: &str, out: &mut String) {
         if c == '"' {
             out.push('"');
         }
-        out.push(c);
+        if control {
+            out.push(c);
+        } else {
+            write_out(c, out);
+        }
     }
     if quoted {
         out.push('"');
@@ -75,6 +81,8 @@ mod tests {
     // Protects P17: HR's own cells come back to HR's spreadsheet as text. And RFC 4180.
     #[test]
     fn cells_are_quoted_and_never_formulas() {
+        let long = "ab ".repeat(3_333) + "c";
+        let (long_formula, guarded) = (format!("={long}"), format!("'={long}"));
         let cases = [
             ("1001", "1001"),
             ("", ""),
@@ -101,6 +109,11 @@ mod tests {
             ("a;=1+1", "\"a;'=1+1\""),
             ("a\n@b", "\"a\n'@b\""),
             ("a; b - c", "\"a; b - c\""),
+            ("\u{202e}xslx.gpj", "[U+202E]xslx.gpj"),
+            ("\u{200b}=1+1", "[U+200B]=1+1"),
+            ("a\u{0}b\u{1b}[31m", "a␀b␛[31m"),
+            (&long, &long),
+            (&long_formula, &guarded),
         ];
         for (text, expected) in cases {
             assert_eq!(

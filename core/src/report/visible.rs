@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 
 /// Shows what would otherwise be invisible or reorder the text around it: control characters as
 /// their pictures, direction overrides and zero-width characters by code point.
-pub(super) fn written_out(page: &str) -> String {
+pub fn written_out(page: &str) -> String {
     let mut out = String::with_capacity(page.len());
     for c in page.chars() {
         match c {
             '\n' => out.push(c),
-            _ => push(&mut out, c),
+            _ => write_out(c, &mut out),
         }
     }
     out
@@ -28,15 +28,15 @@ pub(super) fn push_json(out: &mut String, text: &str) {
             '<' => out.push_str("\\u003c"),
             '>' => out.push_str("\\u003e"),
             '&' => out.push_str("\\u0026"),
-            _ => push(out, c),
+            _ => write_out(c, out),
         }
     }
     out.push('"');
 }
 
-/// One character, so that a reader sees that it is there. Joiners (U+200C, U+200D) stay: names in
+/// Appends one character, so that a reader sees that it is there; a line feed as its picture. Joiners (U+200C, U+200D) stay: names in
 /// several scripts are written with them.
-fn push(out: &mut String, c: char) {
+pub(super) fn write_out(c: char, out: &mut String) {
     match c {
         '\0'..='\u{1f}' => out
             .push(char::from_u32(0x2400 + u32::from(c)).expect("U+2400 to U+241F are characters")),

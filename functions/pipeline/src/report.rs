@@ -1,6 +1,8 @@
-//! The report of a run: plan, journal and findings joined into one value and three files.
+//! The report of a run: plan, journal and findings joined into one value and its files.
 //!
 //! Its numbers come from the stored plan and the stored outcomes, each action once (P12).
+
+mod workbook;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -392,7 +394,7 @@ pub(crate) async fn read_findings(store: &Store, key: &str) -> Result<Vec<Findin
     Ok(out)
 }
 
-/// Writes `report.html`, `report.json` and, for a delivery, `receipt.csv`.
+/// Writes `report.html`, `report.xlsx`, `report.json` and, for a delivery, `receipt.csv`.
 ///
 /// # Errors
 /// When the store fails.
@@ -422,6 +424,12 @@ pub(crate) async fn draw(store: &Store, report: &Report) -> Result<(), StoreErro
     store
         .put(&format!("{folder}/report.html"), html(report))
         .await?;
+    let key = format!("{folder}/report.xlsx");
+    let workbook = workbook::workbook(report).map_err(|why| StoreError::Backend {
+        key: key.clone(),
+        why,
+    })?;
+    store.put(&key, workbook).await?;
     Ok(())
 }
 
