@@ -8,6 +8,7 @@ mod charts;
 mod data;
 mod html;
 mod lateness;
+mod ocsf;
 mod receipt;
 mod rows;
 mod statistics;
@@ -28,6 +29,7 @@ pub use advice::{Owner, advice, owner};
 pub use html::html;
 pub use visible::written_out;
 pub use lateness::{Late, LateCause};
+pub use ocsf::{Happened, OCSF_VERSION, ocsf};
 pub use receipt::{receipt_header, receipt_line};
 
 /// `report.json`.

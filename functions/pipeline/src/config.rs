@@ -342,6 +342,16 @@ pub enum Target {
     Entra(Entra),
 }
 
+impl Target {
+    /// The target's own id of the tenant, where it has one.
+    pub fn tenant(&self) -> Option<&str> {
+        match self {
+            Self::Rehearsal(_) => None,
+            Self::Entra(entra) => Some(&entra.tenant_id),
+        }
+    }
+}
+
 /// A simulated tenant.
 #[derive(Debug, Clone, PartialEq, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]

@@ -2,6 +2,7 @@
 //!
 //! Its numbers come from the stored plan and the stored outcomes, each action once (P12).
 
+mod events;
 mod workbook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,7 @@ use rollcall_core::report::{
 use crate::apply::Lines;
 use crate::log::Intake;
 use crate::rows::SealedRows;
-use crate::store::{Store, StoreError, parse};
+use crate::store::{Store, StoreError, parse, temporary};
 
 /// What a report is made from.
 pub struct Material<'a> {
@@ -54,6 +55,8 @@ pub struct Material<'a> {
     pub finished: Timestamp,
     /// What the target counted.
     pub usage: serde_json::Value,
+    /// The target's own id of the tenant, where it has one.
+    pub tenant: Option<&'a str>,
 }
 
 /// Joins everything.
@@ -394,20 +397,25 @@ pub(crate) async fn read_findings(store: &Store, key: &str) -> Result<Vec<Findin
     Ok(out)
 }
 
-/// Writes `report.html`, `report.xlsx`, `report.json` and, for a delivery, `receipt.csv`.
+/// Writes `report.html`, `report.xlsx`, `report.json`, `events.jsonl` and, for a delivery,
+/// `receipt.csv`.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn write(
     store: &Store,
     report: &Report,
-    persons: &str,
+    material: &Material<'_>,
     rows: Option<SealedRows>,
 ) -> Result<(), StoreError> {
     draw(store, report).await?;
+    let events = events::events(store, material).await?;
+    let key = events_key(&report.run);
+    let mut events = events.reader().map_err(|e| temporary(&key, &e))?;
+    store.put_stream(&key, &mut events).await?;
     let folder = format!("runs/{}/report", report.run);
     if let Some(mut rows) = rows {
-        let receipt = receipt(store, report, persons, &mut rows).await?;
+        let receipt = receipt(store, report, material.persons, &mut rows).await?;
         store.put(&format!("{folder}/receipt.csv"), receipt).await?;
     }
     Ok(())
@@ -431,6 +439,11 @@ pub(crate) async fn draw(store: &Store, report: &Report) -> Result<(), StoreErro
     })?;
     store.put(&key, workbook).await?;
     Ok(())
+}
+
+/// Where the events of a run lie.
+pub fn events_key(run: &RunId) -> String {
+    format!("runs/{run}/report/events.jsonl")
 }
 
 /// Row numbers as findings about many rows write them: `4-7, 9`.

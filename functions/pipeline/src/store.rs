@@ -494,7 +494,7 @@ fn listed(meta: &object_store::ObjectMeta) -> Listed {
     }
 }
 
-fn temporary(key: &str, error: &std::io::Error) -> StoreError {
+pub(crate) fn temporary(key: &str, error: &std::io::Error) -> StoreError {
     StoreError::Backend {
         key: key.to_owned(),
         why: format!("temporary file: {error}"),

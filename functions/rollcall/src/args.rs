@@ -63,8 +63,8 @@ pub(crate) enum Command {
     Release(At),
     /// Carry out what is planned, or approved since
     Apply(At),
-    /// Write the reports of finished runs
-    Report(At),
+    /// Write the report of a run anew, and name it
+    Report(Report),
     /// Show a stored plan; changes nothing
     Show(Show),
     /// Why one worker's account is what it is: every value from its cell, every action
@@ -222,6 +222,17 @@ pub(crate) struct Serve {
     /// Stop after so many looks (0 = never)
     #[arg(long, default_value_t = 0)]
     pub(crate) rounds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The run; without it, the newest one that was planned
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// What it changed as events of the Open Cybersecurity Schema Framework, one JSON object a line
+    #[arg(long)]
+    pub(crate) ocsf: bool,
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ mod determinism;
 mod devices;
 mod drift;
 mod erasure;
+mod events;
 mod explain;
 mod grants;
 mod groups;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         devices::trials(),
         drift::trials(),
         erasure::trials(),
+        events::trials(),
         explain::trials(),
         grants::trials(),
         groups::trials(),

@@ -273,6 +273,7 @@ impl Pipeline {
             head: head.named(),
             finished: self.clock.now(),
             usage: self.target.usage(),
+            tenant: self.settings.config.target.tenant(),
         };
         let report = report::build(&self.store, &material).await?;
         let rows = match &stored.planned.intake {
@@ -288,7 +289,7 @@ impl Pipeline {
             }
             None => None,
         };
-        report::write(&self.store, &report, material.persons, rows).await?;
+        report::write(&self.store, &report, &material, rows).await?;
         Ok(report)
     }
 

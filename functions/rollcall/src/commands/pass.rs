@@ -7,17 +7,22 @@ use anyhow::bail;
 use jiff::Timestamp;
 use rollcall_core::delta::Coverage;
 use rollcall_core::model::RunId;
+use rollcall_pipeline::apply::Lines;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::{Pulled, Refusal, Round, When};
+use rollcall_pipeline::report::events_key;
 use rollcall_pipeline::run::{Finished, Pipeline, Stored, Until};
 use rollcall_pipeline::status::SourceStatus;
 
 use super::ahead;
-use crate::args::{At, Plan, Run, Show};
+use crate::args::{At, Plan, Report, Run, Show};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::show;
 use crate::wiring::{self, Wrap};
+
+/// Bytes of events that are printed together.
+const EVENTS_AT_ONCE: usize = 64 * 1024;
 
 /// The nightly job: every delivery in the inbox, oldest first, from pull to report.
 pub(crate) fn run(args: &Run, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
@@ -452,22 +457,57 @@ pub(crate) fn apply(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyho
     })
 }
 
-/// Writes the reports of runs that are carried out but not closed, and names the newest one.
-pub(crate) fn report(args: &At, printer: &Arc<Printer>, wrap: &dyn Wrap) -> anyhow::Result<Exit> {
-    with(args, printer, wrap, async |pipeline, _| {
+/// Writes the report of one run anew and names it, or prints its events.
+pub(crate) fn report(
+    args: &Report,
+    printer: &Arc<Printer>,
+    wrap: &dyn Wrap,
+) -> anyhow::Result<Exit> {
+    with(&args.at, printer, wrap, async |pipeline, _| {
         let head = log::head(&pipeline.store).await?;
-        let Some((stored, report)) = pipeline.newest_report(&head).await? else {
+        let found = match &args.run {
+            Some(run) => {
+                let Some(stored) = pipeline.planned(&RunId::new(run)).await? else {
+                    bail!(
+                        "no run {run} was planned here; `rollcall report` without a run names the newest one"
+                    );
+                };
+                let report = pipeline.report(&head, &stored).await?;
+                Some((stored, report))
+            }
+            None => pipeline.newest_report(&head).await?,
+        };
+        let Some((stored, report)) = found else {
             printer.say("no run has been planned yet");
             return Ok(Exit::CouldNotRun);
         };
-        let run = stored.run.clone();
-        let finished = [Finished {
-            run,
+        let finished = Finished {
+            run: stored.run.clone(),
             stored,
             report: Some(report),
-        }];
-        Ok(show_all(pipeline, &finished, printer))
+        };
+        if args.ocsf {
+            events(pipeline, &finished.run, printer).await?;
+            return Ok(Exit::of(&finished));
+        }
+        Ok(show_all(pipeline, &[finished], printer))
     })
+}
+
+/// Prints the events of a run, some lines at a time: a first load has many.
+async fn events(pipeline: &Pipeline, run: &RunId, printer: &Printer) -> anyhow::Result<()> {
+    let mut lines = Lines::open(&pipeline.store, &events_key(run)).await?;
+    let mut text = String::new();
+    while let Some((_, line)) = lines.next()? {
+        text.push_str(std::str::from_utf8(&line)?);
+        text.push('\n');
+        if text.len() > EVENTS_AT_ONCE {
+            printer.data(&text);
+            text.clear();
+        }
+    }
+    printer.data(&text);
+    Ok(())
 }
 
 /// Plans and carries out what fell due, stopped waiting or was not done.
