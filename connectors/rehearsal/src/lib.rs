@@ -58,5 +58,5 @@ pub use import::{Export, Imported};
 pub use options::{Federated, KnownCertificate, Size, TenantOptions, Throttle};
 pub use passes::PassPolicy;
 pub use serve::serve;
-pub use served::Served;
+pub use served::{Served, Wrote};
 pub use tenant::{Tenant, User};

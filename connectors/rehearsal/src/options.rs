@@ -81,6 +81,8 @@ pub struct TenantOptions {
     pub seats: BTreeMap<String, u32>,
     /// File that keeps users and groups between processes (JSON Lines). `None`: in memory only.
     pub journal: Option<PathBuf>,
+    /// Keep in the history what each call wrote, for tests that read it: memory grows with every write.
+    pub keeps_writes: bool,
     /// Failures on purpose.
     pub faults: Faults,
     /// Quotas.
@@ -140,6 +142,7 @@ impl Default for TenantOptions {
             verified_domains: vec!["woodgrove.example".to_owned()],
             seats: BTreeMap::new(),
             journal: None,
+            keeps_writes: false,
             faults: Faults::none(),
             throttle: Throttle::default(),
             replication_delay: Duration::ZERO,
@@ -164,6 +167,7 @@ impl fmt::Debug for TenantOptions {
             .field("verified_domains", &self.verified_domains)
             .field("seats", &self.seats)
             .field("journal", &self.journal)
+            .field("keeps_writes", &self.keeps_writes)
             .field("faults", &self.faults)
             .field("throttle", &self.throttle)
             .field("replication_delay", &self.replication_delay)

@@ -37,4 +37,16 @@ pub struct Served {
     pub early: bool,
     /// The failure on purpose that it met.
     pub fault: Option<Fault>,
+    /// Of a call after which the tenant is not the same: its path below the version root and its body, where
+    /// [`crate::TenantOptions::keeps_writes`].
+    pub wrote: Option<Box<Wrote>>,
+}
+
+/// What was asked in a call that changed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrote {
+    /// The path, keys and all.
+    pub path: String,
+    /// The body as it came; empty where there was none.
+    pub body: String,
 }

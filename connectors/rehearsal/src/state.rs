@@ -26,7 +26,7 @@ use crate::ownership::AppRecord;
 use crate::refusal::Refusal;
 use crate::route::{Route, Routed, routed};
 use crate::seeded::Seeded;
-use crate::served::Served;
+use crate::served::{Served, Wrote};
 use crate::shelf::Shelf;
 use crate::throttle::{Charge, Cost, Covers, Exhausted, Meters};
 use crate::token::Tokens;
@@ -202,6 +202,13 @@ impl State {
         {
             served.object.clone_from(object);
             served.changed = *changed;
+            let keeps = *changed && self.options.keeps_writes;
+            served.wrote = keeps.then(|| {
+                Box::new(Wrote {
+                    path: call.path.to_owned(),
+                    body: String::from_utf8_lossy(call.body).into_owned(),
+                })
+            });
         }
         let done = done.map(|done| done.answer);
         let answer = self.finish(call, cost, &charge, lost(done, served.fault), now);
@@ -231,6 +238,7 @@ impl State {
             in_batch: call.in_batch,
             early: self.early.is(cost, same(call), call.arrived),
             fault,
+            wrote: None,
         }
     }
 

@@ -652,6 +652,7 @@ impl State {
             in_batch: false,
             early: false,
             fault: None,
+            wrote: None,
         });
         answer
     }
@@ -682,6 +683,7 @@ impl State {
             in_batch: false,
             early: false,
             fault: None,
+            wrote: None,
         });
         answer
     }

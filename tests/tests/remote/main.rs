@@ -9,6 +9,7 @@
 
 mod devices;
 mod giving_way;
+mod numbers;
 mod storm;
 mod taking_back;
 mod telling;

@@ -67,7 +67,7 @@ fn roster(night: usize) -> String {
 /// The first night is over, without a fault; devices, roles and methods are there.
 ///
 /// The store is in memory: what happens in a seed happens in the same order each time.
-async fn quiet() -> (Place, Pipeline) {
+pub(super) async fn quiet() -> (Place, Pipeline) {
     let (mut place, process) = quiet_of(&roster(0)).await;
     equip(&mut place);
     (place, process)
@@ -75,7 +75,10 @@ async fn quiet() -> (Place, Pipeline) {
 
 /// The same with other people and nothing beside their accounts.
 pub(super) async fn quiet_of(first_night: &str) -> (Place, Pipeline) {
-    let mut place = Place::with(TenantOptions::default());
+    let mut place = Place::with(TenantOptions {
+        keeps_writes: true,
+        ..TenantOptions::default()
+    });
     let edit = |file: &str, from: &str, to: &str| {
         let path = place.dir().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -124,7 +127,7 @@ pub(super) async fn quiet_of(first_night: &str) -> (Place, Pipeline) {
     (place, process)
 }
 
-async fn deliver(process: &Pipeline, night: usize) {
+pub(super) async fn deliver(process: &Pipeline, night: usize) {
     put(process, night, &roster(night)).await;
 }
 
@@ -218,7 +221,7 @@ pub(super) async fn through(place: &Place, process: &Pipeline) {
 }
 
 /// As a scheduler would: a target that cannot be asked at all is asked again later.
-async fn rounds(place: &Place, process: &Pipeline, times: u64) {
+pub(super) async fn rounds(place: &Place, process: &Pipeline, times: u64) {
     let _ = process.pull_inbox(place.clock.now(), &[]).await;
     for round in 0..times {
         let _ = process.advance(Until::Closed).await;
@@ -504,7 +507,7 @@ async fn a_storm_ends_as_the_quiet_does() {
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wrong {
+pub(super) enum Wrong {
     Unavailable,
     Denied,
     ResetBefore,
@@ -516,7 +519,7 @@ enum Wrong {
 
 /// The call at which it goes wrong, and whether each try of it does.
 #[derive(Clone)]
-struct Trap {
+pub(super) struct Trap {
     at: usize,
     wrong: Wrong,
     always: bool,
@@ -526,7 +529,7 @@ struct Trap {
 }
 
 impl Trap {
-    fn new(at: usize, wrong: Wrong, always: bool) -> Self {
+    pub(super) fn new(at: usize, wrong: Wrong, always: bool) -> Self {
         Self {
             at,
             wrong,
@@ -593,7 +596,7 @@ impl Trap {
 }
 
 /// The same process as before with its calls going through a trap.
-fn trapped(place: &Place, process: &Pipeline, trap: &Trap) -> Pipeline {
+pub(super) fn trapped(place: &Place, process: &Pipeline, trap: &Trap) -> Pipeline {
     let mut again = place.process_over(false, trap.around(place.tenant.exchange()));
     again.store = process.store.clone();
     again
@@ -605,7 +608,7 @@ fn one_leaves() -> String {
 }
 
 /// The night of the cut, until the process is through or dies.
-async fn cut(process: &Pipeline, trap: &Trap) {
+pub(super) async fn cut(process: &Pipeline, trap: &Trap) {
     let night = async {
         let _ = process.pull_inbox(process.clock.now(), &[]).await;
         let _ = process.advance(Until::Closed).await;
