@@ -246,6 +246,15 @@ fn standing(status: &Status) -> Vec<Figure> {
         count("HeldPersons", status.held as usize),
         count("PlansWaiting", status.pending.len()),
         count("OpenRuns", status.open.len()),
+        count("StuckRuns", status.stuck.len()),
+        count(
+            "SourcesMissed",
+            status
+                .sources
+                .iter()
+                .filter(|it| it.missed_since.is_some())
+                .count(),
+        ),
         count("Persons", status.persons as usize),
         count("ManagedAccounts", status.managed as usize),
         count("BlockedAccounts", status.blocked as usize),

@@ -45,9 +45,12 @@ pub struct Config {
     /// bucket, with other rules for what is kept how long.
     #[serde(default)]
     pub values: Option<Location>,
-    /// Days after which state that nothing needs any more is deleted; without it, never.
+    /// How long what is no evidence is kept.
     #[serde(default)]
-    pub state_days: Option<u32>,
+    pub retention: Retention,
+    /// Minutes after which a run that makes no headway is stuck.
+    #[serde(default = "stuck_minutes")]
+    pub stuck_minutes: u32,
     /// A file beside this one that says `store`, `values` and `[queue]` in its place: what a
     /// deployment knows about itself.
     #[serde(default)]
@@ -175,6 +178,43 @@ impl Sign {
     }
 }
 
+/// Days that what is no evidence is kept. Evidence never expires by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Values of a run, and files of the inbox that nobody took: 35 unless said. A bucket has rules of
+    /// its own for them.
+    #[serde(default)]
+    pub values_days: Option<u32>,
+    /// Reports: 400 unless said. A bucket has rules of its own for them.
+    #[serde(default)]
+    pub report_days: Option<u32>,
+    /// State that nothing needs any more: as long as values unless said.
+    #[serde(default)]
+    pub state_days: Option<u32>,
+}
+
+impl Retention {
+    /// Days that values are kept.
+    pub fn values(&self) -> u32 {
+        self.values_days.unwrap_or(35)
+    }
+
+    /// Days that reports are kept.
+    pub fn reports(&self) -> u32 {
+        self.report_days.unwrap_or(400)
+    }
+
+    /// Days that state is kept after nothing needs it any more.
+    pub fn state(&self) -> u32 {
+        self.state_days.unwrap_or(self.values())
+    }
+}
+
+const fn stuck_minutes() -> u32 {
+    60
+}
+
 /// The file that a deployment writes: what it knows about itself.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,7 +224,7 @@ struct Deployment {
     #[serde(default)]
     values: Option<Location>,
     #[serde(default)]
-    state_days: Option<u32>,
+    retention: Retention,
     #[serde(default)]
     queue: Option<Queues>,
     #[serde(default)]
@@ -914,11 +954,11 @@ impl Config {
         let twice = self.store != Location::default()
             || self.values.is_some()
             || self.queue.is_some()
-            || (said.state_days.is_some() && self.state_days.is_some())
+            || (said.retention != Retention::default() && self.retention != Retention::default())
             || (said.evidence.is_some() && self.evidence != Evidence::default());
         if twice {
             return fail(
-                "store, values, queue and evidence key are said here: take them out of the file \
+                "store, values, queue, retention and evidence key are said here: take them out of the file \
                  that names this one"
                     .to_owned(),
             );
@@ -926,7 +966,9 @@ impl Config {
         self.store = said.store;
         self.values = said.values;
         self.queue = said.queue;
-        self.state_days = said.state_days.or(self.state_days);
+        if said.retention != Retention::default() {
+            self.retention = said.retention;
+        }
         if let Some(evidence) = said.evidence {
             self.evidence = evidence;
         }
@@ -1101,6 +1143,25 @@ impl Config {
                 "`format_version` is {}; this version of rollcall reads 1",
                 self.format_version
             ));
+        }
+        let days = self.retention;
+        let bucket = [Some(&self.store), self.values.as_ref()];
+        let bucket = bucket
+            .into_iter()
+            .flatten()
+            .any(|it| matches!(it, Location::Bucket { .. }));
+        if bucket && (days.values_days.is_some() || days.report_days.is_some()) {
+            out.push(
+                "`retention.values_days` and `retention.report_days` are for folders: a bucket deletes values, \
+                 reports and its inbox by lifecycle rules of its own (`ValuesDays`, `ReportDays` of the template)"
+                    .to_owned(),
+            );
+        }
+        if days.values() == 0 || days.reports() == 0 || self.stuck_minutes == 0 {
+            out.push(
+                "`retention.values_days`, `retention.report_days` and `stuck_minutes` are 1 or more"
+                    .to_owned(),
+            );
         }
         match &self.target {
             Target::Rehearsal(rehearsal) => {

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod pull;
 pub mod queue;
 pub mod report;
+pub mod retention;
 pub mod roll;
 pub mod rows;
 pub mod run;

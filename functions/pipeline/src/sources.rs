@@ -243,6 +243,12 @@ impl Feeds {
 }
 
 impl Feed {
+    /// How old its data may be; `limit` are the hours of the policy.
+    pub fn oldest(&self, limit: u32) -> jiff::SignedDuration {
+        let limit = self.max_age_h.unwrap_or(limit);
+        jiff::SignedDuration::from_hours(i64::from(limit))
+    }
+
     /// Whether its newest accepted data are too old, or it never brought any.
     pub fn is_stale(
         &self,
@@ -251,8 +257,7 @@ impl Feed {
         now: jiff::Timestamp,
         limit: u32,
     ) -> bool {
-        let limit = self.max_age_h.unwrap_or(limit);
-        let oldest = jiff::SignedDuration::from_hours(i64::from(limit));
+        let oldest = self.oldest(limit);
         let beside = feeds.beside(&self.name);
         let accepted = standing.accepted_of(beside.as_ref().map(SourceName::as_str));
         accepted.is_none_or(|it| now.duration_since(it.since()) > oldest)

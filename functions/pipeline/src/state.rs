@@ -360,30 +360,6 @@ pub async fn write(
     Ok(next)
 }
 
-/// Deletes what was written before an instant and is none of `kept`. How many files that were.
-///
-/// # Errors
-/// When the store fails.
-pub async fn sweep(
-    store: &Store,
-    kept: &std::collections::BTreeSet<&str>,
-    before: jiff::Timestamp,
-) -> Result<usize, StoreError> {
-    let listed = store.list("state").await?;
-    let old = listed.iter().filter(|file| {
-        let key = file.key.as_str();
-        let own = [crate::tenant::KEY, crate::salts::KEY];
-        let of = key.strip_suffix(".erased").unwrap_or(key);
-        file.modified < before && !kept.contains(of) && !own.contains(&key)
-    });
-    let mut gone = 0;
-    for file in old {
-        store.delete(&file.key).await?;
-        gone += 1;
-    }
-    Ok(gone)
-}
-
 /// Where it is said how large a file is since somebody was erased from it.
 fn beside(key: &str) -> String {
     format!("{key}.erased")

@@ -1,5 +1,7 @@
 //! Status: what is late, stale, waiting or held, computed from what should have happened (P16).
 
+mod ledger;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -8,9 +10,12 @@ use rollcall_core::model::{Op, PersonKey, SourceName, WorkerId};
 use rollcall_core::state::{Hot, Lifecycle};
 use serde::Serialize;
 
+pub use self::ledger::{Overdue, Stuck, Why};
+
 use crate::apply;
 use crate::halt::Halted;
 use crate::log::{self, OpenRun, Pending, Stage, Standing};
+use crate::pull::newest_of;
 use crate::run::{Asked, Pipeline, RunError};
 use crate::sources::Feed;
 use crate::state::State;
@@ -39,6 +44,8 @@ pub struct Status {
     pub late: u32,
     /// The longest of those, in seconds.
     pub late_seconds_max: f64,
+    /// Who they are and why, the longest first; 1,000 at most.
+    pub overdue: Vec<Overdue>,
     /// Persons with something that is not done.
     pub unfinished: u32,
     /// Persons with a reference that waits for another person's account.
@@ -51,6 +58,8 @@ pub struct Status {
     pub next_due: Option<Timestamp>,
     /// Runs that are not over.
     pub open: Vec<OpenRun>,
+    /// Those of them that make no headway.
+    pub stuck: Vec<Stuck>,
     /// Plans that wait for approvals.
     pub pending: Vec<Pending>,
     /// Somebody stopped everything.
@@ -78,6 +87,13 @@ pub struct SourceStatus {
     pub rows: Option<u32>,
     /// They are older than allowed, or there are none.
     pub stale: bool,
+    /// Since when they are, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Timestamp>,
+    /// Of a source that is asked: when it was to be asked next, by `every_minutes`, where that is over for as long
+    /// again. Nothing asks it, or it refuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed_since: Option<Timestamp>,
 }
 
 impl Pipeline {
@@ -96,9 +112,24 @@ impl Pipeline {
                 age_hours: age,
                 rows: accepted.map(|it| it.rows),
                 stale: feed.is_stale(feeds, standing, now, limit),
+                stale_since: accepted
+                    .and_then(|it| it.since().checked_add(feed.oldest(limit)).ok())
+                    .filter(|at| *at < now),
+                missed_since: self.missed_since(standing, feed, now),
             }
         };
         feeds.all().iter().map(of).collect()
+    }
+
+    /// When a source that is asked was to be asked, where nobody did for as long again.
+    fn missed_since(&self, standing: &Standing, feed: &Feed, now: Timestamp) -> Option<Timestamp> {
+        let mut sources = self.settings.config.source.0.iter();
+        let source = sources.find(|it| it.name == feed.name.as_str())?;
+        let due = newest_of(standing, self.settings.feeds.beside(&feed.name).as_ref())?
+            .checked_add(source.pause())
+            .ok()?;
+        let late = now.duration_since(due) > source.pause();
+        (late && self.connectors.contains_key(&source.name)).then_some(due)
     }
 
     /// Computes the status at an instant. Reads only.
@@ -123,12 +154,14 @@ impl Pipeline {
             managed: 0,
             late: 0,
             late_seconds_max: 0.0,
+            overdue: Vec::new(),
             unfinished: 0,
             waiting: 0,
             held: 0,
             blocked: 0,
             next_due: None,
             open: head.standing.open.clone(),
+            stuck: self.stuck(&head.standing.open, now).await?,
             pending: waiting.cloned().collect(),
             halted: self.halted().await?,
             notices: u32::try_from(self.notices(&head).await?.len()).unwrap_or(u32::MAX),
@@ -139,17 +172,22 @@ impl Pipeline {
             out.due(due, now);
         }
         let past = |hot: &Hot| hot.due.is_some_and(|due| due <= now);
-        let done = if state.hot().iter().any(past) {
+        let asked_about = |hot: &Hot| past(hot) || ledger::may_owe_a_cut(hot);
+        let done = if state.hot().iter().any(asked_about) {
             self.done_meanwhile(&head.standing.open).await?
         } else {
             BTreeMap::new()
         };
-        for hot in state.hot() {
+        let (mut late, mut owing) = (Vec::new(), Vec::new());
+        for (at, hot) in state.hot().iter().enumerate() {
             out.managed += u32::from(hot.managed());
             out.unfinished += u32::from(hot.unfinished);
             out.waiting += u32::from(hot.waits_for != 0);
             out.held += u32::from(hot.held);
             out.blocked += u32::from(hot.lifecycle == Lifecycle::Blocked);
+            if !past(hot) && ledger::may_owe_a_cut(hot) && !done.contains_key(&hot.key) {
+                owing.push(at);
+            }
             if let Some(due) = hot.due {
                 // What was to be tried again was tried; what falls due on its day is not done by
                 // something else the day before.
@@ -157,9 +195,16 @@ impl Pipeline {
                 let done = done.is_some_and(|at| hot.unfinished || *at >= due);
                 if due > now || !done {
                     out.due(due, now);
+                    late.extend((due <= now).then_some((due, at)));
                 }
             }
         }
+        // Whoever is tried again later, or waits for people, was due all the same.
+        for (due, at) in ledger::owed_cuts(&state, &owing, now)? {
+            out.due(due, now);
+            late.push((due, at));
+        }
+        out.overdue = ledger::overdue(&state, late, &out)?;
         Ok(out)
     }
 }
@@ -218,6 +263,7 @@ impl Status {
     /// Something should have happened and did not.
     pub fn alarming(&self) -> bool {
         self.stale
+            || self.sources.iter().any(|it| it.missed_since.is_some())
             || self.late > 0
             || self.unfinished > 0
             || !self.open.is_empty()

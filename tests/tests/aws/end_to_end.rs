@@ -427,7 +427,8 @@ async fn taken_back(place: &Deployment, run: &str, (ada, ben): (&str, &str)) {
 pub(crate) async fn old_state_goes() {
     let place = Deployment::new("swept").await.unhurried();
     let of = |name: &str| std::fs::read_to_string(place.dir().join(name)).unwrap();
-    let deployment = of("deployment.toml").replace("\n\n[queue]", "\nstate_days = 0\n\n[queue]");
+    let deployment =
+        of("deployment.toml").replace("\n\n[queue]", "\n\n[retention]\nstate_days = 0\n\n[queue]");
     place.reconfigure("deployment.toml", &deployment);
     let policy = of("policy.toml").replace("max_source_age_h = 36", "max_source_age_h = 1000");
     place.reconfigure("policy.toml", &policy);

@@ -41,6 +41,7 @@ mod profile;
 mod proofs;
 mod race;
 mod reading;
+mod retention;
 mod roles;
 mod rough;
 mod rules;
@@ -48,6 +49,7 @@ mod sample;
 mod scenarios;
 mod sign_in;
 mod sources;
+mod status;
 mod succession;
 mod tamper;
 mod telling;
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
         race::trials(),
         population::trials(),
         reading::trials(),
+        retention::trials(),
         kill::trials(),
         language::trials(),
         lateness::trials(),
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         ids::trials(),
         sign_in::trials(),
         sources::trials(),
+        status::trials(),
         succession::trials(),
         tamper::trials(),
         undo::trials(),

@@ -334,7 +334,7 @@ impl Pipeline {
 }
 
 /// The moment that the newest data of a source describe, planned or not.
-fn newest(standing: &Standing, beside: Option<&SourceName>) -> Option<Timestamp> {
+pub(crate) fn newest(standing: &Standing, beside: Option<&SourceName>) -> Option<Timestamp> {
     let beside = beside.map(SourceName::as_str);
     let open = standing.open.iter().filter_map(|it| it.delivery.as_ref());
     let open = open.filter(|it| it.source.as_deref() == beside);

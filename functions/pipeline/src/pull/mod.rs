@@ -20,6 +20,7 @@ use rollcall_core::model::{Finding, FindingKind, Place, RunId, Severity, SourceN
 use rollcall_core::profile::{Profile, Profiler};
 use rollcall_files::{Options, Reading, SealedWriter};
 
+pub(crate) use self::asked::newest as newest_of;
 pub use self::asked::{Connectors, Round, When};
 use self::delivery::{Companions, Said};
 use crate::config::Source;

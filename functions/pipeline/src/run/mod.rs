@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rollcall_core::approvals::Approvals;
 use rollcall_core::model::RunId;
 use rollcall_core::report::Report;
@@ -37,7 +37,6 @@ use crate::plan::{Freshness, PlanError};
 use crate::pull::Connectors;
 use crate::queue::Queue;
 use crate::rows::OpenError;
-use crate::state;
 use crate::store::{Store, StoreError};
 use crate::target::{Target, TargetError};
 
@@ -226,31 +225,12 @@ impl Pipeline {
             }
         }
         if out.iter().any(|finished| finished.report.is_some()) {
-            self.sweep().await?;
+            self.expire().await?;
         }
         if until == Until::Closed {
             Box::pin(self.sign()).await?;
         }
         Ok(out)
-    }
-
-    /// Deletes state that is older than the configuration allows and that nothing needs: neither
-    /// the next plan nor one that is open or waits. Plans that were made from it cannot be made
-    /// again by `verify` then.
-    async fn sweep(&self) -> Result<(), RunError> {
-        let Some(days) = self.settings.config.state_days else {
-            return Ok(());
-        };
-        let newest = log::head(&self.store).await?.standing.state;
-        let plans = self.open_plans().await?;
-        let mut kept: BTreeSet<&str> = newest.keys().collect();
-        kept.extend(plans.iter().flat_map(|plan| plan.state.keys()));
-        let before = self.clock.now() - SignedDuration::from_hours(24 * i64::from(days));
-        let gone = state::sweep(&self.store, &kept, before).await?;
-        if gone > 0 {
-            tracing::info!("Deleted {gone} files of old state.");
-        }
-        Ok(())
     }
 
     /// What comes next: runs in their order, but a plan of which nothing was carried out gives

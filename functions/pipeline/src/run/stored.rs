@@ -251,11 +251,16 @@ impl Pipeline {
         Ok(None)
     }
 
-    /// Writes the report of a planned run from what is stored.
+    /// Writes the report of a planned run from what is stored. Where its values have expired it is the one that
+    /// was written before: another one would say less.
     ///
     /// # Errors
     /// See [`RunError`].
     pub async fn report(&self, head: &Head, stored: &Stored) -> Result<Report, RunError> {
+        let under_way = head.standing.open.iter().any(|it| it.run == stored.run);
+        if !under_way && let Some(written) = self.written_report(stored).await? {
+            return Ok(written);
+        }
         let outcomes = self.reported(head.generation, stored).await?;
         let approved = Self::approved(head, stored);
         let material = Material {
@@ -281,16 +286,28 @@ impl Pipeline {
                 let intake = self.intake_entry(&stored.run, stored.generation).await?;
                 // The rows as they were planned: the mapping of today may read other columns.
                 let feeds = self.feeds_of(stored).await?;
-                let rows = Self::open_rows(&self.store, &intake, stored.reads(&feeds)).await;
-                Some(rows.map_err(|e| match e {
-                    OpenError::Store(error) => error,
-                    OpenError::Unbound(why) => corrupt(&why),
-                })?)
+                match Self::open_rows(&self.store, &intake, stored.reads(&feeds)).await {
+                    Ok(rows) => Some(rows),
+                    // They have expired, and so has what the receipt would be of.
+                    Err(OpenError::Store(StoreError::NotFound(_))) => None,
+                    Err(OpenError::Store(error)) => return Err(error.into()),
+                    Err(OpenError::Unbound(why)) => return Err(corrupt(&why).into()),
+                }
             }
             None => None,
         };
         report::write(&self.store, &report, &material, rows).await?;
         Ok(report)
+    }
+
+    /// The report of a run whose values are gone.
+    async fn written_report(&self, stored: &Stored) -> Result<Option<Report>, StoreError> {
+        if self.store.look(&stored.actions()?.key).await?.is_some() {
+            return Ok(None);
+        }
+        let key = format!("runs/{}/report/report.json", stored.run);
+        let bytes = self.store.find(&key).await?;
+        bytes.map(|bytes| parse(&key, &bytes)).transpose()
     }
 
     /// How each of several sources stood when a run was planned, by what is accepted today.

@@ -94,6 +94,8 @@ pub(crate) async fn nightly(
         before = head;
         head = log::head(&pipeline.store).await?.generation;
     }
+    // Days pass also while nothing comes.
+    pipeline.expire().await?;
     Ok(exit.max(waiting(pipeline).await?))
 }
 

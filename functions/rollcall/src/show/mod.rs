@@ -13,10 +13,13 @@ use rollcall_core::plan::{
 };
 use rollcall_core::policy::Reason;
 use rollcall_core::report::Report;
-use rollcall_pipeline::status::{SourceStatus, Status};
+use rollcall_pipeline::status::{Overdue, SourceStatus, Status, Why};
 
 /// Orders that a diff shows in full; the rest is in `plan.jsonl`, and in `--json`.
 pub(crate) const ORDERS_SHOWN: usize = 200;
+
+/// People past due whom a status shows; more are in `--json`.
+const OVERDUE_SHOWN: usize = 50;
 
 /// How much of an action's id is shown: enough for `approve --action`.
 const ID_SHOWN: usize = 14;
@@ -428,6 +431,40 @@ fn one_source(it: &SourceStatus) -> String {
     }
 }
 
+/// A source that was to be asked, and was not.
+fn missed(it: &SourceStatus) -> Option<String> {
+    let since = it.missed_since?;
+    Some(format!(
+        "{} was to be asked at {since}, and was not",
+        it.source
+    ))
+}
+
+/// One person for whom something is past due.
+fn overdue(it: &Overdue) -> String {
+    let why = match &it.why {
+        Why::Halted => "everything is halted".to_owned(),
+        Why::Held { by } if by.is_empty() => "a guard keeps it back".to_owned(),
+        Why::Held { by } => format!("kept back by {}", by.join(", ")),
+        Why::Waits { worker } => format!("waits for the account of {}", visible(worker.as_str())),
+        Why::Failed { tries } => {
+            let person = visible(it.person.as_str());
+            format!("failed {tries} times: see `rollcall explain {person}`")
+        }
+        Why::RunStuck { run } => format!("run {run} makes no headway"),
+        Why::RunUnderWay { run } => format!("run {run} is under way"),
+        Why::SourceStale { source } => format!("{source} is stale: only cuts go"),
+        Why::NotReleased => "no run and no release came to its end since".to_owned(),
+    };
+    let what = it.op.map_or_else(String::new, |op| format!(" {op}"));
+    format!(
+        "{}{what}, due {}, {:.0} s late: {why}",
+        visible(it.person.as_str()),
+        it.due,
+        it.late_seconds
+    )
+}
+
 /// How things stand.
 pub(crate) fn status(status: &Status) -> String {
     let mut out = String::new();
@@ -466,6 +503,9 @@ pub(crate) fn status(status: &Status) -> String {
             }
         }
     }
+    for text in status.sources.iter().filter_map(missed) {
+        line("MISSED", text);
+    }
     line(
         "people",
         format!(
@@ -482,6 +522,13 @@ pub(crate) fn status(status: &Status) -> String {
         )
     };
     line("past due", late);
+    for it in status.overdue.iter().take(OVERDUE_SHOWN) {
+        line("", overdue(it));
+    }
+    if status.overdue.len() > OVERDUE_SHOWN {
+        let more = status.overdue.len() - OVERDUE_SHOWN;
+        line("", format!("and {more} more: see --json"));
+    }
     line("not done", format!("{} people", status.unfinished));
     line(
         "waiting",
@@ -493,7 +540,14 @@ pub(crate) fn status(status: &Status) -> String {
         .map_or_else(|| "nothing".to_owned(), |due| due.to_string());
     line("next due", next);
     for open in &status.open {
-        line("open run", format!("{} ({:?})", open.run, open.stage));
+        let stuck = status.stuck.iter().find(|it| it.run == open.run);
+        let stuck =
+            stuck.map(|it| format!(", STUCK: nothing was heard of it for {} min", it.minutes));
+        let stuck = stuck.unwrap_or_default();
+        line(
+            "open run",
+            format!("{} ({:?}){stuck}", open.run, open.stage),
+        );
     }
     for pending in &status.pending {
         line(
