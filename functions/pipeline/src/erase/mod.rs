@@ -96,9 +96,9 @@ impl Pipeline {
         let evidence = self.store.put_new(&key, bytes).await?;
         let folded = Folded {
             state: head.standing.state.clone(),
-            outcomes: BTreeMap::new(),
             erasure: true,
             heard: word.iter().map(|it| it.key.clone()).collect(),
+            ..Folded::default()
         };
         let objects = Objects {
             evidence: std::iter::once(evidence).chain(word).collect(),
@@ -474,8 +474,13 @@ impl Pipeline {
             evidence: vec![evidence],
             values: Vec::new(),
         };
-        let closed = Event::Close(Closed::default());
-        self.commit(head, run, closed, objects).await?;
+        let closed = Closed {
+            signer: self.signer().await,
+            ..Closed::default()
+        };
+        let event = Event::Close(closed);
+        self.commit(head, run, event, objects).await?;
+        self.sign().await?;
         Ok(out)
     }
 

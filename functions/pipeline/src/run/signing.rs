@@ -11,7 +11,7 @@ use crate::store::StoreError;
 
 impl Pipeline {
     /// The key that will sign what is closed now, as the entry names it.
-    pub(super) async fn signer(&self) -> Option<String> {
+    pub(crate) async fn signer(&self) -> Option<String> {
         let signer = self.settings.signer.as_ref()?;
         match signer.public().await {
             Ok(public) => Some(public.id()),
@@ -26,7 +26,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the key cannot be used or the store fails.
-    pub(super) async fn sign(&self) -> Result<(), RunError> {
+    pub(crate) async fn sign(&self) -> Result<(), RunError> {
         let Some(signer) = &self.settings.signer else {
             return Ok(());
         };
