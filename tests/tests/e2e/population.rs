@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("population::a_pull_that_was_taken_is_taken_up", taken_up),
         trial("population::a_night_of_changes_only", changes),
         trial("population::a_source_that_fails_changes_nothing", failing),
+        trial("population::a_source_that_nobody_asks_is_named", unasked),
         trial("population::check_asks_and_changes_nothing", check),
         trial("population::what_is_configured_wrongly_is_said", wrongly),
         trial("population::every_starter_is_valid", starters),
@@ -395,6 +396,25 @@ fn accounts(world: &World) -> BTreeMap<String, BTreeMap<&'static str, Value>> {
         names.into_iter().map(part).collect::<BTreeMap<_, _>>()
     };
     users.iter().map(|(id, it)| (id.clone(), of(it))).collect()
+}
+
+/// It is to be asked once a day; a pull that is late is missed once as much time again is over.
+fn unasked() {
+    let form = &FORMS[0];
+    let world = form.world("");
+    at(&world, NOW, &["run"], form.name);
+    let missed = |hours: i64| {
+        let now: jiff::Timestamp = NOW.parse().unwrap();
+        let now = now + jiff::SignedDuration::from_hours(hours);
+        let ran = at(&world, &now.to_string(), &["status"], form.name);
+        let missed = ran.json()["sources"][0]["missed_since"].clone();
+        (missed.as_str().map(str::to_owned), ran.code)
+    };
+    assert_eq!(missed(47).0, None);
+    let (since, code) = missed(49);
+    let since: jiff::Timestamp = since.expect("missed").parse().unwrap();
+    let due = since.duration_since(NOW.parse().unwrap()).as_hours();
+    assert_eq!((due, code), (24, Some(1)));
 }
 
 fn same() {

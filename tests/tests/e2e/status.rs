@@ -28,15 +28,15 @@ fn late() {
     let mut lines = DAY_1.lines();
     let header = lines.next().unwrap();
     let last_day = header.split(',').position(|it| it == "LastDay").unwrap();
-    let mut file = header.to_owned();
+    let mut file = vec![header.to_owned()];
     for line in lines {
         let mut cells: Vec<&str> = line.split(',').collect();
         if cells[0] == "01006" {
             cells[last_day] = "2026-03-16";
         }
-        file += &format!("\n{}", cells.join(","));
+        file.push(cells.join(","));
     }
-    world.drop_file("workers-2026-03-16.csv", file + "\n");
+    world.drop_file("workers-2026-03-16.csv", file.join("\n") + "\n");
     world.at("2026-03-16T04:00:00Z", &["run"]).expect(1);
     let named = |now: &str| -> Vec<Value> {
         let status = world.at(now, &["status"]);
