@@ -177,7 +177,9 @@ mod tests {
 
     fn tree(lines: &[Vec<u8>]) -> Tree {
         let mut tree = Tree::default();
-        lines.iter().for_each(|line| tree.add(line));
+        for line in lines {
+            tree.add(line);
+        }
         tree
     }
 

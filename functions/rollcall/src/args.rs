@@ -349,7 +349,7 @@ pub(crate) enum Lifted {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// A store by itself: a folder or s3://BUCKET/PREFIX; then no plan is made again
+    /// A store by itself: a folder or a prefix of a bucket (`s3://…`); then no plan is made again
     #[arg(value_name = "STORE", required_unless_present_any = ["config", "proof"])]
     pub(crate) store: Option<String>,
     /// The configuration (rollcall.toml): plans are made again, too

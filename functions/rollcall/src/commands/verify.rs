@@ -1,6 +1,6 @@
 //! `verify`: exit code 0 when everything holds, 1 when something does not.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -73,7 +73,7 @@ async fn open(place: &str) -> anyhow::Result<Store> {
                     folder.display()
                 );
             }
-            Ok(Store::folder(&PathBuf::from(folder))?)
+            Ok(Store::folder(&folder)?)
         }
     }
 }
@@ -121,24 +121,22 @@ fn check(file: &Path, asked: &Asked<'_>, printer: &Printer) -> anyhow::Result<Ex
 }
 
 fn proved(checked: &Checked) -> String {
-    let mut out = String::new();
-    for (run, outcomes) in &checked.outcomes {
-        out += &format!(
-            "{outcomes} outcomes of {} were taken in from run {run}\n",
-            checked.person
-        );
-    }
-    out += &format!("head {}\n", checked.head);
-    out += &match (checked.head_given, checked.signed.last()) {
+    let outcomes = checked.outcomes.iter();
+    let person = &checked.person;
+    let mut lines: Vec<String> = outcomes
+        .map(|(run, count)| format!("{count} outcomes of {person} were taken in from run {run}\n"))
+        .collect();
+    lines.push(format!("head {}\n", checked.head));
+    lines.push(match (checked.head_given, checked.signed.last()) {
         (_, Some(generation)) => format!("signed at {generation} by a key that was given\n"),
         (true, None) => "the head that was given is in it\n".to_owned(),
         (false, None) => {
             "whether that is the log, the proof cannot say: compare the head with one that was \
-                          noted (reports have it), or give --head or --public-key\n"
+             noted (reports have it), or give --head or --public-key\n"
                 .to_owned()
         }
-    };
-    out
+    });
+    lines.concat()
 }
 
 fn show(verified: &Verified, asked: &Asked<'_>, replays: bool, printer: &Printer) -> Exit {
