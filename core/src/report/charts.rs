@@ -10,10 +10,9 @@ use super::{OutcomeCounts, Report};
 
 /// Height of one bar with its gap, and the width of the whole, in the chart's own units.
 const BAR_STEP: usize = 26;
-const WIDTH: f64 = 480.0;
-/// Room for the number behind the longest bar, and of one letter of a name.
-const NUMBER: f64 = 66.0;
-const LETTER: f64 = 7.2;
+const WIDTH: f64 = 400.0;
+/// Room of one letter; fonts differ, and a wide one has to find it enough.
+const LETTER: f64 = 8.2;
 /// Longer names are shortened in the drawing; the sentence has them whole.
 const NAME_MAX: usize = 26;
 /// More operations than this are drawn as one bar.
@@ -26,6 +25,7 @@ pub(super) struct Chart {
     title: &'static str,
     /// Every bar in words.
     text: String,
+    across: f64,
     height: usize,
     /// Where names end, where bars begin.
     names: f64,
@@ -44,32 +44,52 @@ struct Bar {
     end: f64,
 }
 
-/// Name, number, tone.
-type Value = (String, u64, &'static str);
+/// One bar before it is drawn.
+struct Value {
+    name: String,
+    n: u64,
+    tone: &'static str,
+    /// Behind the number; may be empty.
+    more: String,
+}
+
+impl Value {
+    fn of(name: impl Into<String>, n: u64, tone: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            n,
+            tone,
+            more: String::new(),
+        }
+    }
+
+    fn number(&self) -> String {
+        format!("{}{}", grouped(self.n), self.more)
+    }
+}
 
 /// `None` where every bar is zero.
 fn chart(id: &'static str, title: &'static str, values: Vec<Value>) -> Option<Chart> {
-    let most = values.iter().map(|(_, n, _)| *n).max().filter(|n| *n > 0)?;
-    let longest = values
-        .iter()
-        .map(|(name, _, _)| name.chars().count().min(NAME_MAX))
-        .max()
-        .unwrap_or_default();
-    let start = (longest as f64 * LETTER + 10.0).round();
-    let widest = WIDTH - start - NUMBER;
+    let most = values.iter().map(|it| it.n).max().filter(|n| *n > 0)?;
+    let room = |longest: Option<usize>| (longest.unwrap_or_default() as f64 * LETTER).round();
+    let names = values.iter().map(|it| it.name.chars().count());
+    let start = room(names.map(|n| n.min(NAME_MAX)).max()) + 10.0;
+    let numbers = values.iter().map(|it| it.number().len());
+    let widest = (WIDTH - start - room(numbers.max()) - 8.0).max(WIDTH / 5.0);
     let said: Vec<String> = values
         .iter()
-        .map(|(name, n, _)| format!("{name} {}", grouped(*n)))
+        .map(|it| format!("{} {}", it.name, it.number()))
         .collect();
-    let bars = values.into_iter().enumerate().map(|(i, (name, n, tone))| {
+    let bars = values.into_iter().enumerate().map(|(i, value)| {
+        let (n, count) = (value.n, value.number());
         // One among thousands still shows.
         let width = n as f64 / most as f64 * widest;
         let width = if n == 0 { 0.0 } else { width.max(2.0) };
         let width = (width * 10.0).round() / 10.0;
         Bar {
-            name: short(name),
-            count: grouped(n),
-            tone,
+            name: short(value.name),
+            count,
+            tone: value.tone,
             top: i * BAR_STEP,
             width,
             end: ((start + width + 7.0) * 10.0).round() / 10.0,
@@ -80,6 +100,7 @@ fn chart(id: &'static str, title: &'static str, values: Vec<Value>) -> Option<Ch
         id,
         title,
         text: said.join(", "),
+        across: WIDTH,
         height: bars.len() * BAR_STEP,
         names: start - 8.0,
         start: start + 1.0,
@@ -117,7 +138,7 @@ pub(super) fn outcomes(report: &Report) -> Option<Chart> {
             "failed" | "stale" | "unknown" => "stop",
             _ => "wait",
         };
-        (name.to_owned(), u64::from(n), tone)
+        Value::of(name, u64::from(n), tone)
     });
     chart("chart-outcomes", "Actions by how they ended", values.into())
 }
@@ -127,12 +148,12 @@ pub(super) fn operations(report: &Report) -> Option<Chart> {
     due.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
     let drawn = due.iter().take(OPS_DRAWN);
     let mut values: Vec<Value> = drawn
-        .map(|(op, n)| ((*op).clone(), u64::from(**n), "plain"))
+        .map(|(op, n)| Value::of(*op, u64::from(**n), "plain"))
         .collect();
     let rest = due.get(OPS_DRAWN..).unwrap_or_default();
     if !rest.is_empty() {
         let count = rest.iter().map(|(_, n)| u64::from(**n)).sum();
-        values.push((format!("{} others", rest.len()), count, "plain"));
+        values.push(Value::of(format!("{} others", rest.len()), count, "plain"));
     }
     chart("chart-operations", "Actions due now, by operation", values)
 }
@@ -157,10 +178,10 @@ pub(super) fn lateness(report: &Report) -> Option<Chart> {
     let names = LATE_UP_TO.iter().map(|(_, name)| *name).chain(["over 1 d"]);
     let mut values: Vec<Value> = names
         .zip(counts)
-        .map(|(name, n)| (name.to_owned(), n, "plain"))
+        .map(|(name, n)| Value::of(name, n, "plain"))
         .collect();
     let open = u64::from(report.lateness.open);
-    values.push(("not disabled yet".to_owned(), open, "stop"));
+    values.push(Value::of("not disabled yet", open, "stop"));
     let title = "Accounts by time from due to disabled";
     chart("chart-lateness", title, values)
 }
@@ -172,8 +193,12 @@ pub(super) fn quotas(report: &Report) -> Option<Chart> {
     let values = buckets.iter().filter_map(|(name, bucket)| {
         let units = of(bucket, "units")?;
         let throttled = of(bucket, "throttled").unwrap_or_default();
-        let tone = if throttled > 0 { "wait" } else { "plain" };
-        Some((name.replace('_', " "), units, tone))
+        let mut value = Value::of(name.replace('_', " "), units, "plain");
+        if throttled > 0 {
+            value.tone = "wait";
+            value.more = format!(", throttled {}×", grouped(throttled));
+        }
+        Some(value)
     });
     let title = "Units taken of each quota";
     chart("chart-quotas", title, values.collect())

@@ -661,7 +661,7 @@ fn what_was_taken_of_each_quota_is_drawn() {
         "intune": {"calls": 3, "units": 3, "throttled": 0},
     }});
     let page = html(&Report { target, ..empty() });
-    assert!(section(&page, "target").contains("identity write 1,200, intune 3."));
+    assert!(section(&page, "target").contains("identity write 1,200, throttled 1×, intune 3."));
     assert!(
         !html(&eventful()).contains("chart-quotas"),
         "no units, no chart"

@@ -7,7 +7,9 @@
 "use strict";
 (() => {
   const PAGE_ROWS = 50;
+  // On paper: of what was asked for, and of a table that nobody asked anything of.
   const PRINTED_ROWS = 2000;
+  const PRINTED_UNASKED = 200;
   // Longer texts are shortened, and opened by whoever wants them; the same numbers as in report.html.
   const LONG = 240;
   const START = 120;
@@ -50,7 +52,8 @@
   class Table {
     constructor(find, data) {
       this.name = find.dataset.table;
-      this.what = find.dataset.what;
+      this.one = find.dataset.one;
+      this.many = find.dataset.many;
       this.find = find;
       this.scroll = find.nextElementSibling;
       this.body = this.scroll.querySelector("tbody");
@@ -242,7 +245,7 @@
       const back = [step("First", () => 0), step("Previous", () => this.first - PAGE_ROWS)];
       const on = [step("Next", () => this.first + PAGE_ROWS), step("Last", last)];
       const where = how === "after" ? "below" : "above";
-      const pager = make("div", { class: "pager", role: "group", "aria-label": `Pages of ${this.what}, ${where} the table` }, count, ...back, ...on);
+      const pager = make("div", { class: "pager", role: "group", "aria-label": `Pages of ${this.many}, ${where} the table` }, count, ...back, ...on);
       beside[how](pager);
       return { pager, count, back, on };
     }
@@ -270,11 +273,11 @@
       this.pagers[1].pager.hidden = few;
     }
 
+    isAsked() { return this.chosen.size > 0 || this.words.length > 0; }
+
     said(first, end) {
-      const asked = this.shown.length < this.rows || this.words.length > 0;
-      const which = asked
-        ? `${grouped(this.shown.length)} of ${grouped(this.rows)} ${this.what} match`
-        : `${grouped(this.rows)} ${this.what}`;
+      const all = `${grouped(this.rows)} ${this.rows === 1 ? this.one : this.many}`;
+      const which = this.isAsked() ? `${grouped(this.shown.length)} of ${all} match` : all;
       return end - first < this.shown.length ? `${which}; rows ${grouped(first + 1)} to ${grouped(end)}` : which;
     }
 
@@ -289,14 +292,14 @@
       for (const row of this.shown.subarray(first, end)) rows.append(DRAW[this.name](this, row));
       if (first === end) {
         const span = this.scroll.querySelectorAll("thead th").length;
-        rows.append(make("tr", { role: "row" }, make("td", { role: "cell", colspan: span }, `No ${this.what} match.`)));
+        rows.append(make("tr", { role: "row" }, make("td", { role: "cell", colspan: span }, `No ${this.one} matches.`)));
       }
       this.body.replaceChildren(rows);
     }
 
     /** On paper stands what is asked for, and where it ends. */
     print() {
-      const end = Math.min(PRINTED_ROWS, this.shown.length);
+      const end = Math.min(this.isAsked() ? PRINTED_ROWS : PRINTED_UNASKED, this.shown.length);
       this.put(0, end);
       const rest = end < this.shown.length ? `; printed: the first ${grouped(end)}` : "";
       this.pagers[0].count.textContent = this.said(0, this.shown.length) + this.asked() + rest;
