@@ -27,10 +27,10 @@ use crate::policy::DeltaKind;
 
 pub use advice::{Owner, advice, owner};
 pub use html::html;
-pub use visible::written_out;
 pub use lateness::{Late, LateCause};
 pub use ocsf::{Happened, OCSF_VERSION, ocsf};
 pub use receipt::{receipt_header, receipt_line};
+pub use visible::written_out;
 
 /// `report.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::log;
 use crate::run::{Pipeline, RunError};
-use crate::store::{Listed, StoreError};
 use crate::salts;
+use crate::store::{Listed, StoreError};
 use crate::tenant;
 
 impl Pipeline {

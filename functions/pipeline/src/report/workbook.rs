@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rollcall_core::model::{Attributes, Op};
 use rollcall_core::plan::plain;
-use rollcall_core::report::{Change, Hold, Report, advice, written_out};
+use rollcall_core::report::{Change, Hold, Report, advice, owner, written_out};
 use rust_xlsxwriter::{
     Color, DocProperties, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
 };
@@ -64,6 +64,7 @@ fn render(report: &Report, sheet_rows: usize) -> Result<Vec<u8>, XlsxError> {
                 .map_or(Cell::Blank, |line| Cell::Number(line as f64)),
             Cell::maybe(it.at.column.as_deref()),
             Cell::text(&it.note),
+            Cell::text(owner(it.kind).name()),
             Cell::text(advice(it.kind)),
         ]
     });
@@ -155,7 +156,7 @@ const HOLDS: [Column; 6] = [
     ("Actions", 10.0),
     ("Approve with", 80.0),
 ];
-const FINDINGS: [Column; 8] = [
+const FINDINGS: [Column; 9] = [
     ("Severity", 10.0),
     ("Kind", 26.0),
     ("Worker", 14.0),
@@ -163,6 +164,7 @@ const FINDINGS: [Column; 8] = [
     ("Line", 9.0),
     ("Column", 20.0),
     ("What", 60.0),
+    ("Who acts", 24.0),
     ("What to do", 80.0),
 ];
 const LATENESS: [Column; 9] = [

@@ -19,8 +19,8 @@ use rollcall_core::model::{OrderId, RunId};
 use serde::{Deserialize, Serialize};
 
 use self::chain::Chain;
-pub(crate) use self::replay::Replay;
 pub use self::prove::{Checked, Fold, Leaf, Proof, ProofError, prove};
+pub(crate) use self::replay::Replay;
 pub use self::signatures::Signatures;
 pub use self::strays::Outside;
 use crate::approve::unproved;
@@ -128,7 +128,10 @@ impl Verified {
             [] => String::new(),
             orders => {
                 let orders: Vec<&str> = orders.iter().map(OrderId::as_str).collect();
-                format!(", and of others that follow from them {}", orders.join(", "))
+                format!(
+                    ", and of others that follow from them {}",
+                    orders.join(", ")
+                )
             }
         };
         let said = format!("run {run}: orders of persons who were erased{beside}");

@@ -101,7 +101,9 @@ impl Walk<'_> {
         }
         let why = match measure(self.store, &object.key, tree).await {
             // What an erasure left of it is written where nobody can read it any more.
-            Ok(found) if found.sha256 != object.sha256 && !evidence && !self.erasures.is_whole() => {
+            Ok(found)
+                if found.sha256 != object.sha256 && !evidence && !self.erasures.is_whole() =>
+            {
                 return true;
             }
             Ok(found) if found.sha256 != object.sha256 => "was changed".to_owned(),
