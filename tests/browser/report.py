@@ -124,11 +124,9 @@ def rows(count, table):
     return out
 
 
-def best(limit, measure):
+def best(measure):
     """The best of what was measured, in milliseconds, and all of it as text."""
-    took = []
-    while len(took) < TRIES:
-        took.append(measure())
+    took = [measure() for _ in range(TRIES)]
     return min(took), f"{min(took):.0f} ms (of {', '.join(f'{ms:.0f}' for ms in took)})"
 
 
@@ -200,7 +198,7 @@ class Report(unittest.TestCase):
                 self.page.context.close()
                 return took
 
-            took, all_of_it = best(OPEN_MS, usable)
+            took, all_of_it = best(usable)
             print(f"{count:,} changes: usable after {all_of_it}")
             self.assertLess(took, OPEN_MS)
 
@@ -224,14 +222,14 @@ class Report(unittest.TestCase):
                 words.press("End")
                 return self.answer(lambda: page.keyboard.type(question[-1]))
 
-            took, all_of_it = best(FIND_MS, last_letter)
+            took, all_of_it = best(last_letter)
             print(f"found {right:,} of {len(all_rows):,} for {question!r} in {all_of_it}")
             expect(self.find().locator(".count")).to_contain_text(f"{right:,} of {len(all_rows):,} actions match")
             self.assertLess(took, FIND_MS)
         words.fill("")
         status = self.select("status")
         places = itertools.cycle([self.option(status, value) for value in ("held", "done", "waiting", "failed")])
-        took, all_of_it = best(FIND_MS, lambda: self.answer(lambda: status.select_option(next(places))))
+        took, all_of_it = best(lambda: self.answer(lambda: status.select_option(next(places))))
         print(f"narrowed to a status in {all_of_it}")
         self.assertLess(took, FIND_MS)
         self.shot("large-narrowed")
