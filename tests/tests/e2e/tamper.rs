@@ -362,7 +362,7 @@ fn every_change() {
         Some(head.generation),
         "the head is signed"
     );
-    let untouched = &theirs(&[dir.clone()], Some(&head), Some(&pem))[0];
+    let untouched = &theirs(std::slice::from_ref(&dir), Some(&head), Some(&pem))[0];
     assert_eq!(untouched.named, BTreeSet::new());
     assert_eq!(untouched.head, clean.head);
     assert_eq!(untouched.counts, (clean.entries, clean.objects));
@@ -432,9 +432,14 @@ fn the_tail() {
         std::fs::remove_file(dir.join(&lost)).unwrap();
         let lost = BTreeSet::from([lost]);
         assert_eq!(named(&ours(&dir, Some(&head), &[])), lost);
-        assert_eq!(theirs(&[dir.clone()], Some(&head), None)[0].named, lost);
+        assert_eq!(
+            theirs(std::slice::from_ref(&dir), Some(&head), None)[0].named,
+            lost
+        );
         let alone = named(&ours(&dir, None, &[]));
-        let alone_too = theirs(&[dir.clone()], None, None).remove(0).named;
+        let alone_too = theirs(std::slice::from_ref(&dir), None, None)
+            .remove(0)
+            .named;
         assert_eq!(alone, alone_too);
         match log {
             Log::Plain => assert_eq!(alone, BTreeSet::new(), "nothing says that it was there"),
@@ -448,7 +453,10 @@ fn the_tail() {
                     "a key proves that it was there"
                 );
                 let pem = dir.join("signer.pub");
-                assert_eq!(theirs(&[dir.clone()], None, Some(&pem))[0].named, lost);
+                assert_eq!(
+                    theirs(std::slice::from_ref(&dir), None, Some(&pem))[0].named,
+                    lost
+                );
             }
         }
         // By itself, on the command line.
@@ -602,7 +610,7 @@ fn proved() {
         &|it| it.folds[0].outcomes[0].index += 1,
         &|it| {
             it.folds[0].outcomes[0].line =
-                it.folds[0].outcomes[0].line.replace("\"done\"", "\"held\"")
+                it.folds[0].outcomes[0].line.replace("\"done\"", "\"held\"");
         },
         &|it| it.folds[0].outcomes[0].path[0] = "0".repeat(64),
         &|it| it.folds[0].generation += 1,
