@@ -64,7 +64,7 @@ class Store:
     def __init__(self, folder, head, public_key):
         self.folder, self.problems, self.public_key = folder, {}, public_key
         self.objects, self.seen, self.closes = 0, {}, {}
-        self.erased, self.doubt = {}, False
+        self.erased, self.doubt = {}, False  # by key (was, is, whether that is under way); something is not known of it
         self.noted = [(int(head.split(":")[0]), head.split(":")[1])] if head else []
 
     def wrong(self, key, why):
@@ -152,28 +152,27 @@ class Store:
 
     def erasures(self, sound):
         """By key, what erasures left of objects, oldest first."""
-        runs, closed = set(), {entry["run"] for _, _, entry in sound if entry["kind"] == "close"}
+        closed = {entry["run"] for _, _, entry in sound if entry["kind"] == "close"}
         for _, _, entry in reversed(sound):
             if entry["kind"] != "fold" or not entry.get("erasure"):
                 continue
-            runs.add(entry["run"])
             for it in entry["accepts"]:
                 data = self.read(it["key"])
                 if data is not None and sha256(data) == it["sha256"]:
                     for gone in json.loads(data, object_pairs_hook=once).get("objects", []):
-                        self.erased.setdefault(gone["key"], []).append((gone["was"], gone.get("is")))
+                        left = (gone["was"], gone.get("is"), entry["run"] not in closed)
+                        self.erased.setdefault(gone["key"], []).append(left)
                 else:
                     self.doubt = True
-        self.doubt = self.doubt or not runs <= closed
 
     def check(self, key, it, evidence):
         """One object; gives its bytes where they are as they should be."""
         data = self.read(it["key"])
-        left = it["sha256"]
-        for was, now in [] if evidence else self.erased.get(it["key"], []):
-            left = now if was == left else left
-        if left != it["sha256"] and data is not None and not (self.doubt and sha256(data) == it["sha256"]):
-            if sha256(data) != left:
+        left, may = it["sha256"], ()
+        for was, now, open in [] if evidence else self.erased.get(it["key"], []):
+            left, may = (now, (was, now) if open else (now,)) if was == left else (left, may)
+        if may and data is not None:
+            if sha256(data) not in may:
                 self.wrong(it["key"], "is not what an erasure left")
             return None
         if data is None:

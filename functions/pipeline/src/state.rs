@@ -360,18 +360,19 @@ pub async fn write(
     Ok(next)
 }
 
-/// Where it is said how large a file is since somebody was erased from it.
+/// Where it is said how large a file may be since somebody was erased from it.
 fn beside(key: &str) -> String {
     format!("{key}.erased")
 }
 
-/// Bytes of a file since somebody was erased from it; `None`: nobody was.
-async fn erased(store: &Store, key: &str) -> Result<Option<u64>, StoreError> {
+/// Bytes that a file may have since somebody was erased from it: what the last erasure found, and what
+/// it left.
+async fn erased(store: &Store, key: &str) -> Result<Vec<u64>, StoreError> {
     let beside = beside(key);
-    let found = store.find(&beside).await?;
-    found
-        .map(|bytes| crate::store::parse(&beside, &bytes))
-        .transpose()
+    match store.find(&beside).await? {
+        Some(bytes) => crate::store::parse(&beside, &bytes),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Every record of a file, anew where `each` gives another one: a file to be put in its place, from
@@ -419,8 +420,9 @@ pub(crate) async fn replace(
     mut file: File,
 ) -> Result<ObjectRef, StoreError> {
     let bytes = file.metadata().map_err(|e| corrupt(key, &e))?.len();
+    let before = store.look(key).await?.map_or(bytes, |it| it.bytes);
     // Said first: whoever reads in between finds the size of one of the two.
-    let said = serde_json::to_vec(&bytes).expect("a number is always JSON");
+    let said = serde_json::to_vec(&[before, bytes]).expect("numbers are always JSON");
     store.put(&beside(key), said).await?;
     store.put_stream(key, &mut file).await
 }
@@ -630,7 +632,7 @@ impl StateFile {
         let key = &at.key;
         let file = store.open(key).await?;
         let bytes = file.metadata().map_err(|e| corrupt(key, &e))?.len();
-        if bytes != at.bytes && erased(store, key).await? != Some(bytes) {
+        if bytes != at.bytes && !erased(store, key).await?.contains(&bytes) {
             return Err(corrupt(key, &"its size is not the one in the commit log"));
         }
         let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);

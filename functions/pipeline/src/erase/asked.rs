@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Erased, Request};
 use crate::approve::{self, Approver, FOLDER};
 use crate::log::{self, Head};
-use crate::run::{Pipeline, RunError, nonce};
+use crate::run::{Pipeline, RunError, Step, nonce};
 use crate::store::{Listed, ObjectRef, StoreError};
 
 /// How the name of a word begins.
@@ -68,7 +68,14 @@ impl Pipeline {
     /// When the store fails.
     pub async fn erase_asked(&self, now: Timestamp) -> Result<Vec<Erased>, RunError> {
         let mut out = Vec::new();
-        let head = log::head(&self.store).await?;
+        let mut head = log::head(&self.store).await?;
+        if let Some(open) = self.open_erasure(&head).await? {
+            match Box::pin(self.go_on_erasing(&open)).await {
+                Ok(()) | Err(Step::Lost) => {}
+                Err(Step::Failed(error)) => return Err(*error),
+            }
+            head = log::head(&self.store).await?;
+        }
         if !head.standing.open.is_empty() {
             return Ok(out);
         }

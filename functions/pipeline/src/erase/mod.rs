@@ -3,10 +3,12 @@
 //! Values lie apart from evidence, so that evidence stays as it is: ids, operations, instants, and
 //! digests under a salt of that person, which is destroyed too. The log says what was rewritten and
 //! what it hashes to since ([`record`]). First the log says so, then it is done: who dies in between
-//! leaves an open run, with which the next one goes on. Invariant: what is kept of others stays, to
-//! the byte, but for words that are the person's alone.
+//! leaves an open run, with which the next one goes on by what was kept of it ([`Stage`]). Invariant: what is
+//! kept of others stays, to the byte, but for names and addresses that are the person's alone.
 
 mod asked;
+mod known;
+mod plans;
 mod record;
 mod redact;
 mod values;
@@ -14,23 +16,18 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rollcall_core::digest::worker_hash;
-use rollcall_core::model::{PersonKey, RunId, WorkerId};
-use rollcall_core::plan::{ActionValues, WorkOrder};
-use rollcall_core::state::{Lifecycle, Person};
-use serde::Serialize;
+use rollcall_core::model::RunId;
+use serde::{Deserialize, Serialize};
 
-pub use self::record::{Apart, Erasure, Erasures, Replaced, Replays};
-use self::redact::{Kind, Redacted, Redaction, kind, sha256};
-use self::values::{Traces, Values, Whose};
-use crate::apply::Lines;
-use crate::log::{self, Approver, Closed, Entry, Event, Folded, Head, Objects, OpenRun};
+pub use self::record::{Apart, Erasure, Erasures, Left, Replaced, Replays};
+use self::redact::{Keys, Kind, Redacted, Redaction, kind, sha256};
+use self::values::{Traces, Whose};
+use crate::log::{self, Approver, Closed, Event, Folded, Head, Objects, OpenRun};
 use crate::report;
 use crate::run::{Pipeline, RunError, Step, named, run_id};
 use crate::salts;
-use crate::state::{self, Named, State};
-use crate::store::{ObjectRef, StoreError, parse};
-use crate::verify::Replay;
+use crate::state;
+use crate::store::{ObjectRef, StoreError};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -89,8 +86,11 @@ impl Pipeline {
             )));
         }
         let whose = self.whom(&head, ask).await?;
-        let erasure = self.planned_erasure(&head, whose, ask.by, now).await?;
+        let (stage, erasure) = Box::pin(self.planned_erasure(&head, whose, ask.by, now)).await?;
         let run = run_id(now);
+        // What is looked for is known from what goes: who dies on the way finds it here.
+        let kept = serde_json::to_vec(&stage).expect("a stage is always JSON");
+        self.store.put(&stage_key(&run), kept).await?;
         let bytes = serde_json::to_vec_pretty(&erasure).expect("an erasure is always JSON");
         let key = format!("runs/{run}/erasure.json");
         let evidence = self.store.put_new(&key, bytes).await?;
@@ -105,89 +105,35 @@ impl Pipeline {
             values: Vec::new(),
         };
         let said = self.commit(&head, &run, Event::Fold(folded), objects).await;
-        let head = said.map_err(overtaken)?;
-        let erased = Box::pin(self.carry_out_erasure(&head, &run, &erasure)).await;
+        if said.is_err() {
+            self.store.delete(&stage_key(&run)).await?;
+        }
+        said.map_err(overtaken)?;
+        let erased = Box::pin(self.carry_out_erasure(&run, &erasure, &stage)).await;
         erased.map_err(overtaken)
     }
 
     /// Goes on with an erasure that the log has and that was not brought to its end.
-    pub(crate) async fn go_on_erasing(&self, head: &Head, open: &OpenRun) -> Result<(), Step> {
+    pub(crate) async fn go_on_erasing(&self, open: &OpenRun) -> Result<(), Step> {
         let (entry, _) = log::entry(&self.store, open.generation).await?;
         let key = &named(&entry.accepts, "erasure.json")?.key;
         let erasure: Erasure = self.store.json(key).await?;
-        let erased = Box::pin(self.carry_out_erasure(head, &open.run, &erasure)).await?;
+        let stage: Stage = self.store.json(&stage_key(&open.run)).await?;
+        let erased = Box::pin(self.carry_out_erasure(&open.run, &erasure, &stage)).await?;
         tracing::info!(run = %open.run, "Went on with an erasure: {} objects.", erased.rewritten);
         Ok(())
     }
 
-    /// Who is meant, unless something stands against it.
-    async fn whom(&self, head: &Head, ask: &Request<'_>) -> Result<Whose, RunError> {
-        let home = self.settings.source();
-        let state = State::load(&self.store, &head.standing.state).await?;
-        let worker = WorkerId::new(ask.worker);
-        let place = match state.named(&home, &worker) {
-            Named::One(at) => Some(at),
-            Named::Nobody => {
-                let key = worker_hash(&home, &worker);
-                state.hot().binary_search_by_key(&key, |it| it.key).ok()
-            }
-            Named::Several(persons) => {
-                return Err(RunError::Refused(format!(
-                    "the worker id {} is of {persons} persons: name the one who is meant by the key of the \
-                     person (`rollcall explain` shows it)",
-                    ask.worker
-                )));
-            }
-        };
-        let known = match place {
-            Some(at) => state.persons(&[at])?.pop(),
-            None => None,
-        };
-        if let Some(person) = &known {
-            self.may_go(head, person, ask.anyway).await?;
-        }
-        let person = known
-            .as_ref()
-            .map_or_else(|| PersonKey::new(ask.worker), |known| known.person.clone());
-        Ok(Whose::of(person))
-    }
-
-    /// Refuses where something of the person is still to be done.
-    async fn may_go(&self, head: &Head, person: &Person, anyway: bool) -> Result<(), RunError> {
-        for pending in &head.standing.pending {
-            let stored = self.stored(pending.generation).await?;
-            let key = &stored.plan()?.key;
-            let mut lines = Lines::open(&self.store, key).await?;
-            while let Some((_, line)) = lines.next()? {
-                let order: WorkOrder = parse(key, &line)?;
-                if order.person == person.person {
-                    return Err(RunError::Refused(format!(
-                        "run {} waits for an approval and has an order of worker {}; approve it, or let the \
-                         next delivery void it, then erase",
-                        pending.run, person.worker
-                    )));
-                }
+    /// The erasure that is under way, if one is.
+    pub(crate) async fn open_erasure(&self, head: &Head) -> Result<Option<OpenRun>, StoreError> {
+        let folded = |open: &&OpenRun| open.stage == log::Stage::Folded;
+        for open in head.standing.open.iter().filter(folded) {
+            let (entry, _) = log::entry(&self.store, open.generation).await?;
+            if matches!(entry.event, Event::Fold(folded) if folded.erasure) {
+                return Ok(Some(open.clone()));
             }
         }
-        let to_come = person.due.is_some() || person.unfinished || person.held;
-        let why = match person.lifecycle {
-            Lifecycle::Created | Lifecycle::Active => "has an account in use".to_owned(),
-            Lifecycle::None | Lifecycle::Blocked | Lifecycle::Deleted if to_come => {
-                match person.due {
-                    Some(due) => format!("has steps to come, the next at {due}"),
-                    None => "has steps that are not done".to_owned(),
-                }
-            }
-            Lifecycle::None | Lifecycle::Blocked | Lifecycle::Deleted => return Ok(()),
-        };
-        if anyway {
-            return Ok(());
-        }
-        Err(RunError::Refused(format!(
-            "worker {} {why}: without values nothing more is done for them, and the next file of HR that has \
-             them brings the values back; `--anyway` erases all the same",
-            person.worker
-        )))
+        Ok(None)
     }
 
     /// What an erasure comes to: everything is read and redacted once, and nothing is touched.
@@ -197,16 +143,34 @@ impl Pipeline {
         mut whose: Whose,
         by: &Approver,
         now: Timestamp,
-    ) -> Result<Erasure, RunError> {
-        let ground = self.all_values(head, &mut whose).await?;
+    ) -> Result<(Stage, Erasure), RunError> {
+        let keys = self.key_columns(head).await?;
+        let all = self.all_keys().await?;
+        let values = self.all_values(&all, &keys, &mut whose).await?;
+        if !whose.known && values.is_empty() {
+            return Err(RunError::Refused(format!(
+                "nobody is known here by the id {}: `rollcall explain` shows the ids of a worker",
+                whose.person
+            )));
+        }
+        let (traces, left) = values.traces();
+        let stage = Stage {
+            all: values.all(),
+            names: values.names(),
+            whose,
+            traces,
+            left,
+        };
         let expected = self.expected(head).await?;
+        let traces = Traces::of(&stage.traces);
+        let redaction = stage.redaction(self, &keys, &traces);
         let mut objects = Vec::new();
-        for key in &ground.keys {
+        for key in &all {
             let Some(was) = expected.get(key) else {
                 // Nothing in the log stands for it.
                 continue;
             };
-            let is = match ground.redaction(self, &whose).of(key).await? {
+            let is = match redaction.of(key).await? {
                 Redacted::Same => continue,
                 Redacted::Deleted => None,
                 Redacted::New(mut file) => Some(sha256(key, &mut file)?),
@@ -223,14 +187,18 @@ impl Pipeline {
                 is,
             });
         }
-        Ok(Erasure {
+        let touched = objects.iter().map(|it| it.key.as_str()).collect();
+        let not_made_again = Box::pin(self.failing(head, &touched)).await?;
+        let erasure = Erasure {
             format_version: record::FORMAT_VERSION,
-            person: whose.person,
-            workers: whose.workers,
+            person: stage.whose.person.clone(),
+            workers: stage.whose.workers.clone(),
             at: now,
             by: by.clone(),
             objects,
-        })
+            not_made_again,
+        };
+        Ok((stage, erasure))
     }
 
     /// By key, what the log says that lies there, after earlier erasures.
@@ -240,8 +208,10 @@ impl Pipeline {
         for generation in 1..=head.generation {
             let (entry, _) = log::entry(&self.store, generation).await?;
             for object in entry.values {
-                let left = erasures.left(&object).map(|it| it.map(str::to_owned));
-                let hash = left.unwrap_or_else(|| Some(object.sha256.clone()));
+                let hash = match erasures.left(&object) {
+                    Some(left) => left.is.map(str::to_owned),
+                    None => Some(object.sha256.clone()),
+                };
                 if let Some(hash) = hash {
                     out.insert(object.key, hash);
                 }
@@ -250,216 +220,60 @@ impl Pipeline {
         Ok(out)
     }
 
-    /// Everything that has values, what they are, and who is meant by which ids.
-    async fn all_values(&self, head: &Head, whose: &mut Whose) -> Result<Ground, RunError> {
-        let mut keys = Vec::new();
-        for prefix in ["state", "values"] {
-            let listed = self.store.list(prefix).await?;
-            keys.extend(listed.into_iter().map(|it| it.key));
-        }
-        let runs = self.store.list("runs").await?;
-        let runs: Vec<String> = runs.into_iter().map(|it| it.key).collect();
-        keys.extend(runs.iter().filter(|key| kind(key) != Kind::Not).cloned());
-        let mut columns = BTreeSet::new();
-        for feed in self.settings.feeds.all() {
-            columns.extend(keys_of(&feed.mapping));
-        }
-        for generation in 1..=head.generation {
-            let (entry, _) = log::entry(&self.store, generation).await?;
-            if matches!(entry.event, Event::Plan(_))
-                && let Ok(feeds) = self.feeds_of(&self.stored(generation).await?).await
-            {
-                columns.extend(feeds.all().iter().flat_map(|it| keys_of(&it.mapping)));
-            }
-        }
-        let mut ground = Ground {
-            keys,
-            columns,
-            values: Values::default(),
-            traces: Traces::default(),
-        };
-        // Ids first: a row is known by a worker id, an answer by the id of an account.
-        self.learn(&ground.keys, &runs, whose).await?;
-        self.collect(&mut ground, whose, true).await?;
-        self.collect(&mut ground, whose, false).await?;
-        ground.traces = ground.values.traces(whose);
-        Ok(ground)
-    }
-
-    /// Takes in the ids that records and plans have of the person.
-    async fn learn(
-        &self,
-        keys: &[String],
-        runs: &[String],
-        whose: &mut Whose,
-    ) -> Result<(), RunError> {
-        for key in keys.iter().filter(|key| kind(key) == Kind::State) {
-            let seen = |person: &Person| {
-                if person.person == whose.person {
-                    whose.learn(person);
-                }
-                Ok(None)
-            };
-            state::rewrite(&self.store, key, seen).await?;
-        }
-        for key in keys.iter().filter(|key| kind(key) == Kind::Persons) {
-            let mut lines = Lines::open(&self.store, key).await?;
-            while let Some((_, line)) = lines.next()? {
-                let line: rollcall_core::fold::PersonLine = parse(key, &line)?;
-                if line.person.person == whose.person {
-                    whose.learn(&line.person);
-                }
-            }
-        }
-        for key in runs
-            .iter()
-            .filter(|key| redact::is_named(key, "plan", "jsonl"))
-        {
-            let mut lines = Lines::open(&self.store, key).await?;
-            while let Some((_, line)) = lines.next()? {
-                let order: WorkOrder = parse(key, &line)?;
-                if order.person == whose.person && order.group.is_none() {
-                    let actions = order.every().chain(&order.scheduled);
-                    whose
-                        .actions
-                        .extend(actions.map(|it| it.id.as_str().to_owned()));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Collects the values of the person (`theirs`), or which of them others have.
-    async fn collect(
-        &self,
-        ground: &mut Ground,
-        whose: &Whose,
-        theirs: bool,
-    ) -> Result<(), RunError> {
-        let Ground {
-            keys,
-            columns,
-            values,
-            ..
-        } = ground;
-        for key in keys.iter() {
-            match kind(key) {
-                Kind::Rows => {
-                    let from = self.store.open(key).await?;
-                    let read = rollcall_files::rewrite(from, std::io::sink(), |names, row| {
-                        let pairs = || names.iter().zip(row.iter());
-                        let is_key = |name: &String| columns.contains(name);
-                        let own = pairs().any(|(name, value)| is_key(name) && whose.is(value));
-                        for (name, value) in pairs().filter(|(name, _)| !is_key(name)) {
-                            match (own, theirs) {
-                                (true, true) => values.note(name, value),
-                                (false, false) => values.seen(name, value),
-                                (true, false) | (false, true) => {}
-                            }
-                        }
-                        false
-                    });
-                    read.map_err(|e| StoreError::Corrupt {
-                        key: key.clone(),
-                        why: e.to_string(),
-                    })?;
-                }
-                Kind::State => {
-                    let seen = |person: &Person| {
-                        if (person.person == whose.person) == theirs {
-                            values.record(person, theirs);
-                        }
-                        Ok(None)
-                    };
-                    state::rewrite(&self.store, key, seen).await?;
-                }
-                Kind::Persons => {
-                    let mut lines = Lines::open(&self.store, key).await?;
-                    while let Some((_, line)) = lines.next()? {
-                        let line: rollcall_core::fold::PersonLine = parse(key, &line)?;
-                        if (line.person.person == whose.person) == theirs {
-                            values.record(&line.person, theirs);
-                        }
-                    }
-                }
-                Kind::Actions if theirs => {
-                    let mut lines = Lines::open(&self.store, key).await?;
-                    while let Some((_, line)) = lines.next()? {
-                        let action: ActionValues = parse(key, &line)?;
-                        if whose.actions.contains(action.id.as_str()) {
-                            values.action(&action);
-                        }
-                    }
-                }
-                Kind::Tenant => {
-                    crate::plan::accounts_in(&self.store, key, |account| {
-                        let id = whose.objects.contains(account.id.as_str());
-                        let own = id || account.key.as_deref().is_some_and(|it| whose.is(it));
-                        if own == theirs {
-                            values.account(account, theirs);
-                        }
-                    })
-                    .await?;
-                }
-                Kind::Actions
-                | Kind::Notice
-                | Kind::Report
-                | Kind::Text
-                | Kind::Drawn
-                | Kind::Not => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Redacts everything, destroys the salt, and says what of the plans cannot be made again.
     async fn carry_out_erasure(
         &self,
-        head: &Head,
         run: &RunId,
         erasure: &Erasure,
+        stage: &Stage,
     ) -> Result<Erased, Step> {
-        let mut whose = Whose::of(erasure.person.clone());
-        whose.workers.extend(erasure.workers.iter().cloned());
-        let ground = self.all_values(head, &mut whose).await?;
+        let head = log::head(&self.store).await?;
+        let keys = self.key_columns(&head).await?;
+        let traces = Traces::of(&stage.traces);
+        let redaction = stage.redaction(self, &keys, &traces);
+        let said = erasure.objects.iter().map(|it| (it.key.as_str(), &it.is));
+        let said: BTreeMap<&str, &Option<String>> = said.collect();
         let mut out = Erased {
             format_version: record::FORMAT_VERSION,
             run: run.to_string(),
-            person: whose.person.to_string(),
+            person: erasure.person.to_string(),
             ..Erased::default()
         };
-        // Where the values are known from goes last: who dies on the way finds them again.
-        let mut keys: Vec<&String> = ground.keys.iter().collect();
-        keys.sort_by_key(|key| matches!(kind(key), Kind::State | Kind::Rows));
-        let redaction = ground.redaction(self, &whose);
-        for key in keys {
-            if kind(key) == Kind::Report {
-                let bytes = self.store.get(key).await?;
-                if let Some(report) = redaction.report(key, &bytes)? {
+        for key in self.all_keys().await? {
+            if kind(&key) == Kind::Report {
+                let bytes = self.store.get(&key).await?;
+                if let Some(report) = redaction.report(&key, &bytes)? {
                     report::draw(&self.store, &report).await?;
                     out.rewritten += 1;
                 }
                 continue;
             }
-            match redaction.of(key).await? {
+            match redaction.of(&key).await? {
                 Redacted::Same => {}
                 Redacted::Deleted => {
-                    self.store.delete(key).await?;
+                    self.store.delete(&key).await?;
                     out.deleted += 1;
                 }
-                Redacted::New(file) if kind(key) == Kind::State => {
-                    state::replace(&self.store, key, file).await?;
-                    out.rewritten += 1;
-                }
                 Redacted::New(mut file) => {
-                    self.store.put_stream(key, &mut file).await?;
+                    let is = Some(sha256(&key, &mut file)?);
+                    if said.get(key.as_str()).is_some_and(|said| **said != is) {
+                        return Err(Step::from(RunError::Refused(format!(
+                            "`{key}` would not become what the log says of run {run}: bring that erasure to \
+                             its end with the version of Rollcall that began it"
+                        ))));
+                    }
+                    if kind(&key) == Kind::State {
+                        state::replace(&self.store, &key, file).await?;
+                    } else {
+                        self.store.put_stream(&key, &mut file).await?;
+                    }
                     out.rewritten += 1;
                 }
             }
         }
-        out.salt = salts::destroy(&self.store, &whose.person).await?;
-        out.left = self.left_in_inbox(&ground.traces).await?;
-        let plans = Box::pin(self.apart(head)).await?;
+        out.salt = salts::destroy(&self.store, &erasure.person).await?;
+        out.left = self.left(stage, &traces).await?;
+        let plans = Box::pin(self.apart(&head, erasure)).await?;
         out.plans_apart = u32::try_from(plans.len()).unwrap_or(u32::MAX);
         let replays = Replays {
             format_version: record::FORMAT_VERSION,
@@ -470,76 +284,91 @@ impl Pipeline {
         let nonce = crate::run::nonce();
         let mut bytes = bytes.as_slice();
         let evidence = self.store.put_evidence(&key, &nonce, &mut bytes).await?;
-        let objects = Objects {
-            evidence: vec![evidence],
-            values: Vec::new(),
-        };
-        let closed = Closed {
-            signer: self.signer().await,
-            ..Closed::default()
-        };
-        let event = Event::Close(closed);
-        self.commit(head, run, event, objects).await?;
+        loop {
+            let closed = Closed {
+                signer: self.signer().await,
+                ..Closed::default()
+            };
+            let objects = Objects {
+                evidence: vec![evidence.clone()],
+                values: Vec::new(),
+            };
+            // Whoever wrote to the log meanwhile changed nothing of this.
+            let head = log::head(&self.store).await?;
+            match self.commit(&head, run, Event::Close(closed), objects).await {
+                Err(Step::Lost) => {}
+                Err(failed) => return Err(failed),
+                Ok(_) => break,
+            }
+        }
+        self.store.delete(&stage_key(run)).await?;
         self.sign().await?;
         Ok(out)
     }
 
-    /// What of earlier plans cannot be made again now.
-    async fn apart(&self, head: &Head) -> Result<Vec<Apart>, RunError> {
-        let digests = self.key.get().await?;
-        let erasures = Erasures::read(&self.store, head).await?;
+    /// Where values still are that are not ours to rewrite, or that nobody could look for.
+    async fn left(&self, stage: &Stage, traces: &Traces) -> Result<Vec<String>, StoreError> {
         let mut out = Vec::new();
-        let mut before = log::Standing::default();
-        for generation in 1..=head.generation {
-            let (entry, _) = log::entry(&self.store, generation).await?;
-            if matches!(entry.event, Event::Plan(_)) {
-                let again = Box::pin(self.make_again(digests, &entry, &before, &erasures)).await;
-                out.extend(apart_of(&entry, again));
-            }
-            before = entry.standing;
+        if !stage.left.is_empty() {
+            let fields: Vec<&str> = stage.left.iter().map(String::as_str).collect();
+            out.push(format!(
+                "{}: one word, or somebody else's too, so that it was not looked for in what is kept of others",
+                fields.join(", ")
+            ));
         }
-        Ok(out)
-    }
-
-    /// Files that lie in the inbox and have traces: what HR sends is not ours to rewrite.
-    async fn left_in_inbox(&self, traces: &Traces) -> Result<Vec<String>, StoreError> {
-        let mut out = Vec::new();
         for listed in self.store.list("inbox").await? {
             let bytes = self.store.get(&listed.key).await?;
-            if traces.stand_in(&bytes) {
-                out.push(format!(
-                    "{}: it was refused or is not taken yet, and has values of the person; delete it, or HR's \
-                     next file brings them back",
-                    listed.key
-                ));
-            }
+            let mut ids = stage.whose.workers.iter().map(|it| it.as_str().as_bytes());
+            let why = if std::str::from_utf8(&bytes).is_err() || bytes.contains(&0) {
+                "nobody looked into it, since it is no plain text"
+            } else if traces.stand_in(&bytes)
+                || ids.any(|id| memchr::memmem::find(&bytes, id).is_some())
+            {
+                "it was refused or is not taken yet, and has the person"
+            } else {
+                continue;
+            };
+            out.push(format!(
+                "{}: {why}; delete it, or HR's next file brings the values back",
+                listed.key
+            ));
         }
         Ok(out)
     }
 }
 
-/// Columns by which a row is known.
-fn keys_of(mapping: &rollcall_core::mapping::Mapping) -> impl Iterator<Item = String> {
-    let person = mapping.person_column().map(str::to_owned);
-    std::iter::once(mapping.key_column().to_owned()).chain(person)
+/// What an erasure looks for, kept until it is brought to its end.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stage {
+    whose: Whose,
+    all: BTreeSet<String>,
+    names: BTreeSet<String>,
+    traces: BTreeSet<String>,
+    /// Fields with a naming value that is not looked for.
+    left: BTreeSet<String>,
 }
 
-/// What of a plan cannot be made again; `None` where all of it can that is not the person's, or where
-/// its inputs were gone anyway.
-fn apart_of(entry: &Entry, again: Result<Replay, StoreError>) -> Option<Apart> {
-    let apart = |orders, nothing| Apart {
-        generation: entry.generation,
-        run: entry.run.clone(),
-        orders,
-        nothing,
-    };
-    match again {
-        Ok(Replay::Same) | Err(StoreError::NotFound(_)) => None,
-        Ok(Replay::Apart(orders)) if orders.is_empty() => None,
-        Ok(Replay::Apart(orders)) => Some(apart(orders, None)),
-        Ok(Replay::Differs(why)) => Some(apart(Vec::new(), Some(why))),
-        Err(error) => Some(apart(Vec::new(), Some(error.to_string()))),
+impl Stage {
+    fn redaction<'a>(
+        &'a self,
+        pipeline: &'a Pipeline,
+        keys: &'a Keys,
+        traces: &'a Traces,
+    ) -> Redaction<'a> {
+        Redaction {
+            store: &pipeline.store,
+            whose: &self.whose,
+            traces,
+            all: &self.all,
+            names: &self.names,
+            keys,
+        }
     }
+}
+
+/// Where a stage lies.
+fn stage_key(run: &RunId) -> String {
+    format!("values/{run}/erasing.json")
 }
 
 /// Somebody else wrote to the log meanwhile.
@@ -550,26 +379,5 @@ fn overtaken(step: Step) -> RunError {
             "another run wrote to the log meanwhile; erase again: it goes on where it is"
                 .to_owned(),
         ),
-    }
-}
-
-/// What an erasure is carried out on.
-struct Ground {
-    keys: Vec<String>,
-    columns: BTreeSet<String>,
-    values: Values,
-    traces: Traces,
-}
-
-impl Ground {
-    fn redaction<'a>(&'a self, pipeline: &'a Pipeline, whose: &'a Whose) -> Redaction<'a> {
-        Redaction {
-            store: &pipeline.store,
-            whose,
-            traces: &self.traces,
-            all: self.values.all(),
-            names: self.values.names(),
-            keys: &self.columns,
-        }
     }
 }

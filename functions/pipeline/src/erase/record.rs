@@ -31,6 +31,9 @@ pub struct Erasure {
     pub by: Approver,
     /// What was rewritten or deleted.
     pub objects: Vec<Replaced>,
+    /// Generations of plans that could not be made again before: the erasure explains nothing of them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub not_made_again: Vec<u64>,
 }
 
 /// An object that an erasure rewrote or deleted.
@@ -75,10 +78,23 @@ pub struct Apart {
 pub struct Erasures {
     /// With the generation at which they were erased last.
     persons: BTreeMap<PersonKey, u64>,
-    objects: BTreeMap<String, Vec<Replaced>>,
+    /// With the generation of the erasure, oldest first.
+    objects: BTreeMap<String, Vec<(u64, Replaced)>>,
     apart: BTreeMap<u64, Vec<Apart>>,
+    /// Erasures that were not brought to their end.
+    open: BTreeSet<u64>,
     unread: bool,
-    under_way: bool,
+}
+
+/// What erasures left of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left<'a> {
+    /// What the last of them found.
+    pub was: &'a str,
+    /// What it left; `None`: nothing.
+    pub is: Option<&'a str>,
+    /// It is not brought to its end: both may lie there.
+    pub open: bool,
 }
 
 impl Erasures {
@@ -134,7 +150,7 @@ impl Erasures {
                 return Ok(());
             }
         }
-        self.under_way = true;
+        self.open.insert(generation);
         Ok(())
     }
 
@@ -143,17 +159,12 @@ impl Erasures {
         !self.unread
     }
 
-    /// The last one is not brought to its end: objects may be as they were, or as they are to be.
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.under_way
-    }
-
     fn take(&mut self, generation: u64, erasure: Erasure) {
         let last = self.persons.entry(erasure.person).or_default();
         *last = generation.max(*last);
         for object in erasure.objects {
             let known = self.objects.entry(object.key.clone()).or_default();
-            known.push(object);
+            known.push((generation, object));
         }
     }
 
@@ -163,17 +174,25 @@ impl Erasures {
         later.map(|(person, _)| person.clone()).collect()
     }
 
-    /// What an erasure left of an object, newest word last: `Some(None)` where it deleted it.
-    pub fn left(&self, object: &ObjectRef) -> Option<Option<&str>> {
-        let mut hash = object.sha256.as_str();
-        let mut found = None;
-        for replaced in self.objects.get(&object.key)? {
-            if replaced.was == hash {
-                found = Some(replaced.is.as_deref());
-                hash = replaced.is.as_deref()?;
+    /// What erasures left of an object; `None`: none changed it.
+    pub fn left<'a>(&'a self, object: &'a ObjectRef) -> Option<Left<'a>> {
+        let mut left = Left {
+            was: &object.sha256,
+            is: Some(object.sha256.as_str()),
+            open: false,
+        };
+        let mut found = false;
+        for (generation, replaced) in self.objects.get(&object.key)? {
+            if left.is == Some(replaced.was.as_str()) {
+                found = true;
+                left = Left {
+                    was: &replaced.was,
+                    is: replaced.is.as_deref(),
+                    open: self.open.contains(generation),
+                };
             }
         }
-        found
+        found.then_some(left)
     }
 
     /// Whether an erasure changed any of these.
@@ -214,6 +233,7 @@ mod tests {
             at: "2026-06-01T08:00:00Z".parse().unwrap(),
             by: Approver("os:kim:1000".to_owned()),
             objects,
+            not_made_again: Vec::new(),
         }
     }
 
@@ -245,7 +265,10 @@ mod tests {
             replaced("values/r/n.json", "x", None),
         ];
         all.take(9, erasure(second));
-        let left = |key, hash| all.left(&object(key, hash)).map(|it| it.map(str::to_owned));
+        let left = |key, hash| {
+            let object = object(key, hash);
+            all.left(&object).map(|it| it.is.map(str::to_owned))
+        };
         assert_eq!(left("values/r/rows.csv", "a"), Some(Some("c".to_owned())));
         assert_eq!(left("values/r/n.json", "x"), Some(None));
         // Other bytes than those that were erased were never explained.

@@ -3,7 +3,7 @@
 //! Others keep theirs to the byte, and their places: what points into an object still does.
 //! Invariant: redacting twice is redacting once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 
@@ -51,6 +51,7 @@ pub(super) fn kind(key: &str) -> Kind {
         ["values", _, _] if of("actions", "jsonl") => Kind::Actions,
         ["values", _, _] if of("persons", "jsonl") => Kind::Persons,
         ["values", _, _] if of("tenant", "jsonl") => Kind::Tenant,
+        ["values", _, "erasing.json"] => Kind::Not,
         ["values", _, "notifications", _] => Kind::Notice,
         ["state", _, _] if of("base", "parquet") || of("delta", "parquet") => Kind::State,
         ["runs", _, "report", "report.json"] => Kind::Report,
@@ -80,17 +81,33 @@ pub(super) enum Redacted {
     New(File),
 }
 
+/// The columns by which rows are known, by run.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    pub(super) by_run: BTreeMap<String, BTreeSet<String>>,
+    /// Of rows that no entry of the log names.
+    pub(super) others: BTreeSet<String>,
+}
+
+impl Keys {
+    /// Those of the rows at a key.
+    pub(super) fn of(&self, key: &str) -> &BTreeSet<String> {
+        let run = key.split('/').nth(1).unwrap_or_default();
+        self.by_run.get(run).unwrap_or(&self.others)
+    }
+}
+
 /// What everything is redacted by.
 pub(super) struct Redaction<'a> {
     pub(super) store: &'a Store,
     pub(super) whose: &'a Whose,
     pub(super) traces: &'a Traces,
     /// All values of the person, whoever else has them.
-    pub(super) all: BTreeSet<&'a str>,
+    pub(super) all: &'a BTreeSet<String>,
     /// Sign-in names of the person, in small letters.
-    pub(super) names: BTreeSet<String>,
+    pub(super) names: &'a BTreeSet<String>,
     /// Columns of rows that are kept: keys.
-    pub(super) keys: &'a BTreeSet<String>,
+    pub(super) keys: &'a Keys,
 }
 
 impl Redaction<'_> {
@@ -122,8 +139,9 @@ impl Redaction<'_> {
         let from = self.store.open(key).await?;
         let to = tempfile::tempfile().map_err(|e| failed(key, &e))?;
         let mut copy = to.try_clone().map_err(|e| failed(key, &e))?;
+        let keys = self.keys.of(key);
         let altered = rollcall_files::rewrite(from, to, |columns, values| {
-            let is_key = |column: &String| self.keys.contains(column);
+            let is_key = |column: &String| keys.contains(column);
             let pairs = || columns.iter().zip(values.iter());
             let theirs = pairs().any(|(column, value)| is_key(column) && self.whose.is(value));
             let mut altered = false;
@@ -131,7 +149,7 @@ impl Redaction<'_> {
                 if theirs && !is_key(column) {
                     altered |= !value.is_empty();
                     value.clear();
-                } else if !theirs {
+                } else if !theirs && !is_key(column) {
                     altered |= self.strike_text(value);
                 }
             }

@@ -208,6 +208,17 @@ impl Pipeline {
         let mut out: Vec<Finished> = Vec::new();
         loop {
             let head = log::head(&self.store).await?;
+            if let Some(open) = self.open_erasure(&head).await? {
+                // Nothing is planned or folded on values that are half gone. Where functions work,
+                // the one that erases goes on by itself.
+                if self.queue.is_some() {
+                    break;
+                }
+                match Box::pin(self.go_on_erasing(&open)).await {
+                    Ok(()) | Err(Step::Lost) => continue,
+                    Err(Step::Failed(error)) => return Err(*error),
+                }
+            }
             let done = match self.next(&head, until, plans).await? {
                 Next::Nothing => break,
                 // A plan with all that hangs on it: too much for every future around it.
@@ -385,10 +396,6 @@ impl Pipeline {
                 self.fold(head, &stored, overtaken).await?;
                 Ok(None)
             }
-            Stage::Folded if self.is_erasure(open).await? => {
-                Box::pin(self.go_on_erasing(head, open)).await?;
-                Ok(None)
-            }
             Stage::Folded => {
                 let generation = self.plan_generation(&open.run, open.generation).await?;
                 let stored = self.stored(generation).await?;
@@ -440,11 +447,6 @@ impl Pipeline {
             .await
             .map_err(|e| fail(std::io::Error::other(e)))?
             .map_err(fail)
-    }
-
-    async fn is_erasure(&self, open: &OpenRun) -> Result<bool, StoreError> {
-        let (entry, _) = log::entry(&self.store, open.generation).await?;
-        Ok(matches!(entry.event, Event::Fold(folded) if folded.erasure))
     }
 
     fn approved(head: &Head, stored: &Stored) -> Approvals {
@@ -503,7 +505,10 @@ impl Pipeline {
         if open.is_empty() {
             return Ok(Way::Free);
         }
-        if self.queue.is_none() || open.iter().any(|o| o.stage == Stage::Sealed) {
+        if self.queue.is_none()
+            || open.iter().any(|o| o.stage == Stage::Sealed)
+            || self.open_erasure(head).await?.is_some()
+        {
             return Ok(Way::Barred);
         }
         let Some(run) = open.iter().find(|o| o.stage == Stage::Planned) else {

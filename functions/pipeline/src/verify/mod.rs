@@ -380,6 +380,11 @@ impl Walk<'_> {
         match Box::pin(replayed).await {
             Ok(Replay::Same) => self.out.plans_replayed += 1,
             Ok(Replay::Apart(orders)) => self.out.apart(&entry.run, &orders),
+            Ok(Replay::Erased(why)) => {
+                self.out.plans_not_replayed += 1;
+                let said = format!("run {}: its whole plan, since {why}", entry.run);
+                self.out.erased.push(said);
+            }
             Err(StoreError::NotFound(_)) => self.out.plans_not_replayed += 1,
             // It reads entries before this one.
             Ok(Replay::Differs(_)) | Err(_) if !self.chain.whole || !self.erasures.is_whole() => {

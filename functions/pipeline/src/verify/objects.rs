@@ -129,24 +129,24 @@ impl Walk<'_> {
 
     /// An object that an erasure rewrote or deleted.
     async fn check_erased(&mut self, object: &ObjectRef) -> bool {
-        let left = self.erasures.left(object).flatten().map(str::to_owned);
-        let why = match (measure(self.store, &object.key, None).await, left) {
-            (Err(StoreError::NotFound(_)), _) => {
+        let Some(left) = self.erasures.left(object) else {
+            return true;
+        };
+        let why = match measure(self.store, &object.key, None).await {
+            Err(StoreError::NotFound(_)) => {
                 self.out.values_gone += 1;
                 return true;
             }
-            (Err(error), _) => unreadable(&error),
-            (Ok(found), Some(left)) if found.sha256 == left => {
+            Err(error) => unreadable(&error),
+            Ok(found) if left.is == Some(found.sha256.as_str()) => {
                 self.out.values_erased += 1;
                 return true;
             }
-            (Ok(found), _) if found.sha256 == object.sha256 => {
-                if self.erasures.is_under_way() {
-                    return true;
-                }
-                "still has what was erased: erase once more".to_owned()
+            Ok(found) if left.was == found.sha256 && left.open => return true,
+            Ok(found) if left.was == found.sha256 => {
+                "has again what was erased: erase once more".to_owned()
             }
-            (Ok(_), _) => "was changed after somebody was erased from it".to_owned(),
+            Ok(_) => "was changed after somebody was erased from it".to_owned(),
         };
         self.wrong.add(&object.key, why);
         false

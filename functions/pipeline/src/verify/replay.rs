@@ -30,6 +30,8 @@ pub(crate) enum Replay {
     /// The same but for what follows from erased values: these orders of others beside those of the
     /// persons themselves.
     Apart(Vec<OrderId>),
+    /// Nothing of it can be made again since values were erased, as the log says: why.
+    Erased(String),
     /// It cannot be made again, or is another one: why.
     Differs(String),
 }
@@ -44,8 +46,8 @@ impl Pipeline {
         erasures: &Erasures,
     ) -> Result<Replay, StoreError> {
         let known = erasures.apart(entry.generation).unwrap_or_default();
-        if known.iter().any(|it| it.nothing.is_some()) {
-            return Ok(Replay::Apart(Vec::new()));
+        if let Some(why) = known.iter().find_map(|it| it.nothing.as_ref()) {
+            return Ok(Replay::Erased(why.clone()));
         }
         let known = known.iter().flat_map(|it| &it.orders);
         let known: BTreeSet<&OrderId> = known.collect();
@@ -66,7 +68,7 @@ impl Pipeline {
                         ))
                     }
                 }
-                other @ (Replay::Same | Replay::Differs(_)) => other,
+                other @ (Replay::Same | Replay::Erased(_) | Replay::Differs(_)) => other,
             },
         )
     }
