@@ -113,6 +113,7 @@ impl Default for TenantOptions {
             "User.ReadWrite.All",
             "User.EnableDisableAccount.All",
             "User.RevokeSessions.All",
+            "AuditLog.Read.All",
             "User-LifeCycleInfo.ReadWrite.All",
             "User-PasswordProfile.ReadWrite.All",
             "UserAuthenticationMethod.ReadWrite.All",

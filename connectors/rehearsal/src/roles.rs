@@ -123,6 +123,9 @@ const READ_LEAVE_DATE: &[&str] = &[
 ];
 const WRITE_LEAVE_DATE: &[&str] = &["User-LifeCycleInfo.ReadWrite.All"];
 
+/// "List users": `signInActivity`.
+const READ_SIGN_INS: &[&str] = &["AuditLog.Read.All"];
+
 /// # Errors
 /// 403 when none of the permissions is granted.
 pub(crate) fn any(granted: &[String], of: &[&str]) -> Result<(), Refusal> {
@@ -148,12 +151,14 @@ pub(crate) fn all(granted: &[String], lists: &[&[&str]]) -> Result<(), Refusal> 
 /// 403.
 pub(crate) fn read(granted: &[String], select: Option<&[String]>) -> Result<(), Refusal> {
     any(granted, READ)?;
-    let leave = select.is_some_and(|names| names.iter().any(|n| n == "employeeLeaveDateTime"));
-    if leave {
-        any(granted, READ_LEAVE_DATE)
-    } else {
-        Ok(())
+    let asks = |name: &str| select.is_some_and(|names| names.iter().any(|n| n == name));
+    if asks("employeeLeaveDateTime") {
+        any(granted, READ_LEAVE_DATE)?;
     }
+    if asks("signInActivity") {
+        any(granted, READ_SIGN_INS)?;
+    }
+    Ok(())
 }
 
 /// Making a user of these members.

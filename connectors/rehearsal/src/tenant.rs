@@ -410,6 +410,19 @@ impl Tenant {
             .map_err(refused)
     }
 
+    /// A user signed in at an instant, with success; it is the last time that the tenant knows of.
+    ///
+    /// # Errors
+    /// [`TenantError::Refused`] where the user is not there.
+    pub fn sign_in(&self, user: &str, at: Timestamp) -> Result<(), TenantError> {
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        state
+            .alone(now, |state| state.signed_in(user, at, now))
+            .and_then(|signed_in| signed_in)
+            .map_err(refused)
+    }
+
     /// Puts a user into the bin, as somebody in the admin centre would.
     ///
     /// # Errors

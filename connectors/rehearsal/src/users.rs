@@ -237,6 +237,24 @@ impl State {
         self.update_with(&key, body, now).map(|_| ())
     }
 
+    /// Somebody signed in: what `signInActivity` says of it ("signInActivity resource type").
+    pub(crate) fn signed_in(
+        &mut self,
+        user: &str,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let mut record = Record::clone(&*self.find(&Key::Id(user.to_owned()), now)?);
+        let at = at.to_string();
+        let activity = serde_json::json!({
+            "lastSignInDateTime": at,
+            "lastSuccessfulSignInDateTime": at,
+        });
+        let name = "signInActivity".to_owned();
+        record.properties.insert(name, activity);
+        self.store(record, now, Answer::no_content()).map(|_| ())
+    }
+
     /// Puts somebody into the bin without a caller.
     pub(crate) fn delete_user(&mut self, user: &str, now: Timestamp) -> Result<(), Refusal> {
         self.delete(&Key::Id(user.to_owned()), now).map(|_| ())
