@@ -24,6 +24,7 @@ pub mod plan;
 pub mod policy;
 pub mod profile;
 pub mod proof;
+pub mod reconcile;
 pub mod references;
 pub mod report;
 pub mod roster;

@@ -282,6 +282,7 @@ impl<'a> Page<'a> {
                 RunKind::Run => "run",
                 RunKind::Release => "release",
                 RunKind::Undo => "undo",
+                RunKind::Heal => "heal",
             },
             sources: report.sources.iter().map(SourceRow::of).collect(),
             intake: report.intake.as_ref().map(|i| Intake {

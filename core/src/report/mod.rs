@@ -4,6 +4,7 @@
 //! (before and after), so it is stored apart from the evidence.
 
 mod advice;
+mod cells;
 mod charts;
 mod data;
 mod html;
@@ -26,11 +27,13 @@ use crate::plan::{Counts, Forecast, GuardVerdict, Verdict};
 use crate::policy::DeltaKind;
 
 pub use advice::{Owner, advice, owner};
+pub use cells::cell;
 pub use html::html;
 pub use lateness::{Late, LateCause};
 pub use ocsf::{Happened, OCSF_VERSION, ocsf};
 pub use receipt::{receipt_header, receipt_line};
 pub use visible::written_out;
+pub(crate) use words::duration;
 
 /// `report.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,7 +42,7 @@ pub struct Report {
     pub format_version: u32,
     /// The pass.
     pub run: RunId,
-    /// `run`, `release` or `undo`.
+    /// `run`, `release`, `undo` or `heal`.
     pub kind: RunKind,
     /// What the pass took in; `None` for a release.
     pub intake: Option<IntakeFacts>,
@@ -113,6 +116,8 @@ pub enum RunKind {
     Release,
     /// A run is taken back.
     Undo,
+    /// What others changed in the target is mended.
+    Heal,
 }
 
 /// What one delivery brought.

@@ -4,20 +4,14 @@
 //! line ends, UTF-8, no byte order mark. Invariant: every line has the header's five fields.
 
 use super::ReceiptRow;
-use super::visible::write_out;
+use super::cells::cell;
 
 /// The first line of `receipt.csv`, line end (CRLF) included.
 pub fn receipt_header() -> &'static str {
     "row,worker,verdict,why,applied\r\n"
 }
 
-/// Appends one row, line end (CRLF) included.
-///
-/// A text that a spreadsheet would read as a formula gets an apostrophe in front, as in OWASP's
-/// "CSV Injection" page: it begins with `=`, `+`, `-`, `@` (full-width forms too), a tab, CR or
-/// LF. The same goes for what follows a `;`, a tab or a line break inside a text: a spreadsheet
-/// set to another separator starts a cell there, quotes or not. What would be invisible or reorder
-/// the text around it is written out, tabs and line breaks apart.
+/// Appends one row, line end (CRLF) included; see [`cell`].
 pub fn receipt_line(row: &ReceiptRow, out: &mut String) {
     out.push_str(&row.row.to_string());
     for text in [&row.worker, &row.verdict, &row.why, &row.applied] {
@@ -25,40 +19,6 @@ pub fn receipt_line(row: &ReceiptRow, out: &mut String) {
         cell(text, out);
     }
     out.push_str("\r\n");
-}
-
-fn cell(text: &str, out: &mut String) {
-    let quoted = text.contains([',', '"', '\r', '\n', ';', '\t'])
-        || text.starts_with(' ')
-        || text.ends_with(' ');
-    if quoted {
-        out.push('"');
-    }
-    // Spaces and quotes are dropped by some importers before they look for a formula.
-    let mut cell_starts = true;
-    for (at, c) in text.char_indices() {
-        let formula = matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
-        let control = matches!(c, '\t' | '\r' | '\n');
-        if (cell_starts && formula) || (at == 0 && control) {
-            out.push('\'');
-        }
-        cell_starts = match c {
-            ';' | '\t' | '\r' | '\n' => true,
-            ' ' | '"' | '\u{a0}' => cell_starts,
-            _ => false,
-        };
-        if c == '"' {
-            out.push('"');
-        }
-        if control {
-            out.push(c);
-        } else {
-            write_out(c, out);
-        }
-    }
-    if quoted {
-        out.push('"');
-    }
 }
 
 #[cfg(test)]

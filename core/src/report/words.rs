@@ -22,7 +22,7 @@ pub(super) fn decimal(n: f64) -> String {
 }
 
 /// Seconds as a person says them: `0.4 s`, `12 min 5 s`, `3 h 20 min`, `2 d 4 h`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if !(60.0..1e9).contains(&seconds) {
         let text = format!("{seconds:.1}");
         return format!("{} s", text.trim_end_matches(".0"));

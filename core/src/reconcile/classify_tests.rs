@@ -1,0 +1,440 @@
+//! The classes as a table: what HR says, where the state stands, what the tenant has → class.
+
+use jiff::Timestamp;
+
+use super::classify::{Facts, SignIn, Terms, classify};
+use super::drift::Because;
+use super::register::{Register, Sla};
+use super::{Class, Word};
+use crate::model::{Account, AccountName, Attributes, ObjectId, SourceName, Value, WorkerId};
+use crate::policy::Target;
+use crate::state::{
+    Block, BlockCause, Cut, Identity, Leave, LeaveKind, Lifecycle, Person, PlannedCut,
+};
+
+const NOW: &str = "2026-03-16T12:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn target() -> Target {
+    Target {
+        key_attribute: "employeeId".to_owned(),
+        name_attribute: "userPrincipalName".to_owned(),
+        alias_attribute: "mailNickname".to_owned(),
+    }
+}
+
+fn attributes(department: &str) -> Attributes {
+    Attributes::from([
+        ("department".to_owned(), Value::text(department)),
+        ("employeeId".to_owned(), Value::text("7")),
+    ])
+}
+
+fn wanted(department: &str) -> Identity {
+    Identity {
+        worker: WorkerId::new("7"),
+        source: None,
+        status: "Active".to_owned(),
+        manager: None,
+        hire: None,
+        last_day: None,
+        terms: Box::default(),
+        zone: None,
+        facts: Attributes::new(),
+        always: attributes(department),
+        on_create: Attributes::new(),
+        out_of_scope: false,
+        other_names: Vec::new(),
+    }
+}
+
+fn person(lifecycle: Lifecycle) -> Person {
+    let mut person = Person::new(SourceName::new("hr"), WorkerId::new("7"));
+    person.lifecycle = lifecycle;
+    person.object = Some(ObjectId::new("o"));
+    person.applied = attributes("Sales");
+    person
+}
+
+fn account(enabled: bool, department: &str) -> Account {
+    let mut attributes = attributes(department);
+    attributes.remove("employeeId");
+    Account {
+        id: ObjectId::new("o"),
+        enabled,
+        key: Some("7".to_owned()),
+        name: AccountName::new("mira@north.example"),
+        attributes,
+        holdings: None,
+    }
+}
+
+fn cut(due: &str, cause: BlockCause) -> Cut {
+    Cut {
+        due: at(due),
+        cause,
+    }
+}
+
+fn planned(due: &str) -> Person {
+    let mut person = person(Lifecycle::Active);
+    person.cut = Some(PlannedCut {
+        cut: cut(due, BlockCause::LastDay),
+        counted: true,
+        unheard: false,
+        entered: None,
+        seen: Some(at("2026-03-01T00:00:00Z")),
+    });
+    person
+}
+
+fn blocked(due: &str, done: &str, cause: BlockCause) -> Person {
+    let mut person = person(Lifecycle::Blocked);
+    person.block = Some(Block {
+        cut: cut(due, cause),
+        disabled: true,
+        signed_out: true,
+        at: Some(at(done)),
+    });
+    person
+}
+
+fn judge(
+    word: Option<Word>,
+    wanted: Option<&Identity>,
+    person: Option<&Person>,
+    account: Option<&Account>,
+    sign_in: SignIn,
+) -> (Class, Vec<(String, Because)>) {
+    let facts = Facts {
+        word,
+        wanted,
+        person,
+        account,
+        rivals: 0,
+        sign_in,
+        exception: None,
+        protected: false,
+    };
+    let target = target();
+    let terms = Terms {
+        now: at(NOW),
+        from: at("2026-01-01T00:00:00Z"),
+        dormant_days: 90,
+        sla: Sla::default(),
+        target: &target,
+    };
+    let judged = classify(&facts, &terms);
+    let drift = judged
+        .drift
+        .iter()
+        .map(|it| (it.attribute.clone(), it.because));
+    (judged.class, drift.collect())
+}
+
+/// Whoever is in force, or was: word, state, account → class.
+#[test]
+fn each_line_has_the_class_that_its_facts_ask_for() {
+    use Class::{
+        Excluded, LeaverActive, LeaverLate, Matched, MatchedDrift, MissingAccount, OnHold,
+        OrphanAccount, Unknown,
+    };
+    let (yesterday, just, old) = (
+        "2026-03-15T00:00:00Z",
+        "2026-03-16T10:00:00Z",
+        "2025-06-01T00:00:00Z",
+    );
+    let over = |due: &str| Some(Word::Over { due: Some(at(due)) });
+    let (ended, ends, ended_long) = (over(yesterday), over(just), over(old));
+    let no_day = Some(Word::Over { due: None });
+    let ahead = Some(Word::Ahead {
+        from: at("2026-04-01T00:00:00Z"),
+    });
+    let (force, gone) = (Some(Word::InForce), Some(Word::Gone));
+    let (doubtful, unclear) = (Some(Word::Doubtful), Some(Word::Unclear));
+    let out = Some(Word::OutOfScope);
+    let (active, created) = (person(Lifecycle::Active), person(Lifecycle::Created));
+    let (active, created) = (Some(&active), Some(&created));
+    let mut held = person(Lifecycle::Active);
+    held.held = true;
+    let held = Some(&held);
+    let mut bare = person(Lifecycle::None);
+    bare.object = None;
+    let bare = Some(&bare);
+    let deleted = &person(Lifecycle::Deleted);
+    let by = |due: &str, done: &str, cause| blocked(due, done, cause);
+    let away = &by(yesterday, yesterday, BlockCause::Leave);
+    let left = &by(yesterday, "2026-03-15T01:00:00Z", BlockCause::LastDay);
+    let late = &by(yesterday, "2026-03-15T09:00:00Z", BlockCause::LastDay);
+    let for_cause = &by(yesterday, "2026-03-15T00:20:00Z", BlockCause::ForCause);
+    let history = &by(old, "2025-06-02T00:00:00Z", BlockCause::LastDay);
+    let absent = &by(yesterday, yesterday, BlockCause::Absence);
+    let (due, due_now) = (&planned(yesterday), &planned(just));
+    let (on, off) = (account(true, "Sales"), account(false, "Sales"));
+    let other = account(true, "Legal");
+    let (on, off, other) = (Some(&on), Some(&off), Some(&other));
+    let table = [
+        // In force.
+        (force, active, on, Matched),
+        (force, active, other, MatchedDrift),
+        (force, active, off, MatchedDrift),
+        (force, created, off, MatchedDrift),
+        (force, held, other, OnHold),
+        (force, held, on, Matched),
+        (force, bare, on, MatchedDrift),
+        (force, None, on, MatchedDrift),
+        (force, active, None, MissingAccount),
+        (force, bare, None, MissingAccount),
+        (force, None, None, MissingAccount),
+        // Not yet in force.
+        (ahead, bare, None, Matched),
+        (ahead, created, off, Matched),
+        (ahead, created, on, MatchedDrift),
+        (ahead, created, None, MissingAccount),
+        // On leave that blocks; back after an exit, and not let in yet.
+        (force, Some(away), off, Matched),
+        (force, Some(away), on, MatchedDrift),
+        (force, Some(left), off, MatchedDrift),
+        // Over, and nobody cut them off.
+        (ended, Some(due), on, LeaverActive),
+        (ends, Some(due_now), on, OnHold),
+        (ended, Some(due), off, Matched),
+        (ended, None, on, LeaverActive),
+        (no_day, active, on, LeaverActive),
+        // Cut off in time, late, long ago; let in again; deleted.
+        (ended, Some(left), off, Matched),
+        (ended, Some(late), off, LeaverLate),
+        (ended, Some(for_cause), off, LeaverLate),
+        (ended_long, Some(history), off, Matched),
+        (ended, Some(left), on, LeaverActive),
+        (ended, Some(deleted), None, Matched),
+        // In no row: once, twice, and let in again.
+        (gone, active, on, OnHold),
+        (gone, Some(absent), off, Matched),
+        (gone, Some(absent), on, LeaverActive),
+        // Nobody's word to go by.
+        (doubtful, active, on, OnHold),
+        (unclear, active, on, Unknown),
+        (out, None, on, Excluded),
+        // Nobody's.
+        (None, None, on, OrphanAccount),
+        (None, None, off, Excluded),
+    ];
+    for (at, (word, person, account, expected)) in table.iter().enumerate() {
+        let wanted = wanted("Sales");
+        let in_force = matches!(word, Some(Word::InForce | Word::Ahead { .. }));
+        let wanted = in_force.then_some(&wanted);
+        let (class, drift) = judge(*word, wanted, *person, *account, SignIn::Unread);
+        assert_eq!(class, *expected, "row {at}: {word:?} {drift:?}");
+    }
+}
+
+/// HR's value, what was applied, the tenant's value → who is right.
+#[test]
+fn three_values_tell_who_changed_one() {
+    let table = [
+        ("Sales", Some("Sales"), "Sales", None),
+        (
+            "Sales",
+            Some("Sales"),
+            "Legal",
+            Some(Because::ChangedInTenant),
+        ),
+        ("Sales", Some("Legal"), "Legal", Some(Because::HrAhead)),
+        (
+            "Sales",
+            Some("Legal"),
+            "Ops",
+            Some(Because::ChangedInTenant),
+        ),
+        ("Sales", None, "Legal", Some(Because::NeverApplied)),
+        ("Sales", Some("Legal"), "Sales", None),
+    ];
+    for (hr, applied, tenant, expected) in table {
+        let mut person = person(Lifecycle::Active);
+        person.applied = applied.map(attributes).unwrap_or_default();
+        let (_, drift) = judge(
+            Some(Word::InForce),
+            Some(&wanted(hr)),
+            Some(&person),
+            Some(&account(true, tenant)),
+            SignIn::Unread,
+        );
+        let found = drift.first().map(|it| it.1);
+        assert_eq!(found, expected, "{hr} {applied:?} {tenant}");
+    }
+}
+
+/// An account that was there before, and had what HR says, is known to have had it.
+#[test]
+fn what_was_so_already_counts_as_carried_out() {
+    let table = [
+        // HR then, HR now, the tenant's value.
+        ("Sales", "Sales", "Legal", Because::ChangedInTenant),
+        ("Legal", "Sales", "Legal", Because::HrAhead),
+    ];
+    for (then, now, tenant, expected) in table {
+        for (unfinished, expected) in [(false, expected), (true, Because::NeverApplied)] {
+            let mut person = person(Lifecycle::Active);
+            person.applied.clear();
+            person.wanted = Some(wanted(then));
+            person.fingerprint = 1;
+            person.unfinished = unfinished;
+            let (_, drift) = judge(
+                Some(Word::InForce),
+                Some(&wanted(now)),
+                Some(&person),
+                Some(&account(true, tenant)),
+                SignIn::Unread,
+            );
+            assert_eq!(drift[0].1, expected, "{then} {now} {tenant}");
+        }
+    }
+}
+
+/// The last sign-in → class; a leave explains disuse, and what nobody may look at proves nothing.
+#[test]
+fn disuse_and_use_after_the_end() {
+    let used = |text: &str| SignIn::At(at(text));
+    let never = |text: &str| SignIn::Never {
+        since: Some(at(text)),
+    };
+    let mut away = wanted("Sales");
+    away.terms.leave = Some(Leave {
+        kind: LeaveKind::Unpaid,
+        from: jiff::civil::date(2025, 10, 1),
+        to: None,
+    });
+    let here = wanted("Sales");
+    let active = person(Lifecycle::Active);
+    let on = account(true, "Sales");
+    for (wanted, sign_in, expected) in [
+        (&here, used("2026-03-15T08:00:00Z"), Class::Matched),
+        (&here, used("2025-12-16T12:00:00Z"), Class::Matched),
+        (&here, used("2025-12-16T11:59:59Z"), Class::Dormant),
+        (&here, never("2025-01-01T00:00:00Z"), Class::Dormant),
+        (&here, never("2026-03-01T00:00:00Z"), Class::Matched),
+        (&here, SignIn::Never { since: None }, Class::Matched),
+        (&here, SignIn::Unread, Class::Matched),
+        (&away, used("2025-12-01T00:00:00Z"), Class::Matched),
+    ] {
+        let word = Some(Word::InForce);
+        let (class, _) = judge(word, Some(wanted), Some(&active), Some(&on), sign_in);
+        assert_eq!(class, expected, "{sign_in:?}");
+    }
+    let due = "2026-03-10T00:00:00Z";
+    let left = blocked(due, due, BlockCause::LastDay);
+    let off = account(false, "Sales");
+    for (account, sign_in, expected) in [
+        (&off, used("2026-03-09T00:00:00Z"), Class::Matched),
+        (
+            &off,
+            used("2026-03-10T00:00:01Z"),
+            Class::AccessAfterTermination,
+        ),
+        (
+            &on,
+            used("2026-03-10T00:00:01Z"),
+            Class::AccessAfterTermination,
+        ),
+        (&on, SignIn::Unread, Class::LeaverActive),
+        (&off, never("2026-03-12T00:00:00Z"), Class::Matched),
+    ] {
+        let word = Some(Word::Over { due: Some(at(due)) });
+        let (class, _) = judge(word, None, Some(&left), Some(account), sign_in);
+        assert_eq!(class, expected, "{sign_in:?} {}", account.enabled);
+    }
+}
+
+/// A key that somebody took off, or a switch that somebody turned, is drift as any other.
+#[test]
+fn key_and_switch_are_compared_too() {
+    let mut bare = account(false, "Sales");
+    bare.key = None;
+    let (class, drift) = judge(
+        Some(Word::InForce),
+        Some(&wanted("Sales")),
+        Some(&person(Lifecycle::Active)),
+        Some(&bare),
+        SignIn::Unread,
+    );
+    let expected = ["accountEnabled", "employeeId"];
+    let expected = expected.map(|it| (it.to_owned(), Because::ChangedInTenant));
+    assert_eq!((class, drift), (Class::MatchedDrift, expected.to_vec()));
+}
+
+/// Whoever is dismissed by a notice is out, whatever HR's file says yet.
+#[test]
+fn a_dismissal_is_an_end() {
+    let due = "2026-03-16T08:00:00Z";
+    let mut person = blocked(due, due, BlockCause::ForCause);
+    person.dismissed = Some(crate::state::Dismissed {
+        at: at(due),
+        workers: std::collections::BTreeSet::new(),
+    });
+    for (enabled, expected) in [(false, Class::Matched), (true, Class::LeaverActive)] {
+        let account = account(enabled, "Sales");
+        let (class, _) = judge(
+            Some(Word::InForce),
+            Some(&wanted("Sales")),
+            Some(&person),
+            Some(&account),
+            SignIn::Unread,
+        );
+        assert_eq!(class, expected);
+    }
+}
+
+/// Several accounts of one person, exceptions, protected accounts.
+#[test]
+fn accounts_of_nobody_go_by_the_register() {
+    let register = Register::parse(
+        "format_version = 1\n[[exception]]\nname = \"x\"\naccount = \"o\"\nowner = \"it\"\n\
+         reason = \"backup\"\nuntil = \"2026-03-16\"\n",
+        "reconcile.toml",
+    )
+    .unwrap();
+    let (account, target) = (account(true, "Sales"), target());
+    let table = [
+        (NOW, false, true, Class::Excluded),
+        (NOW, true, true, Class::Protected),
+        ("2026-03-17T00:00:00Z", true, true, Class::ExceptionExpired),
+        (NOW, true, false, Class::OrphanAccount),
+    ];
+    for (now, protected, excepted, expected) in table {
+        let exception = register.of(&account, &target, at(now)).filter(|_| excepted);
+        let facts = Facts {
+            word: None,
+            wanted: None,
+            person: None,
+            account: Some(&account),
+            rivals: 0,
+            sign_in: SignIn::Unread,
+            exception,
+            protected,
+        };
+        let terms = Terms {
+            now: at(now),
+            from: at("2026-01-01T00:00:00Z"),
+            dormant_days: 90,
+            sla: Sla::default(),
+            target: &target,
+        };
+        assert_eq!(
+            classify(&facts, &terms).class,
+            expected,
+            "{now} {protected}"
+        );
+        let person = person(Lifecycle::Active);
+        let two = Facts {
+            word: Some(Word::InForce),
+            person: Some(&person),
+            rivals: 1,
+            ..facts
+        };
+        assert_eq!(classify(&two, &terms).class, Class::DuplicateMatch);
+    }
+}
