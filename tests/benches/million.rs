@@ -198,6 +198,7 @@ fn prepare(dir: &Path) {
         let planned = Planned {
             intake: Some(intake.clone()),
             undoes: None,
+            heals: false,
             notices: Vec::new(),
             now: at,
             plan_sha256: "0".repeat(64),

@@ -240,6 +240,7 @@ impl Pipeline {
             notices: &notices,
             moved: Vec::new(),
             gone: None,
+            heals: planned.heals,
             standing: &before,
             state: &state,
             freshness: Freshness::ByAge,

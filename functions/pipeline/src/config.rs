@@ -15,6 +15,7 @@ use rollcall_core::mapping::Mapping;
 use rollcall_core::model::{Op, SourceName};
 use rollcall_core::owners::Owners;
 use rollcall_core::policy::{Policy, Workflows, scope_lines, slice_place};
+use rollcall_core::reconcile::Register;
 use rollcall_core::slices::Slices;
 use rollcall_core::texts::Texts;
 use rollcall_core::workers::ProtectedRule;
@@ -66,6 +67,9 @@ pub struct Config {
     /// Groups, relative to this file; without them nothing is said of groups.
     #[serde(default)]
     pub groups: Option<PathBuf>,
+    /// What counts as late and as dormant, and the register of exceptions, relative to this file.
+    #[serde(default)]
+    pub reconcile: Option<PathBuf>,
     /// Where notices go; without it nobody is told anything.
     #[serde(default)]
     pub notify: Option<Box<NotifyTable>>,
@@ -543,6 +547,8 @@ pub struct Settings {
     pub policy_text: String,
     /// The groups, and their file's text: sealed with each plan.
     pub groups: Option<Arc<(Groups, String)>>,
+    /// What `reconcile` judges by, and what is excepted.
+    pub register: Arc<Register>,
     /// Texts, and where they go.
     pub notify: Option<Arc<NotifySettings>>,
     /// What evidence is protected with.
@@ -598,6 +604,7 @@ impl Settings {
         }
         let policy_text = load(&config.policy);
         let groups_text = config.groups.as_deref().and_then(&mut load);
+        let register_text = config.reconcile.as_deref().map(&mut load);
         let notices_text = config.notify.as_ref().and_then(|it| load(&it.texts));
         let key_file = config.evidence.key_file.as_deref();
         let key = match (key_file, &config.evidence.key_secret) {
@@ -648,6 +655,14 @@ impl Settings {
             let groups = Groups::parse(&text, &name(file), mapping);
             let groups = groups.map_err(|e| problems.push(e.to_string())).ok()?;
             Some(Arc::new((groups, text)))
+        });
+        let register = config.reconcile.as_ref().zip(register_text.flatten());
+        let register = register.map_or_else(Register::default, |(file, text)| {
+            let read = Register::parse(&text, &name(file));
+            read.unwrap_or_else(|e| {
+                problems.push(e.to_string());
+                Register::default()
+            })
         });
         let notify = config.notify.as_ref().zip(notices_text);
         let notify = notify.zip(mapping.as_ref());
@@ -723,6 +738,7 @@ impl Settings {
                     policy,
                     policy_text,
                     groups,
+                    register: Arc::new(register),
                     notify,
                     signer,
                 })

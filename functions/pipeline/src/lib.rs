@@ -24,6 +24,7 @@ mod overlay;
 pub mod plan;
 pub mod pull;
 pub mod queue;
+pub mod reconcile;
 pub mod report;
 pub mod retention;
 pub mod roll;

@@ -131,6 +131,9 @@ pub struct Planned {
     /// The run that it takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<RunId>,
+    /// It mends what others changed of accounts, and looks at nobody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heals: bool,
     /// What people said that it takes in, by key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
@@ -794,7 +797,7 @@ impl Standing {
                         next.accept(run, intake, plan, at);
                     }
                 }
-                if !plan.parked && plan.undoes.is_none() {
+                if !plan.parked && plan.undoes.is_none() && !plan.heals {
                     next.pending.retain_mut(|p| p.look_again(plan.now));
                 }
                 if !plan.guards.is_empty() {

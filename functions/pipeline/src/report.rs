@@ -33,6 +33,8 @@ pub struct Material<'a> {
     pub intake: Option<&'a Intake>,
     /// It takes a run back.
     pub undoes: bool,
+    /// It mends what others changed.
+    pub heals: bool,
     /// How each of several sources stood.
     pub sources: Vec<SourceFacts>,
     /// `plan.json`.
@@ -174,6 +176,7 @@ pub async fn build(store: &Store, material: &Material<'_>) -> Result<Report, Sto
         kind: match material.intake {
             Some(_) => RunKind::Run,
             None if material.undoes => RunKind::Undo,
+            None if material.heals => RunKind::Heal,
             None => RunKind::Release,
         },
         intake: material.intake.map(|i| IntakeFacts {

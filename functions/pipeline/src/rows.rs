@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rollcall_core::mapping::{Bound, ExplainedAttribute, Fact, Given, Mapped, Mapping};
 use rollcall_core::model::Finding;
-use rollcall_files::{SealedReader, SealedRecord, fingerprint};
+use rollcall_files::{Sealed, SealedReader, SealedRecord, fingerprint};
 
 use crate::store::{ObjectRef, Store, StoreError};
 
@@ -48,6 +48,25 @@ pub struct Scanned<'a> {
     pub fingerprint: u128,
     /// Where the row begins.
     pub byte: u64,
+}
+
+impl<'a> Scanned<'a> {
+    fn of(row: &Sealed<'a>, bound: &Bound, scratch: &mut Vec<u8>) -> Self {
+        let person = bound.person().and_then(|at| row.value(at));
+        Self {
+            row: row.row,
+            key: row.key().filter(|key| bound.is_key(key)),
+            person: person.filter(|it| !it.is_empty()),
+            odd_key: row.key().filter(|key| !bound.is_key(key)),
+            status: bound
+                .status()
+                .and_then(|at| row.value(at))
+                .unwrap_or_default(),
+            held: row.held,
+            fingerprint: fingerprint(row.values(), scratch),
+            byte: row.byte,
+        }
+    }
 }
 
 /// One row that was fetched.
@@ -129,21 +148,28 @@ impl SealedRows {
     pub fn scan(&mut self, mut each: impl FnMut(&Scanned<'_>)) -> Result<(), StoreError> {
         let mut scratch = Vec::new();
         let bound = Arc::clone(&self.bound);
-        let status = bound.status();
-        let person = bound.person();
+        let result = self
+            .reader
+            .scan(|row| each(&Scanned::of(row, &bound, &mut scratch)));
+        result.map_err(|e| self.fail(&e))
+    }
+
+    /// The same with each row through the mapping, where its key can be read.
+    ///
+    /// # Errors
+    /// When a row cannot be read back.
+    pub fn scan_mapped(
+        &mut self,
+        given: &Given<'_>,
+        mut each: impl FnMut(&Scanned<'_>, Option<Mapped>),
+    ) -> Result<(), StoreError> {
+        let mut scratch = Vec::new();
+        let bound = Arc::clone(&self.bound);
         let result = self.reader.scan(|row| {
-            each(&Scanned {
-                row: row.row,
-                key: row.key().filter(|key| bound.is_key(key)),
-                person: person
-                    .and_then(|at| row.value(at))
-                    .filter(|it| !it.is_empty()),
-                odd_key: row.key().filter(|key| !bound.is_key(key)),
-                status: status.and_then(|at| row.value(at)).unwrap_or_default(),
-                held: row.held,
-                fingerprint: fingerprint(row.values(), &mut scratch),
-                byte: row.byte,
-            });
+            let scanned = Scanned::of(row, &bound, &mut scratch);
+            let value = |at| row.value(at).unwrap_or_default();
+            let mapped = scanned.key.map(|_| bound.map(&value, row.row, given));
+            each(&scanned, mapped);
         });
         result.map_err(|e| self.fail(&e))
     }

@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Halt(Halt),
     /// Let it go on
     Resume(Halt),
+    /// The tenant against HR and state, for auditors: drift, orphans, late leavers, control pack
+    Reconcile(Reconcile),
     /// What is late, stale, waiting, held
     Status(At),
     /// Walk the chain, hash everything again, make every plan again
@@ -345,6 +347,27 @@ pub(crate) enum Lifted {
     DeceasedReview,
     /// A dismissal that was said here, not by HR
     Dismissal,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reconcile {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// The first instant of the period of the control pack; 90 days before its end if absent
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) from: Option<Timestamp>,
+    /// The first instant after it; now if absent
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) to: Option<Timestamp>,
+    /// Draw so many of the joiners, movers and leavers each
+    #[arg(long, value_name = "N", requires = "seed")]
+    pub(crate) sample: Option<usize>,
+    /// What the sample is drawn by: the same text draws the same people
+    #[arg(long, value_name = "TEXT", requires = "sample")]
+    pub(crate) seed: Option<String>,
+    /// Mend what others changed, by a plan like any other: guards, approvals, and all
+    #[arg(long)]
+    pub(crate) heal: bool,
 }
 
 #[derive(Debug, Args)]

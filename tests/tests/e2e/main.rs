@@ -41,6 +41,7 @@ mod profile;
 mod proofs;
 mod race;
 mod reading;
+mod reconcile;
 mod retention;
 mod roles;
 mod rough;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         population::trials(),
         reading::trials(),
         retention::trials(),
+        reconcile::trials(),
         kill::trials(),
         language::trials(),
         lateness::trials(),

@@ -118,6 +118,8 @@ pub struct Made {
     pub seeded: bool,
     /// The run that it takes back.
     pub undoes: Option<RunId>,
+    /// See [`Request::heals`].
+    pub heals: bool,
     /// Where the notices lie that it takes in.
     pub notices: Vec<ObjectRef>,
 }
@@ -167,9 +169,10 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
         )
     } else {
         let mut due = due(request.state, request.now);
-        if undo.is_some() {
+        if undo.is_some() || request.heals {
             due.touched.clear();
-        } else {
+        }
+        if undo.is_none() {
             touch(&mut due, request.state, moved, Cause::Tenant);
             findings.extend(about(&request, &mut due));
         }
@@ -345,7 +348,8 @@ pub async fn make(mut request: Request<'_>, answers: Answers<'_>) -> Result<Made
     let gates = gates.into_iter().map(recorded).collect();
     let verdicts = Verdicts {
         undoes,
-        churn: delivery.is_some().then_some(churn),
+        // Whoever changed an attribute of most accounts may have meant it.
+        churn: (delivery.is_some() || request.heals).then_some(churn),
         gates,
         budget,
         deletions,

@@ -37,7 +37,7 @@ pub(super) struct Verdicts {
     pub(super) gates: Vec<GuardVerdict>,
     pub(super) budget: GuardVerdict,
     pub(super) deletions: GuardVerdict,
-    /// Attributes that change for too many at once; `None` for a release.
+    /// Attributes that change for too many at once; `None` for a release that heals nothing.
     pub(super) churn: Option<(GuardVerdict, BTreeSet<String>)>,
     /// `None` where Rollcall gives nothing itself.
     pub(super) removals: Option<GuardVerdict>,
@@ -735,6 +735,7 @@ impl<'a> Orders<'a> {
             again: self.again,
             seeded: self.request.key.is_seeded(),
             undoes: self.verdicts.undoes,
+            heals: self.request.heals,
             notices: self
                 .request
                 .notices

@@ -46,6 +46,8 @@ pub struct Request<'a> {
     pub(crate) gone: Option<Gone>,
     /// Accounts that others changed, whose people are planned anew; ascending.
     pub moved: Vec<ObjectId>,
+    /// Only those whose accounts others changed are looked at: what they changed is mended.
+    pub heals: bool,
     /// The state.
     pub state: &'a State,
     /// The last accepted full file of the source.
@@ -96,6 +98,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) moved: Vec<ObjectId>,
     /// Whose values were erased since.
     pub(crate) gone: Option<Gone>,
+    /// See [`Request::heals`].
+    pub(crate) heals: bool,
     /// What stands before it.
     pub(crate) standing: &'a Standing,
     /// The state that stands then.
@@ -141,6 +145,7 @@ impl<'a> Request<'a> {
             notices,
             moved,
             gone,
+            heals,
             standing,
             state,
             freshness,
@@ -176,6 +181,7 @@ impl<'a> Request<'a> {
             notices,
             gone,
             moved,
+            heals,
             state,
             baseline: full.map(|it| IntakeCounts {
                 rows: it.rows,

@@ -5,6 +5,7 @@
 //! the log alone says how far a run has come.
 
 mod folding;
+mod healing;
 mod planning;
 mod recorded;
 mod remote;

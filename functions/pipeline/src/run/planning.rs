@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rollcall_core::model::{RunId, SourceName};
+use rollcall_core::model::{ObjectId, RunId, SourceName};
 use rollcall_core::plan::Forecast;
 
 use super::{Pipeline, RunError, Step, Stored, nonce};
@@ -16,6 +16,16 @@ use crate::spool::Spool;
 use crate::state::State;
 use crate::store::{ObjectRef, StoreError};
 use crate::tenant::{Hears, Moved};
+
+/// Who alone is looked at.
+enum Only {
+    /// Nobody: everybody of whom there is anything to say.
+    Nobody,
+    /// Those of a run that is taken back.
+    Undo(Box<Undo>),
+    /// Those whose accounts others changed.
+    Heal(Vec<ObjectId>),
+}
 
 impl Pipeline {
     /// Makes the plan of a delivery, or of what fell due; and what to remember of the tenant once it is stored, or
@@ -32,7 +42,7 @@ impl Pipeline {
             Some(_) => Vec::new(),
             None => self.notices(head).await?,
         };
-        self.make_of(head, intake, &notices, None, (now, freshness))
+        self.make_of(head, intake, &notices, Only::Nobody, (now, freshness))
             .await
     }
 
@@ -44,7 +54,21 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<Made, RunError> {
         let asked = (now, Freshness::ByAge);
-        let (made, _) = self.make_of(head, None, &[], Some(undo), asked).await?;
+        let only = Only::Undo(Box::new(undo));
+        let (made, _) = self.make_of(head, None, &[], only, asked).await?;
+        Ok(made)
+    }
+
+    /// Makes the plan that mends what others changed of these accounts.
+    pub(super) async fn make_heal(
+        &self,
+        head: &Head,
+        accounts: Vec<ObjectId>,
+        now: Timestamp,
+    ) -> Result<Made, RunError> {
+        let only = Only::Heal(accounts);
+        let asked = (now, Freshness::ByAge);
+        let (made, _) = self.make_of(head, None, &[], only, asked).await?;
         Ok(made)
     }
 
@@ -53,7 +77,7 @@ impl Pipeline {
         head: &Head,
         intake: Option<(&Intake, SealedRows)>,
         notices: &[Noticed],
-        undo: Option<Undo>,
+        only: Only,
         (now, freshness): (Timestamp, Freshness),
     ) -> Result<(Made, Moved), RunError> {
         let state = self
@@ -62,22 +86,29 @@ impl Pipeline {
         self.check_home(&state, &head.standing)?;
         let rules = self.rules();
         let target = &self.target;
-        let hears = match (&undo, &intake) {
-            (Some(_), _) => None,
-            (None, Some(_)) => Some(Hears::Everything),
-            (None, None) => Some(Hears::LetIn),
+        let hears = match (&only, &intake) {
+            (Only::Undo(_) | Only::Heal(_), _) => None,
+            (Only::Nobody, Some(_)) => Some(Hears::Everything),
+            (Only::Nobody, None) => Some(Hears::LetIn),
         };
         let mut moved = match hears {
             Some(hears) => self.moved(&state, hears, now).await,
             None => Moved::default(),
+        };
+        let found = std::mem::take(&mut moved.accounts);
+        let (undo, accounts, heals) = match only {
+            Only::Nobody => (None, found, false),
+            Only::Undo(undo) => (Some(*undo), found, false),
+            Only::Heal(accounts) => (None, accounts, true),
         };
         let ground = Ground {
             now,
             intake,
             undo,
             notices,
-            moved: std::mem::take(&mut moved.accounts),
             gone: None,
+            moved: accounts,
+            heals,
             standing: &head.standing,
             state: &state,
             freshness,
@@ -266,6 +297,7 @@ impl Pipeline {
             next_due: made.next_due,
             again: made.again,
             undoes: made.undoes,
+            heals: made.heals,
             notices: made.notices.iter().map(|it| it.key.clone()).collect(),
             seeded: made.seeded,
             rules: self.rules(),

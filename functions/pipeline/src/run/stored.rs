@@ -267,6 +267,7 @@ impl Pipeline {
             run: &stored.run,
             intake: stored.planned.intake.as_ref(),
             undoes: stored.planned.undoes.is_some(),
+            heals: stored.planned.heals,
             sources: self.source_facts(head, stored),
             summary: stored.summary.clone(),
             plan: &stored.plan()?.key,

@@ -338,7 +338,7 @@ fn is_run_id(text: &str) -> bool {
 }
 
 /// Why nothing can be taken back now, and what to do about it.
-fn under_way(head: &Head) -> Option<String> {
+pub(super) fn under_way(head: &Head) -> Option<String> {
     let mut open = head.standing.open.iter();
     // One that is folded, or parked, only misses its report.
     let open = open.find(|it| it.stage != Stage::Folded)?;

@@ -233,6 +233,7 @@ impl Pipeline {
             notices: &notices,
             moved: Vec::new(),
             gone,
+            heals: planned.heals,
             standing: before,
             state: &state,
             freshness: Freshness::ByAge,

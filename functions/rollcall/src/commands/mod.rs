@@ -18,6 +18,7 @@ mod pass;
 mod policy;
 pub(crate) mod profile;
 mod read;
+mod reconcile;
 mod rehearsal;
 mod rule;
 mod schema;
@@ -61,6 +62,7 @@ pub(crate) fn dispatch(
         Command::Device(args) => notice::device(&args, printer, wrap),
         Command::Halt(args) => halt::halt(&args, printer, wrap),
         Command::Resume(args) => halt::resume(&args, printer, wrap),
+        Command::Reconcile(args) => reconcile::reconcile(&args, printer, wrap),
         Command::Status(args) => status::status(&args, printer, wrap),
         Command::Erase(args) => erase::erase(&args, printer, wrap),
         Command::Verify(args) => verify::verify(&args, printer, wrap),

@@ -285,7 +285,7 @@ async fn fall_due(pipeline: &Pipeline, now: Timestamp, printer: &Printer) -> any
     }
 }
 
-async fn close(pipeline: &Pipeline, printer: &Printer) -> anyhow::Result<Exit> {
+pub(super) async fn close(pipeline: &Pipeline, printer: &Printer) -> anyhow::Result<Exit> {
     let finished = pipeline.advance(Until::Closed).await?;
     Ok(show_all(pipeline, &finished, printer))
 }

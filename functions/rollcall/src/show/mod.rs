@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod explain;
+mod reconcile;
 
 use std::fmt::Write as _;
 
@@ -14,6 +15,8 @@ use rollcall_core::plan::{
 use rollcall_core::policy::Reason;
 use rollcall_core::report::Report;
 use rollcall_pipeline::status::{Overdue, SourceStatus, Status, Why};
+
+pub(crate) use self::reconcile::reconciliation;
 
 /// Orders that a diff shows in full; the rest is in `plan.jsonl`, and in `--json`.
 pub(crate) const ORDERS_SHOWN: usize = 200;
