@@ -20,6 +20,8 @@ pub use options::{Footer, HeaderAt, Limits, Options};
 pub use reader::{Detected, Reader, Row, Totals, open, open_file};
 pub use reading::{Column, FooterSaid, Merged, Reading, WaitsFor};
 pub use rollcall_source::{RefusalKind, Refused, clean};
-pub use sealed::{Sealed, SealedReader, SealedRecord, SealedWriter, fingerprint, rewrite};
+pub use sealed::{
+    Sealed, SealedReader, SealedRecord, SealedWriter, fingerprint, rewrite, rewrite_table,
+};
 pub use survey::{Surveyed, survey};
 pub use typed::Typed;

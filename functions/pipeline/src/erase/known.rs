@@ -251,6 +251,8 @@ impl Pipeline {
                 | Kind::Actions
                 | Kind::Notice
                 | Kind::Report
+                | Kind::Table
+                | Kind::Pack
                 | Kind::Text
                 | Kind::Drawn
                 | Kind::Not => {}

@@ -155,7 +155,6 @@ impl Pipeline {
         }
         let (traces, left) = values.traces();
         let stage = Stage {
-            all: values.all(),
             names: values.names(),
             whose,
             traces,
@@ -341,7 +340,6 @@ impl Pipeline {
 #[derive(Debug, Serialize, Deserialize)]
 struct Stage {
     whose: Whose,
-    all: BTreeSet<String>,
     names: BTreeSet<String>,
     traces: BTreeSet<String>,
     /// Fields with a naming value that is not looked for.
@@ -359,7 +357,6 @@ impl Stage {
             store: &pipeline.store,
             whose: &self.whose,
             traces,
-            all: &self.all,
             names: &self.names,
             keys,
         }

@@ -34,7 +34,11 @@ pub(super) enum Kind {
     State,
     /// `runs/<run>/report/report.json`, and with it what is drawn from it.
     Report,
-    /// Anything else with values: text, of which the person's own lines are not known.
+    /// `runs/<run>/report/reconciliation.csv`.
+    Table,
+    /// What else a reconciliation draws.
+    Pack,
+    /// Anything else that may have values: text of ids, in which names are struck out.
     Text,
     /// Drawn from another one, which is redacted.
     Drawn,
@@ -56,6 +60,13 @@ pub(super) fn kind(key: &str) -> Kind {
         ["state", _, _] if of("base", "parquet") || of("delta", "parquet") => Kind::State,
         ["runs", _, "report", "report.json"] => Kind::Report,
         ["runs", _, "report", "report.html" | "report.xlsx"] => Kind::Drawn,
+        ["runs", _, "report", "reconciliation.csv"] => Kind::Table,
+        [
+            "runs",
+            _,
+            "report",
+            "reconciliation.json" | "controls.html" | "controls.json",
+        ] => Kind::Pack,
         ["values", ..] | ["runs", _, "report", ..] => Kind::Text,
         _ => Kind::Not,
     }
@@ -102,8 +113,6 @@ pub(super) struct Redaction<'a> {
     pub(super) store: &'a Store,
     pub(super) whose: &'a Whose,
     pub(super) traces: &'a Traces,
-    /// All values of the person, whoever else has them.
-    pub(super) all: &'a BTreeSet<String>,
     /// Sign-in names of the person, in small letters.
     pub(super) names: &'a BTreeSet<String>,
     /// Columns of rows that are kept: keys.
@@ -122,9 +131,10 @@ impl Redaction<'_> {
             Kind::Persons => self.lines(key, |line| self.person_line(key, line)).await,
             Kind::Tenant => self.lines(key, |line| self.answer(key, line)).await,
             Kind::Notice if self.is_own_notice(key) => Ok(Redacted::Deleted),
-            Kind::Notice => self.lines(key, |_| Ok(Line::Others)).await,
+            Kind::Notice | Kind::Text => self.lines(key, |_| Ok(Line::Others)).await,
             Kind::State => self.state(key).await,
-            Kind::Text => self.lines(key, |line| Ok(self.text(key, line))).await,
+            Kind::Table => self.table(key).await,
+            Kind::Pack => self.pack(key).await,
             Kind::Report | Kind::Drawn | Kind::Not => Ok(Redacted::Same),
         }
     }
@@ -278,32 +288,46 @@ impl Redaction<'_> {
         })
     }
 
-    /// A line of a table that names the person loses every value of theirs, whoever else has it.
-    fn text(&self, key: &str, line: &[u8]) -> Line {
-        if key.rsplit('.').next() != Some("csv") {
-            return Line::Others;
-        }
-        let text = String::from_utf8_lossy(line);
-        let own = |cell: &str| {
-            self.whose
-                .is(cell.trim_matches('"').trim_start_matches('\''))
-        };
-        if !text.split(',').any(own) {
-            return Line::Others;
-        }
-        let mut any = false;
-        let cells = text.split(',').map(|cell| {
-            let bare = cell.trim_matches('"').trim_start_matches('\'');
-            let theirs = self.all.contains(bare) && !self.whose.is(bare);
-            any |= theirs;
-            if theirs { "" } else { cell }
+    /// The lines of the person keep ids and class.
+    async fn table(&self, key: &str) -> Result<Redacted, StoreError> {
+        let from = self.store.open(key).await?;
+        let to = tempfile::tempfile().map_err(|e| failed(key, &e))?;
+        let mut copy = to.try_clone().map_err(|e| failed(key, &e))?;
+        let altered = rollcall_files::rewrite_table(from, to, |columns, cells| {
+            let bare = |cell: &String| cell.trim_start_matches('\'').to_owned();
+            let names = |column: &String| ["worker_id", "person_key"].contains(&column.as_str());
+            let mut pairs = columns.iter().zip(cells.iter());
+            let theirs = pairs.any(|(column, cell)| names(column) && self.whose.is(&bare(cell)));
+            let kept = ["class", "worker_id", "person_key", "target_object_id"];
+            let mut altered = false;
+            for (column, cell) in columns.iter().zip(cells.iter_mut()) {
+                if theirs && !kept.contains(&column.as_str()) {
+                    altered |= !cell.is_empty();
+                    cell.clear();
+                } else if !theirs {
+                    altered |= self.strike_text(cell);
+                }
+            }
+            altered
         });
-        let new = cells.collect::<Vec<_>>().join(",");
-        if any {
-            Line::New(new.into_bytes())
-        } else {
-            Line::Others
+        if altered.map_err(|e| failed(key, &e))? == 0 {
+            return Ok(Redacted::Same);
         }
+        copy.seek(SeekFrom::Start(0)).map_err(|e| failed(key, &e))?;
+        Ok(Redacted::New(copy))
+    }
+
+    /// What is counted of many goes where it names the person: it is drawn anew when it is asked for.
+    async fn pack(&self, key: &str) -> Result<Redacted, StoreError> {
+        let bytes = self.store.get(key).await?;
+        let ids: BTreeSet<String> = self.whose.workers.iter().map(ToString::to_string).collect();
+        let mut copy = bytes.to_vec();
+        let named = Traces::of(&ids).strike(&mut copy) || self.traces.strike(&mut copy);
+        Ok(if named {
+            Redacted::Deleted
+        } else {
+            Redacted::Same
+        })
     }
 
     async fn state(&self, key: &str) -> Result<Redacted, StoreError> {
@@ -407,6 +431,10 @@ mod tests {
             ("runs/r/report/report.json", Kind::Report),
             ("runs/r/report/report.xlsx", Kind::Drawn),
             ("runs/r/report/receipt.csv", Kind::Text),
+            ("runs/r/report/reconciliation.csv", Kind::Table),
+            ("runs/r/report/controls.html", Kind::Pack),
+            ("runs/r/reconciliation.json", Kind::Not),
+            ("values/r/erasing.json", Kind::Not),
             ("runs/r/plan.jsonl", Kind::Not),
             ("log/000000000001.json", Kind::Not),
         ];

@@ -147,11 +147,6 @@ impl Values {
         self.theirs.is_empty()
     }
 
-    /// All values, whoever else has them.
-    pub(super) fn all(&self) -> BTreeSet<String> {
-        self.theirs.values().flatten().cloned().collect()
-    }
-
     /// Sign-in names, in small letters.
     pub(super) fn names(&self) -> BTreeSet<String> {
         let names = self.theirs.get(NAME).into_iter().flatten();

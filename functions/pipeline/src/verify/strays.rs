@@ -29,7 +29,7 @@ pub struct Outside {
 }
 
 /// What runs write into their folder, without nonce.
-const WRITTEN: [&str; 13] = [
+const WRITTEN: [&str; 14] = [
     "intake.json",
     "reading.jsonl",
     "plan.jsonl",
@@ -43,6 +43,7 @@ const WRITTEN: [&str; 13] = [
     "marks.jsonl",
     "erasure.json",
     "replays.json",
+    "reconciliation.json",
 ];
 
 impl Walk<'_> {
