@@ -281,7 +281,7 @@ class Deployed(unittest.TestCase):
         self.assertIn(own, by_name["OnlyOwnApprovals"]["NotResource"])
         self.assertNotIn(f"arn:aws:s3:::{bucket}/approvals/*", by_name["OnlyOwnApprovals"]["NotResource"])
         keepers = by_name["OnlyFunctionsKeepTheLog"]["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
-        roles = {self.function(f"{f}Function")["Role"] for f in ("Pull", "Plan", "Release", "Report")}
+        roles = {self.function(f"{f}Function")["Role"] for f in ("Pull", "Plan", "Release", "Report", "Reconcile")}
         self.assertEqual({k.rsplit("/", 1)[-1] for k in keepers}, {r.rsplit("/", 1)[-1] for r in roles})
         self.assertEqual(by_name["LockHolds"]["Action"], "s3:BypassGovernanceRetention")
         people = self.of("AWS::IAM::ManagedPolicy")["OperatorPolicy"]["PolicyDocument"]["Statement"]
@@ -352,10 +352,11 @@ class Deployed(unittest.TestCase):
             it = client.get_function_event_invoke_config(FunctionName=f"{STACK}-{step}", Qualifier="$LATEST")
             self.assertEqual((it["MaximumRetryAttempts"], it["MaximumEventAgeInSeconds"]), (0, 300))
             self.assertNotIn("DeadLetterConfig", self.of("AWS::Lambda::Function")[f"{step.title()}Function"])
-        it = client.get_function_event_invoke_config(FunctionName=f"{STACK}-pull", Qualifier="$LATEST")
-        self.assertEqual((it["MaximumRetryAttempts"], it["MaximumEventAgeInSeconds"]), (2, 3600))
-        dead = self.of("AWS::Lambda::Function")["PullFunction"]["DeadLetterConfig"]["TargetArn"]
-        self.assertEqual(dead, self.queue("MissedEvents")["QueueArn"])
+        for rare in ("pull", "reconcile"):
+            it = client.get_function_event_invoke_config(FunctionName=f"{STACK}-{rare}", Qualifier="$LATEST")
+            self.assertEqual((it["MaximumRetryAttempts"], it["MaximumEventAgeInSeconds"]), (2, 3600))
+            dead = self.of("AWS::Lambda::Function")[f"{rare.title()}Function"]["DeadLetterConfig"]["TargetArn"]
+            self.assertEqual(dead, self.queue("MissedEvents")["QueueArn"])
 
     def test_every_queue_has_a_policy_of_its_own(self):
         for name, it in self.of("AWS::SQS::QueuePolicy").items():
@@ -381,8 +382,9 @@ class Deployed(unittest.TestCase):
             "PlanFunction": ("plan", "0.05"),
             "ReleaseFunction": ("release", "0.03"),
             "ReportFunction": ("report", None),
+            "ReconcileFunction": ("reconcile", "0.02"),
             "ApplyUrgentFunction": ("apply", "0.1"),
-            "ApplyBulkFunction": ("apply", "0.35"),
+            "ApplyBulkFunction": ("apply", "0.34"),
         }
         roles = set()
         for name, (role, share) in expected.items():
@@ -424,7 +426,10 @@ class Deployed(unittest.TestCase):
             it = client.get_schedule(Name=f"{STACK}-{step}")
             self.assertEqual(it["ScheduleExpression"], "rate(5 minutes)")
             self.assertTrue(it["Target"]["Arn"].endswith(f"function:{STACK}-{step}"))
-        for step in ("pull", "plan", "release", "report"):
+        weekly = client.get_schedule(Name=f"{STACK}-reconcile")
+        self.assertEqual(weekly["ScheduleExpression"], "cron(30 5 ? * SUN *)")
+        self.assertEqual(weekly["ScheduleExpressionTimezone"], "Europe/Berlin")
+        for step in ("pull", "plan", "release", "report", "reconcile"):
             it = client.get_schedule(Name=f"{STACK}-{step}")
             self.assertEqual(it["State"], "ENABLED")
             retry = it["Target"]["RetryPolicy"]
@@ -435,7 +440,7 @@ class Deployed(unittest.TestCase):
     def test_logs_end(self):
         groups = boto3.client("logs").describe_log_groups()["logGroups"]
         names = {g["logGroupName"]: g.get("retentionInDays") for g in groups}
-        self.assertEqual(len(names), 6)
+        self.assertEqual(len(names), 7)
         self.assertEqual(set(names.values()), {90})
 
     def test_the_evidence_key_is_long_and_secret(self):

@@ -7,6 +7,7 @@
 
 mod apply;
 mod metrics;
+mod reconcile;
 mod role;
 mod setup;
 

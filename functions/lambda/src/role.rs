@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use lambda_runtime::LambdaEvent;
 use rollcall_core::report::OutcomeCounts;
+use rollcall_entra::Wants;
 use rollcall_pipeline::log;
 use rollcall_pipeline::pull::{Pulled, Round, When};
 use rollcall_pipeline::queue::Lane;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::metrics::{Figure, Unit, count, flag};
 use crate::setup::{Connected, Setup, time_left};
-use crate::{FunctionError, apply};
+use crate::{FunctionError, apply, reconcile};
 
 /// Which function this process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +29,13 @@ pub enum Role {
     Apply,
     /// Folds what came of them, writes reports and closes runs. Every few minutes.
     Report,
+    /// Compares the tenant with HR and state. Every week.
+    Reconcile,
 }
 
 impl Role {
     /// The names that `ROLLCALL_FUNCTION` may have.
-    pub const NAMES: [&str; 5] = ["pull", "plan", "release", "apply", "report"];
+    pub const NAMES: [&str; 6] = ["pull", "plan", "release", "apply", "report", "reconcile"];
 
     fn name(self) -> &'static str {
         match self {
@@ -41,6 +44,7 @@ impl Role {
             Self::Release => "release",
             Self::Apply => "apply",
             Self::Report => "report",
+            Self::Reconcile => "reconcile",
         }
     }
 
@@ -52,6 +56,7 @@ impl Role {
             "release" => Some(Self::Release),
             "apply" => Some(Self::Apply),
             "report" => Some(Self::Report),
+            "reconcile" => Some(Self::Reconcile),
             _ => None,
         }
     }
@@ -78,6 +83,7 @@ pub(crate) async fn handle(
         Role::Plan => plan(&connected).await,
         Role::Release => release(&connected).await,
         Role::Report => report(&connected).await,
+        Role::Reconcile => reconcile::reconcile(&connected).await,
         Role::Apply => {
             let time = || time_left(deadline, begun, SystemTime::now());
             apply::apply(&connected, event.payload, time).await
@@ -96,7 +102,7 @@ async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError
             answer[name] = json!(connected.queue.depth(lane).await?);
         }
     }
-    if matches!(role, Role::Plan | Role::Release) {
+    if matches!(role, Role::Plan | Role::Release | Role::Reconcile) {
         pipeline.key.get().await?;
     }
     if role == Role::Pull {
@@ -108,6 +114,12 @@ async fn check(role: Role, connected: &Connected) -> Result<Value, FunctionError
         if !problems.is_empty() {
             return Err(FunctionError::Source(problems.join("; ")));
         }
+    }
+    if role == Role::Reconcile {
+        // It reads accounts, and nothing else: what the others need besides is theirs to miss.
+        let probe = connected.entra.probe(Wants::default()).await;
+        let probe = probe.map_err(|e| FunctionError::Target(e.to_string()))?;
+        answer["missing"] = json!(probe.missing);
     }
     if matches!(role, Role::Plan | Role::Release | Role::Apply) {
         let probe = connected.entra.probe(pipeline.settings.wants()).await;

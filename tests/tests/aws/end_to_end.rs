@@ -120,6 +120,7 @@ pub(crate) async fn a_file_becomes_accounts() {
     let remote: Vec<&Value> = plans.iter().map(|(_, plan)| plan).collect();
     assert_eq!(remote, embedded.iter().collect::<Vec<_>>(), "other plans");
 
+    the_tenant_is_as_hr_says(&place).await;
     let config = place.dir().join("rollcall.toml").display().to_string();
     crate::cli::rollcall(&["verify", "-c", &config], 0);
     let status = crate::cli::rollcall(&["status", "-c", &config, "--json"], 0);
@@ -131,6 +132,31 @@ pub(crate) async fn a_file_becomes_accounts() {
     an_inbox_of_the_past(&place).await;
     what_was_said(&place);
     assert_eq!(place.gate.refused(), [] as [&str; 0]);
+}
+
+/// The weekly function finds nothing, then whom somebody let in again, and writes what auditors ask for.
+async fn the_tenant_is_as_hr_says(place: &Deployment) {
+    let answer = place.call("reconcile", json!({})).await;
+    assert_eq!(answer["totals"], json!({"matched": 14}), "{answer}");
+    let accounts = place.tenant.users();
+    let left = accounts.iter().find(|user| user["employeeId"] == "105");
+    let left = left.and_then(|user| user["id"].as_str()).unwrap();
+    let inside = json!({"accountEnabled": true});
+    place.tenant.change_user(left, &inside).unwrap();
+    let answer = place.call("reconcile", json!({})).await;
+    assert_eq!(answer["totals"], json!({"leaver_active": 1, "matched": 13}));
+    let outside = json!({"accountEnabled": false});
+    place.tenant.change_user(left, &outside).unwrap();
+    let folder = format!("runs/{}/report", answer["reconciled"].as_str().unwrap());
+    for name in [
+        "reconciliation.csv",
+        "controls.html",
+        "controls.json",
+        "population.csv",
+    ] {
+        let found = place.store.look(&format!("{folder}/{name}")).await.unwrap();
+        assert!(found.is_some(), "{name}");
+    }
 }
 
 /// The same two files on one machine, at the instants of the functions' plans.
@@ -197,6 +223,8 @@ fn what_was_said(place: &Deployment) {
         "LateSecondsMax",
         "PlansWaiting",
         "ActionsFailed",
+        "ReconciledAccounts",
+        "LeaversInside",
     ] {
         assert!(
             figures.contains(expected),

@@ -27,12 +27,13 @@ use crate::stand_in;
 
 /// What the queues grant, as the template says.
 const VISIBLE: Duration = Duration::from_mins(30);
-/// The six functions: how the template names them, and which role each is.
-pub(crate) const FUNCTIONS: [(&str, &str); 6] = [
+/// The seven functions: how the template names them, and which role each is.
+pub(crate) const FUNCTIONS: [(&str, &str); 7] = [
     ("pull", "pull"),
     ("plan", "plan"),
     ("release", "release"),
     ("report", "report"),
+    ("reconcile", "reconcile"),
     ("apply-urgent", "apply"),
     ("apply-bulk", "apply"),
 ];
@@ -220,7 +221,7 @@ impl Deployment {
             urls,
             values,
             folder: tempfile::tempdir().unwrap(),
-            share: "0.35",
+            share: "0.34",
             name: name.to_owned(),
             evidence,
             gate_port,
