@@ -1,8 +1,10 @@
 //! The class of one person and one account, and why.
 //!
-//! Invariant: a leaver comes before a difference, a difference before disuse; who was never heard of
-//! by HR is judged by the register alone, and an exception covers nobody whom HR knows.
+//! Invariant: a leaver comes before a difference, a difference before disuse; a cut that is due and was
+//! not carried out is never in step, whatever comes after it; who was never heard of by HR is judged by
+//! the register alone, and an exception covers nobody whom HR knows.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::drift::{Because, Difference, differences};
@@ -11,7 +13,7 @@ use super::{Class, Word};
 use crate::model::{Account, Attributes, Value};
 use crate::policy::Target;
 use crate::report::{Late, LateCause};
-use crate::state::{BlockCause, Cut, Identity, Lifecycle, Person};
+use crate::state::{BlockCause, Cut, Identity, LeaveKind, Lifecycle, Person};
 
 /// The attribute that says whether an account is enabled.
 const ENABLED: &str = "accountEnabled";
@@ -140,14 +142,20 @@ pub fn classify(facts: &Facts<'_>, terms: &Terms<'_>) -> Judged {
         (None, Some(_)) => Word::Gone,
         (None, None) => return of_nobody(facts, terms),
     };
-    let word = dismissed(facts.person).map_or(word, |due| Word::Over { due: Some(due) });
+    let over = |due| Word::Over { due: Some(due) };
+    let word = dismissed(facts.person).map_or(word, over);
+    let owed = owed(word, facts, terms.now);
+    let word = match owed {
+        Some(cut) if cut.cause.exit() => over(cut.due),
+        Some(_) | None => word,
+    };
     let mut judged = match facts.account {
         None => without_account(word, facts, terms),
         Some(_) if facts.rivals > 0 => Judged::new(Class::DuplicateMatch, rivals(facts.rivals)),
         Some(account) => match word {
             Word::Over { .. } | Word::Gone => leaver(word, account, facts, terms),
             Word::InForce | Word::Ahead { .. } | Word::Doubtful => {
-                stayer(word, account, facts, terms)
+                stayer(word, account, owed, facts, terms)
             }
             Word::OutOfScope => Judged::new(Class::Excluded, "the mapping is not for the worker"),
             Word::Unclear => Judged::new(Class::Unknown, "the status is in no list of the policy"),
@@ -166,6 +174,56 @@ fn dismissed(person: Option<&Person>) -> Option<Timestamp> {
     let cut = block.or(person.cut.map(|planned| planned.cut));
     cut.filter(|cut| cut.cause == BlockCause::ForCause)
         .map(|cut| cut.due)
+}
+
+/// The cut that is due of somebody in force, or who begins again later, and that nobody carried out: they
+/// can sign in.
+fn owed(word: Word, facts: &Facts<'_>, now: Timestamp) -> Option<Cut> {
+    let person = facts
+        .person
+        .filter(|it| it.lifecycle != Lifecycle::Blocked)?;
+    let enabled = facts.account.is_some_and(|it| it.enabled);
+    let stays = matches!(word, Word::InForce | Word::Ahead { .. } | Word::Doubtful);
+    let cut = person.cut.filter(|_| enabled && stays)?.cut;
+    // Whoever is in the file again is no longer missing.
+    let stands = cut.cause.exit() || matches!(cut.cause, BlockCause::Leave | BlockCause::Garden);
+    (stands && cut.due <= now).then_some(cut)
+}
+
+/// Whether somebody in force whom we cut off is to come back.
+fn comes_back(person: &Person, wanted: Option<&Identity>, now: Timestamp) -> bool {
+    let Some(block) = person.block else {
+        return true;
+    };
+    match block.cut.cause {
+        BlockCause::Leave | BlockCause::Garden => wanted.is_some_and(|it| !is_away(it, now)),
+        BlockCause::Undone => false,
+        // In the file again.
+        BlockCause::Absence
+        | BlockCause::Status
+        | BlockCause::LastDay
+        | BlockCause::ForCause
+        | BlockCause::NoShow
+        | BlockCause::Deceased
+        | BlockCause::CalledOff => true,
+    }
+}
+
+/// Whether a leave that blocks has begun and is not over. Whoever is released from work is so until the
+/// employment ends.
+fn is_away(identity: &Identity, now: Timestamp) -> bool {
+    let Some(leave) = identity.terms.leave else {
+        return false;
+    };
+    let zone = identity.zone.as_ref();
+    let zone = zone.and_then(|name| jiff::tz::db().get(name).ok());
+    let today = now.to_zoned(zone.unwrap_or(TimeZone::UTC)).date();
+    let back = match leave.kind {
+        LeaveKind::Paid => return false,
+        LeaveKind::Garden if identity.last().is_some() => None,
+        LeaveKind::Garden | LeaveKind::Unpaid => leave.to,
+    };
+    leave.from <= today && back.is_none_or(|to| to >= today)
 }
 
 /// An account of which HR and state know nobody.
@@ -310,14 +368,20 @@ fn leaver(word: Word, account: &Account, facts: &Facts<'_>, terms: &Terms<'_>) -
     }
 }
 
-/// Somebody in force, or who begins later.
-fn stayer(word: Word, account: &Account, facts: &Facts<'_>, terms: &Terms<'_>) -> Judged {
+/// Somebody in force, or who begins later; `owed` is a leave of which they are not cut off.
+fn stayer(
+    word: Word,
+    account: &Account,
+    owed: Option<Cut>,
+    facts: &Facts<'_>,
+    terms: &Terms<'_>,
+) -> Judged {
     let person = facts.person;
     let lifecycle = person.map(|it| it.lifecycle);
-    let cause = person.and_then(|it| it.block).map(|it| it.cut.cause);
-    // Cut off by an exit, and in force all the same: they come back.
-    let comes = lifecycle == Some(Lifecycle::Blocked) && cause.is_none_or(BlockCause::exit);
+    let comes = lifecycle == Some(Lifecycle::Blocked)
+        && person.is_some_and(|it| comes_back(it, facts.wanted, terms.now));
     let expected = match (lifecycle, word) {
+        _ if owed.is_some() => Some(false),
         (Some(Lifecycle::Blocked), _) => Some(comes && word == Word::InForce),
         (Some(Lifecycle::Created), Word::Ahead { .. }) => Some(false),
         (Some(Lifecycle::Active | Lifecycle::Created), _) => Some(true),
@@ -329,7 +393,7 @@ fn stayer(word: Word, account: &Account, facts: &Facts<'_>, terms: &Terms<'_>) -
     });
     if let Some(expected) = expected.filter(|it| *it != account.enabled) {
         let created = lifecycle == Some(Lifecycle::Created);
-        let because = if expected && (created || comes) {
+        let because = if owed.is_some() || expected && (created || comes) {
             Because::HrAhead
         } else {
             Because::ChangedInTenant
@@ -342,9 +406,50 @@ fn stayer(word: Word, account: &Account, facts: &Facts<'_>, terms: &Terms<'_>) -
         });
         drift.sort_by(|a, b| a.attribute.cmp(&b.attribute));
     }
+    let late = owed.map(|cut| {
+        let planned = person.and_then(|it| it.cut);
+        let known = planned.and_then(|it| it.entered.or(it.seen));
+        Late::of(cut.due, terms.now, known.unwrap_or(cut.due))
+    });
+    let judged = match (owed, late) {
+        (Some(cut), Some(late)) => inside(cut, late, person, terms),
+        _ => compared(word, &drift, account, facts, terms),
+    };
+    Judged {
+        drift,
+        expected,
+        late,
+        ..judged
+    }
+}
+
+/// Somebody who is away, was to be cut off for it, and can sign in.
+fn inside(cut: Cut, late: Late, person: Option<&Person>, terms: &Terms<'_>) -> Judged {
+    let allowed = SignedDuration::from_secs(terms.sla.of(Some(cut.cause)));
+    if late.whole <= allowed {
+        let note = "is away, and within the time that a cut may take";
+        return Judged::new(Class::OnHold, note);
+    }
+    let note = if person.is_some_and(|it| it.held) {
+        "is away, and the cut is kept back: agree to it, or to what stands in its way"
+    } else {
+        "is away, and nobody cut them off"
+    };
+    Judged::new(Class::MatchedDrift, note)
+}
+
+/// Somebody of whom no cut is owed, by what differs.
+fn compared(
+    word: Word,
+    drift: &[Difference],
+    account: &Account,
+    facts: &Facts<'_>,
+    terms: &Terms<'_>,
+) -> Judged {
+    let person = facts.person;
     let doubtful = word == Word::Doubtful;
     let held = doubtful || person.is_some_and(|it| it.held || it.undone.is_some());
-    let judged = if doubtful {
+    if doubtful {
         Judged::new(
             Class::OnHold,
             "HR's row is in doubt; the last good one stands",
@@ -354,7 +459,7 @@ fn stayer(word: Word, account: &Account, facts: &Facts<'_>, terms: &Terms<'_>) -
             Class::OnHold,
             "differs, and is kept back by a guard or in doubt",
         )
-    } else if lifecycle.is_none_or(|it| it == Lifecycle::None) && facts.wanted.is_some() {
+    } else if person.is_none_or(|it| it.lifecycle == Lifecycle::None) && facts.wanted.is_some() {
         Judged::new(
             Class::MatchedDrift,
             "the account carries the key, and no run has taken it over yet",
@@ -371,11 +476,6 @@ fn stayer(word: Word, account: &Account, facts: &Facts<'_>, terms: &Terms<'_>) -
         Judged::new(Class::MatchedDrift, words.collect::<Vec<_>>().join("; "))
     } else {
         disuse(account, facts, terms)
-    };
-    Judged {
-        drift,
-        expected,
-        ..judged
     }
 }
 

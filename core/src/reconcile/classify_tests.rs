@@ -194,10 +194,9 @@ fn each_line_has_the_class_that_its_facts_ask_for() {
         (ahead, created, off, Matched),
         (ahead, created, on, MatchedDrift),
         (ahead, created, None, MissingAccount),
-        // On leave that blocks; back after an exit, and not let in yet.
-        (force, Some(away), off, Matched),
-        (force, Some(away), on, MatchedDrift),
+        // Back after an exit, or after a leave that HR took back, and not let in yet.
         (force, Some(left), off, MatchedDrift),
+        (force, Some(away), off, MatchedDrift),
         // Over, and nobody cut them off.
         (ended, Some(due), on, LeaverActive),
         (ends, Some(due_now), on, OnHold),
@@ -229,6 +228,119 @@ fn each_line_has_the_class_that_its_facts_ask_for() {
         let wanted = in_force.then_some(&wanted);
         let (class, drift) = judge(*word, wanted, *person, *account, SignIn::Unread);
         assert_eq!(class, *expected, "row {at}: {word:?} {drift:?}");
+    }
+}
+
+/// HR has them in force, or in a next employment, and a cut is due, was carried out, or is over.
+#[test]
+fn whoever_was_to_be_cut_off_is_never_in_step() {
+    use BlockCause::{Absence, ForCause, Garden, LastDay, Leave as OnLeave};
+    use Class::{AccessAfterTermination, LeaverActive, Matched, MatchedDrift, OnHold};
+    let (old, just) = ("2026-03-15T00:00:00Z", "2026-03-16T10:00:00Z");
+    let tomorrow = "2026-03-17T00:00:00Z";
+    let owes = |due: &str, cause| {
+        let mut person = planned(due);
+        person.cut.as_mut().unwrap().cut.cause = cause;
+        person
+    };
+    let held = |mut person: Person| {
+        person.held = true;
+        person
+    };
+    let by = |cause| blocked(old, old, cause);
+    let leave = |kind, to: Option<&str>| {
+        let mut wanted = wanted("Sales");
+        wanted.terms.leave = Some(Leave {
+            kind,
+            from: jiff::civil::date(2026, 3, 1),
+            to: to.map(|it| it.parse().unwrap()),
+        });
+        wanted
+    };
+    let here = wanted("Sales");
+    let away = leave(LeaveKind::Unpaid, Some("2026-03-16"));
+    let returned = leave(LeaveKind::Unpaid, Some("2026-03-15"));
+    let released = |last| {
+        let mut wanted = leave(LeaveKind::Garden, Some("2026-03-15"));
+        wanted.last_day = last;
+        wanted
+    };
+    let ends = released(Some(jiff::civil::date(2026, 5, 31)));
+    let stays = released(None);
+    let ahead = Word::Ahead {
+        from: at("2026-04-15T00:00:00Z"),
+    };
+    let force = Word::InForce;
+    let unread = SignIn::Unread;
+    let used = SignIn::At(at("2026-03-15T00:00:01Z"));
+    let table = [
+        // An exit, and the next employment begins later, or has begun.
+        (ahead, &here, owes(old, LastDay), true, unread, LeaverActive),
+        (ahead, &here, owes(just, LastDay), true, unread, OnHold),
+        (ahead, &here, owes(tomorrow, LastDay), true, unread, Matched),
+        (
+            ahead,
+            &here,
+            held(owes(old, LastDay)),
+            true,
+            unread,
+            LeaverActive,
+        ),
+        (
+            ahead,
+            &here,
+            owes(old, LastDay),
+            true,
+            used,
+            AccessAfterTermination,
+        ),
+        (
+            force,
+            &here,
+            owes(just, ForCause),
+            true,
+            unread,
+            LeaverActive,
+        ),
+        (
+            Word::Doubtful,
+            &here,
+            owes(old, LastDay),
+            true,
+            unread,
+            LeaverActive,
+        ),
+        // Away, and still inside.
+        (force, &away, owes(old, OnLeave), true, unread, MatchedDrift),
+        (
+            force,
+            &away,
+            held(owes(old, OnLeave)),
+            true,
+            unread,
+            MatchedDrift,
+        ),
+        (force, &ends, owes(old, Garden), true, unread, MatchedDrift),
+        (force, &away, owes(just, OnLeave), true, unread, OnHold),
+        (force, &away, owes(tomorrow, OnLeave), true, unread, Matched),
+        // Away, and out.
+        (force, &away, by(OnLeave), false, unread, Matched),
+        (force, &away, by(OnLeave), true, unread, MatchedDrift),
+        (force, &ends, by(Garden), false, unread, Matched),
+        // Back, and locked out all the same.
+        (force, &returned, by(OnLeave), false, unread, MatchedDrift),
+        (force, &here, by(OnLeave), false, unread, MatchedDrift),
+        (force, &stays, by(Garden), false, unread, MatchedDrift),
+        (force, &here, by(Absence), false, unread, MatchedDrift),
+        (force, &here, by(BlockCause::Undone), false, unread, Matched),
+        // No longer missing: there is no cut.
+        (force, &here, owes(old, Absence), true, unread, Matched),
+    ];
+    for (row, (word, wanted, person, enabled, sign_in, expected)) in table.iter().enumerate() {
+        let account = account(*enabled, "Sales");
+        let (word, wanted) = (Some(*word), Some(*wanted));
+        let (class, drift) = judge(word, wanted, Some(person), Some(&account), *sign_in);
+        assert_eq!(class, *expected, "row {row}: {word:?} {drift:?}");
     }
 }
 

@@ -241,7 +241,10 @@ impl<'a> Join<'a> {
             && row.fingerprint == hot.fingerprint
             && hot.lifecycle == Lifecycle::Active
             && account.enabled
-            && !hot.held;
+            && !hot.held
+            // What is owed, or fell due since, may be a cut.
+            && !hot.unfinished
+            && hot.due.is_none_or(|due| due > self.terms.now);
         if !plain {
             return None;
         }
