@@ -151,15 +151,7 @@ pub fn classify(facts: &Facts<'_>, terms: &Terms<'_>) -> Judged {
     };
     let mut judged = match facts.account {
         None => without_account(word, facts, terms),
-        Some(_) if facts.rivals > 0 => Judged::new(Class::DuplicateMatch, rivals(facts.rivals)),
-        Some(account) => match word {
-            Word::Over { .. } | Word::Gone => leaver(word, account, facts, terms),
-            Word::InForce | Word::Ahead { .. } | Word::Doubtful => {
-                stayer(word, account, owed, facts, terms)
-            }
-            Word::OutOfScope => Judged::new(Class::Excluded, "the mapping is not for the worker"),
-            Word::Unclear => Judged::new(Class::Unknown, "the status is in no list of the policy"),
-        },
+        Some(account) => with_account(word, account, owed, facts, terms),
     };
     if judged.cut.is_none() {
         judged.cut = cut_of(word, facts.person);
@@ -174,6 +166,45 @@ fn dismissed(person: Option<&Person>) -> Option<Timestamp> {
     let cut = block.or(person.cut.map(|planned| planned.cut));
     cut.filter(|cut| cut.cause == BlockCause::ForCause)
         .map(|cut| cut.due)
+}
+
+fn with_account(
+    word: Word,
+    account: &Account,
+    owed: Option<Cut>,
+    facts: &Facts<'_>,
+    terms: &Terms<'_>,
+) -> Judged {
+    match word {
+        Word::Over { .. } | Word::Gone => {
+            one_of_several(leaver(word, account, facts, terms), account, facts.rivals)
+        }
+        _ if facts.rivals > 0 => Judged::new(Class::DuplicateMatch, rivals(facts.rivals)),
+        Word::InForce | Word::Ahead { .. } | Word::Doubtful => {
+            stayer(word, account, owed, facts, terms)
+        }
+        Word::OutOfScope => Judged::new(Class::Excluded, "the mapping is not for the worker"),
+        Word::Unclear => Judged::new(Class::Unknown, "the status is in no list of the policy"),
+    }
+}
+
+/// An account of somebody who left, and of whom there are so many others: that they can sign in weighs
+/// more than that there are several, and several that are all disabled alarm nobody.
+fn one_of_several(judged: Judged, account: &Account, others: usize) -> Judged {
+    if others == 0 {
+        return judged;
+    }
+    let class = match judged.class {
+        Class::Matched | Class::OnHold | Class::LeaverLate if account.enabled => {
+            Class::DuplicateMatch
+        }
+        class => class,
+    };
+    Judged {
+        class,
+        reason: format!("{}; {}", judged.reason, rivals(others)),
+        ..judged
+    }
 }
 
 /// The cut that is due of somebody in force, or who begins again later, and that nobody carried out: they

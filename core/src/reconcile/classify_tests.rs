@@ -550,3 +550,44 @@ fn accounts_of_nobody_go_by_the_register() {
         assert_eq!(classify(&two, &terms).class, Class::DuplicateMatch);
     }
 }
+
+/// A second account hides nobody who left: each is judged, and says that there are several.
+#[test]
+fn several_accounts_of_a_leaver_are_each_judged() {
+    let (old, just) = ("2026-03-15T00:00:00Z", "2026-03-16T10:00:00Z");
+    let late = "2026-03-15T09:00:00Z";
+    let out = |done| blocked(old, done, BlockCause::LastDay);
+    let unread = SignIn::Unread;
+    let used = SignIn::At(at(late));
+    let target = target();
+    for (due, person, enabled, sign_in, expected) in [
+        (old, out(old), true, unread, Class::LeaverActive),
+        (old, planned(old), true, unread, Class::LeaverActive),
+        (old, out(old), false, used, Class::AccessAfterTermination),
+        (old, out(old), false, unread, Class::Matched),
+        (old, out(late), false, unread, Class::LeaverLate),
+        (just, planned(just), true, unread, Class::DuplicateMatch),
+    ] {
+        let account = account(enabled, "Sales");
+        let facts = Facts {
+            word: Some(Word::Over { due: Some(at(due)) }),
+            wanted: None,
+            person: Some(&person),
+            account: Some(&account),
+            rivals: 1,
+            sign_in,
+            exception: None,
+            protected: false,
+        };
+        let terms = Terms {
+            now: at(NOW),
+            from: at("2026-01-01T00:00:00Z"),
+            dormant_days: 90,
+            sla: Sla::default(),
+            target: &target,
+        };
+        let judged = classify(&facts, &terms);
+        assert_eq!(judged.class, expected, "{due} {enabled} {sign_in:?}");
+        assert!(judged.reason.contains("2 accounts"), "{}", judged.reason);
+    }
+}
