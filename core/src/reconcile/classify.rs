@@ -343,7 +343,9 @@ fn leaver(word: Word, account: &Account, facts: &Facts<'_>, terms: &Terms<'_>) -
         .and_then(|it| it.entered.or(it.seen));
     let block = person.and_then(|it| it.block);
     let done = block.and_then(|it| it.at).filter(|_| !account.enabled);
-    let late = cut.map(|cut| {
+    // Whoever is out, and nobody recorded since when, is late by no number.
+    let measured = cut.filter(|_| account.enabled || done.is_some());
+    let late = measured.map(|cut| {
         let done = done.unwrap_or(terms.now);
         Late::of(cut.due, done, known.unwrap_or(cut.due))
     });

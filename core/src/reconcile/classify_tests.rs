@@ -591,3 +591,40 @@ fn several_accounts_of_a_leaver_are_each_judged() {
         assert!(judged.reason.contains("2 accounts"), "{}", judged.reason);
     }
 }
+
+/// How late a cut was is said of whoever is inside, and of whoever is out since an instant on record.
+#[test]
+fn nobody_is_late_by_a_number_that_nobody_recorded() {
+    let due = "2026-03-15T00:00:00Z";
+    let (inside, out) = (account(true, "Sales"), account(false, "Sales"));
+    let (owed, done) = (
+        planned(due),
+        blocked(due, "2026-03-15T01:00:00Z", BlockCause::LastDay),
+    );
+    let target = target();
+    for (person, account, expected) in [
+        (&owed, &inside, Some(36 * 3600)),
+        (&done, &out, Some(3600)),
+        (&owed, &out, None),
+    ] {
+        let facts = Facts {
+            word: Some(Word::Over { due: Some(at(due)) }),
+            wanted: None,
+            person: Some(person),
+            account: Some(account),
+            rivals: 0,
+            sign_in: SignIn::Unread,
+            exception: None,
+            protected: false,
+        };
+        let terms = Terms {
+            now: at(NOW),
+            from: at("2026-01-01T00:00:00Z"),
+            dormant_days: 90,
+            sla: Sla::default(),
+            target: &target,
+        };
+        let late = classify(&facts, &terms).late;
+        assert_eq!(late.map(|it| it.whole.as_secs()), expected);
+    }
+}
