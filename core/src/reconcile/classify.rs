@@ -4,14 +4,15 @@
 //! not carried out is never in step, whatever comes after it; who was never heard of by HR is judged by
 //! the register alone, and an exception covers nobody whom HR knows.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::drift::{Because, Difference, differences};
 use super::register::{Exception, Sla};
 use super::{Class, Word};
 use crate::model::{Account, Attributes, Value};
-use crate::policy::Target;
+use crate::policy::{Target, day_start};
 use crate::report::{Late, LateCause};
 use crate::state::{BlockCause, Cut, Identity, LeaveKind, Lifecycle, Person};
 
@@ -527,19 +528,20 @@ fn disuse(account: &Account, facts: &Facts<'_>, terms: &Terms<'_>) -> Judged {
     let idle = SignedDuration::from_hours(24 * i64::from(terms.dormant_days));
     let unused = facts.sign_in.unused_since();
     let unused = unused.filter(|at| account.enabled && terms.now.duration_since(*at) > idle);
-    let Some(since) = unused else {
+    if unused.is_none() {
         return Judged::new(Class::Matched, "");
-    };
+    }
+    let today = terms.now.to_zoned(TimeZone::UTC).date();
     let leave = facts.wanted.and_then(|it| it.terms.leave);
-    let today = terms.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let away = leave.is_some_and(|leave| {
-        leave.from <= today
-            && leave
-                .to
-                .is_none_or(|to| to >= since.to_zoned(jiff::tz::TimeZone::UTC).date())
-    });
-    if away {
-        return Judged::new(Class::Matched, "not used for long: on leave");
+    let leave = leave.filter(|leave| leave.from <= today);
+    // Whoever comes back has as long as everybody to sign in.
+    let back = |to: Date| day_start(to.saturating_add(1.day()), &TimeZone::UTC);
+    let soon = |to| terms.now.duration_since(back(to)) <= idle;
+    if leave.is_some_and(|leave| leave.to.is_none_or(soon)) {
+        return Judged::new(
+            Class::Matched,
+            "not used for long: on leave, or not long back",
+        );
     }
     let note = format!("not used for more than {} days", terms.dormant_days);
     Judged::new(Class::Dormant, note)

@@ -420,6 +420,13 @@ fn disuse_and_use_after_the_end() {
         from: jiff::civil::date(2025, 10, 1),
         to: None,
     });
+    let back = |to: &str| {
+        let mut wanted = away.clone();
+        wanted.terms.leave.as_mut().unwrap().to = Some(to.parse().unwrap());
+        wanted
+    };
+    let (back_long, back_late) = (back("2025-10-31"), back("2025-12-15"));
+    let back_now = back("2026-02-28");
     let here = wanted("Sales");
     let active = person(Lifecycle::Active);
     let on = account(true, "Sales");
@@ -432,6 +439,10 @@ fn disuse_and_use_after_the_end() {
         (&here, SignIn::Never { since: None }, Class::Matched),
         (&here, SignIn::Unread, Class::Matched),
         (&away, used("2025-12-01T00:00:00Z"), Class::Matched),
+        (&back_now, used("2025-09-30T00:00:00Z"), Class::Matched),
+        (&back_late, used("2025-09-30T00:00:00Z"), Class::Dormant),
+        (&back_long, used("2025-09-30T00:00:00Z"), Class::Dormant),
+        (&back_long, used("2026-03-01T00:00:00Z"), Class::Matched),
     ] {
         let word = Some(Word::InForce);
         let (class, _) = judge(word, Some(wanted), Some(&active), Some(&on), sign_in);
