@@ -285,7 +285,7 @@ impl Pipeline {
         let evidence = self.store.put_evidence(&key, &nonce, &mut bytes).await?;
         loop {
             let closed = Closed {
-                signer: self.signer().await,
+                signer: self.signer_beside().await,
                 ..Closed::default()
             };
             let objects = Objects {
@@ -301,7 +301,7 @@ impl Pipeline {
             }
         }
         self.store.delete(&stage_key(run)).await?;
-        self.sign().await?;
+        self.sign_beside().await?;
         Ok(out)
     }
 

@@ -393,9 +393,13 @@ impl Pipeline {
                 evidence: vec![stored.clone()],
                 values: Vec::new(),
             };
-            let event = log::Event::Close(Closed::default());
+            let closed = Closed {
+                signer: self.signer_beside().await,
+                ..Closed::default()
+            };
+            let event = log::Event::Close(closed);
             match self.commit(&head, &record.run, event, objects).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return self.sign_beside().await,
                 Err(Step::Lost) => {}
                 Err(Step::Failed(error)) => return Err(*error),
             }

@@ -10,8 +10,28 @@ use crate::sign;
 use crate::store::StoreError;
 
 impl Pipeline {
+    /// [`Pipeline::signer`] of what is no pass. Where functions work, the one that closes runs signs: it
+    /// covers this with its next signature.
+    pub(crate) async fn signer_beside(&self) -> Option<String> {
+        match self.queue {
+            Some(_) => None,
+            None => self.signer().await,
+        }
+    }
+
+    /// [`Pipeline::sign`] of what is no pass.
+    ///
+    /// # Errors
+    /// See [`Pipeline::sign`].
+    pub(crate) async fn sign_beside(&self) -> Result<(), RunError> {
+        match self.queue {
+            Some(_) => Ok(()),
+            None => self.sign().await,
+        }
+    }
+
     /// The key that will sign what is closed now, as the entry names it.
-    pub(crate) async fn signer(&self) -> Option<String> {
+    pub(super) async fn signer(&self) -> Option<String> {
         let signer = self.settings.signer.as_ref()?;
         match signer.public().await {
             Ok(public) => Some(public.id()),
@@ -26,7 +46,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the key cannot be used or the store fails.
-    pub(crate) async fn sign(&self) -> Result<(), RunError> {
+    pub(super) async fn sign(&self) -> Result<(), RunError> {
         let Some(signer) = &self.settings.signer else {
             return Ok(());
         };
