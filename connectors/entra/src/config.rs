@@ -10,7 +10,7 @@ use rollcall_core::model::{
 use rollcall_core::plan::Forecast;
 use rollcall_http::{
     CallError, Chance, Client, Clock, Credential, Exchange, ITEMS_MAX, Origin, OriginError, Quotas,
-    Retry, RetryPolicy, Setup, Share, TenantSize, TokenSource, TokenSpec,
+    Retry, RetryPolicy, Setup, Share, Situation, TenantSize, TokenSource, TokenSpec,
 };
 
 use crate::cloud::Cloud;
@@ -90,6 +90,15 @@ impl EntraError {
             Self::Config { .. } => Retry::Never,
             Self::Call { error, .. } => error.retry(),
         }
+    }
+
+    /// Whether the tenant understood and does not let us: a permission or a licence is missing.
+    pub fn denied(&self) -> bool {
+        let fault = match self {
+            Self::Config { .. } => None,
+            Self::Call { error, .. } => error.fault(),
+        };
+        fault.is_some_and(|it| it.situation == Situation::Denied)
     }
 
     /// A stable code.

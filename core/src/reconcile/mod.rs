@@ -122,6 +122,11 @@ impl Class {
         }
     }
 
+    /// Only sign-ins can tell how many there are.
+    pub const fn by_sign_ins(self) -> bool {
+        matches!(self, Self::AccessAfterTermination | Self::Dormant)
+    }
+
     /// What it means, in one sentence.
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -30,6 +30,8 @@ struct Page<'a> {
     sites: Vec<SiteRow<'a>>,
     leavers: Vec<LeaverRow<'a>>,
     drawn: usize,
+    /// Of every approval it is on record who asked for what was agreed to.
+    all_asked: bool,
     controls: &'static [Control],
 }
 
@@ -37,7 +39,8 @@ struct Page<'a> {
 struct ClassRow {
     name: &'static str,
     meaning: &'static str,
-    lines: u64,
+    /// `None`: nobody can tell.
+    lines: Option<u64>,
     discrepancy: bool,
 }
 
@@ -88,6 +91,7 @@ pub fn page(pack: &Controls) -> String {
         sites: pack.sites.iter().map(site).collect(),
         leavers: pack.leavers.iter().take(ROWS_DRAWN).map(leaver).collect(),
         drawn: ROWS_DRAWN,
+        all_asked: pack.approvals.iter().all(|it| !it.requested_by.is_empty()),
         controls: &CONTROLS,
     };
     let page = template
@@ -100,7 +104,7 @@ fn classes(pack: &Controls) -> Vec<ClassRow> {
     let row = |class: &Class| ClassRow {
         name: class.name(),
         meaning: class.meaning(),
-        lines: pack.totals.of(*class),
+        lines: (pack.sign_ins || !class.by_sign_ins()).then(|| pack.totals.of(*class)),
         discrepancy: class.discrepancy(),
     };
     Class::ALL.iter().map(row).collect()
@@ -232,11 +236,25 @@ mod tests {
             ..pack.clone()
         });
         assert!(!drawn.contains("<script") && !drawn.contains("sample.csv"));
+        assert!(!drawn.contains("stop\">unknown<"), "{drawn}");
         let page = page(&pack);
         assert!(!page.contains("<script"), "{page}");
         assert!(!page.contains('\u{202e}'));
         assert!(page.contains("&lt;script&gt;"));
         assert!(page.contains("nobody knows who is dormant"), "{page}");
+        assert_eq!(page.matches("stop\">unknown<").count(), 2, "{page}");
         assert!(page.contains("0.0 %") || page.contains("0 %"));
+
+        // Nobody in two roles is said only of those on record.
+        let asked = |by: &[&str]| {
+            let mut pack = pack.clone();
+            pack.conflicts.clear();
+            pack.approvals[0].requested_by = by.iter().map(|it| (*it).to_owned()).collect();
+            super::page(&pack)
+        };
+        assert!(asked(&["mira"]).contains("None of those on record was in two roles."));
+        let unknown = asked(&[]);
+        assert!(unknown.contains("not known"), "{unknown}");
+        assert!(!unknown.contains("None of those on record"), "{unknown}");
     }
 }

@@ -181,10 +181,12 @@ pub fn class_cells(class: Class, reason: &str, out: &mut String) {
     cell(reason, out);
 }
 
-/// Appends a line of the totals at the end: its name, and the number where lines have their reason.
-pub fn total_line(name: &str, count: u64, out: &mut String) {
+/// Appends a line of the totals at the end: its name, and the number where lines have their reason;
+/// `None`: nobody can tell.
+pub fn total_line(name: &str, count: Option<u64>, out: &mut String) {
     use std::fmt::Write as _;
     let rest = ",".repeat(HEADER.len() - 2);
+    let count = count.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
     write!(out, "total {name},{count}{rest}\r\n").expect("a String takes everything");
 }
 
@@ -256,7 +258,9 @@ mod tests {
             class_cells(Class::Dormant, hostile, &mut out);
             line(it, &mut out);
         }
-        total_line("rows", 2, &mut out);
+        total_line("rows", Some(2), &mut out);
+        total_line("dormant", None, &mut out);
+        assert!(out.contains("total dormant,unknown,"), "{out}");
         for text in out.lines() {
             assert_eq!(fields(text), HEADER.len(), "{text}");
         }

@@ -42,6 +42,10 @@ fn unasked(error: &IntuneError) -> TargetError {
     TargetError {
         target: "intune".to_owned(),
         why: error.to_string(),
+        denied: error
+            .error
+            .fault()
+            .is_some_and(|it| it.situation == rollcall_http::Situation::Denied),
     }
 }
 
@@ -49,6 +53,7 @@ fn failed(error: &EntraError) -> TargetError {
     TargetError {
         target: "entra".to_owned(),
         why: error.to_string(),
+        denied: error.denied(),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct TargetError {
     pub target: String,
     /// What happened and what to do; no values.
     pub why: String,
+    /// It understood, and does not let us: a permission or a licence is missing.
+    pub denied: bool,
 }
 
 /// Accounts that are put into a group together ("Add members": 20 references of one request).

@@ -240,8 +240,9 @@ impl Pipeline {
         };
         match accounts::read(self.target.as_ref(), &terms(with.as_slice(), true)).await {
             Ok(joined) => return Ok((joined, true)),
-            // Sign-ins take a licence and a permission of their own: without them the rest is compared.
-            Err(ReadError::Target(error)) => {
+            // Sign-ins take a licence and a permission of their own: without them the rest is compared. Whatever
+            // else failed says nothing of them.
+            Err(ReadError::Target(error)) if error.denied => {
                 tracing::warn!(%error, "Accounts cannot be read with their sign-ins; read without.");
             }
             Err(error) => return Err(unread(error)),
@@ -339,7 +340,8 @@ impl Pipeline {
         }
         let folder = format!("runs/{run}/report");
         let mut written = BTreeMap::new();
-        let csv = whole(lines.csv, &lines.totals, &lines.populations).map_err(PlanError::Spool)?;
+        let csv = whole(lines.csv, &lines.totals, &lines.populations, sign_ins);
+        let csv = csv.map_err(PlanError::Spool)?;
         let mut csv = csv.reader().map_err(PlanError::Spool)?;
         let name = "reconciliation.csv";
         let stored = self
@@ -427,15 +429,22 @@ fn unread(error: ReadError) -> RunError {
     }
 }
 
-/// The table: header, lines, and the totals that the lines add up to.
-fn whole(lines: Spool, totals: &Totals, sides: &Populations) -> std::io::Result<Spool> {
+/// The table: header, lines, and the totals that the lines add up to. What only sign-ins can tell is unknown
+/// without them.
+fn whole(
+    lines: Spool,
+    totals: &Totals,
+    sides: &Populations,
+    sign_ins: bool,
+) -> std::io::Result<Spool> {
     let mut out = Spool::default();
     out.write(HEADER.join(",").as_bytes())?;
     out.write(b"\r\n")?;
     std::io::copy(&mut lines.reader()?, &mut Into(&mut out))?;
     let mut end = String::new();
     for class in Class::ALL {
-        total_line(class.name(), totals.of(class), &mut end);
+        let known = sign_ins || !class.by_sign_ins();
+        total_line(class.name(), known.then(|| totals.of(class)), &mut end);
     }
     for (name, count) in [
         ("lines", totals.rows()),
@@ -443,7 +452,7 @@ fn whole(lines: Spool, totals: &Totals, sides: &Populations) -> std::io::Result<
         ("persons of the state", sides.state),
         ("accounts of the tenant", sides.tenant),
     ] {
-        total_line(name, count, &mut end);
+        total_line(name, Some(count), &mut end);
     }
     out.write(end.as_bytes())?;
     Ok(out)
