@@ -195,11 +195,11 @@ fn one_of_several(judged: Judged, account: &Account, others: usize) -> Judged {
     if others == 0 {
         return judged;
     }
-    let class = match judged.class {
-        Class::Matched | Class::OnHold | Class::LeaverLate if account.enabled => {
-            Class::DuplicateMatch
-        }
-        class => class,
+    let mild = [Class::Matched, Class::OnHold, Class::LeaverLate];
+    let class = if account.enabled && mild.contains(&judged.class) {
+        Class::DuplicateMatch
+    } else {
+        judged.class
     };
     Judged {
         class,

@@ -273,7 +273,7 @@ fn whoever_was_to_be_cut_off_is_never_in_step() {
     let force = Word::InForce;
     let unread = SignIn::Unread;
     let used = SignIn::At(at("2026-03-15T00:00:01Z"));
-    let table = [
+    let table = vec![
         // An exit, and the next employment begins later, or has begun.
         (ahead, &here, owes(old, LastDay), true, unread, LeaverActive),
         (ahead, &here, owes(just, LastDay), true, unread, OnHold),
