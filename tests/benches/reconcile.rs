@@ -209,13 +209,14 @@ fn prepare(dir: &Path) {
             without: std::collections::BTreeMap::new(),
             next_due: None,
             again: None,
+            seeded: false,
             rules,
         };
         let events = [
             Event::Plan(Box::new(planned)),
             Event::Fold(Folded {
                 state,
-                outcomes: std::collections::BTreeMap::new(),
+                ..Folded::default()
             }),
             Event::Close(Closed::default()),
         ];

@@ -104,11 +104,12 @@ fn found(world: &World, text: &str) -> Vec<String> {
         "inbox",
     ] {
         for (key, bytes) in world.files(below) {
-            let inside = if key.ends_with(".parquet") {
+            let ending = key.rsplit('.').next().unwrap_or_default();
+            let inside = if ending == "parquet" {
                 records(world, &key, bytes.len())
                     .iter()
                     .any(|it| holds(it.as_bytes()))
-            } else if key.ends_with(".xlsx") {
+            } else if ending == "xlsx" {
                 parts(&bytes).iter().any(|it| holds(it))
             } else {
                 false

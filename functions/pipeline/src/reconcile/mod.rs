@@ -162,8 +162,8 @@ impl Pipeline {
         let history = History::read(self, sides.head.generation, period).await?;
         let controls = self.controls(&run, asked, period, now, &sides, history)?;
         let mendable = std::mem::take(&mut sides.lines.mendable);
-        let record = self.written(&run, asked, sides, controls).await?;
-        self.record(&record).await?;
+        let record = Box::pin(self.written(&run, asked, sides, controls)).await?;
+        Box::pin(self.record(&record)).await?;
         Ok(Reconciled { record, mendable })
     }
 
