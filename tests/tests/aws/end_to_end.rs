@@ -131,6 +131,7 @@ pub(crate) async fn a_file_becomes_accounts() {
         (&status["persons"], &status["late"]),
         (&json!(14), &json!(0))
     );
+    somebody_is_erased(&place).await;
     an_inbox_of_the_past(&place).await;
     what_was_said(&place);
     assert_eq!(place.gate.refused(), [] as [&str; 0]);
@@ -159,6 +160,22 @@ async fn the_tenant_is_as_hr_says(place: &Deployment) {
         let found = place.store.look(&format!("{folder}/{name}")).await.unwrap();
         assert!(found.is_some(), "{name}");
     }
+}
+
+/// Whoever left is erased by a word that the plan function hears; nothing of them is left in reports.
+async fn somebody_is_erased(place: &Deployment) {
+    place.drop_file("notes.csv", "WorkerID\n999\n");
+    place.laptop(&person("ada"), &["erase", "105", "--anyway"], 0);
+    let answer = place.call("plan", json!({})).await;
+    let erased = answer["erased"].as_array().unwrap();
+    assert_eq!(erased.len(), 1, "{answer}\n{}", place.log_of("plan"));
+    let again = place.call("plan", json!({})).await;
+    assert_eq!(again["erased"], json!([]), "a word is heard once");
+    place.store.delete("inbox/notes.csv").await.unwrap();
+    for listed in place.store.list("values").await.unwrap() {
+        assert!(!listed.key.ends_with("erasing.json"), "{}", listed.key);
+    }
+    place.laptop(&person("ada"), &["verify"], 0);
 }
 
 /// The same two files on one machine, at the instants of the functions' plans.

@@ -300,7 +300,12 @@ impl Pipeline {
                 Ok(_) => break,
             }
         }
-        self.store.delete(&stage_key(run)).await?;
+        // Those of erasures that died before the log had them, too.
+        for listed in self.store.list("values").await? {
+            if listed.key.ends_with("/erasing.json") {
+                self.store.delete(&listed.key).await?;
+            }
+        }
         self.sign_beside().await?;
         Ok(out)
     }
