@@ -77,7 +77,11 @@ target = "mobilePhone"
 source = "Number"
 "#;
 
-const SOURCES: &str = r#"[[source]]
+/// These go on for longer than values are kept, and every plan is to be made again.
+const SOURCES: &str = r#"[retention]
+values_days = 3650
+
+[[source]]
 name = "hr"
 files = "hr_*.csv"
 mapping = "hr.toml"
