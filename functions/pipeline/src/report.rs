@@ -430,8 +430,6 @@ pub async fn write(
 /// When the store fails.
 pub(crate) async fn draw(store: &Store, report: &Report) -> Result<(), StoreError> {
     let folder = format!("runs/{}/report", report.run);
-    let json = serde_json::to_vec_pretty(report).expect("a report is always JSON");
-    store.put(&format!("{folder}/report.json"), json).await?;
     store
         .put(&format!("{folder}/report.html"), html(report))
         .await?;
@@ -441,6 +439,9 @@ pub(crate) async fn draw(store: &Store, report: &Report) -> Result<(), StoreErro
         why,
     })?;
     store.put(&key, workbook).await?;
+    // Last: who draws anew what another one began finds by it that it is not done.
+    let json = serde_json::to_vec_pretty(report).expect("a report is always JSON");
+    store.put(&format!("{folder}/report.json"), json).await?;
     Ok(())
 }
 
